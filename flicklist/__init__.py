@@ -1,0 +1,23 @@
+"""FlickList: a movie watchlist you own."""
+
+from pyramid.config import Configurator
+from pyramid.router import Router
+
+from flicklist.settings import Settings
+
+
+def main(global_config: dict[str, str], **ini: str) -> Router:
+    """Make the WSGI application from the ``[app:main]`` section of an ini file.
+
+    Raises `flicklist.settings.CannotStart`, whose one line says what to mend.
+    """
+    with Configurator(settings=ini) as config:
+        config.registry.flicklist = Settings.read(ini)
+        config.include("flicklist.settings")
+        config.include("flicklist.models")
+        config.include("flicklist.security")
+        config.include("flicklist.flash")
+        config.include("flicklist.resources")
+        config.include("flicklist.templates")
+        config.scan("flicklist.views")
+        return config.make_wsgi_app()

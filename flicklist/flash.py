@@ -1,0 +1,64 @@
+"""What the site tells a person on the next page they see: two queues, ``success`` and ``error``.
+
+They wait in the session cookie, which holds 4 kB, so what waits is bounded: a queue keeps its newest messages, and a
+message quotes no more than the beginning of what somebody typed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+
+QUEUES = ("success", "error")
+# Four messages that each quote 40 emoji (12 characters each as JSON) and offer an undo make a cookie of 3.8 kB.
+MOST_WAITING = 2
+QUOTE_MOST_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Message:
+    """One thing to tell, and the path to POST to that undoes it, if it can be undone."""
+
+    queue: str
+    text: str
+    undo: str | None
+
+
+def quote(typed: str) -> str:
+    """Put what a person typed in quotation marks, shortened to what a message may carry."""
+    shown = typed if len(typed) <= QUOTE_MOST_LENGTH else typed[: QUOTE_MOST_LENGTH - 1] + "…"
+    return f"“{shown}”"
+
+
+def flash_success(request: Request, text: str, undo: str | None = None) -> None:
+    _flash(request, "success", text, undo)
+
+
+def flash_error(request: Request, text: str) -> None:
+    _flash(request, "error", text, None)
+
+
+def _flash(request: Request, queue: str, text: str, undo: str | None) -> None:
+    request.session.flash([text, undo], queue, allow_duplicate=False)
+    waiting = request.session.peek_flash(queue)
+    del waiting[:-MOST_WAITING]
+
+
+def take_messages(request: Request) -> Iterator[Message]:
+    """Return what waits, once. A HEAD request shows nobody anything, so it takes nothing."""
+    for queue in QUEUES:
+        # Looking first keeps the session unchanged, and its cookie unsent, where nothing waits.
+        if request.method != "HEAD" and request.session.peek_flash(queue):
+            for text, undo in request.session.pop_flash(queue):
+                yield Message(queue, text, undo)
+
+
+def drop_messages(request: Request) -> None:
+    """Forget what waits. Without this, "Heat is on your watchlist" follows a failure that kept it off the list."""
+    for queue in QUEUES:
+        request.session.pop_flash(queue)
+
+
+def includeme(config: Configurator) -> None:
+    config.add_request_method(take_messages)

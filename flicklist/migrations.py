@@ -1,0 +1,44 @@
+"""Brings the database to the shape that the models expect, or says that it is not."""
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+
+from flicklist.settings import CannotStart
+
+
+def alembic_config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "flicklist:alembic")
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Run every migration that the database has not seen. An empty one gets all."""
+    _current_heads(url)
+    command.upgrade(alembic_config(url), "head")
+
+
+def require_newest(url: str) -> None:
+    """Raise `CannotStart` if the database has not seen every migration, or has seen one that does not exist here."""
+    if _current_heads(url) != set(ScriptDirectory.from_config(alembic_config(url)).get_heads()):
+        raise CannotStart(
+            "FlickList cannot start: the database is not at this version's newest migration. "
+            "Run: flicklist migrate production.ini"
+        )
+
+
+def _current_heads(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return set(MigrationContext.configure(connection).get_current_heads())
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        raise CannotStart(f"FlickList cannot start: the database does not answer: {reason}") from None
+    finally:
+        engine.dispose()

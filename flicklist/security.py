@@ -1,0 +1,200 @@
+"""Who a person is, what they may do, and what every answer carries to keep it so."""
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from pyramid.authorization import ACLHelper, Authenticated, Everyone
+from pyramid.config import Configurator
+from pyramid.csrf import SessionCSRFStoragePolicy
+from pyramid.registry import Registry
+from pyramid.request import Request, RequestLocalCache
+from pyramid.response import Response
+from pyramid.session import SignedCookieSessionFactory
+from sqlalchemy import bindparam, delete, select, update
+
+from flicklist.models import SignIn, User
+from flicklist.models.meta import utc_now
+from flicklist.models.sign_in import token_hash
+from flicklist.passwords import PasswordHasher
+
+COOKIE_REISSUE_SECONDS = 600
+LAST_SEEN_PRECISION = timedelta(hours=1)
+DAY_SECONDS = 86_400
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # With "no-referrer" browsers send "Origin: null", which no form survives over https.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Permission(StrEnum):
+    """What a view asks for."""
+
+    VIEW = "view"
+    """To see what is there."""
+
+    EDIT = "edit"
+    """To change it, or what lies below."""
+
+    NOBODY = "nobody"
+    """The default of every view. No access control list grants it: a view that names no permission is closed."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The person who is signed in, as far as a page needs to know them. No row, so no rollback can expire it."""
+
+    user_id: int
+    email: str
+    watchlist_slug: str
+    sign_in_id: int
+
+
+_SIGNED_IN = (
+    select(User.id, User.email, User.watchlist_slug, SignIn.id, SignIn.last_seen_at)
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(
+        SignIn.token_hash == bindparam("token_hash"),
+        SignIn.created_at > bindparam("oldest_start"),
+        SignIn.last_seen_at > bindparam("oldest_visit"),
+    )
+)
+
+
+def principal_of(user_id: int) -> str:
+    return f"user:{user_id}"
+
+
+class SecurityPolicy:
+    """Knows a person by the random token in their session cookie, for as long as its row in ``sign_ins`` lives.
+
+    `remember` and `forget` are the only way in and out. Both empty the session, so that nothing of before, the CSRF
+    token least of all, is worth anything after.
+    """
+
+    def __init__(self) -> None:
+        self._acl = ACLHelper()
+        self._identity = RequestLocalCache(self._read_identity)
+
+    def identity(self, request: Request) -> Identity | None:
+        return self._identity.get_or_create(request)
+
+    def authenticated_userid(self, request: Request) -> int | None:
+        identity = self.identity(request)
+        return None if identity is None else identity.user_id
+
+    def permits(self, request: Request, context: Any, permission: str) -> Any:
+        identity = self.identity(request)
+        principals = [Everyone]
+        if identity is not None:
+            principals += [Authenticated, principal_of(identity.user_id)]
+        return self._acl.permits(context, principals, permission)
+
+    def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
+        """Sign the person in on this device, in place of who was signed in here before."""
+        self._end_sign_in(request)
+        token, sign_in = SignIn.start(userid, request.user_agent or "")
+        request.dbsession.add(sign_in)
+        request.dbsession.flush()
+        request.session["sign_in"] = token
+        user = request.dbsession.get_one(User, userid)
+        self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, sign_in.id))
+        return []
+
+    def forget(self, request: Request, **_: Any) -> list[tuple[str, str]]:
+        """End this device's sign-in, also for whoever copied its cookie."""
+        self._end_sign_in(request)
+        self._identity.set(request, None)
+        return []
+
+    def _end_sign_in(self, request: Request) -> None:
+        if token := request.session.get("sign_in"):
+            request.dbsession.execute(delete(SignIn).where(SignIn.token_hash == token_hash(token)))
+        request.session.invalidate()
+
+    def _read_identity(self, request: Request) -> Identity | None:
+        token = request.session.get("sign_in")
+        if token is None:
+            return None
+        now = utc_now()
+        row = request.dbreader.execute(
+            _SIGNED_IN,
+            {
+                "token_hash": token_hash(token),
+                "oldest_start": now - timedelta(days=request.settings.sign_in_days),
+                "oldest_visit": now - timedelta(days=request.settings.sign_in_idle_days),
+            },
+        ).one_or_none()
+        if row is None:
+            return None
+        *person, last_seen_at = row
+        identity = Identity(*person)
+        if now - last_seen_at > LAST_SEEN_PRECISION:
+            request.dbreader.execute(update(SignIn).where(SignIn.id == identity.sign_in_id).values(last_seen_at=now))
+        return identity
+
+
+class CSRFStoragePolicy(SessionCSRFStoragePolicy):
+    """Keeps the token in the session, and makes it of 256 random bits (ASVS 5.0, 11.5.1: a UUID does not do)."""
+
+    _token_factory = staticmethod(secrets.token_urlsafe)
+
+
+def local_path(text: str | None) -> str | None:
+    r"""Return the text if it is an absolute path on this site, ready for a redirect, else ``None``.
+
+    One slash, then printable ASCII with no backslash: browsers read ``//x`` and ``/\x`` as another host.
+    """
+    return text if text and re.fullmatch(r"/(?![/\\])[!-\[\]-~]{0,499}", text) else None
+
+
+def subkey(secret: str, purpose: str) -> str:
+    """Derive a key for one purpose, so that no two signers share one."""
+    return hmac.digest(secret.encode(), purpose.encode(), "sha512").hex()
+
+
+def headers_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
+    def headers_tween(request: Request) -> Response:
+        response = handler(request)
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        # Without this, the Back button shows the movies of a person who has logged out.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return headers_tween
+
+
+def includeme(config: Configurator) -> None:
+    settings = config.registry.flicklist
+    config.set_security_policy(SecurityPolicy())
+    config.set_default_permission(Permission.NOBODY)
+    config.set_session_factory(
+        SignedCookieSessionFactory(
+            subkey(settings.secret, "session"),
+            cookie_name="__Host-flicklist" if settings.https else "flicklist",
+            secure=settings.https,
+            httponly=True,
+            samesite="Lax",
+            max_age=settings.sign_in_idle_days * DAY_SECONDS,
+            timeout=settings.sign_in_idle_days * DAY_SECONDS,
+            reissue_time=COOKIE_REISSUE_SECONDS,
+        )
+    )
+    config.set_csrf_storage_policy(CSRFStoragePolicy())
+    config.set_default_csrf_options(require_csrf=True)
+    config.add_tween("flicklist.security.headers_tween_factory")
+    hasher = PasswordHasher(settings.bcrypt_cost)
+    config.add_request_method(lambda request: hasher, "passwords", reify=True)

@@ -1,0 +1,147 @@
+"""Every knob of FlickList, once.
+
+A field of `Settings` called ``bcrypt_cost`` is the ini key ``flicklist.bcrypt_cost`` and the environment
+variable ``FLICKLIST_BCRYPT_COST``; the environment wins.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Self
+
+from pyramid.config import Configurator
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+SECRET_LEAST_LENGTH = 64
+SECRET_LEAST_VARIETY = 10
+DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
+
+
+class CannotStart(SystemExit):
+    """The site cannot start; the message is one line for the person who starts it.
+
+    A `SystemExit`, so that ``pserve`` and every other WSGI server print that line and no traceback.
+    """
+
+
+def _database_url(text: str) -> str:
+    try:
+        dialect = make_url(text).get_backend_name()
+    except ArgumentError:
+        raise ValueError("is not a database URL such as sqlite:////srv/flicklist/flicklist.db") from None
+    if dialect not in {"sqlite", "postgresql"}:
+        raise ValueError(f"names the database {dialect!r}: FlickList runs on sqlite and on postgresql")
+    if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
+        raise ValueError("names no file: a database in memory would forget everything")
+    return text
+
+
+def _secret(text: str) -> str:
+    if len(text) < SECRET_LEAST_LENGTH or len(set(text)) < SECRET_LEAST_VARIETY:
+        raise ValueError(
+            f"must have at least {SECRET_LEAST_LENGTH} characters, {SECRET_LEAST_VARIETY} of them different; "
+            "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+        )
+    return text
+
+
+def _yes_or_no(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError(f"must be true or false, not {text!r}")
+    return words[text.lower()]
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}, not {text!r}")
+        return int(text)
+
+    return read
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _knob(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"read": read, "meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the person who runs the site decides."""
+
+    database_url: str = _knob(_database_url, "SQLAlchemy URL of the SQLite file or the PostgreSQL database")
+    secret: str = _knob(_secret, "signs the session cookie; in the environment, never in a file that is shared")
+    allow_development_secret: bool = _knob(
+        _yes_or_no, "lets a secret that begins with “development” pass", default=False
+    )
+    migrate_at_start: bool = _knob(
+        _yes_or_no, "brings the database to the newest migration at start; otherwise an old one stops it", default=False
+    )
+    https: bool = _knob(
+        _yes_or_no, "people reach the site by https: the cookie is Secure and named `__Host-flicklist`", default=True
+    )
+    bcrypt_cost: int = _knob(
+        _whole_number(4, 16), "each step doubles the work of a password hash; 4 only in tests", default=12
+    )
+    password_least_length: int = _knob(
+        _whole_number(8, 64), "characters that a new password must have at least", default=8
+    )
+    sign_in_idle_days: int = _knob(_whole_number(1, 400), "days without a visit after which a sign-in ends", default=30)
+    sign_in_days: int = _knob(_whole_number(1, 400), "days after which a sign-in ends in any case", default=90)
+    terrible_movies: tuple[str, ...] = _knob(
+        _lines,
+        "titles, one a line, that the site refuses to add; empty refuses none",
+        default=(
+            "Gigli",
+            "Star Wars Episode 1: Attack of the Clones",
+            "Paul Blart: Mall Cop 2",
+            "Nine Lives",
+            "Starship Troopers",
+        ),
+    )
+
+    @classmethod
+    def read(cls, ini: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Self:
+        """Read every knob. Raises `CannotStart` for one that is missing, malformed or unknown."""
+        knobs = {ini_key(knob): knob for knob in fields(cls)}
+        for key in ini:
+            if key.startswith("flicklist.") and key not in knobs:
+                raise CannotStart(f"FlickList cannot start: the ini file sets {key}, which does not exist.")
+        settings = cls(**{knob.name: _value(knob, ini, environ) for knob in knobs.values()})
+        if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
+            raise CannotStart(
+                "FlickList cannot start: FLICKLIST_SECRET is the development secret, which everybody knows."
+            )
+        return settings
+
+
+def ini_key(knob: Field[Any]) -> str:
+    return f"flicklist.{knob.name}"
+
+
+def environment_name(knob: Field[Any]) -> str:
+    return f"FLICKLIST_{knob.name.upper()}"
+
+
+def _value(knob: Field[Any], ini: Mapping[str, str], environ: Mapping[str, str]) -> Any:
+    text = environ.get(environment_name(knob), ini.get(ini_key(knob)))
+    if text is None and knob.default is not MISSING:
+        return knob.default
+    name = f"{environment_name(knob)} ({ini_key(knob)})"
+    if text is None:
+        raise CannotStart(f"FlickList cannot start: {name} is missing: {knob.metadata['meaning']}.")
+    try:
+        return knob.metadata["read"](text.strip())
+    except ValueError as problem:
+        raise CannotStart(f"FlickList cannot start: {name} {problem}.") from None
+
+
+def includeme(config: Configurator) -> None:
+    """Give each request the site's settings, as ``request.settings``."""
+    settings = config.registry.flicklist
+    config.add_request_method(lambda request: settings, "settings", reify=True)

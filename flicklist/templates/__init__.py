@@ -1,0 +1,43 @@
+"""The pages. Folders mirror ``flicklist.views``; what a page says of a person comes from ``layout.jinja2``."""
+
+import functools
+
+from pyramid.config import Configurator
+
+from flicklist import forms
+from flicklist.models.movie import BEST_RATING, FIRST_YEAR, LAST_YEAR, TITLE_MOST_LENGTH
+from flicklist.models.user import EMAIL_MOST_LENGTH
+from flicklist.passwords import MOST_LENGTH
+
+MACROS = "flicklist:templates/macros.jinja2"
+
+
+def stars(rating: int) -> str:
+    """Draw 1 to 10 half-stars: 9 is ``★★★★½``."""
+    return "★" * (rating // 2) + "½" * (rating % 2)
+
+
+def number_of_stars(rating: int) -> str:
+    """Write 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
+    return f"{rating // 2 or ''}{'½' * (rating % 2)}"
+
+
+def includeme(config: Configurator) -> None:
+    config.get_settings()["jinja2.undefined"] = "strict"
+    config.include("pyramid_jinja2")
+    config.add_jinja2_search_path("flicklist:templates")
+    config.commit()
+    environment = config.get_jinja2_environment()
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.filters |= {"stars": stars, "number_of_stars": number_of_stars, "half_stars": forms.half_stars}
+    environment.globals |= {
+        "EMAIL_MOST_LENGTH": EMAIL_MOST_LENGTH,
+        "PASSWORD_MOST_LENGTH": MOST_LENGTH,
+        "TITLE_MOST_LENGTH": TITLE_MOST_LENGTH,
+        "FIRST_YEAR": FIRST_YEAR,
+        "LAST_YEAR": LAST_YEAR,
+        "RATINGS": range(BEST_RATING, 0, -1),
+    }
+    macros = environment.get_template(MACROS).module
+    # There are eleven of these, and fifty to a page: each is rendered once a process.
+    environment.globals["rating_options"] = functools.cache(macros.rating_options)

@@ -1,0 +1,93 @@
+"""What is answered when there is nothing to show: the login wall, and the error pages."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken
+from pyramid.httpexceptions import HTTPError, HTTPSeeOther
+from pyramid.request import Request
+from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from flicklist.flash import drop_messages, flash_error
+from flicklist.security import Permission
+from flicklist.views import redirect
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 10
+PAGE = "flicklist:templates/errors/page.jinja2"
+BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
+WORDS = {
+    HTTPStatus.BAD_REQUEST: ("That did not work", "The site could not read what your browser sent."),
+    HTTPStatus.FORBIDDEN: ("Not from there", "That form was sent from another site, so it was not accepted."),
+    HTTPStatus.NOT_FOUND: ("Nothing here", "There is no such page, or it is not yours to see."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("A broken reel", "Something went wrong on our side. Nothing was changed."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed; try again soon."),
+}
+
+
+@forbidden_view_config(renderer=PAGE)
+def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    return _wall(request) if request.identity is None else _page(request, HTTPStatus.NOT_FOUND)
+
+
+@notfound_view_config(renderer=PAGE)
+def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    """Answer what `forbidden` answers, so that nobody can tell by probing what exists."""
+    is_public = request.matched_route is not None or request.has_permission(Permission.VIEW, request.context)
+    return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
+
+
+@exception_view_config(BadCSRFToken, renderer=PAGE)
+def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
+    return _page(
+        request,
+        HTTPStatus.BAD_REQUEST,
+        "That form has expired",
+        "You have logged in or out since the page was loaded. Nothing was changed. Go back, reload, and try again.",
+    )
+
+
+@exception_view_config(BadCSRFOrigin, renderer=PAGE)
+def foreign_form(exc: Exception, request: Request) -> dict[str, Any]:
+    return _page(request, HTTPStatus.FORBIDDEN)
+
+
+@exception_view_config(HTTPError, renderer=PAGE)
+def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
+    return _page(request, HTTPStatus(exc.status_int))
+
+
+@exception_view_config(OperationalError, renderer=BARE_PAGE)
+@exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
+def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
+    log.error("The database did not answer", exc_info=exc)
+    drop_messages(request)
+    request.response.retry_after = RETRY_AFTER_SECONDS
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@exception_view_config(Exception, renderer=BARE_PAGE)
+def server_error(exc: Exception, request: Request) -> dict[str, Any]:
+    log.error("A request failed", exc_info=exc)
+    drop_messages(request)
+    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _wall(request: Request) -> HTTPSeeOther:
+    """Send a person who is not signed in to the registration page, which knows where they wanted to go."""
+    if request.writes:
+        flash_error(request, "Please register or log in first. What you sent was not saved.")
+        return redirect(request.path_to(request.root, "register"))
+    flash_error(request, "Please register or log in first.")
+    wanted = {"next": request.path_qs} if request.path_info != "/" else None
+    return redirect(request.path_to(request.root, "register", query=wanted))
+
+
+def _page(request: Request, status: HTTPStatus, title: str = "", text: str = "") -> dict[str, Any]:
+    request.response.status_int = status.value
+    known_title, known_text = WORDS.get(status, (status.phrase, status.description))
+    return {"title": title or known_title, "text": text or known_text, "status": status.value}

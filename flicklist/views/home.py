@@ -1,0 +1,119 @@
+"""``/``: home, register, log in, log out."""
+
+from typing import Any, TypeAlias
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
+from pyramid.view import view_config
+
+from flicklist.flash import flash_error, flash_success
+from flicklist.forms import LogInForm, RegisterForm, SiteForm
+from flicklist.models import User
+from flicklist.models.user import email_key
+from flicklist.resources import EmailTaken, Root
+from flicklist.security import Permission, local_path
+from flicklist.views import redirect
+
+Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
+
+
+@view_config(context=Root, request_method="GET", permission=Permission.VIEW)
+def home(context: Root, request: Request) -> HTTPSeeOther:
+    return redirect(request.path_to(context.own_watchlist()))
+
+
+@view_config(
+    context=Root,
+    name="register",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/home/register.jinja2",
+)
+def register_page(context: Root, request: Request) -> Answer:
+    return home(context, request) if request.identity else _page(request, _register_form(request))
+
+
+@view_config(
+    context=Root,
+    name="register",
+    request_method="POST",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/home/register.jinja2",
+)
+def register(context: Root, request: Request) -> Answer:
+    if request.identity:
+        return home(context, request)
+    form = _register_form(request)
+    if not form.validate():
+        return _refused(request, form, form.problem)
+    user = User(
+        email=form.email.data,
+        email_key=email_key(form.email.data),
+        # Hashed here, before the first statement: nobody waits for a transaction that hashes a password.
+        password_hash=request.passwords.hash(form.password.data),
+    )
+    try:
+        context.register(user)
+    except EmailTaken:
+        return _refused(request, form, "An account with that email address already exists. Is it yours? Log in.")
+    remember(request, user.id)
+    flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
+    return home(context, request)
+
+
+@view_config(
+    context=Root,
+    name="login",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/home/login.jinja2",
+)
+def login_page(context: Root, request: Request) -> Answer:
+    return home(context, request) if request.identity else _page(request, LogInForm())
+
+
+@view_config(
+    context=Root,
+    name="login",
+    request_method="POST",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/home/login.jinja2",
+)
+def log_in(context: Root, request: Request) -> Answer:
+    if request.identity:
+        return home(context, request)
+    form = LogInForm(request.POST)
+    user_id, stored = context.credentials(form.email_key) or (0, None)
+    password = form.password.data or ""
+    if not request.passwords.verify(password, stored):
+        return _refused(request, form, "Wrong email or password.")
+    if request.passwords.is_outdated(stored):
+        context.set_password_hash(user_id, request.passwords.hash(password))
+    wanted = local_path(request.POST.get("next"))
+    remember(request, user_id)
+    flash_success(request, "Welcome back!")
+    return redirect(wanted) if wanted else home(context, request)
+
+
+@view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def log_out(context: Root, request: Request) -> HTTPSeeOther:
+    if request.identity:
+        forget(request)
+        flash_success(request, "You are logged out. See you soon!")
+    return redirect(request.path_to(context, "login"))
+
+
+def _register_form(request: Request) -> RegisterForm:
+    return RegisterForm(request.POST, least_length=request.settings.password_least_length)
+
+
+def _page(request: Request, form: SiteForm) -> dict[str, Any]:
+    return {"form": form, "next": local_path(request.params.get("next"))}
+
+
+def _refused(request: Request, form: SiteForm, problem: str) -> dict[str, Any]:
+    """Show the form again, with what was typed (but for passwords, which no page ever repeats)."""
+    flash_error(request, problem)
+    request.response.status_int = 400
+    return _page(request, form)

@@ -1,0 +1,46 @@
+"""FlickList's metadata. Tool settings stand in pyproject.toml, tested versions in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="flicklist",
+    version="1.0.0.dev0",
+    description="A movie watchlist you own: a Pyramid application with traversal-based security",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["flicklist", "flicklist.*"]),
+    include_package_data=True,
+    zip_safe=False,
+    install_requires=[
+        "alembic",
+        "bcrypt>=5",
+        "click",
+        "email-validator",
+        "Jinja2>=3.1.6",
+        "plaster_pastedeploy",
+        "pyramid>=2.1",
+        "pyramid_jinja2",
+        "pyramid_retry",
+        "pyramid_tm",
+        "setuptools<82",  # Pyramid 2.1 imports pkg_resources
+        "SQLAlchemy>=2.1",
+        "waitress>=3.0.1",
+        "WebOb>=1.8.11",
+        "WTForms",
+        "zope.sqlalchemy",
+        "zxcvbn",
+    ],
+    extras_require={
+        "postgresql": ["psycopg[binary]>=3"],
+        "testing": ["pytest", "WebTest"],
+        "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
+    },
+    entry_points={
+        "paste.app_factory": ["main = flicklist:main"],
+        "console_scripts": ["flicklist = flicklist.scripts:flicklist"],
+    },
+)

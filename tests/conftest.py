@@ -1,0 +1,160 @@
+"""The site that the tests use: the real application, on a real database, with real commits.
+
+Every test runs on SQLite, and on PostgreSQL too where FLICKLIST_TEST_POSTGRESQL_URL names a server on which a
+database can be created. Each test finds an empty database.
+"""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, delete, event, make_url, text
+from sqlalchemy.orm import Session
+
+from flicklist import main
+from flicklist.models import Base
+from tests.people import Person
+
+POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
+DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]
+SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The folder of the ini files and the README."""
+    return Path(__file__).parent.parent
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not POSTGRESQL_URL:
+        terminalreporter.write_line("PostgreSQL was left out: FLICKLIST_TEST_POSTGRESQL_URL is not set.")
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def database_url(request, tmp_path_factory):
+    """A database of this run alone."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/flicklist.db"
+    else:
+        with postgresql_database(f"flicklist_test_{os.getpid()}") as url:
+            yield url
+
+
+@contextmanager
+def postgresql_database(name):
+    server = create_engine(POSTGRESQL_URL, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture
+def empty_database_url(database_url, tmp_path):
+    """A database with no table in it."""
+    if database_url.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        with postgresql_database(f"flicklist_empty_{os.getpid()}") as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def ini(database_url):
+    """The settings of the site, as an ini file would give them."""
+    return {
+        "flicklist.database_url": database_url,
+        "flicklist.migrate_at_start": "true",
+        "flicklist.secret": SECRET,
+        "flicklist.https": "false",
+        "flicklist.bcrypt_cost": "4",
+    }
+
+
+@pytest.fixture(scope="session")
+def session_app(ini):
+    app = main({}, **ini)
+    yield app
+    dispose(app)
+
+
+def dispose(app):
+    for engine in app.registry.dbengines:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def engine(session_app, database_url):
+    """The database as the tests look into it, beside the site."""
+    engine = create_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def app(session_app, engine):
+    """The site, on an empty database."""
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(delete(table))
+    return session_app
+
+
+@pytest.fixture
+def make_app(app, ini):
+    """Make the site again, on the same database, with other settings."""
+    made = []
+
+    def make(**settings):
+        changed = {f"flicklist.{name}": value for name, value in settings.items()}
+        made.append(main({}, **{**ini, **changed}))
+        return made[-1]
+
+    yield make
+    for each in made:
+        dispose(each)
+
+
+@pytest.fixture
+def db(engine, app):
+    """A session that sees what is committed, and nothing else."""
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def visitor(app):
+    return Person(app)
+
+
+@pytest.fixture
+def alice(app):
+    person = Person(app)
+    person.register("alice@example.com")
+    return person
+
+
+@pytest.fixture
+def bob(app):
+    person = Person(app)
+    person.register("bob@example.com")
+    return person
+
+
+@pytest.fixture
+def statements(app):
+    """The statements that the site sends, as they come."""
+    sent = []
+
+    def note(connection, cursor, statement, parameters, context, executemany):
+        sent.append(statement)
+
+    for engine in app.registry.dbengines:
+        event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    for engine in app.registry.dbengines:
+        event.remove(engine, "before_cursor_execute", note)

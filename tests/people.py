@@ -1,0 +1,125 @@
+"""People who use the site through its pages, as a browser would: real forms, real cookies, CSRF on."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from webtest import TestApp
+
+PASSWORD = "correct horse battery"
+
+
+class Person(TestApp):
+    """Somebody at a browser of their own."""
+
+    def __init__(self, app, email=None):
+        super().__init__(app)
+        self.email = email
+        self.list_path = None
+
+    # What they do
+
+    def register(self, email=None, password=PASSWORD, verify=None, status=303):
+        self.email = email or self.email
+        form = self.get("/register").forms["register"]
+        form["email"], form["password"], form["verify"] = self.email, password, verify or password
+        response = form.submit(status=status)
+        if status == 303:
+            self.list_path = urlsplit(response.location).path
+        return response
+
+    def log_in(self, email=None, password=PASSWORD, status=303, page="/login"):
+        form = self.get(page).forms["log-in"]
+        form["email"], form["password"] = email or self.email, password
+        return form.submit(status=status)
+
+    def copy(self):
+        """Return somebody who has copied this person's cookies."""
+        other = Person(self.app, self.email)
+        other.list_path = self.list_path
+        for cookie in self.cookiejar:
+            other.cookiejar.set_cookie(cookie)
+        return other
+
+    def log_out(self):
+        return self.get(self.list_path).forms["log-out"].submit(status=303)
+
+    def add(self, title, year=""):
+        """Type a movie into the form of the watchlist, and return the page that follows."""
+        form = self.get(self.list_path).forms["add"]
+        form["title"], form["year"] = title, year
+        return form.submit(status=303).follow()
+
+    def cross_off(self, title):
+        return self.press(self.list_path, f"I watched {title}!")
+
+    def put_back(self, title):
+        return self.press(self.list_path + "ratings", f"Put {title} back on the watchlist")
+
+    def rate(self, title, stars):
+        form = self.form_of(self.get(self.list_path + "ratings"), f"Rating of {title}")
+        form["rating"] = stars
+        return form.submit(status=303).follow()
+
+    def press(self, page, label):
+        """Press the button with that label on a page, and return the page that follows."""
+        page = self.get(page) if isinstance(page, str) else page
+        button = page.html.find("button", attrs={"aria-label": label}) or page.html.find("button", string=label)
+        assert button, f"no button {label!r} in {page.html.main.text}"
+        form = button.find_parent("form")
+        fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
+        return self.post(button.get("formaction") or form["action"], fields, status=303).follow()
+
+    def send(self, path, status=303, **fields):
+        """Post fields that no form would, with a valid CSRF token."""
+        return self.post(path, {"csrf_token": self.csrf_token(), **fields}, status=status)
+
+    # What they see
+
+    def csrf_token(self):
+        page = self.get("/login").maybe_follow()
+        return page.html.find("input", attrs={"name": "csrf_token"})["value"]
+
+    def form_of(self, page, label):
+        """Return the form in which the field with that label is."""
+        for form in page.forms.values():
+            if form.html.find(attrs={"aria-label": label}):
+                return form
+        raise AssertionError(f"no field {label!r}")
+
+    def to_watch(self):
+        return titles(self.get(self.list_path))
+
+    def watched(self):
+        return titles(self.get(self.list_path + "ratings"))
+
+    def entry_path(self, title):
+        """Return the path of a movie that is to be watched or was."""
+        for page in (self.get(self.list_path), self.get(self.list_path + "ratings")):
+            for item in page.html.select(".movies > li"):
+                if title in item.text:
+                    return item.find("button", attrs={"formaction": True})["formaction"].rpartition("/")[0]
+        raise AssertionError(f"no movie {title!r}")
+
+    @property
+    def is_signed_in(self):
+        return self.get("/").location != self.app_url("/register")
+
+    def app_url(self, path):
+        return f"http://localhost{path}"
+
+
+def titles(page):
+    """Return the titles that a page lists, in their order."""
+    return [item.select_one(".title, .movie").find(string=True).strip() for item in page.html.select(".movies > li")]
+
+
+def messages(page, queue=None):
+    """Return what the page tells, from one queue or from both."""
+    selector = f".message.{queue}" if queue else ".message"
+    return [message.p.text.strip() for message in page.html.select(selector)]
+
+
+def wanted_page(response):
+    """Return what a redirect to the wall says of the page that was wanted."""
+    location = urlsplit(response.location)
+    assert location.path == "/register", location
+    return parse_qs(location.query).get("next", [None])[0]

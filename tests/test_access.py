@@ -1,0 +1,134 @@
+"""Every view and what it answers to somebody anonymous, a stranger, and the owner.
+
+A view that is missing from `TABLE` fails the suite, and so does one that is public without being named in `PUBLIC`.
+"""
+
+import pytest
+from pyramid.interfaces import IExceptionResponse, IStaticURLInfo
+from pyramid.security import NO_PERMISSION_REQUIRED
+from sqlalchemy import select
+
+from flicklist.models import Base
+from tests.people import Person
+
+WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
+
+# (resource, view name, method): (anonymous, stranger, owner); a stranger is signed in, and elsewhere at home.
+TABLE = {
+    ("Root", "", "GET"): (WALL, OWN_LIST, OWN_LIST),
+    ("Root", "register", "GET"): ("200", OWN_LIST, OWN_LIST),
+    ("Root", "register", "POST"): ("400", OWN_LIST, OWN_LIST),
+    ("Root", "login", "GET"): ("200", OWN_LIST, OWN_LIST),
+    ("Root", "login", "POST"): ("400", OWN_LIST, OWN_LIST),
+    ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
+    ("Watchlist", "", "GET"): (WALL, "404", "200"),
+    ("Watchlist", "ratings", "GET"): (WALL, "404", "200"),
+    ("Watchlist", "add", "POST"): (WALL, "404", "303"),
+    ("Entry", "cross-off", "POST"): (WALL, "404", "303"),
+    ("Entry", "put-back", "POST"): (WALL, "404", "303"),
+    ("Entry", "rate", "POST"): (WALL, "404", "303"),
+}
+NO_PERMISSION = {None, NO_PERMISSION_REQUIRED}
+PUBLIC = {
+    ("Root", "register", "GET"),
+    ("Root", "register", "POST"),
+    ("Root", "login", "GET"),
+    ("Root", "login", "POST"),
+    ("Root", "logout", "POST"),
+}
+
+
+def registered_views(app):
+    """Return every view that a path can lead to, as (resource, name, method), with the permission it asks for."""
+    views = {}
+    for item in app.registry.introspector.get_category("views"):
+        view = item["introspectable"]
+        context = view["context"]
+        is_for_errors = context is IExceptionResponse or (isinstance(context, type) and issubclass(context, Exception))
+        if view["route_name"] is None and not is_for_errors:
+            resource = context.__name__ if context else "anywhere"
+            permission = view["derived_callable"].__permission__
+            views[resource, view["name"], view["request_methods"]] = permission
+    return views
+
+
+def test_the_table_is_the_site(app):
+    assert set(registered_views(app)) == set(TABLE)
+
+
+def test_only_the_way_in_is_public(app):
+    assert {view for view, permission in registered_views(app).items() if permission in NO_PERMISSION} == PUBLIC
+
+
+def test_every_other_view_asks_for_what_some_access_control_list_grants(app):
+    permissions = {permission for permission in registered_views(app).values() if permission not in NO_PERMISSION}
+    assert permissions == {"view", "edit"}
+
+
+def test_a_view_that_changes_something_asks_for_more_than_to_see(app):
+    for (resource, name, method), permission in registered_views(app).items():
+        if method == "POST" and permission not in NO_PERMISSION:
+            assert permission == "edit", (resource, name)
+
+
+def test_the_only_routes_are_static(app):
+    routes = [item["introspectable"]["name"] for item in app.registry.introspector.get_category("routes") or []]
+    assert routes == ["__static/"]
+    assert app.registry.getUtility(IStaticURLInfo)
+
+
+@pytest.fixture
+def people(app, alice, bob):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    visitor = Person(app)
+    return {"anonymous": visitor, "stranger": bob, "owner": alice}
+
+
+@pytest.mark.parametrize("who", ["anonymous", "stranger", "owner"])
+@pytest.mark.parametrize("view", TABLE, ids="-".join)
+def test_every_view_answers_each_person_as_the_table_says(people, view, who, db):
+    resource, name, method = view
+    alice, person = people["owner"], people[who]
+    path = {
+        "Root": "/",
+        "Watchlist": alice.list_path,
+        "Entry": alice.entry_path("Heat") + "/",
+    }[resource] + name
+    before = alices_rows(db)
+    response = person.get(path, status="*") if method == "GET" else person.send(path, status="*")
+    assert outcome(response, person) == TABLE[view][["anonymous", "stranger", "owner"].index(who)]
+    if who != "owner":
+        assert alices_rows(db) == before
+
+
+@pytest.mark.parametrize("view", [view for view in TABLE if view[2] == "POST"], ids="-".join)
+def test_every_change_needs_the_csrf_token(people, view, db):
+    resource, name, _ = view
+    alice = people["owner"]
+    path = {"Root": "/", "Watchlist": alice.list_path, "Entry": alice.entry_path("Heat") + "/"}[resource] + name
+    before = alices_rows(db)
+    others_token = people["stranger"].csrf_token()
+    for fields in ({}, {"csrf_token": ""}, {"csrf_token": "x"}, {"csrf_token": others_token}):
+        page = alice.post(path, {"title": "Ran", "rating": "1", **fields}, status=400)
+        assert "That form has expired" in page
+    alice.post(f"{path}?csrf_token={alice.csrf_token()}", status=400)
+    assert alices_rows(db) == before
+    assert alice.is_signed_in
+
+
+def alices_rows(db):
+    """Return all that is stored, but for the sign-ins, which come and go as people do."""
+    db.expire_all()
+    db.rollback()
+    tables = [table for table in Base.metadata.sorted_tables if table.name != "sign_ins"]
+    return {table.name: db.execute(select(table).order_by(table.c.id)).all() for table in tables}
+
+
+def outcome(response, person):
+    if response.status_int != 303:
+        return str(response.status_int)
+    path = response.location.removeprefix("http://localhost")
+    if person.list_path and path == person.list_path and response.request.path.count("/") == 1:
+        return OWN_LIST
+    return {"/login": LOG_IN, "/register": WALL}.get(path.partition("?")[0], "303")

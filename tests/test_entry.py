@@ -1,0 +1,122 @@
+"""One movie: crossed off, put back, rated."""
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import Movie
+from tests.people import messages, titles
+
+
+@pytest.fixture
+def heat(alice):
+    alice.add("Heat", "1995")
+    return alice
+
+
+def test_crossing_off_moves_a_movie_to_the_ratings(heat):
+    page = heat.cross_off("Heat")
+    assert page.request.path == heat.list_path
+    assert messages(page, "success") == ["“Heat (1995)” is crossed off. Enjoy!"]
+    assert heat.to_watch() == []
+    assert heat.watched() == ["Heat"]
+
+
+def test_crossing_off_is_undone_from_the_flash(heat):
+    page = heat.press(heat.cross_off("Heat"), "Undo")
+    assert messages(page, "success") == ["“Heat (1995)” is back on your watchlist."]
+    assert titles(page) == ["Heat"]
+    assert heat.watched() == []
+
+
+def test_the_last_watched_comes_first(alice):
+    for title in ("Heat", "Amélie", "Ran"):
+        alice.add(title)
+    for title in ("Ran", "Heat", "Amélie"):
+        alice.cross_off(title)
+    assert alice.watched() == ["Amélie", "Heat", "Ran"]
+
+
+def test_crossing_off_twice_changes_nothing_more(heat, db):
+    entry = heat.entry_path("Heat")
+    heat.cross_off("Heat")
+    watched_at = db.scalars(select(Movie.watched_at)).one()
+    heat.send(entry + "/cross-off")
+    db.expire_all()
+    assert db.scalars(select(Movie.watched_at)).one() == watched_at
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored", "shown"), [("0.5", 1, "½"), ("1", 2, "★"), ("4.5", 9, "★★★★½"), ("5", 10, "★★★★★")]
+)
+def test_a_rating_is_half_stars_and_is_shown(heat, db, typed, stored, shown):
+    heat.cross_off("Heat")
+    page = heat.rate("Heat", typed)
+    assert messages(page, "success") == [f"“Heat (1995)” is rated {typed} of 5 stars."]
+    assert db.scalars(select(Movie.rating)).one() == stored
+    assert page.html.select_one(".stars").text.strip() == shown
+    assert heat.form_of(page, "Rating of Heat")["rating"].value == typed
+
+
+def test_a_rating_can_be_taken_away(heat, db):
+    heat.cross_off("Heat")
+    heat.rate("Heat", "3")
+    page = heat.rate("Heat", "")
+    assert messages(page, "success") == ["“Heat (1995)” is not rated any more."]
+    assert db.scalars(select(Movie.rating)).one() is None
+
+
+@pytest.mark.parametrize("value", ["0", "5.5", "-1", "4.25", "10", "five", "4,5", "٤", "nan", "1e0", "4" * 4000])
+def test_a_rating_that_is_not_on_the_scale_is_refused(heat, db, value):
+    heat.cross_off("Heat")
+    heat.rate("Heat", "3")
+    page = heat.send(heat.entry_path("Heat") + "/rate", rating=value).follow()
+    assert messages(page, "error") == ["A rating is a number of stars from 0.5 to 5, in halves, or no rating."]
+    assert db.scalars(select(Movie.rating)).one() == 6
+
+
+def test_a_movie_that_is_not_crossed_off_cannot_be_rated(heat, db):
+    page = heat.send(heat.entry_path("Heat") + "/rate", rating="4").follow()
+    assert messages(page, "error") == ["Watch it first, then rate it: “Heat (1995)” is not crossed off."]
+    assert db.scalars(select(Movie.rating)).one() is None
+
+
+def test_putting_back_returns_a_movie_to_the_watchlist(heat):
+    heat.cross_off("Heat")
+    page = heat.put_back("Heat")
+    assert page.request.path == heat.list_path + "ratings"
+    assert messages(page, "success") == ["“Heat (1995)” is back on your watchlist."]
+    assert heat.to_watch() == ["Heat"]
+
+
+@pytest.mark.parametrize(
+    "segment", ["0", "01", "+1", " 1", "1.0", "1_0", "abc", "-1", "9" * 18, "9" * 19, "9" * 5000, "%D9%A1", "1%00"]
+)
+def test_an_id_has_one_spelling(heat, segment):
+    heat.get(f"{heat.list_path}{segment}/", status=404)
+    heat.send(f"{heat.list_path}{segment}/cross-off", status=404)
+    assert heat.to_watch() == ["Heat"]
+
+
+@pytest.mark.parametrize("verb", ["cross-off", "put-back", "rate"])
+def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb):
+    alice.add("Heat")
+    alice_id = alice.entry_path("Heat").rpartition("/")[2]
+    bob.send(f"{bob.list_path}{alice_id}/{verb}", rating="1", status=404)
+    bob.send(f"{alice.list_path}{alice_id}/{verb}", rating="1", status=404)
+    assert db.scalars(select(Movie)).one().watched_at is None
+
+
+def test_a_second_person_sees_none_of_it(heat, bob):
+    heat.cross_off("Heat")
+    heat.add("Ran")
+    assert bob.to_watch() == bob.watched() == []
+    for path in (heat.list_path, heat.list_path + "ratings", heat.list_path + "add"):
+        bob.get(path, status=404)
+        bob.send(path, title="Gotcha", status=404)
+    assert heat.to_watch() == ["Ran"]
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:1"])
+def test_the_way_back_stays_on_the_site(heat, back):
+    response = heat.send(heat.entry_path("Heat") + "/cross-off", back=back)
+    assert response.location == f"http://localhost{heat.list_path}"

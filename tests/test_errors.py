@@ -1,0 +1,78 @@
+"""Error pages: in the site's clothes, and no more telling than they must be."""
+
+import pytest
+from pyramid.httpexceptions import HTTPRequestEntityTooLarge
+from sqlalchemy.exc import OperationalError
+
+from tests.people import Person
+
+
+@pytest.fixture
+def broken(make_app, alice, monkeypatch):
+    """Alice, on a site on which looking at a list raises what the test says."""
+    person = Person(make_app(), alice.email)
+    person.log_in().follow()
+    person.list_path = alice.list_path
+
+    def break_with(error):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr("flicklist.resources.Watchlist.to_watch", fail)
+        return person
+
+    return break_with
+
+
+def test_a_failure_is_a_page_that_tells_nothing_and_a_line_in_the_log(broken, caplog):
+    person = broken(ZeroDivisionError("division by secret"))
+    page = person.get(person.list_path, status=500)
+    assert page.html.h1.text == "A broken reel"
+    assert "alice" not in page.text
+    assert "secret" not in page.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_page_of_a_failure_needs_no_database(visitor, statements, monkeypatch):
+    monkeypatch.setattr("flicklist.security.SecurityPolicy.identity", lambda *_: 1 / 0)
+    page = visitor.get("/login", status=500)
+    assert page.html.h1.text == "A broken reel"
+    assert statements == []
+
+
+def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_back(broken):
+    person = broken(OperationalError("SELECT", {}, Exception("the server closed the connection")))
+    page = person.get(person.list_path, status=503)
+    assert page.headers["Retry-After"] == "10"
+    assert page.html.h1.text == "Intermission"
+
+
+def test_other_refusals_of_pyramid_are_dressed_too(broken):
+    person = broken(HTTPRequestEntityTooLarge("with details"))
+    page = person.get(person.list_path, status=413)
+    assert page.html.select_one(".wordmark")
+    assert "with details" not in page.text
+
+
+def test_a_missing_page_is_a_404_that_repeats_nothing(alice):
+    page = alice.get("/no-such-page", status=404)
+    assert page.html.h1.text == "Nothing here"
+    assert "no-such-page" not in page.html.main.text
+
+
+def test_a_missing_static_file_is_a_404_for_everybody(visitor):
+    assert "Nothing here" in visitor.get("/static/nothing.css", status=404)
+
+
+def test_a_form_from_another_site_is_a_403(make_app):
+    person = Person(make_app(https="true"))
+    person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
+    form = person.get("/login").forms["log-in"]
+    page = form.submit(headers={"Origin": "https://evil.example"}, status=403)
+    assert page.html.h1.text == "Not from there"
+
+
+def test_every_error_page_has_the_wordmark_and_a_title(alice):
+    page = alice.get("/nothing", status=404)
+    assert page.html.title.text == "Nothing here – FlickList"
+    assert page.html.select_one("header .wordmark")

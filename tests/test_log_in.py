@@ -1,0 +1,164 @@
+"""Logging in and out: sign-ins, which end when they are ended."""
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from flicklist.models import SignIn, User
+from flicklist.models.meta import utc_now
+from flicklist.models.sign_in import token_hash
+from flicklist.passwords import PasswordHasher
+from tests.people import PASSWORD, Person, messages
+
+
+@pytest.fixture
+def alice_outside(alice):
+    alice.log_out()
+    return alice
+
+
+def test_the_right_password_leads_to_the_watchlist(alice_outside):
+    page = alice_outside.log_in().follow()
+    assert page.request.path == alice_outside.list_path
+    assert messages(page, "success") == ["Welcome back!"]
+
+
+def test_the_letter_case_of_the_email_does_not_matter(alice_outside):
+    alice_outside.log_in("ALICE@EXAMPLE.COM")
+    assert alice_outside.is_signed_in
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("alice@example.com", "wrong horse battery"),
+        ("alice@example.com", ""),
+        ("alice@example.com", PASSWORD + " "),
+        ("alice@example.com", "x" * 5000),
+        ("bob@example.com", PASSWORD),
+        ("no address", PASSWORD),
+        ("", ""),
+    ],
+)
+def test_every_failure_says_the_same(alice_outside, email, password):
+    page = alice_outside.log_in(email, password, status=400) if email else alice_outside.send("/login", status=400)
+    assert messages(page) == ["Wrong email or password."]
+    assert page.forms["log-in"]["email"].value == email
+    assert not alice_outside.is_signed_in
+
+
+def test_an_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
+    checked = []
+    monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: bool(checked.append(arguments)))
+    for email in ("alice@example.com", "nobody@example.com", "no address"):
+        alice_outside.log_in(email, status=400)
+    assert len(checked) == 3
+    costs = {stored[:7] for _, stored in checked}
+    assert costs == {b"$2b$04$"}
+
+
+def test_log_out_ends_the_sign_in_even_for_a_copied_cookie(alice):
+    thief = alice.copy()
+    assert thief.is_signed_in
+    page = alice.log_out()
+    assert page.location.endswith("/login")
+    assert messages(page.follow(), "success") == ["You are logged out. See you soon!"]
+    assert not thief.is_signed_in
+
+
+def test_log_out_is_a_form_and_never_a_link(alice):
+    assert alice.get("/logout", status=404)
+    assert alice.is_signed_in
+
+
+def test_log_out_of_somebody_who_is_not_in_leads_to_the_log_in_page(visitor):
+    assert visitor.send("/logout").location.endswith("/login")
+
+
+def test_every_sign_in_has_a_row_of_its_own_that_knows_the_token_only_by_its_hash(alice, app, db):
+    phone = Person(app)
+    phone.log_in("alice@example.com")
+    rows = db.scalars(select(SignIn)).all()
+    assert len(rows) == 2
+    assert all(len(row.token_hash) == 32 for row in rows)
+    alice.log_out()
+    assert phone.is_signed_in
+
+
+def test_a_session_is_a_new_one_after_logging_in_and_out(alice_outside):
+    before = alice_outside.csrf_token()
+    alice_outside.log_in()
+    inside = alice_outside.csrf_token()
+    alice_outside.log_out()
+    alice_outside.list_path = None
+    assert len({before, inside, alice_outside.csrf_token()}) == 3
+
+
+@pytest.mark.parametrize(("column", "days"), [("created_at", 90), ("last_seen_at", 30)])
+def test_a_sign_in_ends_after_its_days(alice, db, column, days):
+    row = db.scalars(select(SignIn)).one()
+    setattr(row, column, utc_now() - timedelta(days=days, seconds=-60))
+    db.commit()
+    assert alice.is_signed_in
+    # That visit may have renewed the time of the last one.
+    db.execute(update(SignIn).values({column: utc_now() - timedelta(days=days, seconds=1)}))
+    db.commit()
+    assert not alice.is_signed_in
+
+
+def test_the_last_visit_is_noted_at_most_once_an_hour(alice, db):
+    def last_seen_at():
+        db.expire_all()
+        return db.scalars(select(SignIn.last_seen_at)).one()
+
+    first = last_seen_at()
+    alice.get(alice.list_path)
+    assert last_seen_at() == first
+    db.execute(update(SignIn).values(last_seen_at=utc_now() - timedelta(hours=1, seconds=1)))
+    db.commit()
+    alice.get(alice.list_path)
+    assert utc_now() - last_seen_at() < timedelta(minutes=1)
+
+
+def test_a_hash_of_another_cost_is_made_anew_at_the_next_log_in(alice_outside, make_app, db):
+    dearer = Person(make_app(bcrypt_cost="5"))
+    dearer.log_in("alice@example.com")
+    assert "$05$" in db.scalars(select(User.password_hash)).one()
+    alice_outside.log_in()
+    db.expire_all()
+    assert "$04$" in db.scalars(select(User.password_hash)).one()
+
+
+def test_no_password_is_hashed_while_the_database_waits(app, monkeypatch):
+    """The writing engine has no connection out, and the reading one neither, while bcrypt works."""
+    out = []
+
+    def noting(function):
+        def noted(*arguments, **options):
+            out.append([engine.pool.checkedout() for engine in app.registry.dbengines])
+            return function(*arguments, **options)
+
+        return noted
+
+    monkeypatch.setattr(PasswordHasher, "hash", noting(PasswordHasher.hash))
+    monkeypatch.setattr(PasswordHasher, "verify", noting(PasswordHasher.verify))
+    person = Person(app)
+    person.register("alice@example.com")
+    stale = person.copy()
+    person.log_out()
+    stale.log_in()
+    assert out == [[0, 0], [0, 0]]
+
+
+def test_the_cookie_holds_two_random_tokens_and_what_is_to_be_told(alice, db):
+    alice.send(alice.list_path + "add", title="Heat")
+    signed = base64.urlsafe_b64decode(alice.cookies["flicklist"] + "==")
+    _, _, state = json.loads(signed[hashlib.sha512().digest_size :])
+    assert set(state) == {"sign_in", "_csrft_", "_f_success"}
+    assert db.scalars(select(SignIn.token_hash)).one() == token_hash(state["sign_in"])
+    assert len(base64.urlsafe_b64decode(state["sign_in"] + "==")) == 32
+    assert len(base64.urlsafe_b64decode(state["_csrft_"] + "==")) == 32

@@ -1,0 +1,71 @@
+"""Hashes: any password a person types verifies again, and no other one does."""
+
+import bcrypt
+import pytest
+
+from flicklist.passwords import PasswordHasher, weakness
+
+HASHER = PasswordHasher(4)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "a" * 72,
+        "a" * 73,
+        "a" * 1000,
+        "🔑" * 64,
+        "пароль из слов",
+        "        ",
+        "nul\0nul",
+        "\ud800 alone",
+        "tab\tand\nline",
+    ],
+)
+def test_any_password_verifies_again(password):
+    assert HASHER.verify(password, HASHER.hash(password))
+
+
+def test_a_password_is_the_same_composed_and_decomposed():
+    assert HASHER.verify("pa\u0308sswo\u0308rd", HASHER.hash("pässwörd"))
+
+
+@pytest.mark.parametrize(
+    ("password", "other"),
+    [
+        ("a" * 999 + "b", "a" * 999 + "c"),
+        ("abc", "abc\0abc"),
+        ("correct", "Correct"),
+        ("correct", "correct "),
+        ("a" * 72, "a" * 73),
+        ("a" * 1000, "a" * 1001),
+    ],
+)
+def test_another_password_does_not(password, other):
+    assert not HASHER.verify(other, HASHER.hash(password))
+
+
+@pytest.mark.parametrize("stored", [None, "", "junk", "$hs384$", "$hs384$$2b$04$short", "$2b$04$" + "x" * 53])
+def test_a_missing_or_damaged_hash_verifies_nothing_and_raises_nothing(stored):
+    assert HASHER.verify("anything", stored) is False
+
+
+def test_a_hash_says_its_scheme_and_cost():
+    assert HASHER.hash("x").startswith("$hs384$$2b$04$")
+    assert len(HASHER.hash("x")) == 67
+
+
+def test_a_hash_of_another_cost_or_scheme_is_outdated():
+    assert not HASHER.is_outdated(HASHER.hash("x"))
+    assert HASHER.is_outdated(PasswordHasher(5).hash("x"))
+    assert HASHER.is_outdated(bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode())
+
+
+@pytest.mark.parametrize("password", ["🔑🎬🍿🎥🎞️📽️🎟️🪑", "correct horse battery", "пароль из многих слов", "x7$kQ!pw2#"])
+def test_there_are_no_rules_of_composition(password):
+    assert weakness(password, 8, []) is None
+
+
+def test_the_email_is_a_weak_password():
+    assert "too easy" in weakness("zaphodbeeblebrox", 8, ["zaphodbeeblebrox@example.com", "zaphodbeeblebrox"])
+    assert weakness("zaphodbeeblebrox", 8, []) is None

@@ -1,0 +1,131 @@
+"""What every answer carries, and what the cookie is."""
+
+import pytest
+
+from flicklist.security import SECURITY_HEADERS, local_path
+from tests.people import Person
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/register", 200), ("/", 303), ("/static/flicklist.css", 200), ("/static/nothing", 404)]
+)
+def test_every_answer_carries_the_security_headers(visitor, path, status):
+    response = visitor.get(path, status=status)
+    for name, value in SECURITY_HEADERS.items():
+        assert response.headers[name] == value
+
+
+def test_only_static_files_may_be_kept_by_the_browser(alice, visitor):
+    assert alice.get(alice.list_path).headers["Cache-Control"] == "no-store"
+    assert visitor.get("/").headers["Cache-Control"] == "no-store"
+    sheet = alice.get(alice.get(alice.list_path).html.select("link[rel=stylesheet]")[-1]["href"])
+    assert "max-age=31536000" in sheet.headers["Cache-Control"]
+
+
+def test_no_page_has_inline_script_or_style(alice):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    for path in (alice.list_path, alice.list_path + "ratings", "/nothing"):
+        html = alice.get(path, status="*").html
+        assert not html.select("[style], style, script:not([src])")
+        assert not [tag for tag in html.find_all(True) if any(name.startswith("on") for name in tag.attrs)]
+
+
+def test_over_https_the_cookie_is_bound_to_the_host(make_app):
+    person = Person(make_app(https="true"))
+    person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
+    cookie = person.get("/register").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-flicklist=")
+    assert all(part in cookie for part in ("; Path=/", "; secure", "; HttpOnly", "; SameSite=Lax"))
+    assert "Domain" not in cookie
+
+
+def test_the_cookie_is_not_sent_again_on_every_page(alice):
+    alice.get(alice.list_path)  # takes the welcome
+    assert "Set-Cookie" not in alice.get(alice.list_path).headers
+    assert "Set-Cookie" not in alice.get(alice.list_path + "ratings").headers
+
+
+def test_a_cookie_from_another_secret_or_tampered_with_is_nobodys(alice, make_app):
+    other = alice.copy()
+    other.app = make_app(secret="another secret that is long enough, too: 0123456789 abcdefghijklmnopqrstuv")
+    assert not other.is_signed_in
+
+
+def test_a_session_from_before_logging_in_is_not_signed_in_after(alice, app):
+    victim = Person(app)
+    victim.get("/login")
+    attacker = victim.copy()
+    victim.log_in("alice@example.com")
+    assert not attacker.is_signed_in
+
+
+def test_a_slow_answer_from_before_logging_out_does_not_sign_in_again(alice):
+    slow = alice.copy()
+    slow.get(slow.list_path)
+    alice.log_out()
+    for cookie in slow.cookiejar:
+        alice.cookiejar.set_cookie(cookie)
+    assert not alice.is_signed_in
+
+
+def test_the_cookie_stays_small_whatever_is_quoted(alice, visitor):
+    emoji = "🎬" * 200
+    for number in range(6):
+        alice.send(alice.list_path + "add", title=emoji[number:])
+        alice.send(f"{alice.list_path}add", title="")
+        alice.send(f"{alice.list_path}add", title=f"{number}" + emoji, year="x")
+    page = alice.get(alice.list_path)
+    for button in page.html.select("button[formaction]"):
+        response = alice.send(button["formaction"])
+        assert len(response.headers["Set-Cookie"]) < 4093
+    for number in range(50):
+        response = visitor.get(f"/nothing/{number}")
+    assert len(response.headers.get("Set-Cookie", "")) < 1000
+
+
+def test_a_head_request_takes_no_message(alice):
+    alice.send(alice.list_path + "add", title="Heat")
+    alice.head(alice.list_path)
+    assert "is on your watchlist" in alice.get(alice.list_path)
+
+
+def test_a_message_is_shown_once(alice):
+    assert "is on your watchlist" in alice.add("Heat")
+    assert "is on your watchlist" not in alice.get(alice.list_path)
+
+
+@pytest.mark.parametrize("path", ["/", "/watchlists/x/", "/a?b=c&d=%20", "/~x"])
+def test_a_path_of_this_site_is_a_local_path(path):
+    assert local_path(path) == path
+
+
+def test_every_page_says_who_is_signed_in_and_lets_them_out(alice):
+    for path in (alice.list_path, alice.list_path + "ratings", "/nothing"):
+        page = alice.get(path, status="*")
+        assert page.html.header.select_one(".email").text == "alice@example.com"
+        assert page.forms["log-out"]
+
+
+def test_every_page_has_a_title_of_its_own(alice, visitor):
+    pages = [
+        visitor.get("/register"),
+        visitor.get("/login"),
+        alice.get(alice.list_path),
+        alice.get(alice.list_path + "ratings"),
+        alice.get("/x", status=404),
+    ]
+    assert len({page.html.title.text for page in pages}) == len(pages)
+
+
+def test_passwords_are_asked_for_as_password_managers_expect(visitor):
+    register, log_in = visitor.get("/register").html, visitor.get("/login").html
+    assert [field["autocomplete"] for field in register.select("[type=password]")] == ["new-password", "new-password"]
+    assert [field["autocomplete"] for field in log_in.select("[type=password]")] == ["current-password"]
+
+
+def test_a_site_below_a_prefix_stays_below_it(visitor):
+    response = visitor.get("/", extra_environ={"SCRIPT_NAME": "/movies"}, status=303)
+    assert response.location == "http://localhost/movies/register"
+    page = visitor.get("/register", extra_environ={"SCRIPT_NAME": "/movies"})
+    assert page.forms["register"].action == "/movies/register"

@@ -1,0 +1,58 @@
+"""Settings: each is read once, and a bad one stops the start with one clear line."""
+
+import pytest
+
+from flicklist import main
+from flicklist.settings import CannotStart, Settings
+from tests.conftest import SECRET
+
+GOOD = {"flicklist.database_url": "sqlite:////tmp/flicklist.db", "flicklist.secret": SECRET}
+DEVELOPMENT_SECRET = "development-secret-which-everybody-knows-because-it-stands-in-this-file"
+
+
+def test_the_environment_wins_over_the_ini_file():
+    settings = Settings.read(GOOD | {"flicklist.bcrypt_cost": "11"}, {"FLICKLIST_BCRYPT_COST": "10"})
+    assert settings.bcrypt_cost == 10
+
+
+def test_what_is_not_set_has_its_default():
+    settings = Settings.read(GOOD, {})
+    assert (settings.bcrypt_cost, settings.https, settings.migrate_at_start) == (12, True, False)
+    assert "Gigli" in settings.terrible_movies
+
+
+@pytest.mark.parametrize(
+    ("ini", "said"),
+    [
+        ({"flicklist.database_url": None}, "FLICKLIST_DATABASE_URL (flicklist.database_url) is missing"),
+        ({"flicklist.secret": None}, "FLICKLIST_SECRET (flicklist.secret) is missing"),
+        ({"flicklist.secret": "short"}, "must have at least 64 characters"),
+        ({"flicklist.secret": "ab" * 50}, "10 of them different"),
+        ({"flicklist.secret": "${FLICKLIST_SECRET}"}, "must have at least 64 characters"),
+        ({"flicklist.secret": DEVELOPMENT_SECRET}, "is the development secret, which everybody knows"),
+        ({"flicklist.database_url": "mysql://localhost/flicklist"}, "runs on sqlite and on postgresql"),
+        ({"flicklist.database_url": "flicklist.db"}, "is not a database URL"),
+        ({"flicklist.database_url": "sqlite://"}, "names no file"),
+        ({"flicklist.bcrypt_cost": "3"}, "must be a whole number from 4 to 16, not '3'"),
+        ({"flicklist.bcrypt_cost": "twelve"}, "must be a whole number from 4 to 16, not 'twelve'"),
+        ({"flicklist.https": "perhaps"}, "must be true or false, not 'perhaps'"),
+        ({"flicklist.bcrypt_costs": "12"}, "sets flicklist.bcrypt_costs, which does not exist"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_one_line(ini, said):
+    settings = {key: value for key, value in (GOOD | ini).items() if value is not None}
+    with pytest.raises(CannotStart) as stopped:
+        main({}, **settings)
+    assert said in str(stopped.value)
+    assert "\n" not in str(stopped.value)
+
+
+def test_the_development_secret_passes_where_it_is_allowed():
+    ini = GOOD | {"flicklist.secret": DEVELOPMENT_SECRET, "flicklist.allow_development_secret": "true"}
+    assert Settings.read(ini, {}).secret == DEVELOPMENT_SECRET
+
+
+def test_no_message_repeats_a_secret():
+    with pytest.raises(CannotStart) as stopped:
+        Settings.read(GOOD | {"flicklist.secret": "hunter2"}, {})
+    assert "hunter2" not in str(stopped.value)

@@ -1,0 +1,36 @@
+"""A page costs at most three statements, whatever the number of movies."""
+
+import pytest
+
+from tests.test_watchlist import fill
+
+
+@pytest.mark.parametrize("movies", [0, 1, 50, 120])
+@pytest.mark.parametrize("view", ["", "ratings"])
+def test_a_list_costs_three_statements(alice, db, statements, movies, view):
+    if movies:
+        fill(alice, db, movies)
+    statements.clear()
+    alice.get(alice.list_path + view)
+    assert len(statements) == 3, statements
+
+
+def test_a_stranger_costs_two_and_nobody_one(alice, bob, visitor, statements):
+    statements.clear()
+    bob.get(alice.list_path, status=404)
+    assert len(statements) == 2, statements
+    statements.clear()
+    visitor.get(alice.list_path, status=303)
+    assert len(statements) == 1, statements
+
+
+def test_crossing_off_costs_three_statements(alice, statements):
+    alice.add("Heat")
+    entry, token = alice.entry_path("Heat"), alice.csrf_token()
+    statements.clear()
+    alice.post(entry + "/cross-off", {"csrf_token": token}, status=303)
+    assert [statement.split()[0] for statement in statements if "BEGIN" not in statement] == [
+        "SELECT",
+        "SELECT",
+        "UPDATE",
+    ]

@@ -1,0 +1,186 @@
+"""What is answered is kept, what fails leaves nothing, and whoever loses a race is told so."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pyramid_retry import IRetryableError, mark_error_retryable
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from flicklist.models import Movie, User
+from flicklist.models.engines import writing_engine
+from tests.people import Person, messages
+
+PEOPLE_AT_ONCE = 8
+
+
+def at_once(actions):
+    """Run all actions at the same moment, and return what they return."""
+    start = threading.Barrier(len(actions))
+
+    def run(action):
+        start.wait()
+        return action()
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(run, actions))
+
+
+def test_of_many_registrations_of_one_email_one_succeeds_and_the_others_are_told(app, db):
+    for round_ in range(5):
+        people = [Person(app) for _ in range(PEOPLE_AT_ONCE)]
+        emails = [f"alice{round_}@example.com", f"ALICE{round_}@example.com"] * (PEOPLE_AT_ONCE // 2)
+        tried = at_once(
+            [
+                lambda person=person, email=email: person.register(email, status="*")
+                for person, email in zip(people, emails, strict=True)
+            ]
+        )
+        assert sorted(response.status_int for response in tried) == [303] + [400] * (PEOPLE_AT_ONCE - 1)
+        refused = [messages(response) for response in tried if response.status_int == 400]
+        assert refused == [["An account with that email address already exists. Is it yours? Log in."]] * len(refused)
+        assert db.scalar(select(func.count()).select_from(User)) == round_ + 1
+        db.rollback()
+
+
+def test_a_movie_that_is_added_twice_at_once_is_on_the_list_once(alice, db):
+    for round_ in range(5):
+        clicks = [alice.copy() for _ in range(PEOPLE_AT_ONCE)]
+        pages = at_once([lambda click=click: click.add(f"Heat {round_}") for click in clicks])
+        said = sorted(messages(page)[-1] for page in pages)
+        assert said == sorted(
+            [f"“Heat {round_}” is on your watchlist."]
+            + [f"“Heat {round_}” is already on your watchlist."] * (PEOPLE_AT_ONCE - 1)
+        )
+        assert db.scalar(select(func.count()).select_from(Movie)) == round_ + 1
+        db.rollback()
+
+
+def test_eight_writers_never_meet_a_locked_database(app, db):
+    people = [Person(app, f"person{number}@example.com") for number in range(PEOPLE_AT_ONCE)]
+    for person in people:
+        person.register()
+
+    def write(person):
+        for number in range(10):
+            person.add(f"Movie {number}")
+            person.cross_off(f"Movie {number}")
+            person.rate(f"Movie {number}", "4.5")
+
+    at_once([lambda person=person: write(person) for person in people])
+    assert db.scalar(select(func.count()).where(Movie.rating == 9)) == 10 * PEOPLE_AT_ONCE
+
+
+def test_rating_and_putting_back_at_once_never_fail(alice, db):
+    alice.add("Heat")
+    entry = alice.entry_path("Heat")
+    for _ in range(5):
+        alice.send(entry + "/cross-off")
+        first, second = alice.copy(), alice.copy()
+        token = alice.csrf_token()
+        at_once(
+            [
+                lambda: first.post(entry + "/rate", {"csrf_token": token, "rating": "3"}, status=303),
+                lambda: second.post(entry + "/put-back", {"csrf_token": token}, status=303),
+            ]
+        )
+        db.expire_all()
+        movie = db.scalars(select(Movie)).one()
+        assert (movie.watched_at, movie.rating) == (None, None)
+        db.rollback()
+
+
+def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_app, alice, monkeypatch, db):
+    alice.add("Heat")
+    entry = alice.entry_path("Heat")
+    app = make_app()
+    person = Person(app, alice.email)
+    person.log_in()
+    person.list_path = alice.list_path
+    person.get(alice.list_path)
+    monkeypatch.setattr("flicklist.views.entry.redirect_back", lambda *_: 1 / 0)
+    page = person.send(entry + "/cross-off", status=500)
+    assert "Something went wrong on our side. Nothing was changed." in page.text
+    assert db.scalars(select(Movie.watched_at)).one() is None
+    assert messages(person.get(alice.list_path)) == []
+
+
+def test_a_commit_that_fails_is_not_reported_as_done(alice, monkeypatch, db):
+    alice.get(alice.list_path)
+    token = alice.csrf_token()
+
+    def fail(self, transaction):
+        raise ValueError("the disk is on fire")
+
+    monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", fail)
+    page = alice.post(alice.list_path + "add", {"csrf_token": token, "title": "Heat"}, status=500)
+    monkeypatch.undo()
+    assert "Nothing was changed" in page.text
+    assert messages(alice.get(alice.list_path)) == []
+    assert db.scalars(select(Movie)).all() == []
+
+
+def test_a_lost_serialization_race_is_tried_again(alice, monkeypatch, db):
+    """The first attempt is told that it lost; the person notices nothing."""
+    attempts = []
+    original = Movie.cross_off
+
+    def lose_once(movie):
+        attempts.append(movie.id)
+        original(movie)
+        if len(attempts) == 1:
+            error = OperationalError("UPDATE movies", {}, Exception("could not serialize access"))
+            mark_error_retryable(error)
+            raise error
+
+    alice.add("Heat")
+    monkeypatch.setattr(Movie, "cross_off", lose_once)
+    page = alice.cross_off("Heat")
+    assert messages(page) == ["“Heat” is crossed off. Enjoy!"]
+    assert len(attempts) == 2
+    assert alice.watched() == ["Heat"]
+
+
+def test_the_database_says_itself_which_failures_may_be_tried_again(app, database_url):
+    first, second = writing_engine(database_url), writing_engine(database_url)
+    if database_url.startswith("sqlite"):
+        with first.begin(), second.connect() as waiting:
+            waiting.connection.dbapi_connection.execute("PRAGMA busy_timeout = 10")
+            with pytest.raises(OperationalError) as lost:
+                waiting.execute(text("SELECT 1"))
+    else:
+        with first.begin() as connection, pytest.raises(DBAPIError) as lost:
+            connection.execute(text("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$"))
+    assert IRetryableError.providedBy(lost.value)
+    first.dispose()
+    second.dispose()
+
+
+def test_a_page_that_reads_opens_no_transaction(alice, monkeypatch):
+    begun = []
+    alice.get(alice.list_path)
+    monkeypatch.setattr("transaction.TransactionManager.begin", begun.append)
+    assert alice.get(alice.list_path + "ratings").status_int == 200
+    assert alice.head(alice.list_path).status_int == 200
+    assert begun == []
+
+
+def test_no_connection_is_left_behind(alice, app):
+    alice.add("Heat")
+    alice.get("/nothing", status=404)
+    alice.send(alice.list_path + "add", title="")
+    assert [engine.pool.checkedout() for engine in app.registry.dbengines] == [0, 0]
+
+
+def test_sqlite_keeps_its_promises(engine, app):
+    reader, writer = app.registry.dbengines
+    if engine.dialect.name != "sqlite":
+        pytest.skip("about SQLite")
+    for each in (reader, writer):
+        with each.connect() as connection:
+            pragmas = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+            }
+    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 10000}

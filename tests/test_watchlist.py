@@ -1,0 +1,175 @@
+"""The watchlist: what may be written down, and what is refused."""
+
+from itertools import chain
+
+import pytest
+from sqlalchemy import func, select
+
+from flicklist.models import Movie
+from tests.people import Person, messages, titles
+
+
+def test_an_empty_list_invites(alice):
+    page = alice.get(alice.list_path)
+    assert page.html.select_one(".empty")
+    assert page.html.select_one(".count").text == "0 movies to watch"
+
+
+def test_a_movie_that_is_added_stands_on_top(alice):
+    alice.add("Heat", "1995")
+    page = alice.add("Amélie")
+    assert titles(page) == ["Amélie", "Heat"]
+    assert messages(page, "success") == ["“Amélie” is on your watchlist."]
+    assert page.html.select_one(".count").text == "2 movies to watch"
+    assert "1995" in page.html.select(".movies > li")[1].text
+
+
+@pytest.mark.parametrize(
+    ("title", "year", "reason"),
+    [
+        ("", "", "Please type the title of the movie."),
+        ("   ", "", "Please type the title of the movie."),
+        ("\u200b\u3000", "", "Please type the title of the movie."),
+        ("He\0at", "", "A title cannot contain control characters."),
+        ("He\x1bat", "", "A title cannot contain control characters."),
+        ("Heat\u202e", "", "A title cannot contain control characters."),
+        ("x" * 201, "", "A title can have at most 200 characters."),
+        ("🎬" * 201, "", "A title can have at most 200 characters."),
+        ("Heat", "1873", "A year is a number from 1874 to 2100."),
+        ("Heat", "2101", "A year is a number from 1874 to 2100."),
+        ("Heat", "nineteen", "A year is a number from 1874 to 2100."),
+        ("Heat", "１９９５", "A year is a number from 1874 to 2100."),
+        ("Heat", "1995.0", "A year is a number from 1874 to 2100."),
+        ("Heat", "-1995", "A year is a number from 1874 to 2100."),
+        ("Heat", "9" * 5000, "A year is a number from 1874 to 2100."),
+    ],
+)
+def test_what_cannot_be_a_movie_is_refused_with_the_rule(alice, title, year, reason, db):
+    page = alice.send(alice.list_path + "add", title=title, year=year).follow()
+    assert messages(page) == [reason]
+    assert db.scalar(select(func.count()).select_from(Movie)) == 0
+
+
+def test_what_was_refused_is_still_in_the_form(alice):
+    form = alice.add("Heat", "95").forms["add"]
+    assert (form["title"].value, form["year"].value) == ("Heat", "95")
+
+
+def test_the_longest_title_is_accepted(alice):
+    assert titles(alice.add("🎬" * 200)) == ["🎬" * 200]
+
+
+@pytest.mark.parametrize("twin", ["Heat", "HEAT", " heat ", "Heat  of the Night".replace("  of the Night", "")])
+def test_the_same_movie_in_any_letter_case_is_on_the_list_once(alice, twin):
+    alice.add("Heat", "1995")
+    page = alice.add(twin, "1995")
+    assert messages(page) == ["“Heat (1995)” is already on your watchlist."]
+    assert titles(page) == ["Heat"]
+
+
+@pytest.mark.parametrize(
+    ("title", "twin"), [("Amélie", "AME\u0301LIE"), ("Straße", "STRASSE"), ("The  Sting", "the sting")]
+)
+def test_letters_are_the_same_in_whatever_form(alice, title, twin):
+    alice.add(title)
+    assert len(titles(alice.add(twin))) == 1
+
+
+def test_a_remake_is_another_movie(alice):
+    alice.add("Heat", "1986")
+    alice.add("Heat")
+    assert len(titles(alice.add("Heat", "1995"))) == 3
+
+
+def test_a_movie_that_was_watched_is_not_added_again(alice):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    page = alice.add("heat")
+    assert messages(page) == ["You have already watched “Heat”."]
+    assert titles(page) == []
+
+
+@pytest.mark.parametrize("title", ["Gigli", "gigli", "  Nine  Lives "])
+def test_a_terrible_movie_is_refused(alice, title):
+    page = alice.add(title)
+    assert messages(page) == [f"Trust me, you don’t want to add “{title.strip()}” to your watchlist."]
+    assert titles(page) == []
+
+
+def test_which_movies_are_terrible_is_a_setting(make_app):
+    person = Person(make_app(terrible_movies="Heat\nCats"))
+    person.register("alice@example.com")
+    assert titles(person.add("cats")) == []
+    assert titles(person.add("Gigli")) == ["Gigli"]
+    nobody = Person(make_app(terrible_movies=""))
+    nobody.log_in("alice@example.com")
+    nobody.list_path = person.list_path
+    assert len(titles(nobody.add("Cats"))) == 2
+
+
+def test_two_people_can_have_the_same_movie(alice, bob):
+    alice.add("Heat")
+    assert titles(bob.add("Heat")) == ["Heat"]
+
+
+def test_a_title_is_text_and_never_markup(alice):
+    hostile = '"><script>alert(1)</script>'
+    page = alice.add(hostile)
+    assert titles(page) == [hostile]
+    assert "<script>" not in page.text
+
+
+def test_fields_that_no_form_has_are_ignored(alice, bob, db):
+    alice.send(alice.list_path + "add", title="Heat", owner_id="2", id="77", watched_at="2020-01-01", rating="10")
+    movie = db.scalars(select(Movie)).one()
+    assert (movie.id != 77, movie.watched_at, movie.rating) == (True, None, None)
+    assert bob.to_watch() == []
+
+
+def test_the_list_is_paged_and_every_movie_is_on_one_page(alice, db):
+    fill(alice, db, 120)
+    page = alice.get(alice.list_path)
+    assert page.html.select_one(".count").text == "120 movies to watch"
+    seen = titles(page)
+    assert len(seen) == 50
+    pages = [seen]
+    while (link := page.html.select_one(".pager [rel=next]")) is not None:
+        page = alice.get(link["href"])
+        pages.append(titles(page))
+    assert [len(each) for each in pages] == [50, 50, 20]
+    assert list(chain(*pages)) == [f"Movie {number}" for number in reversed(range(120))]
+    page = alice.get(page.html.select_one(".pager [rel=prev]")["href"])
+    assert titles(page) == pages[1]
+    page = alice.get(page.html.select_one(".pager [rel=prev]")["href"])
+    assert titles(page) == pages[0]
+
+
+def test_crossing_off_on_a_later_page_stays_there(alice, db):
+    fill(alice, db, 60)
+    second = alice.get(alice.get(alice.list_path).html.select_one(".pager [rel=next]")["href"])
+    page = alice.press(second, "I watched Movie 3!")
+    assert page.request.path_qs == second.request.path_qs
+    assert titles(page) == [title for title in titles(second) if title != "Movie 3"]
+
+
+@pytest.mark.parametrize("marker", ["x", "1", "1-", "-1", "1-0", "9" * 18 + "-1", "1-" + "9" * 30, "١-١", "1-1;", ""])
+def test_a_marker_that_makes_no_sense_is_the_first_page(alice, marker):
+    alice.add("Heat")
+    for name in ("after", "before"):
+        assert titles(alice.get(alice.list_path, {name: marker})) == ["Heat"]
+
+
+def test_a_long_list_is_not_counted_to_its_end(alice, db):
+    fill(alice, db, 1001)
+    assert alice.get(alice.list_path).html.select_one(".count").text == "more than 1,000 movies to watch"
+
+
+def fill(person, db, number):
+    """Put movies on a person's list, all added at the same moment."""
+    person.add("The first")
+    first = db.scalars(select(Movie).order_by(Movie.id.desc())).first()
+    owner_id, moment = first.owner_id, first.added_at
+    db.delete(first)
+    db.flush()
+    db.add_all([Movie(title=f"Movie {each}", owner_id=owner_id, added_at=moment) for each in range(number)])
+    db.commit()
