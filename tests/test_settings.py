@@ -1,9 +1,11 @@
 """Settings: each is read once, and a bad one stops the start with one clear line."""
 
+from dataclasses import fields
+
 import pytest
 
 from flicklist import main
-from flicklist.settings import CannotStart, Settings
+from flicklist.settings import CannotStart, Settings, environment_name, ini_key
 from tests.conftest import SECRET
 
 GOOD = {"flicklist.database_url": "sqlite:////tmp/flicklist.db", "flicklist.secret": SECRET}
@@ -56,3 +58,10 @@ def test_no_message_repeats_a_secret():
     with pytest.raises(CannotStart) as stopped:
         Settings.read(GOOD | {"flicklist.secret": "hunter2"}, {})
     assert "hunter2" not in str(stopped.value)
+
+
+def test_every_setting_is_in_the_readme(root):
+    table = (root / "README.md").read_text(encoding="utf-8")
+    for knob in fields(Settings):
+        assert f"| `{ini_key(knob)}` | `{environment_name(knob)}` |" in table
+    assert table.count("| `flicklist.") == len(fields(Settings))
