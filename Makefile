@@ -17,7 +17,7 @@ serve: install  ## Run the site on http://localhost:6543.
 	$(BIN)/pserve development.ini --reload
 
 test: install  ## Run the tests on SQLite, and on PostgreSQL where FLICKLIST_TEST_POSTGRESQL_URL is set.
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --quiet
 
 check: install lint types templates test  ## Format, lint, types, templates and tests: all that must pass.
 

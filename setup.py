@@ -26,9 +26,11 @@ setup(
         "pyramid_jinja2",
         "pyramid_retry",
         "pyramid_tm",
-        "setuptools<82",  # Pyramid 2.1 imports pkg_resources
+        "plaster",
+        "setuptools<81",  # Pyramid 2.1 imports pkg_resources
         "SQLAlchemy>=2.1",
         "waitress>=3.0.1",
+        "tzdata",  # time zones on systems that have none of their own
         "WebOb>=1.8.11",
         "WTForms",
         "zope.sqlalchemy",
@@ -36,7 +38,7 @@ setup(
     ],
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
-        "testing": ["pytest", "WebTest"],
+        "testing": ["pytest", "pytest-xdist", "WebTest"],
         "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
     },
     entry_points={

@@ -4,7 +4,6 @@ They wait in the session cookie, which holds 4 kB, so what waits is bounded: a q
 message quotes no more than the beginning of what somebody typed.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyramid.config import Configurator
@@ -18,11 +17,11 @@ QUOTE_MOST_LENGTH = 40
 
 @dataclass(frozen=True)
 class Message:
-    """One thing to tell, and the path to POST to that undoes it, if it can be undone."""
+    """One thing to tell, and perhaps what the person may do about it: a button, and the path it sends a POST to."""
 
-    queue: str
     text: str
-    undo: str | None
+    button: str | None = None
+    path: str | None = None
 
 
 def quote(typed: str) -> str:
@@ -31,27 +30,28 @@ def quote(typed: str) -> str:
     return f"“{shown}”"
 
 
-def flash_success(request: Request, text: str, undo: str | None = None) -> None:
-    _flash(request, "success", text, undo)
+def flash_success(request: Request, text: str, *offer: str) -> None:
+    """Tell what was done, and offer a button (its label, and its path), such as "Undo"."""
+    _flash(request, "success", text, offer)
 
 
-def flash_error(request: Request, text: str) -> None:
-    _flash(request, "error", text, None)
+def flash_error(request: Request, text: str, *offer: str) -> None:
+    """Tell why nothing was done, and offer a button (its label, and its path)."""
+    _flash(request, "error", text, offer)
 
 
-def _flash(request: Request, queue: str, text: str, undo: str | None) -> None:
-    request.session.flash([text, undo], queue, allow_duplicate=False)
+def _flash(request: Request, queue: str, text: str, offer: tuple[str, ...]) -> None:
+    request.session.flash([text, *offer], queue, allow_duplicate=False)
     waiting = request.session.peek_flash(queue)
     del waiting[:-MOST_WAITING]
 
 
-def take_messages(request: Request) -> Iterator[Message]:
-    """Return what waits, once. A HEAD request shows nobody anything, so it takes nothing."""
-    for queue in QUEUES:
-        # Looking first keeps the session unchanged, and its cookie unsent, where nothing waits.
-        if request.method != "HEAD" and request.session.peek_flash(queue):
-            for text, undo in request.session.pop_flash(queue):
-                yield Message(queue, text, undo)
+def take_messages(request: Request, queue: str) -> list[Message]:
+    """Return what waits in a queue, once. A HEAD request shows nobody anything, so it takes nothing."""
+    # Looking first keeps the session unchanged, and its cookie unsent, where nothing waits.
+    if request.method == "HEAD" or not request.session.peek_flash(queue):
+        return []
+    return [Message(*message) for message in request.session.pop_flash(queue)]
 
 
 def drop_messages(request: Request) -> None:

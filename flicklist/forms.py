@@ -2,24 +2,41 @@
 
 import re
 import unicodedata
+from datetime import date
 from typing import Any, ClassVar
 
-from wtforms import Field, Form, PasswordField, StringField, ValidationError
+from wtforms import Field, Form, PasswordField, StringField, TextAreaField, ValidationError
 from wtforms.validators import StopValidation
 
 from flicklist import passwords
+from flicklist.dates import first_day, partial_date
+from flicklist.finding import Find
 from flicklist.flash import quote
-from flicklist.models.movie import BEST_RATING, FIRST_YEAR, LAST_YEAR, TITLE_MOST_LENGTH, title_key
+from flicklist.models.movie import (
+    BEST_RATING,
+    FIRST_YEAR,
+    LAST_YEAR,
+    NOTES_MOST_LENGTH,
+    TITLE_MOST_LENGTH,
+    VIEWING_NOTE_MOST_LENGTH,
+    WHY_MOST_LENGTH,
+    title_key,
+)
 from flicklist.models.user import email_key
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 INVISIBLE_CATEGORIES = ("C", "Z")
+FIRST_DECADE, LAST_DECADE = 1870, 2030
 
 
 def tidy(text: str | None) -> str:
     """Bring text to NFC, without blanks around it."""
     return unicodedata.normalize("NFC", text or "").strip()
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def half_stars(rating: int) -> str:
@@ -28,14 +45,41 @@ def half_stars(rating: int) -> str:
 
 
 class Clean:
-    """One line of visible text: no control characters, and none that change the direction of what follows."""
+    """Visible text: no control characters, and none that change the direction of what follows."""
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: str, *, lines: str = "") -> None:
         self.noun = noun
+        self.allowed = lines
 
     def __call__(self, form: Form, field: Field) -> None:
-        if any(unicodedata.category(char) in FORBIDDEN_CATEGORIES or char in BIDI_CONTROLS for char in field.data):
-            raise StopValidation(f"{self.noun} cannot contain control characters.")
+        for char in field.data:
+            is_control = unicodedata.category(char) in FORBIDDEN_CATEGORIES or char in BIDI_CONTROLS
+            if is_control and char not in self.allowed:
+                raise StopValidation(f"{self.noun} cannot contain control characters.")
+
+
+class AtMost:
+    """Text of so many characters at most, as the table has it."""
+
+    def __init__(self, noun: str, length: int) -> None:
+        self.noun = noun
+        self.length = length
+
+    def __call__(self, form: Form, field: Field) -> None:
+        if len(field.data) > self.length:
+            raise StopValidation(f"{self.noun} can have at most {self.length:,} characters.")
+
+
+class DateOfAnyPrecision:
+    """A day, a month, a year, or nothing."""
+
+    def __call__(self, form: Form, field: Field) -> None:
+        try:
+            partial_date(field.data or f"{FIRST_YEAR}")
+        except ValueError:
+            raise StopValidation(
+                f"{quote(field.data)} is no date. Write a day (2009-07-14), a month (2009-07) or a year (2009)."
+            ) from None
 
 
 class TextField(StringField):
@@ -45,6 +89,15 @@ class TextField(StringField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(filters=[tidy], **options)
+
+
+class LinesField(TextAreaField):
+    """Lines of text, tidied, with line feeds only."""
+
+    data: str
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(filters=[tidy, _with_line_feeds], **options)
 
 
 class SiteForm(Form):
@@ -99,14 +152,10 @@ class LogInForm(SiteForm):
 
 
 class MovieForm(SiteForm):
-    """A movie to write down. The limits are those of the table ``movies``."""
+    """The name of a movie. The limits are those of the table ``movies``."""
 
-    title = TextField(validators=[Clean("A title")])
+    title = TextField(validators=[Clean("A title"), AtMost("A title", TITLE_MOST_LENGTH)])
     year = TextField()
-
-    def __init__(self, *args: Any, terrible_movies: tuple[str, ...] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.terrible_movies = terrible_movies
 
     @property
     def year_number(self) -> int | None:
@@ -115,16 +164,104 @@ class MovieForm(SiteForm):
     def validate_title(self, field: Field) -> None:
         if all(unicodedata.category(char).startswith(INVISIBLE_CATEGORIES) for char in field.data):
             raise ValidationError("Please type the title of the movie.")
-        if len(field.data) > TITLE_MOST_LENGTH:
-            raise ValidationError(f"A title can have at most {TITLE_MOST_LENGTH} characters.")
-        if title_key(field.data) in map(title_key, self.terrible_movies):
-            raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist.")
 
     def validate_year(self, field: Field) -> None:
         typed = field.data
         is_number = re.fullmatch(r"[0-9]{4}", typed, re.ASCII)
         if typed and not (is_number and FIRST_YEAR <= int(typed) <= LAST_YEAR):
             raise ValidationError(f"A year is a number from {FIRST_YEAR} to {LAST_YEAR}.")
+
+
+class AddForm(MovieForm):
+    """A movie to write down, and not a terrible one."""
+
+    def __init__(self, *args: Any, terrible_movies: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.terrible_movies = terrible_movies
+
+    def validate_title(self, field: Field) -> None:
+        super().validate_title(field)
+        if title_key(field.data) in map(title_key, self.terrible_movies):
+            raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist.")
+
+
+class EntryForm(MovieForm):
+    """All that a person may write about a movie."""
+
+    why = TextField(validators=[Clean("This line"), AtMost("This line", WHY_MOST_LENGTH)])
+    notes = LinesField(validators=[Clean("Notes", lines="\n\t"), AtMost("Notes", NOTES_MOST_LENGTH)])
+
+
+class ViewingForm(SiteForm):
+    """One time that a movie was seen."""
+
+    seen_on = TextField(validators=[DateOfAnyPrecision()])
+    note = TextField(validators=[Clean("A note"), AtMost("A note", VIEWING_NOTE_MOST_LENGTH)])
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def validate_seen_on(self, field: Field) -> None:
+        if field.data and not field.errors and first_day(field.data) > self.today:
+            raise ValidationError("That day is still to come.")
+
+
+class FindForm(SiteForm):
+    """What to look for in a list, and how to sort it. It comes from the address, so every field has a default."""
+
+    q = TextField(validators=[Clean("What you look for"), AtMost("What you look for", TITLE_MOST_LENGTH)])
+    decade = TextField()
+    rated = TextField()
+    least = TextField()
+    added_from = TextField(validators=[DateOfAnyPrecision()])
+    added_to = TextField(validators=[DateOfAnyPrecision()])
+    watched_from = TextField(validators=[DateOfAnyPrecision()])
+    watched_to = TextField(validators=[DateOfAnyPrecision()])
+    sort = TextField()
+
+    DECADES: ClassVar[dict[str, int]] = {str(decade): decade for decade in range(LAST_DECADE, FIRST_DECADE - 1, -10)}
+    RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
+    FILTERS = ("decade", "rated", "least", "added_from", "added_to", "watched_from", "watched_to")
+
+    @property
+    def find(self) -> Find:
+        return Find(
+            text=self.q.data,
+            decade=self.DECADES.get(self.decade.data),
+            rated=self.RATED.get(self.rated.data),
+            least_rating=RatingForm.SCALE.get(self.least.data),
+            added_from=self.added_from.data,
+            added_to=self.added_to.data,
+            watched_from=self.watched_from.data,
+            watched_to=self.watched_to.data,
+        )
+
+    @property
+    def looks_for_something(self) -> bool:
+        return bool(self.q.data) or self.has_filters
+
+    @property
+    def has_filters(self) -> bool:
+        return any(self[name].data for name in self.FILTERS)
+
+    @property
+    def decade_choices(self) -> list[tuple[str, str]]:
+        return [(decade, f"{decade}s") for decade in self.DECADES]
+
+    @property
+    def least_choices(self) -> list[tuple[str, str]]:
+        return [(typed, f"{typed} ★") for typed in reversed(RatingForm.SCALE) if typed]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address that is this search."""
+        return {name: typed for name, typed in self.data.items() if typed}
+
+    def drop_what_is_wrong(self) -> None:
+        """Empty the fields that do not validate, so that the rest can be looked for."""
+        for name in self.errors:
+            self[name].data = ""
 
 
 class RatingForm(SiteForm):
@@ -140,6 +277,10 @@ class RatingForm(SiteForm):
     @property
     def half_stars(self) -> int | None:
         return self.SCALE[self.rating.data]
+
+    @property
+    def outcome(self) -> str:
+        return f"rated {self.rating.data} of 5 stars" if self.half_stars else "not rated any more"
 
     def validate_rating(self, field: Field) -> None:
         if field.data not in self.SCALE:

@@ -1,16 +1,17 @@
 """Lists, page by page, by keyset: a page costs the same at either end of a list.
 
-A marker is the sort key and the id of the row at the edge of a page, so that rows that come and go elsewhere move
-nothing. It comes from the address, where anybody may write: one that makes no sense means the first page.
+A marker is the sort keys of the row at the edge of a page, so that rows that come and go elsewhere move nothing. It
+comes from the address, where anybody may write: one that makes no sense means the first page.
 """
 
-import re
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, SmallInteger, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
 Rows = Select[*tuple[Any, ...]]
@@ -18,68 +19,114 @@ AnyRow = Row[*tuple[Any, ...]]
 
 PAGE_SIZE = 50
 COUNT_LIMIT = 1000
+MARKER_MOST_LENGTH = 2000
+_MOST_SMALLINT, _MOST_BIGINT = 2**15 - 1, 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_MOST_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which page a person asks for: the one after a marker, the one before it, or the first."""
+
+    after: str | None = None
+    before: str | None = None
 
 
 @dataclass(frozen=True)
 class Page:
     """Some rows of a list, and the markers of the pages beside it, where there are any."""
 
-    rows: Sequence[AnyRow]
+    rows: Sequence[tuple[Any, ...]]
     before: str | None = None
     after: str | None = None
 
+    @property
+    def is_whole_list(self) -> bool:
+        return self.before is None and self.after is None
+
 
 class Keyset:
-    """A list, newest first, that is read page by page. The statements are built once, at import.
+    """A list in one order, read page by page. Its statements are built once, at import.
 
-    Each row begins with its time and its id.
+    No key may be null, and all keys together must be unique.
     """
 
-    def __init__(self, rows: Rows) -> None:
-        time, row_id = list(rows.selected_columns)[:2]
-        position = tuple_(time, row_id)
-        edge = tuple_(bindparam("edge_time", type_=time.type), bindparam("edge_id", type_=row_id.type))
-        self._first = rows.order_by(time.desc(), row_id.desc()).limit(PAGE_SIZE + 1)
-        self._after = self._first.where(position < edge)
-        self._before = rows.where(position > edge).order_by(time, row_id).limit(PAGE_SIZE + 1)
+    def __init__(self, rows: Rows, *keys: Any, descending: bool) -> None:
+        self.rows = rows
+        self._types = [key.type for key in keys]
+        self._width = len(rows.selected_columns)
+        position = tuple_(*keys)
+        edge = tuple_(*(bindparam(f"edge_{number}", type_=key.type) for number, key in enumerate(keys)))
+        forward, backward = [key.asc() for key in keys], [key.desc() for key in keys]
+        is_after, is_before = position > edge, position < edge
+        if descending:
+            forward, backward, is_after, is_before = backward, forward, is_before, is_after
+        rows = rows.add_columns(*keys).limit(PAGE_SIZE + 1)
+        self._first = rows.order_by(*forward)
+        self._after = self._first.where(is_after)
+        self._before = rows.where(is_before).order_by(*backward)
 
-    def page(self, dbsession: Session, scope: Mapping[str, Any], before: str | None, after: str | None) -> Page:
-        """Read the page that a marker names; the first page, if there is no marker or nothing behind it."""
-        if edge := _edge(after):
-            rows = dbsession.execute(self._after, {**scope, **edge}).all()
+    def page(
+        self, dbsession: Session, scope: Mapping[str, Any], where: Where, criteria: Sequence[ColumnElement[bool]] = ()
+    ) -> Page:
+        """Read a page; the first one, if the marker makes no sense or nothing is left behind it."""
+
+        def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
+            return dbsession.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
+
+        if edge := self._edge(where.after):
+            rows = read(self._after, edge)
             if rows:
-                return _page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
-        elif edge := _edge(before):
-            rows = dbsession.execute(self._before, {**scope, **edge}).all()
+                return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
+        elif edge := self._edge(where.before):
+            rows = read(self._before, edge)
             if len(rows) > PAGE_SIZE:
-                return _page(rows[PAGE_SIZE - 1 :: -1], has_before=True, has_after=True)
-        rows = dbsession.execute(self._first, scope).all()
-        return _page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
+                return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=True, has_after=True)
+        rows = read(self._first, {})
+        return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
+
+    def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
+        return Page(
+            [row[: self._width] for row in rows],
+            before=self._marker(rows[0]) if has_before else None,
+            after=self._marker(rows[-1]) if has_after else None,
+        )
+
+    def _marker(self, row: AnyRow) -> str:
+        keys = row[self._width :]
+        plain = [(key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key for key in keys]
+        return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
+
+    def _edge(self, marker: str | None) -> dict[str, Any] | None:
+        if not marker or len(marker) > MARKER_MOST_LENGTH:
+            return None
+        try:
+            plain = json.loads(base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4)))
+            if type(plain) is not list or len(plain) != len(self._types):
+                return None
+            keys = [_key(value, kind) for value, kind in zip(plain, self._types, strict=True)]
+        except (ValueError, RecursionError):
+            return None
+        return {f"edge_{number}": key for number, key in enumerate(keys)}
 
 
 def capped_count(rows: Rows) -> Select[int]:
     """Count rows, but no further than one more than `COUNT_LIMIT`, so that no list is too long to be counted."""
-    return select(func.count()).select_from(rows.limit(COUNT_LIMIT + 1).subquery())
+    first_column = next(iter(rows.selected_columns))
+    return select(func.count()).select_from(rows.with_only_columns(first_column).limit(COUNT_LIMIT + 1).subquery())
 
 
-def _page(rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
-    return Page(
-        rows,
-        before=_marker(rows[0]) if has_before else None,
-        after=_marker(rows[-1]) if has_after else None,
-    )
-
-
-def _marker(row: AnyRow) -> str:
-    time, row_id = row[:2]
-    return f"{(time - _EPOCH) // _MICROSECOND}-{row_id}"
-
-
-def _edge(marker: str | None) -> dict[str, Any] | None:
-    match = re.fullmatch(r"([0-9]{1,18})-([1-9][0-9]{0,17})", marker or "", re.ASCII)
-    if match is None or int(match[1]) > _LAST_MICROSECOND:
-        return None
-    return {"edge_time": _EPOCH + int(match[1]) * _MICROSECOND, "edge_id": int(match[2])}
+def _key(value: Any, column_type: Any) -> Any:
+    """Read one key of a marker. Raises `ValueError` for what a database could not compare with the column."""
+    kind = column_type.python_type
+    if kind is str and type(value) is str and "\0" not in value:
+        value.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+        return value
+    most = _MOST_SMALLINT if isinstance(column_type, SmallInteger) else _MOST_BIGINT
+    if kind is int and type(value) is int and abs(value) <= most:
+        return value
+    if kind is datetime and type(value) is int and 0 <= value <= _MOST_MICROSECONDS:
+        return _EPOCH + value * _MICROSECOND
+    raise ValueError(value)

@@ -5,7 +5,8 @@ An access control list guards the *path*; every query is scoped by the owner of 
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,24 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 from pyramid.response import Response
-from pyramid.static import QueryStringConstantCacheBuster
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
+from flicklist import models
+from flicklist.finding import Find, Sort
 from flicklist.models import Movie, User
-from flicklist.models.movie import movie_key
-from flicklist.paging import Keyset, Page, capped_count
+from flicklist.models.change import KEPT
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import IS_REMOVED, IS_TO_WATCH, IS_WATCHED, REMOVED_KEPT, movie_key, title_key
+from flicklist.paging import Keyset, Page, Where, capped_count
 from flicklist.security import Permission, principal_of
 
 STATIC = "flicklist:static"
+STATIC_PLACE = "static"
 YEAR_SECONDS = 31_536_000
 
 AccessControlList = list[tuple[str, str, Any]]
-
-_TO_WATCH = (Movie.owner_id == bindparam("owner_id"), Movie.watched_at.is_(None))
-_WATCHED = (Movie.owner_id == bindparam("owner_id"), Movie.watched_at.is_not(None))
 
 
 class EmailTaken(Exception):
@@ -39,7 +41,7 @@ class EmailTaken(Exception):
 
 
 class AlreadyListed(Exception):
-    """The movie is on the list already."""
+    """The movie is on the list already, or was removed from it not long ago."""
 
     def __init__(self, movie: Movie) -> None:
         super().__init__(movie.title)
@@ -124,31 +126,47 @@ class Watchlist(Resource):
     def __acl__(self) -> AccessControlList:
         return [(Allow, principal_of(self.owner_id), (Permission.VIEW, Permission.EDIT)), DENY_ALL]
 
-    def __getitem__(self, name: str) -> "Entry":
-        statement = select(Movie).where(Movie.owner_id == self.owner_id, Movie.id == row_id(name))
-        if self.request.writes:  # so that what the row is now is what it is when it is changed
-            statement = statement.with_for_update()
-        movie = self.dbsession.scalar(statement)
-        if movie is None:
-            raise KeyError(name)
-        return Entry(self, name, movie)
+    def __getitem__(self, name: str) -> "Entry | Changes":
+        if name == "changes":
+            return Changes(self, name)
+        return Entry(self, name, _one_or_key_error(self.movies([row_id(name)]), name))
 
-    def to_watch(self, before: str | None = None, after: str | None = None) -> Page:
-        """Read a page of ``(added, id, title, year)``, newest first."""
-        return _TO_WATCH_PAGES.page(self.dbsession, {"owner_id": self.owner_id}, before, after)
+    def movies(self, ids: Sequence[int]) -> Sequence[Movie]:
+        """Find movies of this list, in the order of their ids; removed ones too, while they can be restored."""
+        statement = (
+            select(Movie)
+            .where(Movie.owner_id == self.owner_id, Movie.id.in_(ids), ~_is_gone())
+            .order_by(Movie.id)
+            .options(selectinload(Movie.viewings))
+        )
+        if self.request.writes:  # so that what a row is now is what it is when it is changed
+            statement = statement.with_for_update(of=Movie)
+        return self.dbsession.scalars(statement).all()
 
-    def watched(self, before: str | None = None, after: str | None = None) -> Page:
-        """Read a page of ``(watched, id, title, year, rating)``, last watched first."""
-        return _WATCHED_PAGES.page(self.dbsession, {"owner_id": self.owner_id}, before, after)
+    def to_watch(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
+        """Read a page of ``(id, title, year, why)``, and count the list."""
+        return self._page(_TO_WATCH, sort, where, find.criteria())
 
-    def count_to_watch(self) -> int:
-        return self._count(_TO_WATCH_COUNT)
+    def watched(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
+        """Read a page of ``(id, title, year, rating, last_seen_on)``, and count the list."""
+        return self._page(_WATCHED, sort, where, find.criteria())
 
-    def count_watched(self) -> int:
-        return self._count(_WATCHED_COUNT)
+    def removed(self, where: Where) -> tuple[Page, int]:
+        """Read a page of ``(id, title, year, removed_at)``, and count the list."""
+        return self._page(_REMOVED, Sort.ADDED, where, [~_is_gone()])
+
+    def _page(
+        self, orders: dict[Sort, Keyset], sort: Sort, where: Where, criteria: list[ColumnElement[bool]]
+    ) -> tuple[Page, int]:
+        keyset, scope = orders[sort], {"owner_id": self.owner_id}
+        page = keyset.page(self.dbsession, scope, where, criteria)
+        if page.is_whole_list:
+            return page, len(page.rows)
+        return page, self.dbsession.scalar(capped_count(keyset.rows.where(*criteria)), scope) or 0
 
     def add(self, title: str, year: int | None) -> Movie:
         """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster."""
+        self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
         try:
             with self.dbsession.begin_nested():
@@ -161,8 +179,36 @@ class Watchlist(Resource):
             raise AlreadyListed(listed) from None
         return movie
 
-    def _count(self, statement: Select[int]) -> int:
-        return self.dbsession.scalar(statement, {"owner_id": self.owner_id}) or 0
+    def settle(self, movie: Movie, rename: Callable[[], None]) -> None:
+        """Give a movie another title or year, also one that another movie of the list has."""
+        try:
+            with self.dbsession.begin_nested():
+                rename()
+        except IntegrityError:
+            with self.dbsession.no_autoflush:
+                rename()
+                movie.set_apart()
+
+    def namesakes(self, movie: Movie) -> Sequence[Movie]:
+        """Find the other movies of the same title, of whatever year."""
+        title = title_key(movie.title)
+        # A key is the title and " (year)"; the parenthesis that closes follows the one that opens.
+        keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
+        others = (Movie.owner_id == self.owner_id, Movie.id != movie.id, Movie.removed_at.is_(None))
+        return self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.year)).all()
+
+    def change(self, movies: Sequence[Movie]) -> "Change":
+        """Note how movies are, before they are changed, so that it can be undone."""
+        changes = models.Change
+        self.dbsession.execute(
+            delete(changes).where(changes.owner_id == self.owner_id, changes.created_at < utc_now() - KEPT)
+        )
+        change = changes.of(movies)
+        self.dbsession.add(change)
+        self.dbsession.flush()
+        for movie in movies:
+            movie.change_id = change.id
+        return Change(Changes(self, "changes"), str(change.id), change)
 
 
 class Entry(Resource):
@@ -170,7 +216,78 @@ class Entry(Resource):
 
     def __init__(self, parent: Watchlist, name: str, movie: Movie) -> None:
         super().__init__(parent, name)
+        self.watchlist = parent
         self.movie = movie
+
+    def __getitem__(self, name: str) -> "Viewings":
+        return {"viewings": Viewings}[name](self, name)
+
+    def change(self) -> "Change":
+        """Note how the movie is, before it is changed."""
+        return self.watchlist.change([self.movie])
+
+    def edit(self, title: str, year: int | None, why: str, notes: str) -> None:
+        self.watchlist.settle(self.movie, partial(self.movie.name, title, year))
+        self.movie.describe(why, notes)
+
+
+class Viewings(Resource):
+    """``/watchlists/pX3v…/42/viewings/``: the times one movie was seen."""
+
+    def __init__(self, parent: Entry, name: str) -> None:
+        super().__init__(parent, name)
+        self.entry = parent
+
+    def __getitem__(self, name: str) -> "Viewing":
+        viewing_id = row_id(name)
+        return Viewing(
+            self, name, _one_or_key_error([v for v in self.entry.movie.viewings if v.id == viewing_id], name)
+        )
+
+
+class Viewing(Resource):
+    """``/watchlists/pX3v…/42/viewings/3/``: one time it was seen."""
+
+    def __init__(self, parent: Viewings, name: str, viewing: models.Viewing) -> None:
+        super().__init__(parent, name)
+        self.entry = parent.entry
+        self.viewing = viewing
+
+
+class Changes(Resource):
+    """``/watchlists/pX3v…/changes/``: what was done to the list, for as long as it can be undone."""
+
+    def __init__(self, parent: Watchlist, name: str) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent
+
+    def __getitem__(self, name: str) -> "Change":
+        own = (models.Change.owner_id == self.watchlist.owner_id, models.Change.id == row_id(name))
+        return Change(
+            self, name, _one_or_key_error(self.dbsession.scalars(select(models.Change).where(*own)).all(), name)
+        )
+
+
+class Change(Resource):
+    """``/watchlists/pX3v…/changes/5/``: something that was done to one or more movies."""
+
+    def __init__(self, parent: Changes, name: str, change: models.Change) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent.watchlist
+        self.change = change
+
+    def undo(self) -> tuple[list[Movie], "Change | None"]:
+        """Make the movies what they were, but for those that were changed again since.
+
+        Return them, and the change that this was, which can be undone in its turn.
+        """
+        movies = [movie for movie in self.watchlist.movies(self.change.movie_ids) if movie.change_id == self.change.id]
+        if not movies:
+            return [], None
+        undoing = self.watchlist.change(movies)
+        for movie in movies:
+            self.watchlist.settle(movie, partial(self.change.bring_back, movie))
+        return movies, undoing
 
 
 def row_id(name: str) -> int:
@@ -178,6 +295,12 @@ def row_id(name: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,17}", name, re.ASCII):
         raise KeyError(name)
     return int(name)
+
+
+def _one_or_key_error(rows: Sequence[Any], name: str) -> Any:
+    if not rows:
+        raise KeyError(name)
+    return rows[0]
 
 
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
@@ -196,7 +319,7 @@ def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Respon
     return exact
 
 
-def path_to(request: Request, resource: "Root | Resource", *elements: str, query: dict[str, str] | None = None) -> str:
+def path_to(request: Request, resource: "Root | Resource", *elements: str, query: Any = None) -> str:
     """Return the absolute path of a resource, or of a view or a row below it, below where the site is mounted."""
     return request.resource_url(resource, *elements, query=query, app_url=request.script_name)
 
@@ -205,8 +328,8 @@ def includeme(config: Configurator) -> None:
     config.set_root_factory(Root)
     config.add_request_method(path_to)
     config.add_view_deriver(exact_path)
-    config.add_static_view("static", STATIC, cache_max_age=YEAR_SECONDS)
-    config.add_cache_buster(STATIC, QueryStringConstantCacheBuster(_fingerprint(STATIC)))
+    # What a stylesheet names beside itself is below the fingerprint too.
+    config.add_static_view(f"{STATIC_PLACE}/{_fingerprint(STATIC)}", STATIC, cache_max_age=YEAR_SECONDS)
 
 
 def _fingerprint(spec: str) -> str:
@@ -219,11 +342,29 @@ def _fingerprint(spec: str) -> str:
     return digest.hexdigest()[:12]
 
 
+def _is_gone() -> ColumnElement[bool]:
+    """Say whether a movie was removed so long ago that it cannot be restored any more."""
+    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_KEPT)
+
+
+_OWN = Movie.owner_id == bindparam("owner_id")
 _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
-_TO_WATCH_PAGES = Keyset(select(Movie.added_at, Movie.id, Movie.title, Movie.year).where(*_TO_WATCH))
-_WATCHED_PAGES = Keyset(
-    select(Movie.watched_at, Movie.id, Movie.title, Movie.year, Movie.rating).where(*_WATCHED),
-)
-_TO_WATCH_COUNT = capped_count(select(Movie.id).where(*_TO_WATCH))
-_WATCHED_COUNT = capped_count(select(Movie.id).where(*_WATCHED))
+
+_TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)
+_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_seen_on).where(_OWN, IS_WATCHED)
+_REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
+_TO_WATCH = {
+    Sort.ADDED: Keyset(_TO_WATCH_ROWS, Movie.added_at, Movie.id, descending=True),
+    Sort.OLDEST: Keyset(_TO_WATCH_ROWS, Movie.added_at, Movie.id, descending=False),
+    Sort.TITLE: Keyset(_TO_WATCH_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_TO_WATCH_ROWS, Movie.sort_year, Movie.id, descending=True),
+}
+_WATCHED = {
+    Sort.WATCHED: Keyset(_WATCHED_ROWS, Movie.last_seen_on, Movie.watched_at, Movie.id, descending=True),
+    Sort.RATING: Keyset(_WATCHED_ROWS, Movie.sort_rating, Movie.id, descending=True),
+    Sort.TITLE: Keyset(_WATCHED_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_WATCHED_ROWS, Movie.sort_year, Movie.id, descending=True),
+    Sort.ADDED: Keyset(_WATCHED_ROWS, Movie.added_at, Movie.id, descending=True),
+}
+_REMOVED = {Sort.ADDED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}

@@ -138,6 +138,7 @@ class SecurityPolicy:
             },
         ).one_or_none()
         if row is None:
+            request.dbreader.rollback()  # Gives the connection back: a password may be hashed next.
             return None
         *person, last_seen_at = row
         identity = Identity(*person)

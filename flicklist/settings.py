@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from pyramid.config import Configurator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+UTC = ZoneInfo("UTC")
 SECRET_LEAST_LENGTH = 64
 SECRET_LEAST_VARIETY = 10
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
@@ -62,6 +64,13 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def _time_zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError):
+        raise ValueError(f"is no time zone: {text!r}") from None
+
+
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -93,6 +102,9 @@ class Settings:
     )
     sign_in_idle_days: int = _knob(_whole_number(1, 400), "days without a visit after which a sign-in ends", default=30)
     sign_in_days: int = _knob(_whole_number(1, 400), "days after which a sign-in ends in any case", default=90)
+    time_zone: ZoneInfo = _knob(
+        _time_zone, "where it is today for a person whose browser does not say, such as Europe/Vienna", default=UTC
+    )
     terrible_movies: tuple[str, ...] = _knob(
         _lines,
         "titles, one a line, that the site refuses to add; empty refuses none",

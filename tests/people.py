@@ -68,6 +68,15 @@ class Person(TestApp):
         fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
         return self.post(button.get("formaction") or form["action"], fields, status=303).follow()
 
+    def mark(self, path, marked, label, **fields):
+        """Check the boxes of movies, press a button of the bar for the marked ones, and return the next page."""
+        page = self.get(path)
+        boxes = [page.html.find("input", attrs={"aria-label": f"Mark {title}"})["value"] for title in marked]
+        bar = page.html.find("form", id="marked")
+        hidden = {field["name"]: field.get("value", "") for field in bar.find_all("input")}
+        path = bar.find("button", string=label)["formaction"]
+        return self.post(path, {**hidden, "movie": boxes, **fields}, status=303).follow()
+
     def send(self, path, status=303, **fields):
         """Post fields that no form would, with a valid CSRF token."""
         return self.post(path, {"csrf_token": self.csrf_token(), **fields}, status=status)
@@ -109,7 +118,7 @@ class Person(TestApp):
 
 def titles(page):
     """Return the titles that a page lists, in their order."""
-    return [item.select_one(".title, .movie").find(string=True).strip() for item in page.html.select(".movies > li")]
+    return [title.text for title in page.html.select(".movies > li .title")]
 
 
 def messages(page, queue=None):

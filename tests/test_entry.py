@@ -23,7 +23,7 @@ def test_crossing_off_moves_a_movie_to_the_ratings(heat):
 
 def test_crossing_off_is_undone_from_the_flash(heat):
     page = heat.press(heat.cross_off("Heat"), "Undo")
-    assert messages(page, "success") == ["“Heat (1995)” is back on your watchlist."]
+    assert messages(page, "success") == ["Undone: “Heat (1995)” is as before."]
     assert titles(page) == ["Heat"]
     assert heat.watched() == []
 

@@ -126,9 +126,9 @@ def test_a_lost_serialization_race_is_tried_again(alice, monkeypatch, db):
     attempts = []
     original = Movie.cross_off
 
-    def lose_once(movie):
+    def lose_once(movie, day):
         attempts.append(movie.id)
-        original(movie)
+        original(movie, day)
         if len(attempts) == 1:
             error = OperationalError("UPDATE movies", {}, Exception("could not serialize access"))
             mark_error_retryable(error)

@@ -36,7 +36,8 @@ def test_what_was_sent_is_said_to_be_lost(visitor, alice):
 def test_register_and_log_in_and_static_files_are_open(visitor):
     visitor.get("/register", status=200)
     visitor.get("/login", status=200)
-    visitor.get("/static/flicklist.css", status=200)
+    for link in visitor.get("/register").html.select("link[href]"):
+        visitor.get(link["href"], status=200)
 
 
 def test_log_in_and_register_lead_to_each_other_and_keep_the_wanted_page(visitor):

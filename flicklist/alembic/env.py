@@ -2,12 +2,14 @@
 
 from alembic import context
 
-from flicklist.models.engines import writing_engine
+from flicklist.models.engines import migrating_engine
 from flicklist.models.meta import Base
 
-engine = writing_engine(context.config.attributes["url"])
+engine = migrating_engine(context.config.attributes["url"])
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
+        if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+            raise RuntimeError("A migration left rows that refer to nothing; it was taken back.")
 engine.dispose()

@@ -29,6 +29,17 @@ def writing_engine(url: str) -> Engine:
     return engine
 
 
+def migrating_engine(url: str) -> Engine:
+    """Make an engine for migrations.
+
+    SQLite changes a table by dropping it and making it anew: with foreign keys on, that deletes what refers to it.
+    """
+    engine = writing_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = OFF"))
+    return engine
+
+
 def _engine(url: str, **options: Any) -> Engine:
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), **options)
     if engine.dialect.name == "sqlite":

@@ -1,18 +1,28 @@
-"""Movies: to watch, or watched and perhaps rated."""
+"""Movies: to watch, or watched and perhaps rated; and the viewings, each one time that a movie was seen."""
 
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from flicklist.folding import fold, without_article
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
 
 TITLE_MOST_LENGTH = 200
+WHY_MOST_LENGTH = 300
+NOTES_MOST_LENGTH = 5000
+VIEWING_NOTE_MOST_LENGTH = 1000
 # *Passage de Vénus*, the oldest entry of IMDb, is from 1874.
 FIRST_YEAR, LAST_YEAR = 1874, 2100
 BEST_RATING = 10  # half-stars
+REMOVED_KEPT = timedelta(days=30)
+
+
+def ordered_text(length: int) -> String:
+    """Make a column type that sorts and compares byte by byte on every database."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class NotWatched(Exception):
@@ -30,12 +40,17 @@ def movie_key(title: str, year: int | None) -> str:
 
 
 class Movie(Base):
-    """A movie on one person's list. It is to watch until `watched_at` says when it was crossed off."""
+    """A movie on one person's list. It is to watch until `watched_at` says when it was crossed off.
+
+    The columns that begin with ``sort_`` and `last_seen_on` are never null, so that a list can be paged by them.
+    """
 
     __tablename__ = "movies"
     __table_args__ = (
         UniqueConstraint("owner_id", "key"),
         CheckConstraint(f"length(title) BETWEEN 1 AND {TITLE_MOST_LENGTH}", name="title_length"),
+        CheckConstraint(f"length(why) <= {WHY_MOST_LENGTH}", name="why_length"),
+        CheckConstraint(f"length(notes) <= {NOTES_MOST_LENGTH}", name="notes_length"),
         CheckConstraint(f"year BETWEEN {FIRST_YEAR} AND {LAST_YEAR}", name="year_possible"),
         CheckConstraint(f"rating BETWEEN 1 AND {BEST_RATING}", name="rating_on_scale"),
         CheckConstraint("rating IS NULL OR watched_at IS NOT NULL", name="rated_when_watched"),
@@ -45,14 +60,32 @@ class Movie(Base):
     owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(TITLE_MOST_LENGTH))
     year: Mapped[int | None] = mapped_column(SmallInteger)
-    # Folding can lengthen a title: "ß" becomes "ss", and U+0390 three characters.
-    key: Mapped[str] = mapped_column(String(TITLE_MOST_LENGTH * 3 + 10))
+    why: Mapped[str] = mapped_column(String(WHY_MOST_LENGTH), default="")
+    notes: Mapped[str] = mapped_column(Text, default="")
+    rating: Mapped[int | None] = mapped_column(SmallInteger)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     watched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    rating: Mapped[int | None] = mapped_column(SmallInteger)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seen_on: Mapped[str] = mapped_column(ordered_text(10), default="")
+    # Folding can lengthen a title: "ß" becomes "ss", and U+0390 three characters.
+    key: Mapped[str] = mapped_column(ordered_text(TITLE_MOST_LENGTH * 3 + 30))
+    sort_title: Mapped[str] = mapped_column(ordered_text(TITLE_MOST_LENGTH))
+    sort_year: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(year, 0)", persisted=True))
+    sort_rating: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(rating, 0)", persisted=True))
+    search_text: Mapped[str] = mapped_column(Text)
+    # The change that touched the movie last: only that one can be undone.
+    change_id: Mapped[int | None] = mapped_column(BigId)
+
+    viewings: Mapped[list["Viewing"]] = relationship(
+        back_populates="movie",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="(func.coalesce(Viewing.seen_on, '').desc(), Viewing.id.desc())",
+    )
 
     def __init__(self, *, title: str, year: int | None = None, **columns: Any) -> None:
-        super().__init__(title=title, year=year, key=movie_key(title, year), **columns)
+        super().__init__(**{"why": "", "notes": "", **columns})
+        self.name(title, year)
 
     @property
     def label(self) -> str:
@@ -63,13 +96,50 @@ class Movie(Base):
     def is_watched(self) -> bool:
         return self.watched_at is not None
 
-    def cross_off(self) -> None:
-        """Say that the movie was watched, now; one that was watched stays as it is."""
+    @property
+    def is_removed(self) -> bool:
+        return self.removed_at is not None
+
+    def name(self, title: str, year: int | None) -> None:
+        """Give the movie its title and year, and what follows from them."""
+        self.title, self.year, self.key = title, year, movie_key(title, year)
+        self.sort_title = without_article(fold(title))[:TITLE_MOST_LENGTH]
+        self.refresh_search_text()
+
+    def describe(self, why: str, notes: str) -> None:
+        self.why, self.notes = why, notes
+        self.refresh_search_text()
+
+    def refresh_search_text(self) -> None:
+        self.search_text = fold(f"{self.title} {self.why} {self.notes}")
+
+    def set_apart(self) -> None:
+        """Let the movie stand beside another one of the same title and year, as its owner wants it to."""
+        self.key = f"{movie_key(self.title, self.year)} #{self.id}"
+
+    def cross_off(self, seen_on: str | None) -> None:
+        """Say that the movie was watched, at a date as in `Viewing`; one that was watched stays as it is."""
         if not self.is_watched:
-            self.watched_at = utc_now()
+            self.see(seen_on)
+
+    def see(self, seen_on: str | None, note: str = "") -> None:
+        """Note a viewing; a movie that was to watch is crossed off by it."""
+        self.viewings.append(Viewing(seen_on=seen_on, note=note))
+        self.watched_at = utc_now()
+        self.refresh_last_seen()
+
+    def was_seen_on(self, day: str) -> bool:
+        return any(viewing.seen_on == day for viewing in self.viewings)
+
+    def forget_viewing(self, viewing: "Viewing") -> None:
+        self.viewings.remove(viewing)
+        self.refresh_last_seen()
+
+    def refresh_last_seen(self) -> None:
+        self.last_seen_on = max((viewing.seen_on or "" for viewing in self.viewings), default="")
 
     def put_back(self) -> None:
-        """Return the movie to the movies to watch, without its rating."""
+        """Return the movie to the movies to watch, without its rating; its viewings stay what they were."""
         self.watched_at = self.rating = None
 
     def rate(self, rating: int | None) -> None:
@@ -78,20 +148,53 @@ class Movie(Base):
             raise NotWatched(self.title)
         self.rating = rating
 
+    def remove(self) -> None:
+        """Take the movie off the list. It can be restored, with all it had, for `REMOVED_KEPT`."""
+        if not self.is_removed:
+            self.removed_at = utc_now()
 
-Index(
-    "ix_movies_to_watch",
-    Movie.owner_id,
-    Movie.added_at,
-    Movie.id,
-    sqlite_where=Movie.watched_at.is_(None),
-    postgresql_where=Movie.watched_at.is_(None),
-)
-Index(
-    "ix_movies_watched",
-    Movie.owner_id,
-    Movie.watched_at,
-    Movie.id,
-    sqlite_where=Movie.watched_at.is_not(None),
-    postgresql_where=Movie.watched_at.is_not(None),
-)
+    def restore(self) -> None:
+        self.removed_at = None
+
+
+class Viewing(Base):
+    """One time that a movie was seen: on a day, in a month, in a year, or nobody knows when.
+
+    `seen_on` is ISO 8601 of that precision: ``2009-07-14``, ``2009-07``, ``2009`` or ``None``.
+    """
+
+    __tablename__ = "viewings"
+    __table_args__ = (
+        CheckConstraint("length(seen_on) IN (4, 7, 10)", name="seen_on_precision"),
+        CheckConstraint(f"length(note) <= {VIEWING_NOTE_MOST_LENGTH}", name="note_length"),
+        Index(None, "movie_id", "seen_on"),
+    )
+
+    id: Mapped[PrimaryKey]
+    movie_id: Mapped[int] = mapped_column(BigId, ForeignKey("movies.id", ondelete="CASCADE"))
+    seen_on: Mapped[str | None] = mapped_column(ordered_text(10))
+    note: Mapped[str] = mapped_column(String(VIEWING_NOTE_MOST_LENGTH), default="")
+
+    movie: Mapped[Movie] = relationship(back_populates="viewings")
+
+
+IS_LISTED = Movie.removed_at.is_(None)
+IS_TO_WATCH = IS_LISTED & Movie.watched_at.is_(None)
+IS_WATCHED = IS_LISTED & Movie.watched_at.is_not(None)
+IS_REMOVED = Movie.removed_at.is_not(None)
+
+
+def _index(name: str, predicate: Any, *columns: Any) -> None:
+    """Index one of a person's lists in one of its orders, so that every page of it is found at once."""
+    Index(name, Movie.owner_id, *columns, Movie.id, sqlite_where=predicate, postgresql_where=predicate)
+
+
+_index("ix_movies_to_watch_by_added", IS_TO_WATCH, Movie.added_at)
+_index("ix_movies_to_watch_by_title", IS_TO_WATCH, Movie.sort_title)
+_index("ix_movies_to_watch_by_year", IS_TO_WATCH, Movie.sort_year)
+_index("ix_movies_watched_by_seen", IS_WATCHED, Movie.last_seen_on, Movie.watched_at)
+_index("ix_movies_watched_by_added", IS_WATCHED, Movie.added_at)
+_index("ix_movies_watched_by_title", IS_WATCHED, Movie.sort_title)
+_index("ix_movies_watched_by_year", IS_WATCHED, Movie.sort_year)
+_index("ix_movies_watched_by_rating", IS_WATCHED, Movie.sort_rating)
+_index("ix_movies_removed", IS_REMOVED, Movie.removed_at)

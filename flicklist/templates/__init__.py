@@ -5,7 +5,15 @@ import functools
 from pyramid.config import Configurator
 
 from flicklist import forms
-from flicklist.models.movie import BEST_RATING, FIRST_YEAR, LAST_YEAR, TITLE_MOST_LENGTH
+from flicklist.models.movie import (
+    BEST_RATING,
+    FIRST_YEAR,
+    LAST_YEAR,
+    NOTES_MOST_LENGTH,
+    TITLE_MOST_LENGTH,
+    VIEWING_NOTE_MOST_LENGTH,
+    WHY_MOST_LENGTH,
+)
 from flicklist.models.user import EMAIL_MOST_LENGTH
 from flicklist.passwords import MOST_LENGTH
 
@@ -33,11 +41,15 @@ def includeme(config: Configurator) -> None:
     environment.globals |= {
         "EMAIL_MOST_LENGTH": EMAIL_MOST_LENGTH,
         "PASSWORD_MOST_LENGTH": MOST_LENGTH,
+        "NOTES_MOST_LENGTH": NOTES_MOST_LENGTH,
         "TITLE_MOST_LENGTH": TITLE_MOST_LENGTH,
+        "VIEWING_NOTE_MOST_LENGTH": VIEWING_NOTE_MOST_LENGTH,
+        "WHY_MOST_LENGTH": WHY_MOST_LENGTH,
         "FIRST_YEAR": FIRST_YEAR,
         "LAST_YEAR": LAST_YEAR,
         "RATINGS": range(BEST_RATING, 0, -1),
     }
     macros = environment.get_template(MACROS).module
-    # There are eleven of these, and fifty to a page: each is rendered once a process.
+    # There are eleven of each, and fifty to a page: each is rendered once a process.
     environment.globals["rating_options"] = functools.cache(macros.rating_options)
+    environment.globals["drawn_stars"] = functools.cache(macros.stars)

@@ -1,10 +1,14 @@
 """One module per place in the tree: the code of a URL is where its place is."""
 
+from datetime import date
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
+from flicklist.dates import own_today
+from flicklist.flash import flash_success
+from flicklist.resources import Change
 from flicklist.security import local_path
 
 
@@ -16,3 +20,13 @@ def redirect(path: str) -> HTTPSeeOther:
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
     """Return the person to the page whose form they sent, or to a resource."""
     return redirect(local_path(request.POST.get("back")) or request.path_to(otherwise))
+
+
+def today(request: Request) -> date:
+    """Return the person's own day, which their browser sends with the form where there is JavaScript."""
+    return own_today(request.POST.get("today"), request.settings.time_zone)
+
+
+def flash_change(request: Request, text: str, change: Change) -> None:
+    """Tell what was done to movies, and offer to undo it."""
+    flash_success(request, text, "Undo", request.path_to(change, "undo"))

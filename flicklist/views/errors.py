@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from flicklist.flash import drop_messages, flash_error
+from flicklist.resources import STATIC_PLACE
 from flicklist.security import Permission
 from flicklist.views import redirect
 
@@ -37,7 +38,8 @@ def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 @notfound_view_config(renderer=PAGE)
 def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
     """Answer what `forbidden` answers, so that nobody can tell by probing what exists."""
-    is_public = request.matched_route is not None or request.has_permission(Permission.VIEW, request.context)
+    is_static = request.path_info.startswith(f"/{STATIC_PLACE}/")
+    is_public = is_static or request.has_permission(Permission.VIEW, request.context)
     return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
 
 

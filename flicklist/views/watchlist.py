@@ -1,20 +1,37 @@
-"""``/watchlists/pX3v…/``: the movies to watch, the movies watched, and one more."""
+"""``/watchlists/pX3v…/``: the movies to watch, watched and removed, and what is done to many of them at once."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
+from flicklist.finding import Sort
 from flicklist.flash import flash_error, flash_success, quote
-from flicklist.forms import MovieForm
-from flicklist.paging import COUNT_LIMIT
-from flicklist.resources import AlreadyListed, Watchlist
+from flicklist.forms import AddForm, FindForm, MovieForm, RatingForm
+from flicklist.models import Movie
+from flicklist.paging import COUNT_LIMIT, PAGE_SIZE, Where
+from flicklist.resources import AlreadyListed, Watchlist, row_id
 from flicklist.security import Permission
-from flicklist.views import redirect
+from flicklist.views import flash_change, redirect, redirect_back, today
 
-# What is sent back for correction travels in the address, which proxies cut at 8 kB.
-TYPED_MOST_LENGTH = 300
+# What is sent back for correction travels in the address, which has its limits too.
+TYPED_MOST_LENGTH = 250
+TO_WATCH_SORTS = {
+    Sort.ADDED: "newest first",
+    Sort.OLDEST: "oldest first",
+    Sort.TITLE: "by title",
+    Sort.YEAR: "by year",
+}
+WATCHED_SORTS = {
+    Sort.WATCHED: "last watched first",
+    Sort.RATING: "best first",
+    Sort.TITLE: "by title",
+    Sort.YEAR: "by year",
+    Sort.ADDED: "last added first",
+}
 
 
 @view_config(
@@ -24,8 +41,16 @@ TYPED_MOST_LENGTH = 300
     renderer="flicklist:templates/watchlist/watchlist.jinja2",
 )
 def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
-    page = context.to_watch(request.GET.get("before"), request.GET.get("after"))
-    return {"page": page, "count": context.count_to_watch(), "most": COUNT_LIMIT, "form": MovieForm(request.GET)}
+    find = _find_form(request)
+    page, count = context.to_watch(_sort(find, TO_WATCH_SORTS), _where(request), find.find)
+    return {
+        "page": page,
+        "count": count,
+        "most": COUNT_LIMIT,
+        "find": find,
+        "sorts": TO_WATCH_SORTS,
+        "form": MovieForm(request.GET),
+    }
 
 
 @view_config(
@@ -36,13 +61,26 @@ def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
     renderer="flicklist:templates/watchlist/ratings.jinja2",
 )
 def watched(context: Watchlist, request: Request) -> dict[str, Any]:
-    page = context.watched(request.GET.get("before"), request.GET.get("after"))
-    return {"page": page, "count": context.count_watched(), "most": COUNT_LIMIT}
+    find = _find_form(request)
+    page, count = context.watched(_sort(find, WATCHED_SORTS), _where(request), find.find)
+    return {"page": page, "count": count, "most": COUNT_LIMIT, "find": find, "sorts": WATCHED_SORTS}
+
+
+@view_config(
+    context=Watchlist,
+    name="removed",
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="flicklist:templates/watchlist/removed.jinja2",
+)
+def removed(context: Watchlist, request: Request) -> dict[str, Any]:
+    page, count = context.removed(_where(request))
+    return {"page": page, "count": count, "most": COUNT_LIMIT}
 
 
 @view_config(context=Watchlist, name="add", request_method="POST", permission=Permission.EDIT)
 def add(context: Watchlist, request: Request) -> HTTPSeeOther:
-    form = MovieForm(request.POST, terrible_movies=request.settings.terrible_movies)
+    form = AddForm(request.POST, terrible_movies=request.settings.terrible_movies)
     if not form.validate():
         flash_error(request, form.problem)
         typed = {name: text[:TYPED_MOST_LENGTH] for name, text in form.data.items() if text}
@@ -50,8 +88,101 @@ def add(context: Watchlist, request: Request) -> HTTPSeeOther:
     try:
         movie = context.add(form.title.data, form.year_number)
     except AlreadyListed as listed:
-        where = "You have already watched {}." if listed.movie.is_watched else "{} is already on your watchlist."
-        flash_error(request, where.format(quote(listed.movie.label)))
+        _say_where_it_is(context, request, listed.movie)
     else:
         flash_success(request, f"{quote(movie.label)} is on your watchlist.")
     return redirect(request.path_to(context))
+
+
+def _say_where_it_is(context: Watchlist, request: Request, movie: Movie) -> None:
+    name = quote(movie.label)
+    if movie.is_removed:
+        restore = request.path_to(context, str(movie.id), "restore")
+        flash_error(
+            request, f"You removed {name} not long ago. Do you want it back, with all it had?", "Restore", restore
+        )
+    elif movie.is_watched:
+        flash_error(request, f"You have already watched {name}.")
+    else:
+        flash_error(request, f"{name} is already on your watchlist.")
+
+
+@view_config(context=Watchlist, name="cross-off", request_method="POST", permission=Permission.EDIT)
+def cross_off(context: Watchlist, request: Request) -> HTTPSeeOther:
+    if movies := _marked(context, request):
+        change = context.change(movies)
+        for movie in movies:
+            movie.cross_off(today(request).isoformat())
+        flash_change(request, f"{_movies_are(movies)} crossed off.", change)
+    return redirect_back(request, context)
+
+
+@view_config(context=Watchlist, name="put-back", request_method="POST", permission=Permission.EDIT)
+def put_back(context: Watchlist, request: Request) -> HTTPSeeOther:
+    if movies := _marked(context, request):
+        change = context.change(movies)
+        for movie in movies:
+            movie.put_back()
+        flash_change(request, f"{_movies_are(movies)} back on your watchlist.", change)
+    return redirect_back(request, context)
+
+
+@view_config(context=Watchlist, name="rate", request_method="POST", permission=Permission.EDIT)
+def rate(context: Watchlist, request: Request) -> HTTPSeeOther:
+    form = RatingForm(request.POST)
+    movies = _marked(context, request)
+    if not form.validate():
+        flash_error(request, form.problem)
+    elif not all(movie.is_watched for movie in movies):
+        flash_error(request, "Watch them first, then rate them: not all of these are crossed off.")
+    elif movies:
+        change = context.change(movies)
+        for movie in movies:
+            movie.rate(form.half_stars)
+        flash_change(request, f"{_movies_are(movies)} {form.outcome}.", change)
+    return redirect_back(request, context)
+
+
+@view_config(context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT)
+def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
+    if movies := _marked(context, request):
+        change = context.change(movies)
+        for movie in movies:
+            movie.remove()
+        flash_change(request, f"{_movies_are(movies)} removed.", change)
+    return redirect_back(request, context)
+
+
+def _marked(context: Watchlist, request: Request) -> Sequence[Movie]:
+    """Return the movies whose boxes are checked; where there are none, say so."""
+    movies = context.movies(list(_row_ids(request.POST.getall("movie")[:PAGE_SIZE])))
+    if not movies:
+        flash_error(request, "Mark the movies first, with the boxes beside them.")
+    return movies
+
+
+def _row_ids(texts: Sequence[str]) -> Iterator[int]:
+    for text in texts:
+        with suppress(KeyError):
+            yield row_id(text)
+
+
+def _movies_are(movies: Sequence[Movie]) -> str:
+    return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
+
+
+def _find_form(request: Request) -> FindForm:
+    form = FindForm(request.GET)
+    if not form.validate():
+        flash_error(request, form.problem)
+        form.drop_what_is_wrong()
+    return form
+
+
+def _sort(find: FindForm, sorts: dict[Sort, str]) -> Sort:
+    """Return the order that is asked for, if it is one of this list's, else its first one."""
+    return next((sort for sort in sorts if sort == find.sort.data), next(iter(sorts)))
+
+
+def _where(request: Request) -> Where:
+    return Where(after=request.GET.get("after"), before=request.GET.get("before"))

@@ -12,6 +12,10 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 
 
+def ordered_text(length: int) -> sa.String:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     op.create_table(
         "users",
@@ -32,11 +36,22 @@ def upgrade() -> None:
         sa.Column("owner_id", BIG_ID, nullable=False),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("year", sa.SmallInteger()),
-        sa.Column("key", sa.String(610), nullable=False),
+        sa.Column("why", sa.String(300), nullable=False),
+        sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("rating", sa.SmallInteger()),
         sa.Column("added_at", TIME, nullable=False),
         sa.Column("watched_at", TIME),
-        sa.Column("rating", sa.SmallInteger()),
+        sa.Column("removed_at", TIME),
+        sa.Column("last_seen_on", ordered_text(10), nullable=False),
+        sa.Column("key", ordered_text(630), nullable=False),
+        sa.Column("sort_title", ordered_text(200), nullable=False),
+        sa.Column("sort_year", sa.SmallInteger(), sa.Computed("coalesce(year, 0)", persisted=True), nullable=False),
+        sa.Column("sort_rating", sa.SmallInteger(), sa.Computed("coalesce(rating, 0)", persisted=True), nullable=False),
+        sa.Column("search_text", sa.Text(), nullable=False),
+        sa.Column("change_id", BIG_ID),
         sa.CheckConstraint("length(title) BETWEEN 1 AND 200", name=op.f("ck_movies_title_length")),
+        sa.CheckConstraint("length(why) <= 300", name=op.f("ck_movies_why_length")),
+        sa.CheckConstraint("length(notes) <= 5000", name=op.f("ck_movies_notes_length")),
         sa.CheckConstraint("year BETWEEN 1874 AND 2100", name=op.f("ck_movies_year_possible")),
         sa.CheckConstraint("rating BETWEEN 1 AND 10", name=op.f("ck_movies_rating_on_scale")),
         sa.CheckConstraint("rating IS NULL OR watched_at IS NOT NULL", name=op.f("ck_movies_rated_when_watched")),
@@ -44,13 +59,51 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_movies")),
         sa.UniqueConstraint("owner_id", "key", name=op.f("uq_movies_owner_id_key")),
     )
-    to_watch, watched = sa.text("watched_at IS NULL"), sa.text("watched_at IS NOT NULL")
-    op.create_index(
-        "ix_movies_to_watch", "movies", ["owner_id", "added_at", "id"], sqlite_where=to_watch, postgresql_where=to_watch
+    to_watch = sa.text("removed_at IS NULL AND watched_at IS NULL")
+    watched = sa.text("removed_at IS NULL AND watched_at IS NOT NULL")
+    removed = sa.text("removed_at IS NOT NULL")
+    for name, predicate, columns in (
+        ("to_watch_by_added", to_watch, ["added_at"]),
+        ("to_watch_by_title", to_watch, ["sort_title"]),
+        ("to_watch_by_year", to_watch, ["sort_year"]),
+        ("watched_by_seen", watched, ["last_seen_on", "watched_at"]),
+        ("watched_by_added", watched, ["added_at"]),
+        ("watched_by_title", watched, ["sort_title"]),
+        ("watched_by_year", watched, ["sort_year"]),
+        ("watched_by_rating", watched, ["sort_rating"]),
+        ("removed", removed, ["removed_at"]),
+    ):
+        op.create_index(
+            f"ix_movies_{name}",
+            "movies",
+            ["owner_id", *columns, "id"],
+            sqlite_where=predicate,
+            postgresql_where=predicate,
+        )
+    op.create_table(
+        "viewings",
+        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("movie_id", BIG_ID, nullable=False),
+        sa.Column("seen_on", ordered_text(10)),
+        sa.Column("note", sa.String(1000), nullable=False),
+        sa.CheckConstraint("length(seen_on) IN (4, 7, 10)", name=op.f("ck_viewings_seen_on_precision")),
+        sa.CheckConstraint("length(note) <= 1000", name=op.f("ck_viewings_note_length")),
+        sa.ForeignKeyConstraint(
+            ["movie_id"], ["movies.id"], name=op.f("fk_viewings_movie_id_movies"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_viewings")),
     )
-    op.create_index(
-        "ix_movies_watched", "movies", ["owner_id", "watched_at", "id"], sqlite_where=watched, postgresql_where=watched
+    op.create_index(op.f("ix_viewings_movie_id_seen_on"), "viewings", ["movie_id", "seen_on"])
+    op.create_table(
+        "changes",
+        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("owner_id", BIG_ID, nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_changes_owner_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
     )
+    op.create_index(op.f("ix_changes_owner_id_created_at"), "changes", ["owner_id", "created_at"])
     op.create_table(
         "sign_ins",
         sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
@@ -68,5 +121,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("sign_ins")
+    op.drop_table("changes")
+    op.drop_table("viewings")
     op.drop_table("movies")
     op.drop_table("users")

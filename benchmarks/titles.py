@@ -1,0 +1,46 @@
+"""How long suggestions take, and what they cost in memory: python benchmarks/titles.py."""
+
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable
+
+from flicklist.titles import all_films, carelessly, index, suggest
+
+ROUNDS = 3
+PREFIX_LENGTHS = (2, 3, 4, 6, 12)
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1000
+
+
+def every_beginning() -> set[str]:
+    """Return what can be typed on the way to any word of any title."""
+    words = {word for film in all_films() for word in carelessly(film.title).split()}
+    titles = {carelessly(film.title) for film in all_films()}
+    return {text[:length] for text in words | titles for length in PREFIX_LENGTHS}
+
+
+def best_of_rounds(query: str) -> float:
+    """Leave out what the machine was busy with besides."""
+    return min(milliseconds(lambda: suggest(query)) for _ in range(ROUNDS))
+
+
+def report_times(name: str, queries: Iterable[str]) -> None:
+    times = sorted((best_of_rounds(query), query) for query in queries)
+    slowest, query = times[-1]
+    median = times[len(times) // 2][0]
+    print(f"{name}: {len(times)} queries, median {median:.3f} ms, slowest {slowest:.3f} ms ({query[:20]!r})")
+
+
+if __name__ == "__main__":
+    print(f"loading: {milliseconds(index):.0f} ms, once per process")
+    report_times("typed", every_beginning())
+    report_times("hostile", ["\ufdfa" * 200, "a " * 100, "\0" * 200, "." * 200, "a." * 100, "é" * 200, "x" * 10**6])
+    index.cache_clear()
+    tracemalloc.start()
+    index()
+    kept, peak = tracemalloc.get_traced_memory()
+    print(f"memory: {kept / 1e6:.1f} MB kept, {peak / 1e6:.1f} MB while loading")

@@ -1,0 +1,46 @@
+"""Dates as people remember them: a day, a month, a year, or not at all.
+
+They are written as ISO 8601 of that precision: ``2009-07-14``, ``2009-07``, ``2009``.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flicklist.models.movie import FIRST_YEAR, LAST_YEAR
+
+_LAST_MONTH = 12
+
+
+def partial_date(text: str) -> str:
+    """Return the text, if it is a date of whatever precision. Raises `ValueError`."""
+    first_day(text)
+    return text
+
+
+def first_day(text: str) -> date:
+    """Return the first day of a day, a month or a year. Raises `ValueError` for what is no date."""
+    match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", text, re.ASCII)
+    if match is None or not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
+        raise ValueError(text)
+    return date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+
+
+def day_after(text: str) -> date:
+    """Return the first day that comes after a day, a month or a year. Raises `ValueError` for what is no date."""
+    first = first_day(text)
+    if len(text) == len("2009-07-14"):
+        return first + timedelta(days=1)
+    if len(text) == len("2009-07") and first.month < _LAST_MONTH:
+        return first.replace(month=first.month + 1)
+    return date(first.year + 1, 1, 1)
+
+
+def own_today(typed: str | None, zone: ZoneInfo) -> date:
+    """Return the person's own day: the one that their browser says, if it can be today anywhere, else the site's."""
+    now = datetime.now(UTC)
+    try:
+        day = date.fromisoformat(typed or "")
+    except ValueError:
+        return now.astimezone(zone).date()
+    return day if abs(day - now.date()) <= timedelta(days=1) else now.astimezone(zone).date()

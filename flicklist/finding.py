@@ -1,0 +1,75 @@
+"""What a person looks for in a list of theirs, and the SQL that finds it."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, select
+
+from flicklist.dates import day_after, first_day
+from flicklist.folding import fold
+from flicklist.models import Movie, Viewing
+
+DECADE = 10
+MOST_WORDS = 8
+
+
+class Sort(StrEnum):
+    """The orders of a list."""
+
+    ADDED = "added"
+    OLDEST = "oldest"
+    TITLE = "title"
+    YEAR = "year"
+    RATING = "rating"
+    WATCHED = "watched"
+
+
+@dataclass(frozen=True)
+class Find:
+    """All that a movie must meet to be found; what is empty is not asked for.
+
+    The ends of a span are dates as in `flicklist.dates`, and both belong to it.
+    """
+
+    text: str = ""
+    decade: int | None = None
+    rated: bool | None = None
+    least_rating: int | None = None
+    added_from: str = ""
+    added_to: str = ""
+    watched_from: str = ""
+    watched_to: str = ""
+
+    def criteria(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [
+            Movie.search_text.contains(word, autoescape=True) for word in fold(self.text).split()[:MOST_WORDS]
+        ]
+        if self.decade is not None:
+            found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
+        if self.rated is not None:
+            found.append(Movie.rating.is_not(None) if self.rated else Movie.rating.is_(None))
+        if self.least_rating is not None:
+            found.append(Movie.rating >= self.least_rating)
+        if self.added_from:
+            found.append(Movie.added_at >= _midnight(first_day(self.added_from)))
+        if self.added_to:
+            found.append(Movie.added_at < _midnight(day_after(self.added_to)))
+        if self.watched_from or self.watched_to:
+            found.append(_was_seen_between(self.watched_from, self.watched_to))
+        return found
+
+
+def _was_seen_between(start: str, end: str) -> ColumnElement[bool]:
+    """Find what was seen in a span. ``2009`` may have been in the span from ``2009-07``, so it is found there."""
+    seen = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.seen_on.is_not(None))
+    if start:
+        year, month = start[:4], start[:7]
+        seen = seen.where((Viewing.seen_on >= start) | Viewing.seen_on.in_({year, month}))
+    if end:
+        seen = seen.where(Viewing.seen_on < day_after(end).isoformat())
+    return seen.exists()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,114 @@
+"""Titles to suggest while one is typed. It is help only: a movie that is not among them is a movie too."""
+
+import csv
+import gzip
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from flicklist.folding import fold
+
+FILMS = Path(__file__).with_name("data") / "titles.csv.gz"
+MOST_SUGGESTIONS = 8
+QUERY_LEAST_LENGTH = 2
+QUERY_MOST_LENGTH = 200
+
+_INITIALS = re.compile(r"\b\w(?:\.\w\b)+")
+_APOSTROPHES = re.compile(r"['’ʼ`´]")
+_HYPHENS = re.compile(r"(?<=\w)[-‐‑](?=\w)")
+
+
+class Film(NamedTuple):
+    """One film; a remake is another."""
+
+    title: str
+    year: int
+
+
+class Index:
+    """Finds the films in which a word begins with a text, by binary search over one string that holds all titles."""
+
+    def __init__(self, films: list[Film]) -> None:
+        # What matches equally well is suggested in this order: "Up" before "Upside Down".
+        self._films = sorted(films, key=lambda film: (len(film.title), film))
+        lines: list[str] = []
+        starts: list[tuple[str, int, int]] = []
+        offset = 0
+        for number, film in enumerate(self._films):
+            for line in _spellings(film.title):
+                for skipped, start in enumerate(_word_starts(line)):
+                    starts.append((line[start:], offset + start, skipped * len(self._films) + number))
+                lines.append(line)
+                offset += len(line) + 1
+        starts.sort()
+        self._text = "\n".join(lines)
+        self._offsets = array("I", (offset for _, offset, _ in starts))
+        self._ranks = array("I", (rank for _, _, rank in starts))
+
+    def matches(self, typed: str) -> Iterator[Film]:
+        """Yield the films, those first in which the fewest words are skipped; one can come more than once."""
+
+        def beginning(offset: int) -> str:
+            return self._text[offset : offset + len(typed)]
+
+        low = bisect_left(self._offsets, typed, key=beginning)
+        high = bisect_right(self._offsets, typed, low, key=beginning)
+        for rank in sorted(self._ranks[low:high]):
+            yield self._films[rank % len(self._films)]
+
+
+def suggest(query: str) -> list[Film]:
+    """Return at most eight films: those whose title begins with the query, then those in which a later word does."""
+    typed = carelessly(query) if len(query) <= QUERY_MOST_LENGTH else ""
+    if len(typed) < QUERY_LEAST_LENGTH:
+        return []
+    found: dict[Film, None] = {}
+    for film in index().matches(typed):
+        found[film] = None
+        if len(found) == MOST_SUGGESTIONS:
+            break
+    return list(found)
+
+
+def carelessly(text: str) -> str:
+    """Return the text as somebody in a hurry types it: ``Dr. Søren’s`` is ``dr sorens``."""
+    return _words(_APOSTROPHES.sub("", _letters(text)))
+
+
+def all_films() -> list[Film]:
+    """Read the films that are shipped."""
+    with gzip.open(FILMS, "rt", encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)  # the names of the columns
+        return [Film(title, int(year)) for title, year in rows]
+
+
+@cache
+def index() -> Index:
+    return Index(all_films())
+
+
+def _spellings(title: str) -> set[str]:
+    """Return the ways to type a title: ``spider man`` or ``spiderman``, ``lavventura`` or ``l avventura``."""
+    spellings = {_letters(title)}
+    for joint in (_APOSTROPHES, _HYPHENS):
+        spellings = {joint.sub(blank, spelling) for spelling in spellings for blank in ("", " ")}
+    return {_words(spelling) for spelling in spellings}
+
+
+def _word_starts(line: str) -> list[int]:
+    return [word.start() for word in re.finditer(r"\S+", line)]
+
+
+def _letters(text: str) -> str:
+    """Return the text in small letters without accents, its initials (``E.T.``) as one word."""
+    bare = fold(text.replace("&", " and ").replace("½", " 1/2"))
+    return _INITIALS.sub(lambda initials: initials[0].replace(".", ""), bare)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text))

@@ -1,0 +1,236 @@
+"""Finding movies in a list, sorting it, and walking through its pages."""
+
+from datetime import UTC, datetime
+from itertools import chain
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import Movie, User, Viewing
+from flicklist.views.watchlist import TO_WATCH_SORTS, WATCHED_SORTS
+from tests.people import messages, titles
+
+SORTED_LISTS = [("", sort) for sort in TO_WATCH_SORTS] + [("ratings", sort) for sort in WATCHED_SORTS]
+MOST_PAGES = 10
+
+
+@pytest.fixture
+def shelf(alice, db):
+    """Alice, with some movies to watch and some watched."""
+    owner_id = db.scalars(select(User.id)).one()
+
+    def movie(title, year=None, rating=None, seen=(), why="", notes="", added="2020-05-05"):
+        watched_at = datetime(2021, 1, 1, tzinfo=UTC) if seen or rating else None
+        one = Movie(
+            title=title, year=year, owner_id=owner_id, rating=rating, watched_at=watched_at, why=why, notes=notes
+        )
+        one.added_at = datetime.fromisoformat(added).replace(tzinfo=UTC)
+        one.viewings = [Viewing(seen_on=day) for day in seen]
+        one.refresh_last_seen()
+        one.refresh_search_text()
+        db.add(one)
+        db.flush()
+
+    movie("Amélie", 2001, why="Zoë said so", added="2019-12-31")
+    movie("The Sting", 1973, notes="con men & 100% fun_", added="2020-01-01")
+    movie("Ænigma", None, added="2020-02-29")
+    movie("Smørrebrød", 2001)
+    movie("Heat", 1995, rating=9, seen=["2009-07-14", "2020"])
+    movie("A Separation", 2011, rating=10, seen=["2012-03"])
+    movie("Ran", 1985, seen=["2009"])
+    movie("Stalker", 1979, rating=3, seen=[None])
+    db.commit()
+    return alice
+
+
+def found(person, view="", **query):
+    return set(titles(person.get(person.list_path + view, query)))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("amelie", {"Amélie"}),
+        ("AMÉLIE", {"Amélie"}),
+        ("ame\u0301lie", {"Amélie"}),
+        ("zoe", {"Amélie"}),
+        ("con men", {"The Sting"}),
+        ("fun sting", {"The Sting"}),
+        ("aenigma", {"Ænigma"}),
+        ("smorrebrod", {"Smørrebrød"}),
+        ("100%", {"The Sting"}),
+        ("fun_", {"The Sting"}),
+        ("%", {"The Sting"}),
+        ("_", {"The Sting"}),
+        ("heat", set()),
+    ],
+)
+def test_words_are_found_in_title_why_and_notes_whatever_their_accents(shelf, query, expected):
+    assert found(shelf, q=query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"decade": "2000"}, {"Amélie", "Smørrebrød"}),
+        ({"decade": "1970", "q": "sting"}, {"The Sting"}),
+        ({"added_from": "2020"}, {"The Sting", "Ænigma", "Smørrebrød"}),
+        ({"added_to": "2019"}, {"Amélie"}),
+        ({"added_from": "2020-01-01", "added_to": "2020-01-01"}, {"The Sting"}),
+        ({"added_from": "2020-02", "added_to": "2020-02"}, {"Ænigma"}),
+    ],
+)
+def test_filters_of_the_watchlist(shelf, query, expected):
+    assert found(shelf, **query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"rated": "yes"}, {"Heat", "A Separation", "Stalker"}),
+        ({"rated": "no"}, {"Ran"}),
+        ({"least": "4.5"}, {"Heat", "A Separation"}),
+        ({"least": "5"}, {"A Separation"}),
+        ({"watched_from": "2009", "watched_to": "2009"}, {"Heat", "Ran"}),
+        ({"watched_from": "2009-08", "watched_to": "2009-09"}, {"Ran"}),
+        ({"watched_from": "2012"}, {"Heat", "A Separation"}),
+        ({"watched_to": "2009-07-14"}, {"Heat", "Ran"}),
+        ({"watched_to": "2009-07-13"}, {"Ran"}),
+    ],
+)
+def test_filters_of_the_ratings(shelf, query, expected):
+    assert found(shelf, "ratings", **query) == expected
+
+
+def test_the_search_is_in_the_address_and_in_the_form(shelf):
+    page = shelf.get(shelf.list_path, {"q": "sting", "decade": "1970", "sort": "title"})
+    form = page.html.select_one("form.find")
+    assert form.get("method", "get") == "get"
+    assert form.select_one("[name=q]")["value"] == "sting"
+    assert form.select_one("[name=decade] [selected]")["value"] == "1970"
+    assert form.select_one("[name=sort] [selected]")["value"] == "title"
+    assert form.select_one("details").has_attr("open")
+
+
+def test_a_search_that_finds_nothing_says_so_and_offers_the_way_out(shelf):
+    page = shelf.get(shelf.list_path, {"q": "nothing like it"})
+    assert "Nothing matches" in page.html.main.text
+    assert len(titles(page.click("Show the whole list"))) == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"added_from": "yesterday"},
+        {"watched_to": "2009-13"},
+        {"q": "x" * 201},
+        {"q": "nul\0"},
+        {"added_to": "9999-12-31"},
+    ],
+)
+def test_a_search_that_makes_no_sense_is_told_and_left_out(shelf, query):
+    page = shelf.get(shelf.list_path, query)
+    assert len(messages(page, "error")) == 1
+    assert len(titles(page)) == 4
+
+
+@pytest.mark.parametrize("query", [{"decade": "x"}, {"rated": "x"}, {"least": "6"}, {"sort": "x"}, {"sort": "rating"}])
+def test_a_choice_that_does_not_exist_is_no_choice(shelf, query):
+    assert len(found(shelf, **query)) == 4
+
+
+@pytest.mark.parametrize(
+    ("view", "sort", "expected"),
+    [
+        ("", "", ["Smørrebrød", "Ænigma", "The Sting", "Amélie"]),
+        ("", "oldest", ["Amélie", "The Sting", "Ænigma", "Smørrebrød"]),
+        ("", "title", ["Ænigma", "Amélie", "Smørrebrød", "The Sting"]),
+        ("", "year", ["Smørrebrød", "Amélie", "The Sting", "Ænigma"]),
+        ("ratings", "", ["Heat", "A Separation", "Ran", "Stalker"]),
+        ("ratings", "rating", ["A Separation", "Heat", "Stalker", "Ran"]),
+        ("ratings", "title", ["Heat", "Ran", "A Separation", "Stalker"]),
+        ("ratings", "year", ["A Separation", "Heat", "Ran", "Stalker"]),
+    ],
+)
+def test_a_list_is_sorted(shelf, view, sort, expected):
+    assert titles(shelf.get(shelf.list_path + view, {"sort": sort})) == expected
+
+
+@pytest.fixture
+def duplicates(alice, db):
+    """Alice, with lists in which nearly everything is the same, or missing."""
+    owner_id = db.scalars(select(User.id)).one()
+    moments = [datetime(2020, 1, day, tzinfo=UTC) for day in (1, 2)]
+    for number in range(260):
+        movie = Movie(
+            title=f"{'The ' * (number % 2)}Movie {number}", owner_id=owner_id, year=[None, 1999, 2001][number % 3]
+        )
+        movie.sort_title = f"movie {number % 3}"
+        movie.added_at = moments[number % 2]
+        if number % 2:
+            movie.watched_at = moments[number % 4 // 2]
+            movie.rating = [None, 5, 7][number % 3]
+            movie.last_seen_on = ["", "2009", "2009-07", "2009-07-14"][number % 4]
+        db.add(movie)
+    db.commit()
+    return alice
+
+
+@pytest.mark.parametrize(("view", "sort"), SORTED_LISTS)
+def test_walking_a_list_meets_each_movie_exactly_once_in_both_directions(duplicates, view, sort):
+    forwards, last = walk(duplicates, duplicates.get(duplicates.list_path + view, {"sort": sort}), "next")
+    everything = list(chain(*forwards))
+    assert sorted(everything) == sorted(
+        {f"{'The ' * (n % 2)}Movie {n}" for n in range(260) if n % 2 == (view == "ratings")}
+    )
+    assert [len(page) for page in forwards] == [50, 50, 30]
+    backwards, _ = walk(duplicates, last, "prev")
+    assert list(reversed(backwards)) == forwards
+
+
+def walk(person, page, direction):
+    """Follow the links to the last page in a direction, and return the titles of each page, and that page."""
+    seen = [titles(page)]
+    for _ in range(MOST_PAGES):
+        link = page.html.select_one(f".pager [rel={direction}]")
+        if link is None:
+            return seen, page
+        page = person.get(link["href"])
+        seen.append(titles(page))
+    raise AssertionError("the list has no end")
+
+
+def test_the_pages_of_a_search_keep_the_search(duplicates):
+    page = duplicates.get(duplicates.list_path, {"q": "movie", "decade": "1990", "sort": "title"})
+    assert page.html.select_one(".count").text == "43 movies to watch"
+    pages, last = walk(duplicates, page, "next")
+    assert last.html.select_one("form.find [name=decade] [selected]")["value"] == "1990"
+    assert all(int(title.split()[-1]) % 3 == 1 for title in chain(*pages))
+
+
+MARKERS_FROM_NOWHERE = [
+    "WzFd",  # [1]
+    "WzEsMl0",  # [1,2]
+    "bnVsbA",  # null
+    "W10",  # []
+    "WyJhIiwyXQ",  # ["a",2]
+    "WzEsMSwxXQ",  # [1,1,1]
+    "W1tdLFtdXQ",  # [[],[]]
+    "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5OSwxXQ",  # [999999999999999999999,1]
+    "é",
+    "=",
+    "W" * 3000,
+]
+
+
+@pytest.mark.parametrize(("view", "sort"), SORTED_LISTS)
+def test_a_marker_from_nowhere_is_a_page_all_the_same(shelf, view, sort):
+    for marker in MARKERS_FROM_NOWHERE:
+        for name in ("after", "before"):
+            page = shelf.get(shelf.list_path + view, {name: marker, "sort": sort}, status=200)
+            assert 0 < len(titles(page)) <= 4
+
+
+def test_nobody_finds_anothers_movies(shelf, bob):
+    assert found(bob, q="sting") == set()
+    assert found(bob, "ratings", rated="yes") == set()

@@ -1,0 +1,227 @@
+"""The page of a movie: what is known of it, and the times it was seen."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from flicklist.models import Movie, Viewing
+from flicklist.models.meta import utc_now
+from tests.people import Person, messages, titles
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def heat(alice):
+    alice.add("Heat", "1995")
+    return alice
+
+
+def entry(person, title="Heat"):
+    return person.entry_path(title) + "/"
+
+
+def edit(person, of="Heat", **fields):
+    form = person.get(entry(person, of)).forms["edit"]
+    for name, typed in fields.items():
+        form[name] = typed
+    return form.submit()
+
+
+def test_a_movie_has_a_page_with_all_that_is_known(heat):
+    edit(heat, why="Ann said so", notes="With De Niro\nand Pacino")
+    page = heat.get(heat.list_path).click("Heat")
+    assert page.html.h1.text == "Heat"
+    assert "1995" in page.html.select_one(".facts").text
+    assert page.html.select_one(".why").text == "Ann said so"
+    assert page.forms["edit"]["notes"].value == "With De Niro\nand Pacino"
+
+
+def test_all_of_it_can_be_edited(heat, db):
+    page = edit(heat, title="Heat!", year="", why="Ann", notes="x\r\ny").follow()
+    assert messages(page, "success") == ["“Heat!” is saved."]
+    movie = db.scalars(select(Movie)).one()
+    assert (movie.title, movie.year, movie.why, movie.notes) == ("Heat!", None, "Ann", "x\ny")
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "reason"),
+    [
+        ("title", "", "Please type the title of the movie."),
+        ("title", "x" * 201, "A title can have at most 200 characters."),
+        ("year", "1", "A year is a number from 1874 to 2100."),
+        ("why", "x" * 301, "This line can have at most 300 characters."),
+        ("why", "two\nlines", "This line cannot contain control characters."),
+        ("notes", "x" * 5001, "Notes can have at most 5,000 characters."),
+        ("notes", "nul\0", "Notes cannot contain control characters."),
+    ],
+)
+def test_a_refused_edit_keeps_what_was_typed(heat, field, typed, reason, db):
+    fields = {"title": "Heat", "year": "1995", "why": "new why", "notes": "new notes", field: typed}
+    page = heat.send(entry(heat) + "edit", status=400, **fields)
+    assert messages(page, "error") == [reason]
+    shown = page.forms["edit"]
+    assert shown["notes" if field != "notes" else "why"].value == ("new notes" if field != "notes" else "new why")
+    assert db.scalars(select(Movie.why)).one() == ""
+
+
+def test_a_title_of_another_movie_is_told_and_not_refused(heat):
+    heat.add("Heat", "1986")
+    heat.add("Cold")
+    page = edit(heat, "Cold", title="HEAT", year="2013").follow()
+    assert messages(page, "success") == ["“HEAT (2013)” is saved. You also have “Heat (1986)”."]
+    page = edit(heat, "HEAT", title="heat", year="1995").follow()
+    assert "You also have “Heat (1986)”." in messages(page, "success")[0]
+    assert len(heat.to_watch()) == 3
+
+
+def test_crossing_off_notes_a_viewing_today(heat, db):
+    heat.cross_off("Heat")
+    assert db.scalars(select(Viewing.seen_on)).all() == [TODAY.isoformat()]
+    assert f"seen {TODAY}" in heat.get(heat.list_path + "ratings").html.select_one(".movies").text
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_today_is_the_persons_own_day(heat, db, days):
+    own = (TODAY + timedelta(days=days)).isoformat()
+    heat.send(entry(heat) + "cross-off", today=own)
+    assert db.scalars(select(Viewing.seen_on)).all() == [own]
+
+
+@pytest.mark.parametrize("typed", ["", "x", "1999-01-01", "9999-12-31", "0000-00-00"])
+def test_a_day_that_it_cannot_be_anywhere_is_not_believed(heat, db, typed):
+    heat.send(entry(heat) + "cross-off", today=typed)
+    assert db.scalars(select(Viewing.seen_on)).all() == [TODAY.isoformat()]
+
+
+def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
+    person = Person(make_app(time_zone="Pacific/Kiritimati"))
+    person.register("alice@example.com")
+    person.add("Heat")
+    person.cross_off("Heat")
+    assert db.scalars(select(Viewing.seen_on)).one() == (datetime.now(UTC) + timedelta(hours=14)).date().isoformat()
+
+
+def test_seeing_a_movie_again_is_one_button_and_counts_once_a_day(heat, db):
+    heat.cross_off("Heat")
+    db.execute(update(Viewing).values(seen_on="2001"))
+    db.commit()
+    page = heat.press(heat.list_path + "ratings", "I watched Heat again!")
+    assert messages(page, "success") == ["You watched “Heat (1995)” again today."]
+    heat.press(heat.list_path + "ratings", "I watched Heat again!")
+    assert sorted(db.scalars(select(Viewing.seen_on)).all()) == ["2001", TODAY.isoformat()]
+
+
+@pytest.mark.parametrize("seen_on", ["2009-07-14", "2009-07", "2009", ""])
+def test_a_viewing_has_a_date_of_any_precision(heat, db, seen_on):
+    form = heat.get(entry(heat)).forms["see"]
+    form["seen_on"], form["note"] = seen_on, "with Ann"
+    page = form.submit(status=303).follow()
+    assert messages(page, "success") == ["A viewing of “Heat (1995)” is noted."]
+    assert page.html.select_one(".viewings a").text == (seen_on or "some day")
+    assert db.scalars(select(Viewing.seen_on)).one() == (seen_on or None)
+    assert heat.watched() == ["Heat"]
+
+
+@pytest.mark.parametrize(
+    "seen_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "٢٠٠٩", "2009-07-14T10"]
+)
+def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, seen_on):
+    page = heat.send(entry(heat) + "viewings/add", seen_on=seen_on, note="with Ann", status=400)
+    assert "is no date" in messages(page, "error")[0]
+    assert page.forms["see"]["note"].value == "with Ann"
+    assert page.forms["see"]["seen_on"].value == seen_on
+    assert db.scalars(select(Viewing)).all() == []
+
+
+def test_a_viewing_to_come_is_refused(heat):
+    page = heat.send(entry(heat) + "viewings/add", seen_on=str(TODAY.year + 1), status=400)
+    assert messages(page, "error") == ["That day is still to come."]
+
+
+def test_a_viewing_is_edited_on_its_own_page(heat, db):
+    heat.cross_off("Heat")
+    page = heat.get(entry(heat)).click(TODAY.isoformat())
+    form = page.forms["see"]
+    form["seen_on"], form["note"] = "2009-07", "on tape"
+    page = form.submit(status=303).follow()
+    assert "on tape" in page.html.select_one(".viewings").text
+    assert db.scalars(select(Movie.last_seen_on)).one() == "2009-07"
+
+
+def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
+    heat.cross_off("Heat")
+    viewing = heat.get(entry(heat)).click(TODAY.isoformat())
+    form = viewing.forms["delete"]
+    form["put-back"] = True
+    form.submit(status=303)
+    assert heat.to_watch() == ["Heat"]
+
+
+def test_the_last_viewing_can_go_and_the_movie_stay_watched(heat, db):
+    heat.cross_off("Heat")
+    heat.get(entry(heat)).click(TODAY.isoformat()).forms["delete"].submit(status=303)
+    assert heat.watched() == ["Heat"]
+    assert db.scalars(select(Viewing)).all() == []
+
+
+def test_deleting_one_of_two_viewings_asks_nothing(heat):
+    heat.cross_off("Heat")
+    heat.send(entry(heat) + "viewings/add", seen_on="2001")
+    form = heat.get(entry(heat)).click("2001").forms["delete"]
+    assert "put-back" not in form.fields
+
+
+def test_nobody_reaches_a_viewing_through_a_movie_it_is_not_of(alice, bob, db):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    viewing_id = db.scalars(select(Viewing.id)).one()
+    bob.add("Ran")
+    alice.add("Cold")
+    for path in (entry(bob, "Ran"), entry(alice, "Heat")):
+        bob.get(f"{path}viewings/{viewing_id}/", status=404)
+        bob.send(f"{path}viewings/{viewing_id}/delete", status=404)
+    alice.send(f"{entry(alice, 'Cold')}viewings/{viewing_id}/delete", status=404)
+    assert db.scalars(select(Viewing.id)).all() == [viewing_id]
+
+
+def test_removing_takes_a_movie_off_the_list_and_restoring_brings_all_of_it_back(heat, db):
+    heat.cross_off("Heat")
+    heat.rate("Heat", "4")
+    edit(heat, why="Ann")
+    page = heat.get(entry(heat))
+    path = page.request.path
+    page = heat.press(page, "Remove")
+    assert messages(page, "success") == ["“Heat (1995)” is removed."]
+    assert heat.watched() == heat.to_watch() == []
+    removed = heat.get(heat.list_path).click("Recently removed")
+    assert titles(removed) == ["Heat"]
+    page = heat.press(removed, "Restore Heat")
+    assert page.request.path == path
+    movie = db.scalars(select(Movie)).one()
+    assert (movie.rating, movie.why, len(movie.viewings)) == (8, "Ann", 1)
+    assert heat.watched() == ["Heat"]
+
+
+def test_adding_a_removed_movie_offers_it_back(heat):
+    heat.send(entry(heat) + "remove")
+    page = heat.add("heat", "1995")
+    assert messages(page, "error") == ["You removed “Heat (1995)” not long ago. Do you want it back, with all it had?"]
+    heat.press(page, "Restore")
+    assert heat.to_watch() == ["Heat"]
+
+
+def test_what_was_removed_is_gone_after_thirty_days(heat, db):
+    path = entry(heat)
+    heat.send(path + "remove")
+    db.execute(update(Movie).values(removed_at=utc_now() - timedelta(days=30, seconds=1)))
+    db.commit()
+    assert titles(heat.get(heat.list_path + "removed")) == []
+    heat.get(path, status=404)
+    assert titles(heat.add("Heat", "1995")) == ["Heat"]
+    assert len(db.scalars(select(Movie)).all()) == 1
+
+
+def test_the_title_field_of_the_list_says_where_suggestions_come_from(alice):
+    assert alice.get(alice.list_path).forms["add"]["title"].attrs["data-suggest"] == "/titles"

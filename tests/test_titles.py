@@ -1,0 +1,149 @@
+"""Suggestions while a title is typed: what is found, in which order, and for whom."""
+
+import pytest
+
+from flicklist.titles import FILMS, MOST_SUGGESTIONS, all_films, suggest
+
+
+def suggested(query):
+    return [film.title for film in suggest(query)]
+
+
+def test_the_films_are_shipped_once_each():
+    films = all_films()
+    assert len(films) > 17_000
+    assert len(set(films)) == len(films)
+    assert all(film.title.strip() == film.title != "" for film in films)
+    assert FILMS.with_name("NOTICE.md").exists()
+
+
+def test_the_first_film_is_the_one_whose_title_is_complete():
+    assert suggested("heat")[:3] == ["Heat", "Heat", "Heat"]
+    assert suggested("The Godfather")[0] == "The Godfather"
+
+
+def test_how_a_title_begins_counts_before_how_a_later_word_does():
+    titles = suggested("heat")
+    assert titles.index("Heat and Dust") < titles.index("The Heat") < MOST_SUGGESTIONS
+
+
+def test_the_fewer_words_are_skipped_the_earlier_a_film_comes():
+    titles = suggested("delta")
+    assert titles.index("The Delta Force") < titles.index("Down in the Delta")
+
+
+def test_any_word_can_be_where_one_begins():
+    assert "The Matrix" in suggested("matrix")
+    assert suggested("godfather part") == ["The Godfather Part II", "The Godfather Part III"]
+
+
+def test_a_word_is_found_by_its_beginning_only():
+    assert suggested("atrix") == []
+    assert suggested("matrix god") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("amelie", "Amélie"),
+        ("AMÉLIE", "Amélie"),
+        ("ame\u0301lie", "Amélie"),
+        ("  Amélie  ", "Amélie"),
+        ("dr strangelove", "Dr. Strangelove"),
+        ("Dr.Strangelove", "Dr. Strangelove"),
+        ("schindlers l", "Schindler's List"),
+        ("Schindler’s L", "Schindler's List"),
+        ("avventura", "L'Avventura"),
+        ("l'avv", "L'Avventura"),
+        ("x-men origins", "X-Men Origins: Wolverine"),
+        ("xmen origins", "X-Men Origins: Wolverine"),
+        ("x men origins", "X-Men Origins: Wolverine"),
+        ("la conf", "L.A. Confidential"),
+        ("L.A. Conf", "L.A. Confidential"),
+        ("et the extra terr", "E.T. the Extra-Terrestrial"),
+        ("thelma and l", "Thelma & Louise"),
+        ("Thelma & L", "Thelma & Louise"),
+        ("8 1/2", "8½"),
+        ("8½", "8½"),
+    ],
+)
+def test_how_carefully_one_types_does_not_matter(typed, title):
+    assert suggested(typed)[0] == title
+
+
+@pytest.mark.parametrize(("letters", "plain"), [("Łódź", "lodz"), ("Ærø", "aero"), ("Œuvre", "oeuvre"), ("ẞ", "ss")])
+def test_letters_that_have_no_accent_to_lose_are_found_plain_too(letters, plain):
+    assert suggested(letters) == suggested(plain)
+
+
+def test_letters_of_the_films_that_are_no_ascii_are_found_plain():
+    odd = [film for film in all_films() if set(film.title.casefold()) & set("æœøłđðþ")]
+    table = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"})
+    assert odd
+    for film in odd:
+        assert film in suggest(film.title.casefold().translate(table))
+
+
+def test_remakes_are_told_apart_by_their_year():
+    assert suggest("solaris") == [("Solaris", 1972), ("Solaris", 2002)]
+
+
+@pytest.mark.parametrize("query", ["th", "the", "man", "of the", "of", "in"])
+def test_at_most_eight_are_suggested_and_each_once(query):
+    films = suggest(query)
+    assert len(films) == len(set(films)) == MOST_SUGGESTIONS
+
+
+SHORT = ["", " ", "h", " h ", "a\n", "\0", "\u0301\u0301", "\ud800"]
+NO_WORDS = ["?!", "$", "...", "-'", "%", "_" * 50, "\0\0\0", "🎬🎬"]
+LONG = ["x" * 201, "heat" + " " * 200, "x" * 5000]
+STRANGE = ["\ufdfa" * 200, "a." * 100, "١٢٣"]
+
+
+@pytest.mark.parametrize("query", [*SHORT, *NO_WORDS, *LONG, *STRANGE])
+def test_a_query_that_is_too_short_or_too_long_or_no_words_finds_nothing(query):
+    assert suggest(query) == []
+
+
+def test_every_film_is_found_by_its_title_or_has_too_many_namesakes():
+    films = [film for film in all_films()[::50] if len(film.title) > 1 and film.title != "$"]
+    assert [film for film in films if film not in suggest(film.title)] == []
+
+
+def test_the_page_answers_titles_and_years_as_json(alice):
+    response = alice.get("/titles", {"q": "solaris"})
+    assert response.content_type == "application/json"
+    assert response.json == [{"title": "Solaris", "year": 1972}, {"title": "Solaris", "year": 2002}]
+
+
+@pytest.mark.parametrize("query", ["q=", "", "x=heat", "q=%00%00%00", "q=" + "x" * 5000, "q=%F0%9F%8E%AC", "q=%25%5F"])
+def test_the_page_answers_an_empty_list_where_nothing_is_found(alice, query):
+    assert alice.get(f"/titles?{query}").json == []
+
+
+def test_markup_stays_text(alice):
+    response = alice.get("/titles", {"q": "<script>alert(1)</script>"})
+    assert "<" not in response
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_suggestions_are_behind_the_wall(visitor):
+    response = visitor.get("/titles", {"q": "solaris"}, status=303)
+    assert response.location.startswith("http://localhost/register?")
+    assert "Solaris" not in response
+
+
+def test_suggestions_cost_one_statement(alice, statements):
+    statements.clear()
+    alice.get("/titles", {"q": "the"})
+    assert len(statements) == 1, statements
+
+
+def test_suggestions_leave_the_session_as_it_is(alice):
+    """An answer that comes late must not bring back an older cookie, and with it an older flash."""
+    assert "Set-Cookie" not in alice.get("/titles", {"q": "heat"}).headers
+
+
+def test_a_film_that_is_not_among_them_is_a_movie_too(alice):
+    assert suggest("Our holidays in Lodz") == []
+    assert alice.add("Our holidays in Łódź", "2024").html.select_one(".movies").find(string="Our holidays in Łódź")
