@@ -72,6 +72,16 @@ def test_the_table_is_the_site(app):
     assert set(registered_views(app)) == set(TABLE)
 
 
+def test_the_readme_lists_every_view(app, root):
+    rows = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    for item in app.registry.introspector.get_category("views"):
+        view = item["introspectable"]
+        if getattr(view["callable"], "__module__", "").startswith("flicklist.views") and not view["exception_only"]:
+            module = view["callable"].__module__.rpartition(".")[2]
+            name = f"`{module}.{view['callable'].__name__}`, `{view['context'].__name__}`"
+            assert len([row for row in rows if name in row and f"| {view['request_methods']}" in row]) == 1, name
+
+
 def test_only_the_way_in_is_public(app):
     assert {view for view, permission in registered_views(app).items() if permission in NO_PERMISSION} == PUBLIC
 

@@ -3,11 +3,14 @@
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, create_engine, inspect
+from sqlalchemy import CheckConstraint, String, create_engine, func, inspect, select
+from sqlalchemy.orm import Session
 
 from flicklist import main, migrations
-from flicklist.models import Base
+from flicklist.models import Base, Movie, User
+from flicklist.models.engines import migrating_engine
 from flicklist.settings import CannotStart
 
 
@@ -63,3 +66,21 @@ def test_a_database_that_does_not_answer_stops_the_start_with_one_line():
             migrations.require_newest(url)
         assert str(stopped.value).startswith("FlickList cannot start: the database does not answer: ")
         assert "\n" not in str(stopped.value)
+
+
+def test_a_migration_that_makes_a_table_anew_keeps_what_refers_to_it(migrated, empty_database_url):
+    """SQLite cannot change a table: Alembic drops it and makes it anew, which must not cascade."""
+    with Session(migrated) as session:
+        user = User(email="alice@example.com", email_key="alice@example.com", password_hash="x")
+        session.add(user)
+        session.flush()
+        session.add(Movie(title="Heat", owner_id=user.id))
+        session.commit()
+    engine = migrating_engine(empty_database_url)
+    with engine.begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("users", recreate="auto") as users:
+            users.alter_column("email", type_=String(300))
+    engine.dispose()
+    with Session(migrated) as session:
+        assert session.scalar(select(func.count()).select_from(Movie)) == 1
