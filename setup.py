@@ -29,6 +29,7 @@ setup(
         "plaster",
         "setuptools<81",  # Pyramid 2.1 imports pkg_resources
         "SQLAlchemy>=2.1",
+        "ua-parser>=1",
         "waitress>=3.0.1",
         "tzdata",  # time zones on systems that have none of their own
         "WebOb>=1.8.11",

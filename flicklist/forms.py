@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from wtforms import Field, Form, PasswordField, StringField, TextAreaField, ValidationError
+from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
 from flicklist import passwords
@@ -108,10 +109,21 @@ class SiteForm(Form):
         return next(error for errors in self.errors.values() for error in errors)
 
 
-class RegisterForm(SiteForm):
-    """The way to a new account."""
+class EmailField(TextField):
+    """An email address."""
 
-    email = TextField()
+    def pre_validate(self, form: BaseForm) -> None:
+        try:
+            email_key(self.data)
+        except ValueError:
+            if not self.data:
+                raise ValidationError("Please type your email address.") from None
+            raise ValidationError(f"{quote(self.data)} does not seem like an email address.") from None
+
+
+class NewPasswordForm(SiteForm):
+    """A new password, twice, of a person whose email address it must not be."""
+
     password = PasswordField()
     verify = PasswordField()
 
@@ -119,22 +131,52 @@ class RegisterForm(SiteForm):
         super().__init__(*args, **kwargs)
         self.least_length = least_length
 
-    def validate_email(self, field: Field) -> None:
-        try:
-            email_key(field.data)
-        except ValueError:
-            if not field.data:
-                raise ValidationError("Please type your email address.") from None
-            raise ValidationError(f"{quote(field.data)} does not seem like an email address.") from None
+    @property
+    def whose(self) -> str:
+        """The email address of the person."""
+        raise NotImplementedError
 
     def validate_password(self, field: Field) -> None:
-        email = self.email.data
-        if problem := passwords.weakness(field.data or "", self.least_length, [email, email.partition("@")[0]]):
+        known_words = [self.whose, self.whose.partition("@")[0]]
+        if problem := passwords.weakness(field.data or "", self.least_length, known_words):
             raise ValidationError(problem)
 
     def validate_verify(self, field: Field) -> None:
         if field.data != self.password.data:
             raise ValidationError("The two passwords are not the same.")
+
+
+class RegisterForm(NewPasswordForm):
+    """The way to a new account."""
+
+    email = EmailField()
+    password = PasswordField()
+    verify = PasswordField()
+
+    @property
+    def whose(self) -> str:
+        return self.email.data
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """Another password, for who knows the present one."""
+
+    current = PasswordField()
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    @property
+    def whose(self) -> str:
+        return self.email
+
+
+class ChangeEmailForm(SiteForm):
+    """Another email address, for who knows the password."""
+
+    email = EmailField()
+    current = PasswordField()
 
 
 class LogInForm(SiteForm):

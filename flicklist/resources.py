@@ -74,7 +74,7 @@ class Root:
         return [(Allow, Authenticated, Permission.VIEW), DENY_ALL]
 
     def __getitem__(self, name: str) -> Resource:
-        return {"watchlists": Watchlists}[name](self, name)
+        return {"account": Account, "watchlists": Watchlists}[name](self, name)
 
     def own_watchlist(self) -> "Watchlist":
         """Return the list of the person who is signed in."""
@@ -98,7 +98,78 @@ class Root:
             raise EmailTaken from error
 
     def set_password_hash(self, user_id: int, password_hash: str) -> None:
+        """Give a person another password, or another hash of theirs."""
         self.request.dbsession.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+class Account(Resource):
+    """``/account/``: the signed-in person's own account."""
+
+    def __acl__(self) -> AccessControlList:
+        return [(Allow, Authenticated, (Permission.VIEW, Permission.EDIT)), DENY_ALL]
+
+    def __getitem__(self, name: str) -> "SignIns":
+        return {"sign-ins": SignIns}[name](self, name)
+
+    @property
+    def user_id(self) -> int:
+        return self.request.identity.user_id
+
+    def password_hash(self) -> str:
+        stored = self.request.dbreader.scalars(select(User.password_hash).where(User.id == self.user_id)).one()
+        self.request.dbreader.rollback()  # Gives the connection back: what follows is a password hash.
+        return stored
+
+    def change_email(self, email: str, key: str) -> None:
+        """Give the account another email address. Raises `EmailTaken`."""
+        try:
+            with self.dbsession.begin_nested():
+                self.dbsession.execute(update(User).where(User.id == self.user_id).values(email=email, email_key=key))
+        except IntegrityError as error:
+            raise EmailTaken from error
+
+    def movies(self) -> Sequence[Movie]:
+        """Find all movies of the person, with their viewings, in the order in which they were added."""
+        own = select(Movie).where(Movie.owner_id == self.user_id).order_by(Movie.added_at, Movie.id)
+        return self.dbsession.scalars(own.options(selectinload(Movie.viewings))).all()
+
+    def delete(self) -> None:
+        """Delete the account, and with it, by cascade, all that refers to it."""
+        self.dbsession.execute(delete(User).where(User.id == self.user_id))
+
+
+class SignIns(Resource):
+    """``/account/sign-ins/``: the devices on which the person is signed in."""
+
+    def __getitem__(self, name: str) -> "SignIn":
+        if self.request.identity is None:
+            raise KeyError(name)
+        return SignIn(self, name, _one_or_key_error(self._find(models.SignIn.id == row_id(name)), name))
+
+    def all(self) -> Sequence[models.SignIn]:
+        return self._find()
+
+    def end_others(self) -> None:
+        """End all sign-ins of the person but the one of this request."""
+        identity = self.request.identity
+        others = (models.SignIn.user_id == identity.user_id, models.SignIn.id != identity.sign_in_id)
+        self.dbsession.execute(delete(models.SignIn).where(*others))
+
+    def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.SignIn]:
+        own = models.SignIn.user_id == self.request.identity.user_id
+        newest_first = models.SignIn.last_seen_at.desc(), models.SignIn.id.desc()
+        return self.dbsession.scalars(select(models.SignIn).where(own, *criteria).order_by(*newest_first)).all()
+
+
+class SignIn(Resource):
+    """``/account/sign-ins/7/``: one device that is signed in."""
+
+    def __init__(self, parent: SignIns, name: str, sign_in: models.SignIn) -> None:
+        super().__init__(parent, name)
+        self.sign_in = sign_in
+
+    def end(self) -> None:
+        self.dbsession.delete(self.sign_in)
 
 
 class Watchlists(Resource):

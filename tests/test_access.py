@@ -8,7 +8,7 @@ from pyramid.interfaces import IExceptionResponse, IStaticURLInfo
 from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import select
 
-from flicklist.models import Base, Change, Movie, Viewing
+from flicklist.models import Base, Change, Movie, SignIn, User, Viewing
 from tests.people import Person
 
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
@@ -21,6 +21,13 @@ TABLE = {
     ("Root", "login", "GET"): ("200", OWN_LIST, OWN_LIST),
     ("Root", "login", "POST"): ("400", OWN_LIST, OWN_LIST),
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
+    ("Account", "", "GET"): (WALL, "200", "200"),
+    ("Account", "password", "POST"): (WALL, "400", "400"),
+    ("Account", "email", "POST"): (WALL, "400", "400"),
+    ("Account", "export", "POST"): (WALL, "400", "400"),
+    ("Account", "delete", "POST"): (WALL, "400", "400"),
+    ("SignIns", "end-others", "POST"): (WALL, "303", "303"),
+    ("SignIn", "end", "POST"): (WALL, "404", LOG_IN),
     ("Watchlist", "", "GET"): (WALL, "404", "200"),
     ("Watchlist", "ratings", "GET"): (WALL, "404", "200"),
     ("Root", "titles", "GET"): (WALL, "200", "200"),
@@ -93,7 +100,7 @@ def test_every_other_view_asks_for_what_some_access_control_list_grants(app):
 
 def test_a_view_that_changes_something_asks_for_more_than_to_see(app):
     for (resource, name, method), permission in registered_views(app).items():
-        if method == "POST" and permission not in NO_PERMISSION:
+        if method == "POST" and permission not in NO_PERMISSION and name != "export":
             assert permission == "edit", (resource, name)
 
 
@@ -145,8 +152,12 @@ def path_of(resource, alice, db):
     """Return the path of a resource that is Alice's, or of the root."""
     entry = alice.entry_path("Heat")
     viewing_id, change_id = db.scalars(select(Viewing.id)).one(), db.scalars(select(Change.id)).one()
+    sign_in_id = db.scalars(select(SignIn.id).join(User).where(User.email == alice.email)).one()
     return {
         "Root": "/",
+        "Account": "/account/",
+        "SignIns": "/account/sign-ins/",
+        "SignIn": f"/account/sign-ins/{sign_in_id}/",
         "Watchlist": alice.list_path,
         "Entry": f"{entry}/",
         "Viewings": f"{entry}/viewings/",

@@ -5,6 +5,7 @@ import secrets
 from datetime import datetime
 from typing import Self
 
+import ua_parser
 from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,6 +31,13 @@ class SignIn(Base):
     user_agent: Mapped[str] = mapped_column(String(USER_AGENT_MOST_LENGTH))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    @property
+    def device(self) -> str:
+        """The browser and the system in words, as far as the browser tells: ``Firefox on Linux``."""
+        parsed = ua_parser.parse(self.user_agent)
+        browser = parsed.user_agent.family if parsed.user_agent else "An unknown browser"
+        return f"{browser} on {parsed.os.family}" if parsed.os else browser
 
     @classmethod
     def start(cls, user_id: int, user_agent: str) -> tuple[str, Self]:

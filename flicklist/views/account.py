@@ -1,0 +1,124 @@
+"""``/account/``: the signed-in person's own account."""
+
+import json
+from typing import Any
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import forget, remember
+from pyramid.view import view_config
+
+from flicklist.exporting import everything
+from flicklist.flash import flash_error, flash_success
+from flicklist.forms import ChangeEmailForm, ChangePasswordForm
+from flicklist.models.user import email_key
+from flicklist.resources import Account, EmailTaken, Root, SignIn, SignIns
+from flicklist.security import Permission
+from flicklist.views import redirect
+
+PAGE = "flicklist:templates/account/account.jinja2"
+WORD_TO_DELETE = "delete"
+WRONG_PASSWORD = "That is not your present password."  # noqa: S105 - a sentence, not a password
+
+
+@view_config(context=Account, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+def account(context: Account, request: Request) -> dict[str, Any]:
+    return _page(context, request)
+
+
+@view_config(context=Account, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def change_password(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    root: Root = request.root
+    form = ChangePasswordForm(
+        request.POST, email=request.identity.email, least_length=request.settings.password_least_length
+    )
+    if not _knows_password(context, request):
+        return _refused(context, request, WRONG_PASSWORD)
+    if not form.validate():
+        return _refused(context, request, form.problem)
+    user_id, password_hash = context.user_id, request.passwords.hash(form.password.data)
+    root.set_password_hash(user_id, password_hash)
+    context["sign-ins"].end_others()
+    remember(request, user_id)
+    flash_success(request, "Your password is changed. Every other device is logged out.")
+    return redirect(request.path_to(context))
+
+
+@view_config(context=Account, name="email", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    form = ChangeEmailForm(request.POST)
+    typed = form.email.data
+    if not form.validate():
+        return _refused(context, request, form.problem, typed)
+    if not _knows_password(context, request):
+        return _refused(context, request, WRONG_PASSWORD, typed)
+    try:
+        context.change_email(typed, email_key(typed))
+    except EmailTaken:
+        return _refused(context, request, "An account with that email address already exists.", typed)
+    flash_success(request, "Your email address is changed. Log in with the new one from now on.")
+    return redirect(request.path_to(context))
+
+
+@view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW, renderer=PAGE)
+def export(context: Account, request: Request) -> dict[str, Any] | Response:
+    if not _knows_password(context, request):
+        return _refused(context, request, WRONG_PASSWORD)
+    data = everything(request.identity.email, context.movies())
+    return Response(
+        json.dumps(data, ensure_ascii=False, indent=2),
+        content_type="application/json",
+        charset="utf-8",
+        content_disposition='attachment; filename="flicklist.json"',
+    )
+
+
+@view_config(context=Account, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
+        return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
+    if not _knows_password(context, request):
+        return _refused(context, request, WRONG_PASSWORD)
+    context.delete()
+    forget(request)
+    flash_success(request, "Your account is deleted, with all that was in it.")
+    return redirect(request.path_to(request.root, "register"))
+
+
+@view_config(context=SignIns, name="end-others", request_method="POST", permission=Permission.EDIT)
+def end_others(context: SignIns, request: Request) -> HTTPSeeOther:
+    context.end_others()
+    flash_success(request, "Every other device is logged out.")
+    return redirect(request.path_to(context.__parent__))
+
+
+@view_config(context=SignIn, name="end", request_method="POST", permission=Permission.EDIT)
+def end(context: SignIn, request: Request) -> HTTPSeeOther:
+    device = context.sign_in.device
+    if context.sign_in.id == request.identity.sign_in_id:
+        forget(request)
+        flash_success(request, "You are logged out. See you soon!")
+        return redirect(request.path_to(request.root, "login"))
+    context.end()
+    flash_success(request, f"{device} is logged out.")
+    return redirect(request.path_to(context.__parent__.__parent__))
+
+
+def _knows_password(context: Account, request: Request) -> bool:
+    return request.passwords.verify(request.POST.get("current", ""), context.password_hash())
+
+
+def _page(context: Account, request: Request, typed_email: str = "") -> dict[str, Any]:
+    return {
+        "sign_ins": context["sign-ins"].all(),
+        "email": typed_email,
+        "least_length": request.settings.password_least_length,
+        "word": WORD_TO_DELETE,
+    }
+
+
+def _refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
+    flash_error(request, problem)
+    request.response.status_int = 400
+    return _page(context, request, typed_email)

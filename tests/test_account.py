@@ -1,0 +1,157 @@
+"""The account: password, email, devices, data, and the end of it all."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import Base, SignIn, User
+from tests.people import PASSWORD, Person, messages
+
+ACCOUNT = "/account/"
+NEW_PASSWORD = "wrong staple donkey"
+
+
+def submit(person, form_id, status=303, **fields):
+    form = person.get(ACCOUNT).forms[form_id]
+    for name, typed in fields.items():
+        form[name] = typed
+    return form.submit(status=status)
+
+
+def test_every_page_leads_to_the_account(alice):
+    page = alice.get(alice.list_path).click("alice@example.com")
+    assert page.request.path == ACCOUNT
+    assert page.html.h1.text == "Your account"
+
+
+def test_a_changed_password_counts_from_then_on_and_ends_every_other_sign_in(alice, app):
+    phone = Person(app)
+    phone.log_in("alice@example.com")
+    copied = alice.copy()
+    page = submit(alice, "password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD).follow()
+    assert messages(page, "success") == ["Your password is changed. Every other device is logged out."]
+    assert alice.is_signed_in
+    assert not phone.is_signed_in
+    assert not copied.is_signed_in
+    phone.log_in("alice@example.com", status=400)
+    phone.log_in("alice@example.com", NEW_PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("current", "password", "verify", "reason"),
+    [
+        ("wrong", NEW_PASSWORD, NEW_PASSWORD, "That is not your present password."),
+        (PASSWORD, NEW_PASSWORD, "other", "The two passwords are not the same."),
+        (PASSWORD, "short", "short", "A password needs at least 8 characters."),
+        (PASSWORD, "alice@example.com", "alice@example.com", "too easy to guess"),
+    ],
+)
+def test_a_refused_password_changes_nothing(alice, app, current, password, verify, reason):
+    page = submit(alice, "password", 400, current=current, password=password, verify=verify)
+    assert reason in messages(page, "error")[0]
+    Person(app).log_in("alice@example.com")
+
+
+def test_a_changed_email_is_the_one_to_log_in_with(alice, app):
+    page = submit(alice, "email", email="Ally@Example.com", current=PASSWORD).follow()
+    assert page.html.header.select_one(".email").text == "Ally@Example.com"
+    Person(app).log_in("alice@example.com", status=400)
+    Person(app).log_in("ally@example.com")
+
+
+@pytest.mark.parametrize(
+    ("email", "current", "reason"),
+    [
+        ("ally@example.com", "wrong", "That is not your present password."),
+        ("BOB@example.com", PASSWORD, "An account with that email address already exists."),
+        ("nobody", PASSWORD, "“nobody” does not seem like an email address."),
+    ],
+)
+def test_a_refused_email_changes_nothing_and_stays_in_the_form(alice, bob, email, current, reason):
+    page = submit(alice, "email", 400, email=email, current=current)
+    assert messages(page, "error") == [reason]
+    assert page.forms["email"]["email"].value == email
+    assert page.html.header.select_one(".email").text == "alice@example.com"
+
+
+def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
+    phone = Person(app)
+    phone.extra_environ = {
+        "HTTP_USER_AGENT": "Mozilla/5.0 (Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0",
+    }
+    phone.log_in("alice@example.com")
+    devices = [" ".join(item.text.split()) for item in alice.get(ACCOUNT).html.select(".sign-ins li")]
+    assert devices[0].startswith("Firefox Mobile on Android since ")
+    assert devices[1].startswith("An unknown browser (this one) since ")
+
+
+def test_one_device_is_logged_out(alice, app):
+    phone, tablet = Person(app), Person(app)
+    phone.log_in("alice@example.com")
+    tablet.log_in("alice@example.com")
+    page = alice.get(ACCOUNT)
+    button = page.html.select(".sign-ins form")[0]
+    alice.send(button["action"])
+    assert (alice.is_signed_in, phone.is_signed_in, tablet.is_signed_in) == (True, True, False)
+
+
+def test_all_other_devices_are_logged_out_at_once(alice, app):
+    phone, tablet = Person(app), Person(app)
+    phone.log_in("alice@example.com")
+    tablet.log_in("alice@example.com")
+    page = alice.press(ACCOUNT, "Log out all others")
+    assert messages(page, "success") == ["Every other device is logged out."]
+    assert (alice.is_signed_in, phone.is_signed_in, tablet.is_signed_in) == (True, False, False)
+
+
+def test_this_device_can_be_logged_out_here_too(alice):
+    page = alice.press(ACCOUNT, "Log out An unknown browser (this one)")
+    assert page.request.path == "/login"
+    assert not alice.is_signed_in
+
+
+def test_nobody_ends_the_sign_in_of_another_person(alice, bob, db):
+    first = db.scalars(select(SignIn.id).order_by(SignIn.id)).first()
+    bob.send(f"/account/sign-ins/{first}/end", status=404)
+    assert alice.is_signed_in
+
+
+def test_all_data_can_be_taken_out(alice):
+    alice.add("Heat", "1995")
+    alice.cross_off("Heat")
+    alice.rate("Heat", "4.5")
+    alice.add("Amélie")
+    answer = submit(alice, "export", 200, current=PASSWORD)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="flicklist.json"'
+    data = json.loads(answer.body)
+    assert data["email"] == "alice@example.com"
+    heat, amelie = data["movies"]
+    assert (heat["title"], heat["year"], heat["rating"], len(heat["viewings"])) == ("Heat", 1995, 4.5, 1)
+    assert (amelie["title"], amelie["watched_at"]) == ("Amélie", None)
+    assert "password" not in answer.text
+
+
+def test_data_is_not_given_out_without_the_password(alice):
+    page = submit(alice, "export", 400, current="wrong")
+    assert messages(page, "error") == ["That is not your present password."]
+
+
+def test_a_deleted_account_leaves_nothing(alice, bob, db):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    copied = alice.copy()
+    page = submit(alice, "delete", current=PASSWORD, word="Delete").follow()
+    assert messages(page, "success") == ["Your account is deleted, with all that was in it."]
+    assert not copied.is_signed_in
+    alice.log_in("alice@example.com", status=400)
+    rows = {table.name: len(db.execute(select(table)).all()) for table in Base.metadata.sorted_tables}
+    assert rows == {"users": 1, "sign_ins": 1, "movies": 0, "viewings": 0, "changes": 0}
+    assert bob.is_signed_in
+
+
+@pytest.mark.parametrize(("current", "word"), [("wrong", "delete"), (PASSWORD, "yes")])
+def test_an_account_is_not_deleted_by_mistake(alice, db, current, word):
+    submit(alice, "delete", 400, current=current, word=word)
+    assert len(db.scalars(select(User)).all()) == 1
+    assert alice.is_signed_in
