@@ -10,7 +10,7 @@ install: .venv/installed  ## Make .venv, with the versions that were tested.
 
 .venv/installed: setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[postgresql,testing,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[postgresql,redis,testing,dev]'
 	@touch $@
 
 serve: install  ## Run the site on http://localhost:6543.

@@ -26,6 +26,7 @@ setup(
         "pyramid_jinja2",
         "pyramid_retry",
         "pyramid_tm",
+        "limits>=5",
         "plaster",
         "setuptools<81",  # Pyramid 2.1 imports pkg_resources
         "SQLAlchemy>=2.1",
@@ -39,6 +40,7 @@ setup(
     ],
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
+        "redis": ["redis>=5"],
         "testing": ["pytest", "pytest-xdist", "WebTest"],
         "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
     },

@@ -16,6 +16,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.settings")
         config.include("flicklist.models")
         config.include("flicklist.security")
+        config.include("flicklist.limiting")
         config.include("flicklist.flash")
         config.include("flicklist.resources")
         config.include("flicklist.templates")

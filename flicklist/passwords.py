@@ -8,12 +8,16 @@ OWASP's Password Storage cheat sheet; NFC is the form that NIST SP 800-63B-4 nam
 import base64
 import hmac
 import secrets
+import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import bcrypt
 import zxcvbn
 
 MOST_LENGTH = 1000
+MOST_WAITING = 2
 LEAST_SCORE = 3
 _SCHEME = "$hs384$"
 # Separates these hashes from any other use of SHA-384. It is no secret: a key from the environment would have to be
@@ -23,31 +27,55 @@ _DOMAIN = b"flicklist.passwords"
 _ZXCVBN_MOST_LENGTH = 72
 
 
-class PasswordHasher:
-    """Hashes and verifies passwords at one bcrypt cost."""
+class TooBusy(Exception):
+    """More passwords are to be hashed than the machine can hash beside its other work."""
 
-    def __init__(self, cost: int) -> None:
+
+class PasswordHasher:
+    """Hashes and verifies passwords at one bcrypt cost, so many at once; a few more wait, and the rest is refused.
+
+    Without the gate, eight people who log in at once keep everybody's pages waiting for a second and more.
+    """
+
+    def __init__(self, cost: int, at_once: int = 1) -> None:
         self.cost = cost
+        self._entrance = threading.BoundedSemaphore(at_once + MOST_WAITING)
+        self._gate = threading.BoundedSemaphore(at_once)
         self._hash_of_nobody = self.hash(secrets.token_urlsafe())
 
     def hash(self, password: str) -> str:
-        """Return a hash to be stored, 67 characters. Takes about 350 ms of processor time at cost 12."""
-        return _SCHEME + bcrypt.hashpw(_prepared(password), bcrypt.gensalt(self.cost)).decode()
+        """Return a hash to be stored, 67 characters. Takes about 350 ms of processor time at cost 12.
+
+        Raises `TooBusy`.
+        """
+        with self._turn():
+            return _SCHEME + bcrypt.hashpw(_prepared(password), bcrypt.gensalt(self.cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Tell whether the password is the stored one. Never raises.
+        """Tell whether the password is the stored one. Raises nothing but `TooBusy`.
 
         For ``None``, an account that does not exist, the same work is done, so that time tells nobody
         which accounts do.
         """
         known = stored if stored is not None and len(password) <= MOST_LENGTH else None
         try:
-            matches = bcrypt.checkpw(
-                _prepared(password[:MOST_LENGTH]), (known or self._hash_of_nobody).removeprefix(_SCHEME).encode()
-            )
+            with self._turn():
+                matches = bcrypt.checkpw(
+                    _prepared(password[:MOST_LENGTH]), (known or self._hash_of_nobody).removeprefix(_SCHEME).encode()
+                )
         except ValueError:  # a damaged row
             return False
         return matches and known is not None
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._entrance.acquire(blocking=False):
+            raise TooBusy
+        with self._gate:
+            try:
+                yield
+            finally:
+                self._entrance.release()
 
     def is_outdated(self, stored: str) -> bool:
         """Tell whether a stored hash was made by another scheme or at another cost than today's."""

@@ -197,5 +197,5 @@ def includeme(config: Configurator) -> None:
     config.set_csrf_storage_policy(CSRFStoragePolicy())
     config.set_default_csrf_options(require_csrf=True)
     config.add_tween("flicklist.security.headers_tween_factory")
-    hasher = PasswordHasher(settings.bcrypt_cost)
+    hasher = PasswordHasher(settings.bcrypt_cost, settings.hashes_at_once)
     config.add_request_method(lambda request: hasher, "passwords", reify=True)

@@ -10,11 +10,13 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+import limits
 from pyramid.config import Configurator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 UTC = ZoneInfo("UTC")
+Limits = tuple[limits.RateLimitItem, ...]
 SECRET_LEAST_LENGTH = 64
 SECRET_LEAST_VARIETY = 10
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
@@ -71,6 +73,19 @@ def _time_zone(text: str) -> ZoneInfo:
         raise ValueError(f"is no time zone: {text!r}") from None
 
 
+def _limits(text: str) -> Limits:
+    try:
+        return tuple(limits.parse_many(text)) if text else ()
+    except ValueError:
+        raise ValueError(f"must be like 5 per minute, or 5 per minute; 100 per day, not {text!r}") from None
+
+
+def _storage_url(text: str) -> str:
+    if not text.startswith(("memory://", "redis://", "rediss://")):
+        raise ValueError(f"must be memory:// or begin with redis://, not {text!r}")
+    return text
+
+
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -99,6 +114,27 @@ class Settings:
     )
     password_least_length: int = _knob(
         _whole_number(8, 64), "characters that a new password must have at least", default=8
+    )
+    hashes_at_once: int = _knob(
+        _whole_number(1, 64),
+        "passwords that are hashed at the same time; two more wait, and others are asked to come back",
+        default=max(1, (os.cpu_count() or 1) - 1),
+    )
+    limit_log_in: Limits = _knob(
+        _limits,
+        "failed log-ins to one account from one address, such as 5 per minute; empty: no limit",
+        default=_limits("5 per minute"),
+    )
+    limit_log_in_of_client: Limits = _knob(_limits, "failed log-ins from one address", default=_limits("20 per minute"))
+    limit_log_in_of_account: Limits = _knob(_limits, "failed log-ins to one account", default=_limits("100 per hour"))
+    limit_register: Limits = _knob(
+        _limits, "registrations, failed ones too, from one address", default=_limits("20 per hour")
+    )
+    limit_writes: Limits = _knob(_limits, "changes by one person", default=_limits("120 per minute"))
+    limit_storage: str = _knob(
+        _storage_url,
+        "where attempts are counted: memory:// for one process, redis://host:6379 for more than one",
+        default="memory://",
     )
     sign_in_idle_days: int = _knob(_whole_number(1, 400), "days without a visit after which a sign-in ends", default=30)
     sign_in_days: int = _knob(_whole_number(1, 400), "days after which a sign-in ends in any case", default=90)

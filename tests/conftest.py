@@ -17,6 +17,7 @@ from flicklist.models import Base
 from tests.people import Person
 
 POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
+LIMITS = ["limit_log_in", "limit_log_in_of_client", "limit_log_in_of_account", "limit_register", "limit_writes"]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]
 SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"
 
@@ -72,6 +73,8 @@ def ini(database_url):
         "flicklist.secret": SECRET,
         "flicklist.https": "false",
         "flicklist.bcrypt_cost": "4",
+        "flicklist.hashes_at_once": "8",
+        **{f"flicklist.{name}": "" for name in LIMITS},
     }
 
 

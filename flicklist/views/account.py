@@ -9,9 +9,11 @@ from pyramid.response import Response
 from pyramid.security import forget, remember
 from pyramid.view import view_config
 
+from flicklist.audit import Event, audit
 from flicklist.exporting import everything
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
+from flicklist.limiting import log_in_rules
 from flicklist.models.user import email_key
 from flicklist.resources import Account, EmailTaken, Root, SignIn, SignIns
 from flicklist.security import Permission
@@ -41,6 +43,7 @@ def change_password(context: Account, request: Request) -> dict[str, Any] | HTTP
     root.set_password_hash(user_id, password_hash)
     context["sign-ins"].end_others()
     remember(request, user_id)
+    audit(request, Event.PASSWORD_CHANGED)
     flash_success(request, "Your password is changed. Every other device is logged out.")
     return redirect(request.path_to(context))
 
@@ -57,6 +60,7 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
         context.change_email(typed, email_key(typed))
     except EmailTaken:
         return _refused(context, request, "An account with that email address already exists.", typed)
+    audit(request, Event.EMAIL_CHANGED)
     flash_success(request, "Your email address is changed. Log in with the new one from now on.")
     return redirect(request.path_to(context))
 
@@ -80,6 +84,7 @@ def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
         return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
     if not _knows_password(context, request):
         return _refused(context, request, WRONG_PASSWORD)
+    audit(request, Event.ACCOUNT_DELETED)
     context.delete()
     forget(request)
     flash_success(request, "Your account is deleted, with all that was in it.")
@@ -89,6 +94,7 @@ def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
 @view_config(context=SignIns, name="end-others", request_method="POST", permission=Permission.EDIT)
 def end_others(context: SignIns, request: Request) -> HTTPSeeOther:
     context.end_others()
+    audit(request, Event.SIGN_INS_ENDED)
     flash_success(request, "Every other device is logged out.")
     return redirect(request.path_to(context.__parent__))
 
@@ -96,6 +102,7 @@ def end_others(context: SignIns, request: Request) -> HTTPSeeOther:
 @view_config(context=SignIn, name="end", request_method="POST", permission=Permission.EDIT)
 def end(context: SignIn, request: Request) -> HTTPSeeOther:
     device = context.sign_in.device
+    audit(request, Event.SIGN_INS_ENDED)
     if context.sign_in.id == request.identity.sign_in_id:
         forget(request)
         flash_success(request, "You are logged out. See you soon!")
@@ -106,7 +113,14 @@ def end(context: SignIn, request: Request) -> HTTPSeeOther:
 
 
 def _knows_password(context: Account, request: Request) -> bool:
-    return request.passwords.verify(request.POST.get("current", ""), context.password_hash())
+    """Tell whether the present password was typed. A wrong one counts like a log-in that failed."""
+    rules = log_in_rules(request, f"user:{context.user_id}")
+    request.limiter.check(rules)
+    knows = request.passwords.verify(request.POST.get("current", ""), context.password_hash())
+    if not knows:
+        audit(request, Event.LOG_IN_FAILED)
+        request.limiter.count(rules)
+    return knows
 
 
 def _page(context: Account, request: Request, typed_email: str = "") -> dict[str, Any]:

@@ -11,7 +11,10 @@ from pyramid.view import exception_view_config, forbidden_view_config, notfound_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from flicklist.audit import Event, audit
 from flicklist.flash import drop_messages, flash_error
+from flicklist.limiting import TooOften
+from flicklist.passwords import TooBusy
 from flicklist.resources import STATIC_PLACE
 from flicklist.security import Permission
 from flicklist.views import redirect
@@ -19,12 +22,14 @@ from flicklist.views import redirect
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 10
+TWO_MINUTES = 120
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 WORDS = {
     HTTPStatus.BAD_REQUEST: ("That did not work", "The site could not read what your browser sent."),
     HTTPStatus.FORBIDDEN: ("Not from there", "That form was sent from another site, so it was not accepted."),
     HTTPStatus.NOT_FOUND: ("Nothing here", "There is no such page, or it is not yours to see."),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Take a breath", "That was too often."),
     HTTPStatus.INTERNAL_SERVER_ERROR: ("A broken reel", "Something went wrong on our side. Nothing was changed."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed; try again soon."),
 }
@@ -32,7 +37,10 @@ WORDS = {
 
 @forbidden_view_config(renderer=PAGE)
 def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    return _wall(request) if request.identity is None else _page(request, HTTPStatus.NOT_FOUND)
+    if request.identity is None:
+        return _wall(request)
+    audit(request, Event.REFUSED)
+    return _page(request, HTTPStatus.NOT_FOUND)
 
 
 @notfound_view_config(renderer=PAGE)
@@ -45,6 +53,7 @@ def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 
 @exception_view_config(BadCSRFToken, renderer=PAGE)
 def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
+    audit(request, Event.CSRF_FAILED)
     return _page(
         request,
         HTTPStatus.BAD_REQUEST,
@@ -55,12 +64,27 @@ def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
 
 @exception_view_config(BadCSRFOrigin, renderer=PAGE)
 def foreign_form(exc: Exception, request: Request) -> dict[str, Any]:
+    audit(request, Event.CSRF_FAILED)
     return _page(request, HTTPStatus.FORBIDDEN)
 
 
 @exception_view_config(HTTPError, renderer=PAGE)
 def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
     return _page(request, HTTPStatus(exc.status_int))
+
+
+@exception_view_config(TooOften, renderer=PAGE)
+def too_often(exc: TooOften, request: Request) -> dict[str, Any]:
+    audit(request, Event.LIMITED)
+    request.response.retry_after = exc.seconds
+    wait = f"{exc.seconds} seconds" if exc.seconds < TWO_MINUTES else f"{exc.seconds // 60} minutes"
+    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was changed.")
+
+
+@exception_view_config(TooBusy, renderer=BARE_PAGE)
+def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
+    request.response.retry_after = RETRY_AFTER_SECONDS
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @exception_view_config(OperationalError, renderer=BARE_PAGE)

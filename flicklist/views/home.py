@@ -7,8 +7,10 @@ from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
 from pyramid.view import view_config
 
+from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms import LogInForm, RegisterForm, SiteForm
+from flicklist.limiting import log_in_rules, register_rules
 from flicklist.models import User
 from flicklist.models.user import email_key
 from flicklist.resources import EmailTaken, Root
@@ -44,6 +46,7 @@ def register_page(context: Root, request: Request) -> Answer:
 def register(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
+    request.limiter.count(register_rules(request))
     form = _register_form(request)
     if not form.validate():
         return _refused(request, form, form.problem)
@@ -58,6 +61,7 @@ def register(context: Root, request: Request) -> Answer:
     except EmailTaken:
         return _refused(request, form, "An account with that email address already exists. Is it yours? Log in.")
     remember(request, user.id)
+    audit(request, Event.REGISTERED)
     flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
     return home(context, request)
 
@@ -84,14 +88,19 @@ def log_in(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
     form = LogInForm(request.POST)
+    rules = log_in_rules(request, form.email_key or form.email.data)
+    request.limiter.check(rules)
     user_id, stored = context.credentials(form.email_key) or (0, None)
     password = form.password.data or ""
     if not request.passwords.verify(password, stored):
+        audit(request, Event.LOG_IN_FAILED, user_id)
+        request.limiter.count(rules)
         return _refused(request, form, "Wrong email or password.")
     if request.passwords.is_outdated(stored):
         context.set_password_hash(user_id, request.passwords.hash(password))
     wanted = local_path(request.POST.get("next"))
     remember(request, user_id)
+    audit(request, Event.LOGGED_IN)
     flash_success(request, "Welcome back!")
     return redirect(wanted) if wanted else home(context, request)
 
@@ -99,6 +108,7 @@ def log_in(context: Root, request: Request) -> Answer:
 @view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED)
 def log_out(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
+        audit(request, Event.LOGGED_OUT)
         forget(request)
         flash_success(request, "You are logged out. See you soon!")
     return redirect(request.path_to(context, "login"))

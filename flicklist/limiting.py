@@ -1,0 +1,105 @@
+"""How often something may be tried: logging in, registering, and changing things."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from math import ceil
+from typing import Any, NamedTuple
+
+from limits import RateLimitItem
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
+
+from flicklist.audit import client_network
+
+log = logging.getLogger(__name__)
+
+# One household has one IPv4 address, and one IPv6 network of this size.
+IPV4_PREFIX, IPV6_PREFIX = 32, 64
+
+
+class TooOften(Exception):
+    """Something was tried too often; it can be tried again after so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Rule(NamedTuple):
+    """Some limits, and whose attempts they count."""
+
+    limits: tuple[RateLimitItem, ...]
+    name: str
+    keys: tuple[str, ...]
+
+
+class Limiter:
+    """Counts attempts in moving windows. A storage that does not answer limits nothing, and is logged."""
+
+    def __init__(self, storage_url: str) -> None:
+        self._windows = MovingWindowRateLimiter(storage_from_string(storage_url, wrap_exceptions=True))
+
+    def check(self, rules: Iterable[Rule]) -> None:
+        """Raise `TooOften` where an attempt would be one too many. Counts nothing."""
+        self._ask(self._windows.test, rules)
+
+    def count(self, rules: Iterable[Rule]) -> None:
+        """Count an attempt. Raises `TooOften` where it was one too many."""
+        self._ask(self._windows.hit, rules)
+
+    def _ask(self, question: Callable[..., bool], rules: Iterable[Rule]) -> None:
+        try:
+            spent = [
+                self._windows.get_window_stats(limit, name, *keys).reset_time
+                for limits, name, keys in rules
+                for limit in limits
+                if not question(limit, name, *keys)
+            ]
+        except StorageError:
+            log.exception("The storage of the limits did not answer")
+            return
+        if spent:
+            raise TooOften(max(1, ceil(max(spent) - time.time())))
+
+
+def log_in_rules(request: Request, account: str) -> list[Rule]:
+    """Limit failures: tightly for one account from one client, loosely for each alone.
+
+    A stranger can thus make a person wait, but only a little.
+    """
+    settings, client = request.settings, client_network(request, IPV4_PREFIX, IPV6_PREFIX)
+    return [
+        Rule(settings.limit_log_in, "log-in", (client, account)),
+        Rule(settings.limit_log_in_of_client, "log-in-of-client", (client,)),
+        Rule(settings.limit_log_in_of_account, "log-in-of-account", (account,)),
+    ]
+
+
+def register_rules(request: Request) -> list[Rule]:
+    client = client_network(request, IPV4_PREFIX, IPV6_PREFIX)
+    return [Rule(request.settings.limit_register, "register", (client,))]
+
+
+def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view that a person who is signed in can POST to only so often."""
+    if info.exception_only:
+        return view
+
+    def limited(context: Any, request: Request) -> Response:
+        if request.writes and request.identity is not None:
+            rule = Rule(request.settings.limit_writes, "writes", (str(request.identity.user_id),))
+            request.limiter.count([rule])
+        return view(context, request)
+
+    return limited
+
+
+def includeme(config: Configurator) -> None:
+    limiter = Limiter(config.registry.flicklist.limit_storage)
+    config.add_request_method(lambda request: limiter, "limiter", reify=True)
+    config.add_view_deriver(limited_writes, under="secured_view")

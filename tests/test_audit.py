@@ -1,0 +1,78 @@
+"""The audit log: a line for everything that bears on who gets in, and nothing in it that anybody typed."""
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import User
+from tests.people import PASSWORD, Person
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 [a-z-]+ user=(\d+|-) client=([0-9a-f.:]+/\d+|-)")
+FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
+
+
+@pytest.fixture
+def lines(caplog):
+    """Return the lines of the log as they come, without their times."""
+    caplog.set_level("INFO", "flicklist.audit")
+
+    def read():
+        found = [record.getMessage() for record in caplog.records if record.name == "flicklist.audit"]
+        assert all(LINE.fullmatch(line) for line in found), found
+        caplog.clear()
+        return [line.partition(" ")[2] for line in found]
+
+    return read
+
+
+def test_every_event_has_its_line(app, lines, db, alice, bob):
+    alice_id, bob_id = db.scalars(select(User.id).order_by(User.id)).all()
+    Person(app).register("carol@example.com")
+    assert lines() == [f"registered user={db.scalars(select(User.id).order_by(User.id.desc())).first()} client=-"]
+    alice.log_out()
+    alice.log_in(password="wrong horse battery", status=400)
+    alice.log_in("nobody@example.com", status=400)
+    alice.log_in("alice@example.com")
+    assert lines() == [
+        f"logged-out user={alice_id} client=-",
+        f"log-in-failed user={alice_id} client=-",
+        "log-in-failed user=- client=-",
+        f"logged-in user={alice_id} client=-",
+    ]
+    bob.get(alice.list_path, status=404)
+    alice.post("/logout", status=400)
+    assert lines() == [f"refused user={bob_id} client=-", f"csrf-failed user={alice_id} client=-"]
+    new = "wrong staple donkey"
+    alice.send("/account/email", email="ally@example.com", current=PASSWORD)
+    alice.send("/account/password", current=PASSWORD, password=new, verify=new)
+    alice.send("/account/sign-ins/end-others")
+    alice.send("/account/delete", current=new, word="delete")
+    events = ["email-changed", "password-changed", "sign-ins-ended", "account-deleted"]
+    assert lines() == [f"{event} user={alice_id} client=-" for event in events]
+
+
+def test_a_limit_has_its_line(make_app, lines):
+    person = Person(make_app(limit_register="1 per hour"))
+    person.register("nobody", status=400)
+    person.register("nobody", status=429)
+    assert lines() == ["limited user=- client=-"]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"), [("192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2::3", "2001:db8:1::/48"), (FORGED, "-")]
+)
+def test_the_client_is_known_by_its_network_only(visitor, lines, address, network):
+    visitor.log_in("nobody@example.com", status=400)
+    lines()
+    visitor.extra_environ = {"REMOTE_ADDR": address}
+    visitor.log_in("nobody@example.com", status=400)
+    assert lines() == [f"log-in-failed user=- client={network}"]
+
+
+def test_no_line_can_be_forged_and_none_tells_what_was_typed(visitor, lines, caplog):
+    caplog.set_level("DEBUG")
+    visitor.extra_environ = {"HTTP_USER_AGENT": "agent-that-nobody-should-read"}
+    visitor.send("/login", email=FORGED, password="secret-that-nobody-should-read", status=400)
+    assert "nobody-should-read" not in caplog.text
+    assert lines() == ["log-in-failed user=- client=-"]

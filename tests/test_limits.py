@@ -1,0 +1,158 @@
+"""What is tried too often has to wait, and what would keep everybody waiting is sent away."""
+
+import threading
+import time
+
+import pytest
+from limits.errors import StorageError
+
+from flicklist.passwords import PasswordHasher, TooBusy
+from tests.people import Person
+
+LIMITS = {
+    "limit_log_in": "3 per minute",
+    "limit_log_in_of_client": "6 per minute",
+    "limit_log_in_of_account": "9 per hour",
+}
+
+
+def at(person, address):
+    """Put somebody at an address of the internet."""
+    person.extra_environ = {"REMOTE_ADDR": address}
+    return person
+
+
+@pytest.fixture
+def limited(make_app, alice):
+    return make_app(**LIMITS)
+
+
+def fail(person, email, times, status=400):
+    for _ in range(times):
+        page = person.log_in(email, "wrong horse battery", status=status)
+    return page
+
+
+def test_after_some_failures_the_account_has_to_wait_from_there(limited):
+    person = at(Person(limited), "192.0.2.1")
+    fail(person, "alice@example.com", 3)
+    page = person.log_in("alice@example.com", status=429)
+    assert 0 < int(page.headers["Retry-After"]) <= 60
+    assert "Try again in" in page.html.main.text
+    assert not person.is_signed_in
+
+
+def test_elsewhere_the_right_password_still_works(limited):
+    fail(at(Person(limited), "192.0.2.1"), "alice@example.com", 3)
+    at(Person(limited), "192.0.2.2").log_in("alice@example.com")
+
+
+def test_many_accounts_from_one_address_have_to_wait(limited):
+    person = at(Person(limited), "192.0.2.1")
+    for number in range(6):
+        fail(person, f"person{number}@example.com", 1)
+    fail(person, "another@example.com", 1, status=429)
+
+
+def test_one_account_from_many_addresses_has_to_wait(limited):
+    for number in range(9):
+        fail(at(Person(limited), f"192.0.2.{number}"), "alice@example.com", 1)
+    fail(at(Person(limited), "192.0.2.99"), "ALICE@example.com", 1, status=429)
+
+
+def test_a_network_of_ipv6_is_one_client(limited):
+    for number in range(3):
+        fail(at(Person(limited), f"2001:db8::{number + 1}"), "alice@example.com", 1)
+    fail(at(Person(limited), "2001:db8::ffff"), "alice@example.com", 1, status=429)
+    fail(at(Person(limited), "2001:db8:0:1::1"), "alice@example.com", 1)
+
+
+def test_logging_in_is_not_limited_only_failing_is(limited):
+    for _ in range(10):
+        at(Person(limited), "192.0.2.1").log_in("alice@example.com")
+
+
+def test_guessing_the_present_password_is_limited_too(limited):
+    person = at(Person(limited), "192.0.2.1")
+    person.log_in("alice@example.com")
+    for _ in range(3):
+        person.send("/account/export", current="wrong", status=400)
+    person.send("/account/export", current="wrong", status=429)
+
+
+def test_registering_is_limited(make_app):
+    person = at(Person(make_app(limit_register="2 per hour")), "192.0.2.1")
+    person.register("nobody", status=400)
+    person.register("nobody", status=400)
+    assert int(person.register("nobody", status=429).headers["Retry-After"]) > 3000
+
+
+def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
+    person = Person(make_app(limit_writes="3 per minute"))
+    person.log_in("alice@example.com")
+    person.list_path = alice.list_path
+    for number in range(3):
+        person.send(person.list_path + "add", title=f"Movie {number}")
+    person.send(person.list_path + "add", title="One more", status=429)
+    assert "One more" not in alice.to_watch()
+    assert len(person.to_watch()) == 3
+
+
+def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, caplog):
+    def fail_to_answer(*_):
+        raise StorageError(OSError("connection refused"))
+
+    monkeypatch.setattr("limits.strategies.MovingWindowRateLimiter.test", fail_to_answer)
+    Person(limited).log_in("alice@example.com")
+    assert "The storage of the limits did not answer" in caplog.text
+
+
+def test_limits_can_be_kept_in_redis(make_app, alice):
+    """Two processes that share a storage share the count."""
+    redis = pytest.importorskip("redis")
+    client = redis.Redis.from_url("redis://127.0.0.1:6379/15", socket_connect_timeout=1)
+    try:
+        client.flushdb()
+    except redis.ConnectionError:
+        pytest.skip("no Redis answers on its standard port")
+    url = "redis://127.0.0.1:6379/15"
+    one, two = make_app(**LIMITS, limit_storage=url), make_app(**LIMITS, limit_storage=url)
+    fail(Person(one), "alice@example.com", 2)
+    fail(Person(two), "alice@example.com", 1)
+    fail(Person(two), "alice@example.com", 1, status=429)
+    client.close()
+
+
+def test_of_many_hashes_at_once_some_wait_and_the_rest_is_refused():
+    hasher = PasswordHasher(4, at_once=1)
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with hasher._turn():  # noqa: SLF001 - a hash that takes as long as the test wants
+            inside.set()
+            leave.wait(10)
+
+    first = threading.Thread(target=stay)
+    first.start()
+    inside.wait(10)
+    results = []
+    waiting = [threading.Thread(target=lambda: results.append(hasher.hash("x"))) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+    while hasher._entrance._value:  # noqa: SLF001 - both have come in
+        time.sleep(0.001)
+    with pytest.raises(TooBusy):
+        hasher.verify("x", None)
+    leave.set()
+    for thread in [first, *waiting]:
+        thread.join(10)
+    assert len(results) == 2
+
+
+def test_a_person_who_is_refused_is_told_when_to_come_back(visitor, monkeypatch):
+    def refuse(*_):
+        raise TooBusy
+
+    monkeypatch.setattr("flicklist.passwords.PasswordHasher.verify", refuse)
+    page = visitor.log_in("alice@example.com", status=503)
+    assert page.headers["Retry-After"] == "10"
