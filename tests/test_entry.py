@@ -16,7 +16,7 @@ def heat(alice):
 def test_crossing_off_moves_a_movie_to_the_ratings(heat):
     page = heat.cross_off("Heat")
     assert page.request.path == heat.list_path
-    assert messages(page, "success") == ["“Heat (1995)” is crossed off. Enjoy!"]
+    assert messages(page, "success") == ["“Heat (1995)” is crossed off."]
     assert heat.to_watch() == []
     assert heat.watched() == ["Heat"]
 

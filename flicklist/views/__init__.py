@@ -1,5 +1,6 @@
 """One module per place in the tree: the code of a URL is where its place is."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,8 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flicklist.dates import own_today
-from flicklist.flash import flash_success
+from flicklist.flash import flash_success, quote
+from flicklist.models import Movie
 from flicklist.resources import Change
 from flicklist.security import local_path
 
@@ -25,6 +27,11 @@ def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
 def today(request: Request) -> date:
     """Return the person's own day, which their browser sends with the form where there is JavaScript."""
     return own_today(request.POST.get("today"), request.settings.time_zone)
+
+
+def movies_are(movies: Sequence[Movie]) -> str:
+    """Begin a sentence about some movies: ``“Heat (1995)” is``, or ``3 movies are``."""
+    return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
 
 
 def flash_change(request: Request, text: str, change: Change) -> None:

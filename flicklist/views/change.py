@@ -4,10 +4,10 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
-from flicklist.flash import flash_error, flash_success, quote
+from flicklist.flash import flash_error, flash_success
 from flicklist.resources import Change
 from flicklist.security import Permission
-from flicklist.views import redirect_back
+from flicklist.views import movies_are, redirect_back
 
 
 @view_config(context=Change, name="undo", request_method="POST", permission=Permission.EDIT)
@@ -17,7 +17,8 @@ def undo(context: Change, request: Request) -> HTTPSeeOther:
     if undoing is None:
         flash_error(request, "That was undone already, or has changed again since. Nothing was changed.")
     else:
-        what = f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
         but = f" {left} had changed again since, and stay." if left else ""
-        flash_success(request, f"Undone: {what} as before.{but}", "Redo", request.path_to(undoing, "undo"))
+        flash_success(
+            request, f"Undone: {movies_are(movies)} as before.{but}", "Redo", request.path_to(undoing, "undo")
+        )
     return redirect_back(request, context.watchlist)

@@ -1,5 +1,6 @@
 """``/watchlists/pX3v…/42/``: one movie on a list."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -8,6 +9,7 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import EntryForm, RatingForm
+from flicklist.models import Movie
 from flicklist.models.movie import NotWatched
 from flicklist.resources import Entry
 from flicklist.security import Permission
@@ -39,11 +41,9 @@ def edit(context: Entry, request: Request) -> dict[str, Any] | HTTPSeeOther:
 
 @view_config(context=Entry, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: Entry, request: Request) -> HTTPSeeOther:
-    movie = context.movie
-    if not movie.is_watched:
-        change = context.change()
-        movie.cross_off(today(request).isoformat())
-        flash_change(request, f"{quote(movie.label)} is crossed off. Enjoy!", change)
+    if not context.movie.is_watched:
+        day = today(request).isoformat()
+        _change(context, request, lambda movie: movie.cross_off(day), "crossed off")
     return redirect_back(request, context.watchlist)
 
 
@@ -61,40 +61,36 @@ def rewatch(context: Entry, request: Request) -> HTTPSeeOther:
 
 @view_config(context=Entry, name="put-back", request_method="POST", permission=Permission.EDIT)
 def put_back(context: Entry, request: Request) -> HTTPSeeOther:
-    change = context.change()
-    context.movie.put_back()
-    flash_change(request, f"{quote(context.movie.label)} is back on your watchlist.", change)
+    _change(context, request, Movie.put_back, "back on your watchlist")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=Entry, name="rate", request_method="POST", permission=Permission.EDIT)
 def rate(context: Entry, request: Request) -> HTTPSeeOther:
-    movie = context.movie
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
         return redirect_back(request, context)
-    change = context.change()
     try:
-        movie.rate(form.half_stars)
+        _change(context, request, lambda movie: movie.rate(form.half_stars), form.outcome)
     except NotWatched:
-        flash_error(request, f"Watch it first, then rate it: {quote(movie.label)} is not crossed off.")
-    else:
-        flash_change(request, f"{quote(movie.label)} is {form.outcome}.", change)
+        flash_error(request, f"Watch it first, then rate it: {quote(context.movie.label)} is not crossed off.")
     return redirect_back(request, context)
 
 
 @view_config(context=Entry, name="remove", request_method="POST", permission=Permission.EDIT)
 def remove(context: Entry, request: Request) -> HTTPSeeOther:
-    change = context.change()
-    context.movie.remove()
-    flash_change(request, f"{quote(context.movie.label)} is removed.", change)
+    _change(context, request, Movie.remove, "removed")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=Entry, name="restore", request_method="POST", permission=Permission.EDIT)
 def restore(context: Entry, request: Request) -> HTTPSeeOther:
-    change = context.change()
-    context.movie.restore()
-    flash_change(request, f"{quote(context.movie.label)} is on your list again, with all it had.", change)
+    _change(context, request, Movie.restore, "on your list again, with all it had")
     return redirect(request.path_to(context))
+
+
+def _change(context: Entry, request: Request, verb: Callable[[Movie], None], outcome: str) -> None:
+    change = context.change()
+    verb(context.movie)
+    flash_change(request, f"{quote(context.movie.label)} is {outcome}.", change)

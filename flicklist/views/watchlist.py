@@ -1,6 +1,6 @@
 """``/watchlists/pX3v…/``: the movies to watch, watched and removed, and what is done to many of them at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ from flicklist.models import Movie
 from flicklist.paging import COUNT_LIMIT, PAGE_SIZE, Where
 from flicklist.resources import AlreadyListed, Watchlist, row_id
 from flicklist.security import Permission
-from flicklist.views import flash_change, redirect, redirect_back, today
+from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
 # What is sent back for correction travels in the address, which has its limits too.
 TYPED_MOST_LENGTH = 250
@@ -109,22 +109,18 @@ def _say_where_it_is(context: Watchlist, request: Request, movie: Movie) -> None
 
 @view_config(context=Watchlist, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: Watchlist, request: Request) -> HTTPSeeOther:
-    if movies := _marked(context, request):
-        change = context.change(movies)
-        for movie in movies:
-            movie.cross_off(today(request).isoformat())
-        flash_change(request, f"{_movies_are(movies)} crossed off.", change)
-    return redirect_back(request, context)
+    day = today(request).isoformat()
+    return _change(context, request, _marked(context, request), lambda movie: movie.cross_off(day), "crossed off")
 
 
 @view_config(context=Watchlist, name="put-back", request_method="POST", permission=Permission.EDIT)
 def put_back(context: Watchlist, request: Request) -> HTTPSeeOther:
-    if movies := _marked(context, request):
-        change = context.change(movies)
-        for movie in movies:
-            movie.put_back()
-        flash_change(request, f"{_movies_are(movies)} back on your watchlist.", change)
-    return redirect_back(request, context)
+    return _change(context, request, _marked(context, request), Movie.put_back, "back on your watchlist")
+
+
+@view_config(context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT)
+def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
+    return _change(context, request, _marked(context, request), Movie.remove, "removed")
 
 
 @view_config(context=Watchlist, name="rate", request_method="POST", permission=Permission.EDIT)
@@ -133,23 +129,22 @@ def rate(context: Watchlist, request: Request) -> HTTPSeeOther:
     movies = _marked(context, request)
     if not form.validate():
         flash_error(request, form.problem)
-    elif not all(movie.is_watched for movie in movies):
+        return redirect_back(request, context)
+    if not all(movie.is_watched for movie in movies):
         flash_error(request, "Watch them first, then rate them: not all of these are crossed off.")
-    elif movies:
-        change = context.change(movies)
-        for movie in movies:
-            movie.rate(form.half_stars)
-        flash_change(request, f"{_movies_are(movies)} {form.outcome}.", change)
-    return redirect_back(request, context)
+        return redirect_back(request, context)
+    return _change(context, request, movies, lambda movie: movie.rate(form.half_stars), form.outcome)
 
 
-@view_config(context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT)
-def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
-    if movies := _marked(context, request):
+def _change(
+    context: Watchlist, request: Request, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str
+) -> HTTPSeeOther:
+    """Do the same to some movies, as one change."""
+    if movies:
         change = context.change(movies)
         for movie in movies:
-            movie.remove()
-        flash_change(request, f"{_movies_are(movies)} removed.", change)
+            verb(movie)
+        flash_change(request, f"{movies_are(movies)} {outcome}.", change)
     return redirect_back(request, context)
 
 
@@ -165,10 +160,6 @@ def _row_ids(texts: Sequence[str]) -> Iterator[int]:
     for text in texts:
         with suppress(KeyError):
             yield row_id(text)
-
-
-def _movies_are(movies: Sequence[Movie]) -> str:
-    return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
 
 
 def _find_form(request: Request) -> FindForm:
