@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from flicklist.models import Movie
+from flicklist.models import Change, Movie
 from tests.people import messages, titles
 
 
@@ -78,6 +78,7 @@ def test_a_movie_that_is_not_crossed_off_cannot_be_rated(heat, db):
     page = heat.send(heat.entry_path("Heat") + "/rate", rating="4").follow()
     assert messages(page, "error") == ["Watch it first, then rate it: “Heat (1995)” is not crossed off."]
     assert db.scalars(select(Movie.rating)).one() is None
+    assert db.scalars(select(Change)).all() == []
 
 
 def test_putting_back_returns_a_movie_to_the_watchlist(heat):

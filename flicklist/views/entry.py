@@ -10,7 +10,6 @@ from pyramid.view import view_config
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import EntryForm, RatingForm
 from flicklist.models import Movie
-from flicklist.models.movie import NotWatched
 from flicklist.resources import Entry
 from flicklist.security import Permission
 from flicklist.views import flash_change, redirect, redirect_back, today
@@ -70,11 +69,10 @@ def rate(context: Entry, request: Request) -> HTTPSeeOther:
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
-        return redirect_back(request, context)
-    try:
-        _change(context, request, lambda movie: movie.rate(form.half_stars), form.outcome)
-    except NotWatched:
+    elif not context.movie.is_watched:
         flash_error(request, f"Watch it first, then rate it: {quote(context.movie.label)} is not crossed off.")
+    else:
+        _change(context, request, lambda movie: movie.rate(form.half_stars), form.outcome)
     return redirect_back(request, context)
 
 
