@@ -20,6 +20,7 @@ setup(
         "bcrypt>=5",
         "click",
         "email-validator",
+        "itsdangerous>=2.2",
         "Jinja2>=3.1.6",
         "plaster_pastedeploy",
         "pyramid>=2.1",

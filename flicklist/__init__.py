@@ -17,6 +17,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.models")
         config.include("flicklist.security")
         config.include("flicklist.limiting")
+        config.include("flicklist.resetting")
         config.include("flicklist.flash")
         config.include("flicklist.resources")
         config.include("flicklist.templates")

@@ -158,10 +158,8 @@ class RegisterForm(NewPasswordForm):
         return self.email.data
 
 
-class ChangePasswordForm(NewPasswordForm):
-    """Another password, for who knows the present one."""
-
-    current = PasswordField()
+class ResetForm(NewPasswordForm):
+    """Another password, for a person who is known."""
 
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -170,6 +168,12 @@ class ChangePasswordForm(NewPasswordForm):
     @property
     def whose(self) -> str:
         return self.email
+
+
+class ChangePasswordForm(ResetForm):
+    """Another password, for who knows the present one."""
+
+    current = PasswordField()
 
 
 class ChangeEmailForm(SiteForm):

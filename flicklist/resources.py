@@ -26,6 +26,7 @@ from flicklist.models import Movie, User
 from flicklist.models.change import KEPT
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import IS_REMOVED, IS_TO_WATCH, IS_WATCHED, REMOVED_KEPT, movie_key, title_key
+from flicklist.models.sign_in import token_hash
 from flicklist.paging import Keyset, Page, Where, capped_count
 from flicklist.security import Permission, principal_of
 
@@ -96,6 +97,32 @@ class Root:
             if self.request.dbsession.scalar(_CREDENTIALS, {"email_key": user.email_key}) is None:
                 raise
             raise EmailTaken from error
+
+    def accept(self, invitation: str) -> bool:
+        """Use an invitation up. Return whether it was one, and nobody had used it."""
+        statement = delete(models.Invitation).where(
+            models.Invitation.token_hash == token_hash(invitation), models.Invitation.expires_at > utc_now()
+        )
+        return self.request.dbsession.execute(statement).rowcount == 1
+
+    def is_invitation(self, invitation: str) -> bool:
+        """Tell whether an invitation can still be used."""
+        usable = (models.Invitation.token_hash == token_hash(invitation), models.Invitation.expires_at > utc_now())
+        found = self.request.dbreader.scalar(select(models.Invitation.id).where(*usable)) is not None
+        self.request.dbreader.rollback()  # Gives the connection back: what follows is a password hash.
+        return found
+
+    def person_of(self, reset_token: str) -> tuple[int, str] | None:
+        """Return the id and the email key of the person who may set another password with this token."""
+        user_id = self.request.reset_tokens.user_id(reset_token)
+        row = self.request.dbreader.execute(_RESETTABLE, {"user_id": user_id}).one_or_none()
+        self.request.dbreader.rollback()
+        if row is None or not self.request.reset_tokens.fits(reset_token, row.email_key, row.password_hash):
+            return None
+        return row.id, row.email_key
+
+    def end_sign_ins(self, user_id: int) -> None:
+        self.request.dbsession.execute(delete(models.SignIn).where(models.SignIn.user_id == user_id))
 
     def set_password_hash(self, user_id: int, password_hash: str) -> None:
         """Give a person another password, or another hash of theirs."""
@@ -420,6 +447,7 @@ def _is_gone() -> ColumnElement[bool]:
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
+_RESETTABLE = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 
 _TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)

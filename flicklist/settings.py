@@ -5,6 +5,7 @@ variable ``FLICKLIST_BCRYPT_COST``; the environment wins.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Self
@@ -17,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 UTC = ZoneInfo("UTC")
 Limits = tuple[limits.RateLimitItem, ...]
+REGISTRATION = ("open", "invitation", "closed")
 SECRET_LEAST_LENGTH = 64
 SECRET_LEAST_VARIETY = 10
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
@@ -73,6 +75,18 @@ def _time_zone(text: str) -> ZoneInfo:
         raise ValueError(f"is no time zone: {text!r}") from None
 
 
+def _registration(text: str) -> str:
+    if text not in REGISTRATION:
+        raise ValueError(f"must be open, invitation or closed, not {text!r}")
+    return text
+
+
+def _public_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[!-~]+", text, re.ASCII):
+        raise ValueError(f"must be like https://movies.example.com, not {text!r}")
+    return text.rstrip("/")
+
+
 def _limits(text: str) -> Limits:
     try:
         return tuple(limits.parse_many(text)) if text else ()
@@ -111,6 +125,12 @@ class Settings:
     )
     bcrypt_cost: int = _knob(
         _whole_number(4, 16), "each step doubles the work of a password hash; 4 only in tests", default=12
+    )
+    registration: str = _knob(
+        _registration, "who may register: open, invitation (see `flicklist invite`) or closed", default="open"
+    )
+    public_url: str = _knob(
+        _public_url, "where people reach the site, for links that are sent or printed", default="http://localhost:6543"
     )
     password_least_length: int = _knob(
         _whole_number(8, 64), "characters that a new password must have at least", default=8

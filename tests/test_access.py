@@ -21,6 +21,8 @@ TABLE = {
     ("Root", "login", "GET"): ("200", OWN_LIST, OWN_LIST),
     ("Root", "login", "POST"): ("400", OWN_LIST, OWN_LIST),
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
+    ("Root", "reset", "GET"): (LOG_IN, LOG_IN, LOG_IN),
+    ("Root", "reset", "POST"): (LOG_IN, LOG_IN, LOG_IN),
     ("Account", "", "GET"): (WALL, "200", "200"),
     ("Account", "password", "POST"): (WALL, "400", "400"),
     ("Account", "email", "POST"): (WALL, "400", "400"),
@@ -58,6 +60,8 @@ PUBLIC = {
     ("Root", "login", "GET"),
     ("Root", "login", "POST"),
     ("Root", "logout", "POST"),
+    ("Root", "reset", "GET"),
+    ("Root", "reset", "POST"),
 }
 
 

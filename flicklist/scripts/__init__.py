@@ -1,10 +1,22 @@
 """The ``flicklist`` command, for the person who runs the site."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlencode
+
 import click
 import plaster
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from flicklist import migrations
+from flicklist.models import Invitation, SignIn, User
+from flicklist.models.engines import writing_engine
+from flicklist.models.user import email_key
+from flicklist.resetting import ResetTokens
 from flicklist.settings import Settings
+
+ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
 
 @click.group()
@@ -13,13 +25,77 @@ def flicklist() -> None:
 
 
 @flicklist.command()
-@click.argument("ini", type=click.Path(exists=True, dir_okay=False))
+@ini_file
 def migrate(ini: str) -> None:
     """Bring the database of INI to the newest migration."""
     migrations.upgrade(_settings(ini).database_url)
     click.echo("The database is at the newest migration.")
 
 
+@flicklist.command()
+@ini_file
+def invite(ini: str) -> None:
+    """Print a link with which one person can register, within 14 days."""
+    settings = _settings(ini)
+    if settings.registration != "invitation":
+        raise click.ClickException(f"Nobody needs an invitation: registration is {settings.registration}.")
+    with _database(settings) as dbsession:
+        token, invitation = Invitation.make()
+        dbsession.add(invitation)
+    click.echo(f"{settings.public_url}/register?{urlencode({'invitation': token})}")
+
+
+@flicklist.command("reset-link")
+@ini_file
+@click.argument("email")
+def reset_link(ini: str, email: str) -> None:
+    """Print a link with which the person with EMAIL can set another password, once and within an hour."""
+    settings = _settings(ini)
+    with _database(settings) as dbsession:
+        user = _user(dbsession, email)
+        token = ResetTokens(settings.secret).make(user.id, user.email_key, user.password_hash)
+    click.echo(f"{settings.public_url}/reset?{urlencode({'token': token})}")
+
+
+@flicklist.command("end-sign-ins")
+@ini_file
+@click.argument("email", required=False)
+@click.option("--all", "everybody", is_flag=True, help="Log out everybody.")
+def end_sign_ins(ini: str, email: str | None, everybody: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Log out the person with EMAIL, or everybody, on all devices."""
+    if (email is None) != everybody:
+        raise click.UsageError("Name one EMAIL, or --all.")
+    settings = _settings(ini)
+    with _database(settings) as dbsession:
+        ended = delete(SignIn)
+        if email is not None:
+            ended = ended.where(SignIn.user_id == _user(dbsession, email).id)
+        ids = dbsession.scalars(ended.returning(SignIn.id)).all()
+        click.echo(f"{len(ids)} ended.")
+
+
 def _settings(ini: str) -> Settings:
     loader = plaster.get_loader(ini, protocols=["wsgi"])
     return Settings.read(loader.get_wsgi_app_settings())
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Session]:
+    """Open the site's database, and commit at the end."""
+    migrations.require_newest(settings.database_url)
+    engine = writing_engine(settings.database_url)
+    try:
+        with Session(engine) as dbsession, dbsession.begin():
+            yield dbsession
+    finally:
+        engine.dispose()
+
+
+def _user(dbsession: Session, email: str) -> User:
+    try:
+        user = dbsession.scalar(select(User).where(User.email_key == email_key(email)))
+    except ValueError:
+        user = None
+    if user is None:
+        raise click.ClickException(f"Nobody has the email address {email}.")
+    return user

@@ -33,7 +33,7 @@ def home(context: Root, request: Request) -> HTTPSeeOther:
     renderer="flicklist:templates/home/register.jinja2",
 )
 def register_page(context: Root, request: Request) -> Answer:
-    return home(context, request) if request.identity else _page(request, _register_form(request))
+    return home(context, request) if request.identity else _register_page(context, request, _register_form(request))
 
 
 @view_config(
@@ -48,18 +48,23 @@ def register(context: Root, request: Request) -> Answer:
         return home(context, request)
     request.limiter.count(register_rules(request))
     form = _register_form(request)
+    if not _may_register(context, request):
+        return _refused(context, request, form, "This site takes no registrations without an invitation.")
     if not form.validate():
-        return _refused(request, form, form.problem)
+        return _refused(context, request, form, form.problem)
     user = User(
         email=form.email.data,
         email_key=email_key(form.email.data),
         # Hashed here, before the first statement: nobody waits for a transaction that hashes a password.
         password_hash=request.passwords.hash(form.password.data),
     )
+    if request.settings.registration == "invitation" and not context.accept(_invitation(request)):
+        return _refused(context, request, form, "That invitation was used already.")
     try:
         context.register(user)
     except EmailTaken:
-        return _refused(request, form, "An account with that email address already exists. Is it yours? Log in.")
+        taken = "An account with that email address already exists. Is it yours? Log in."
+        return _refused(context, request, form, taken)
     remember(request, user.id)
     audit(request, Event.REGISTERED)
     flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
@@ -95,7 +100,9 @@ def log_in(context: Root, request: Request) -> Answer:
     if not request.passwords.verify(password, stored):
         audit(request, Event.LOG_IN_FAILED, user_id)
         request.limiter.count(rules)
-        return _refused(request, form, "Wrong email or password.")
+        flash_error(request, "Wrong email or password.")
+        request.response.status_int = 400
+        return _page(request, form)
     if request.passwords.is_outdated(stored):
         context.set_password_hash(user_id, request.passwords.hash(password))
     wanted = local_path(request.POST.get("next"))
@@ -122,8 +129,31 @@ def _page(request: Request, form: SiteForm) -> dict[str, Any]:
     return {"form": form, "next": local_path(request.params.get("next"))}
 
 
-def _refused(request: Request, form: SiteForm, problem: str) -> dict[str, Any]:
+def _register_page(context: Root, request: Request, form: RegisterForm) -> dict[str, Any]:
+    return {
+        **_page(request, form),
+        "may_register": _may_register(context, request),
+        "registration": request.settings.registration,
+        "invitation": _invitation(request),
+    }
+
+
+def _may_register(context: Root, request: Request) -> bool:
+    match request.settings.registration:
+        case "open":
+            return True
+        case "invitation":
+            return context.is_invitation(_invitation(request))
+        case _:
+            return False
+
+
+def _invitation(request: Request) -> str:
+    return request.params.get("invitation", "")
+
+
+def _refused(context: Root, request: Request, form: RegisterForm, problem: str) -> dict[str, Any]:
     """Show the form again, with what was typed (but for passwords, which no page ever repeats)."""
     flash_error(request, problem)
     request.response.status_int = 400
-    return _page(request, form)
+    return _register_page(context, request, form)

@@ -1,0 +1,56 @@
+"""``/reset``: another password, for who has a link."""
+
+from typing import Any
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+
+from flicklist.audit import Event, audit
+from flicklist.flash import flash_error, flash_success
+from flicklist.forms import ResetForm
+from flicklist.resources import Root
+from flicklist.views import redirect
+
+PAGE = "flicklist:templates/reset/reset.jinja2"
+TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays out of the address, of logs and of Referer
+
+
+@view_config(context=Root, name="reset", request_method="GET", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
+def reset_page(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    token = request.GET.get("token")
+    if token and context.person_of(token):
+        request.session[TOKEN] = token
+        return redirect(request.path_to(context, "reset"))
+    person = None if token else context.person_of(request.session.get(TOKEN, ""))
+    return _outdated(context, request) if person is None else {"form": _form(request, person[1])}
+
+
+@view_config(context=Root, name="reset", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
+def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    person = context.person_of(request.session.get(TOKEN, ""))
+    if person is None:
+        return _outdated(context, request)
+    user_id, email = person
+    form = _form(request, email)
+    if not form.validate():
+        flash_error(request, form.problem)
+        request.response.status_int = 400
+        return {"form": form}
+    context.set_password_hash(user_id, request.passwords.hash(form.password.data))
+    context.end_sign_ins(user_id)
+    audit(request, Event.PASSWORD_CHANGED, user_id)
+    request.session.invalidate()
+    flash_success(request, "Your password is changed. Log in with the new one.")
+    return redirect(request.path_to(context, "login"))
+
+
+def _form(request: Request, email: str) -> ResetForm:
+    return ResetForm(request.POST, email=email, least_length=request.settings.password_least_length)
+
+
+def _outdated(context: Root, request: Request) -> HTTPSeeOther:
+    request.session.pop(TOKEN, None)
+    flash_error(request, "That link does not work any more: it is for one use, within an hour.")
+    return redirect(request.path_to(context, "login"))

@@ -1,0 +1,169 @@
+"""The ``flicklist`` command, and the links that it prints."""
+
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import select, update
+
+from flicklist.models import Invitation, User
+from flicklist.models.meta import utc_now
+from flicklist.scripts import flicklist
+from tests.people import PASSWORD, Person, messages
+
+NEW_PASSWORD = "wrong staple donkey"
+
+
+@pytest.fixture
+def run(app, ini, tmp_path):
+    """Run a command of ``flicklist`` on the site's database."""
+    file = tmp_path / "site.ini"
+
+    def run_with(command, *arguments, **settings):
+        changed = {f"flicklist.{name}": value for name, value in settings.items()}
+        lines = [f"{key} = {value.replace('%', '%%')}" for key, value in {**ini, **changed}.items()]
+        file.write_text("\n".join(["[app:main]", "use = egg:flicklist", *lines]))
+        return CliRunner().invoke(flicklist, [command, str(file), *arguments])
+
+    return run_with
+
+
+def path_of(result):
+    """Return the path and query of the link that a command printed."""
+    link = urlsplit(result.output.strip())
+    assert (link.scheme, link.netloc) == ("https", "movies.example")
+    return f"{link.path}?{link.query}"
+
+
+@pytest.fixture
+def invited(make_app):
+    return make_app(registration="invitation", public_url="https://movies.example/")
+
+
+@pytest.fixture
+def invitation(run, invited):
+    return path_of(run("invite", registration="invitation", public_url="https://movies.example/"))
+
+
+def register(person, page, email="alice@example.com", status=303):
+    form = person.get(page).forms["register"]
+    form["email"], form["password"], form["verify"] = email, PASSWORD, PASSWORD
+    return form.submit(status=status)
+
+
+def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
+    register(Person(invited), invitation)
+    page = Person(invited).get(invitation)
+    assert "register" not in page.forms
+    assert "Registration is by invitation." in page.html.main.text
+    assert db.scalars(select(Invitation)).all() == []
+
+
+def test_a_registration_that_fails_does_not_use_the_invitation_up(invited, invitation):
+    person = Person(invited)
+    page = register(person, invitation, email="nobody", status=400)
+    form = page.forms["register"]
+    form["email"], form["password"], form["verify"] = "alice@example.com", PASSWORD, PASSWORD
+    form.submit(status=303)
+
+
+def test_an_invitation_ends_after_its_days(invited, invitation, db):
+    db.execute(update(Invitation).values(expires_at=utc_now()))
+    db.commit()
+    assert "register" not in Person(invited).get(invitation).forms
+
+
+def test_without_an_invitation_nobody_registers(invited, db):
+    visitor = Person(invited)
+    fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
+    for more in ({}, {"invitation": ""}, {"invitation": "x"}):
+        page = visitor.send("/register", status=400, **fields, **more)
+        assert messages(page, "error") == ["This site takes no registrations without an invitation."]
+    assert db.scalars(select(User)).all() == []
+
+
+def test_a_closed_site_says_so_and_leads_to_the_log_in_page(make_app, db):
+    visitor = Person(make_app(registration="closed"))
+    page = visitor.get("/watchlists/x/", status=303).follow()
+    assert "Nobody can register here at present." in page.html.main.text
+    assert page.forms[0].submit().request.path_qs == "/login?next=%2Fwatchlists%2Fx%2F"
+    visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD, status=400)
+    assert db.scalars(select(User)).all() == []
+
+
+def test_nobody_is_invited_where_nobody_needs_it(run):
+    result = run("invite")
+    assert result.exit_code == 1
+    assert "Nobody needs an invitation: registration is open." in result.output
+
+
+@pytest.fixture
+def link(run, alice):
+    return path_of(run("reset-link", "ALICE@example.com", public_url="https://movies.example"))
+
+
+def set_password(page, password=NEW_PASSWORD, status=303):
+    form = page.forms["reset"]
+    form["password"] = form["verify"] = password
+    return form.submit(status=status)
+
+
+def test_a_reset_link_sets_another_password_once_and_ends_every_sign_in(app, alice, link):
+    visitor = Person(app)
+    page = set_password(visitor.get(link, status=303).follow()).follow()
+    assert messages(page, "success") == ["Your password is changed. Log in with the new one."]
+    assert not alice.is_signed_in
+    visitor.log_in("alice@example.com", status=400)
+    visitor.log_in("alice@example.com", NEW_PASSWORD)
+    again = Person(app).get(link, status=303).follow()
+    assert messages(again, "error") == ["That link does not work any more: it is for one use, within an hour."]
+
+
+def test_the_token_does_not_stay_in_the_address(app, link):
+    response = Person(app).get(link, status=303)
+    assert response.location == "http://localhost/reset"
+
+
+def test_a_refused_password_leaves_the_link_good(app, link):
+    visitor = Person(app)
+    page = set_password(visitor.get(link).follow(), "short", status=400)
+    assert messages(page, "error") == ["A password needs at least 8 characters."]
+    set_password(page)
+
+
+def test_a_reset_link_is_good_for_an_hour(app, link, monkeypatch):
+    later = time.time() + 3601
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+    assert Person(app).get(link, status=303).location.endswith("/login")
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda t: t[:-1], lambda t: "A" + t, lambda t: "", lambda t: "x.y.z", lambda t: "\0", lambda t: t * 50]
+)
+def test_a_spoilt_token_is_refused(app, link, spoil):
+    token = link.partition("=")[2]
+    visitor = Person(app)
+    assert visitor.get("/reset", {"token": spoil(token)}, status=303).location.endswith("/login")
+    assert visitor.get("/reset", status=303).location.endswith("/login")
+
+
+def test_a_reset_link_ends_with_a_changed_email(app, alice, link):
+    alice.send("/account/email", email="ally@example.com", current=PASSWORD)
+    assert Person(app).get(link, status=303).location.endswith("/login")
+
+
+def test_a_reset_link_needs_somebody_to_be_for(run):
+    for email in ("nobody@example.com", "nobody"):
+        result = run("reset-link", email)
+        assert (result.exit_code, result.output) == (1, f"Error: Nobody has the email address {email}.\n")
+
+
+def test_one_person_or_everybody_is_logged_out(run, app, alice, bob):
+    phone = Person(app)
+    phone.log_in("alice@example.com")
+    assert run("end-sign-ins", "alice@example.com").output == "2 ended.\n"
+    assert (alice.is_signed_in, phone.is_signed_in, bob.is_signed_in) == (False, False, True)
+    assert run("end-sign-ins", "--all").output == "1 ended.\n"
+    assert not bob.is_signed_in
+    assert run("end-sign-ins").exit_code == 2
