@@ -42,7 +42,7 @@ setup(
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
         "redis": ["redis>=5"],
-        "testing": ["pytest", "pytest-xdist", "WebTest"],
+        "testing": ["aiosmtpd", "pytest", "pytest-xdist", "WebTest"],
         "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
     },
     entry_points={

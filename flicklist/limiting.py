@@ -85,6 +85,11 @@ def register_rules(request: Request) -> list[Rule]:
     return [Rule(request.settings.limit_register, "register", (client,))]
 
 
+def reset_rules(request: Request, account: str) -> list[Rule]:
+    client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.limit_reset
+    return [Rule(limits, "reset-of-client", (client,)), Rule(limits, "reset-of-account", (account,))]
+
+
 def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that a person who is signed in can POST to only so often."""
     if info.exception_only:

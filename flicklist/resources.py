@@ -114,8 +114,8 @@ class Root:
 
     def person_of(self, reset_token: str) -> tuple[int, str] | None:
         """Return the id and the email key of the person who may set another password with this token."""
-        user_id = self.request.reset_tokens.user_id(reset_token)
-        row = self.request.dbreader.execute(_RESETTABLE, {"user_id": user_id}).one_or_none()
+        claim = self.request.reset_tokens.read(reset_token)
+        row = claim and self.request.dbreader.execute(_RESETTABLE, {"user_id": claim[0]}).one_or_none()
         self.request.dbreader.rollback()
         if row is None or not self.request.reset_tokens.fits(reset_token, row.email_key, row.password_hash):
             return None
@@ -154,6 +154,15 @@ class Account(Resource):
                 self.dbsession.execute(update(User).where(User.id == self.user_id).values(email=email, email_key=key))
         except IntegrityError as error:
             raise EmailTaken from error
+
+    def confirmed_email(self, token: str) -> str | None:
+        """Return the email address that a token confirms, if it is this person's and they still have the old one."""
+        tokens = self.request.email_tokens
+        claim = tokens.read(token)
+        if claim is None or claim[0] != self.user_id:
+            return None
+        present = self.request.dbreader.scalars(select(User.email_key).where(User.id == self.user_id)).one()
+        return claim[1] if tokens.fits(token, present) else None
 
     def movies(self) -> Sequence[Movie]:
         """Find all movies of the person, with their viewings, in the order in which they were added."""

@@ -87,6 +87,12 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _smtp_url(text: str) -> str:
+    if text and not re.fullmatch(r"smtps?://[!-~]+", text, re.ASCII):
+        raise ValueError("must begin with smtp:// or smtps://")
+    return text
+
+
 def _limits(text: str) -> Limits:
     try:
         return tuple(limits.parse_many(text)) if text else ()
@@ -132,6 +138,12 @@ class Settings:
     public_url: str = _knob(
         _public_url, "where people reach the site, for links that are sent or printed", default="http://localhost:6543"
     )
+    smtp_url: str = _knob(
+        _smtp_url,
+        "the server that takes mail, such as smtp://user:password@host:587 or smtps://host:465; empty: no mail is sent",
+        default="",
+    )
+    mail_from: str = _knob(str, "the sender of mail", default="FlickList <flicklist@localhost>")
     password_least_length: int = _knob(
         _whole_number(8, 64), "characters that a new password must have at least", default=8
     )
@@ -149,6 +161,11 @@ class Settings:
     limit_log_in_of_account: Limits = _knob(_limits, "failed log-ins to one account", default=_limits("100 per hour"))
     limit_register: Limits = _knob(
         _limits, "registrations, failed ones too, from one address", default=_limits("20 per hour")
+    )
+    limit_reset: Limits = _knob(
+        _limits,
+        "mails asked for by who forgot a password, to one address and from one address",
+        default=_limits("3 per hour"),
     )
     limit_writes: Limits = _knob(_limits, "changes by one person", default=_limits("120 per minute"))
     limit_storage: str = _knob(
@@ -172,6 +189,10 @@ class Settings:
             "Starship Troopers",
         ),
     )
+
+    @property
+    def sends_mail(self) -> bool:
+        return bool(self.smtp_url)
 
     @classmethod
     def read(cls, ini: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Self:

@@ -17,7 +17,14 @@ from flicklist.models import Base
 from tests.people import Person
 
 POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
-LIMITS = ["limit_log_in", "limit_log_in_of_client", "limit_log_in_of_account", "limit_register", "limit_writes"]
+LIMITS = [
+    "limit_log_in",
+    "limit_log_in_of_client",
+    "limit_log_in_of_account",
+    "limit_register",
+    "limit_reset",
+    "limit_writes",
+]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]
 SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"
 
@@ -86,6 +93,8 @@ def session_app(ini):
 
 
 def dispose(app):
+    if app.registry.flicklist.sends_mail:
+        app.registry.mail_thread.stop()
     for engine in app.registry.dbengines:
         engine.dispose()
 

@@ -18,10 +18,11 @@ from flicklist.models.engines import reading_engine, writing_engine
 from flicklist.models.invitation import Invitation
 from flicklist.models.meta import Base
 from flicklist.models.movie import Movie, Viewing
+from flicklist.models.outbox import Mail
 from flicklist.models.sign_in import SignIn
 from flicklist.models.user import User
 
-__all__ = ["Base", "Change", "Invitation", "Movie", "SignIn", "User", "Viewing"]
+__all__ = ["Base", "Change", "Invitation", "Mail", "Movie", "SignIn", "User", "Viewing"]
 
 READING_METHODS = frozenset({"GET", "HEAD"})
 

@@ -10,11 +10,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
+from flicklist.mail import Sender
 from flicklist.models import Invitation, SignIn, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.user import email_key
-from flicklist.resetting import ResetTokens
 from flicklist.settings import Settings
+from flicklist.tokens import reset_tokens
 
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
@@ -53,7 +54,7 @@ def reset_link(ini: str, email: str) -> None:
     settings = _settings(ini)
     with _database(settings) as dbsession:
         user = _user(dbsession, email)
-        token = ResetTokens(settings.secret).make(user.id, user.email_key, user.password_hash)
+        token = reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
     click.echo(f"{settings.public_url}/reset?{urlencode({'token': token})}")
 
 
@@ -72,6 +73,18 @@ def end_sign_ins(ini: str, email: str | None, everybody: bool) -> None:  # noqa:
             ended = ended.where(SignIn.user_id == _user(dbsession, email).id)
         ids = dbsession.scalars(ended.returning(SignIn.id)).all()
         click.echo(f"{len(ids)} ended.")
+
+
+@flicklist.command("send-mail")
+@ini_file
+def send_mail(ini: str) -> None:
+    """Send the mail that is due. The server does that too, while it runs."""
+    settings = _settings(ini)
+    if not settings.sends_mail:
+        raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
+    engine = writing_engine(settings.database_url)
+    click.echo(f"{Sender(settings, engine).send_due()} sent.")
+    engine.dispose()
 
 
 def _settings(ini: str) -> Settings:

@@ -11,9 +11,10 @@ from pyramid.view import view_config
 
 from flicklist.audit import Event, audit
 from flicklist.exporting import everything
-from flicklist.flash import flash_error, flash_success
+from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
 from flicklist.limiting import log_in_rules
+from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
 from flicklist.resources import Account, EmailTaken, Root, SignIn, SignIns
 from flicklist.security import Permission
@@ -21,6 +22,7 @@ from flicklist.views import redirect
 
 PAGE = "flicklist:templates/account/account.jinja2"
 WORD_TO_DELETE = "delete"
+EMAIL_TAKEN = "An account with that email address already exists."
 WRONG_PASSWORD = "That is not your present password."  # noqa: S105 - a sentence, not a password
 
 
@@ -44,6 +46,7 @@ def change_password(context: Account, request: Request) -> dict[str, Any] | HTTP
     context["sign-ins"].end_others()
     remember(request, user_id)
     audit(request, Event.PASSWORD_CHANGED)
+    request.send_mail(Kind.PASSWORD_CHANGED, request.identity.email, user_id)
     flash_success(request, "Your password is changed. Every other device is logged out.")
     return redirect(request.path_to(context))
 
@@ -56,12 +59,53 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
         return _refused(context, request, form.problem, typed)
     if not _knows_password(context, request):
         return _refused(context, request, WRONG_PASSWORD, typed)
+    if request.settings.sends_mail:
+        request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
+        flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
+        return redirect(request.path_to(context))
+    if not _changes_email(context, request, typed):
+        return _refused(context, request, EMAIL_TAKEN, typed)
+    return redirect(request.path_to(context))
+
+
+@view_config(
+    context=Account,
+    name="confirm-email",
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="flicklist:templates/account/confirm.jinja2",
+)
+def confirm_email_page(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    """Show a button: a mail scanner that opens the link must not confirm anything."""
+    token = request.GET.get("token", "")
+    email = context.confirmed_email(token)
+    return _outdated(context, request) if email is None else {"email": email, "token": token}
+
+
+@view_config(context=Account, name="confirm-email", request_method="POST", permission=Permission.EDIT)
+def confirm_email(context: Account, request: Request) -> HTTPSeeOther:
+    email = context.confirmed_email(request.POST.get("token", ""))
+    if email is None:
+        return _outdated(context, request)
+    if not _changes_email(context, request, email):
+        flash_error(request, EMAIL_TAKEN)
+    return redirect(request.path_to(context))
+
+
+def _changes_email(context: Account, request: Request, email: str) -> bool:
+    """Change the email address, and tell so; return whether nobody else has it."""
     try:
-        context.change_email(typed, email_key(typed))
+        context.change_email(email, email_key(email))
     except EmailTaken:
-        return _refused(context, request, "An account with that email address already exists.", typed)
+        return False
     audit(request, Event.EMAIL_CHANGED)
+    request.send_mail(Kind.EMAIL_CHANGED, request.identity.email, context.user_id)
     flash_success(request, "Your email address is changed. Log in with the new one from now on.")
+    return True
+
+
+def _outdated(context: Account, request: Request) -> HTTPSeeOther:
+    flash_error(request, "That link does not work any more: it is for one use, within an hour.")
     return redirect(request.path_to(context))
 
 

@@ -1,4 +1,4 @@
-"""``/reset``: another password, for who has a link."""
+"""``/forgot`` and ``/reset``: another password, for who forgot theirs and has a link."""
 
 from typing import Any
 
@@ -9,12 +9,36 @@ from pyramid.view import view_config
 
 from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
-from flicklist.forms import ResetForm
+from flicklist.forms import LogInForm, ResetForm
+from flicklist.limiting import reset_rules
+from flicklist.models.outbox import Kind
 from flicklist.resources import Root
 from flicklist.views import redirect
 
 PAGE = "flicklist:templates/reset/reset.jinja2"
 TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays out of the address, of logs and of Referer
+
+
+@view_config(
+    context=Root,
+    name="forgot",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/reset/forgot.jinja2",
+)
+def forgot_page(context: Root, request: Request) -> dict[str, Any]:
+    return {"sends_mail": request.settings.sends_mail}
+
+
+@view_config(context=Root, name="forgot", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def forgot(context: Root, request: Request) -> HTTPSeeOther:
+    """Promise a mail, in the same words and with the same work for every address, known or not."""
+    key = LogInForm(request.POST).email_key
+    if request.settings.sends_mail and key is not None:
+        request.limiter.count(reset_rules(request, key))
+        request.send_mail(Kind.RESET, key)
+    flash_success(request, "If there is an account with that email address, a mail with a link is on its way.")
+    return redirect(request.path_to(context, "login"))
 
 
 @view_config(context=Root, name="reset", request_method="GET", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
@@ -40,6 +64,7 @@ def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
         return {"form": form}
     context.set_password_hash(user_id, request.passwords.hash(form.password.data))
     context.end_sign_ins(user_id)
+    request.send_mail(Kind.PASSWORD_CHANGED, email, user_id)
     audit(request, Event.PASSWORD_CHANGED, user_id)
     request.session.invalidate()
     flash_success(request, "Your password is changed. Log in with the new one.")

@@ -1,0 +1,190 @@
+"""Sends the mail of the outbox, from a thread of the server or from ``flicklist send-mail``.
+
+A request only writes a row, the same for a known and an unknown address, so that its time tells nothing and a mail
+server that is down slows nobody and loses nothing.
+"""
+
+import logging
+import smtplib
+import threading
+from collections.abc import Callable
+from email.message import EmailMessage
+from urllib.parse import unquote, urlencode, urlsplit
+
+from pyramid.config import Configurator
+from pyramid.events import ApplicationCreated
+from pyramid.request import Request
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from flicklist.models import Mail, User
+from flicklist.models.engines import writing_engine
+from flicklist.models.meta import utc_now
+from flicklist.models.outbox import Kind
+from flicklist.settings import Settings
+from flicklist.tokens import email_tokens, reset_tokens
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 30
+TIMEOUT_SECONDS = 20
+
+
+class Sender:
+    """Sends what is due."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+
+    def send_due(self) -> int:
+        """Send every mail that is due, one after the other. Return how many were sent."""
+        sent = 0
+        while (mail := self._claim()) is not None:
+            sent += self._send(mail)
+        return sent
+
+    def _claim(self) -> Mail | None:
+        with Session(self._engine, expire_on_commit=False) as dbsession, dbsession.begin():
+            due = select(Mail).where(Mail.due_at <= utc_now()).order_by(Mail.due_at).limit(1)
+            mail = dbsession.scalar(due.with_for_update(skip_locked=True))
+            if mail is not None:
+                mail.claim()
+            return mail
+
+    def _send(self, mail: Mail) -> bool:
+        try:
+            message = self._compose(mail)
+            if message is not None:
+                deliver(message, self._settings.smtp_url)
+        except (OSError, smtplib.SMTPException) as error:
+            # The error itself may tell the address, which has no place in a log.
+            log.error("Mail %s was not sent at attempt %s: %s", mail.id, mail.attempts, type(error).__name__)  # noqa: TRY400
+            if not mail.is_hopeless:
+                return False
+            message = None
+        with Session(self._engine) as dbsession, dbsession.begin():
+            dbsession.execute(delete(Mail).where(Mail.id == mail.id))
+        return message is not None
+
+    def _compose(self, mail: Mail) -> EmailMessage | None:
+        """Write the mail. There is none to the address of nobody."""
+        with Session(self._engine) as dbsession:
+            whose = User.email_key == mail.recipient if mail.user_id is None else User.id == mail.user_id
+            user = dbsession.scalar(select(User).where(whose))
+            return None if user is None else compose(mail, user, self._settings)
+
+
+def compose(mail: Mail, user: User, settings: Settings) -> EmailMessage:
+    subject, text = _WORDS[mail.kind](mail, user, settings)
+    message = EmailMessage()
+    message["Subject"] = subject
+    message["From"] = settings.mail_from
+    message["To"] = mail.recipient
+    message.set_content(f"{text}\n\n-- \nFlickList, {settings.public_url}/\n")
+    return message
+
+
+def deliver(message: EmailMessage, smtp_url: str) -> None:
+    """Hand a mail to the server of ``smtp://`` (with STARTTLS where it is offered) or ``smtps://``."""
+    url = urlsplit(smtp_url)
+    connect = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+    with connect(url.hostname or "", url.port or 0, timeout=TIMEOUT_SECONDS) as server:
+        server.ehlo()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls()
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+        server.send_message(message)
+
+
+def _reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    token = reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
+    link = f"{settings.public_url}/reset?{urlencode({'token': token})}"
+    text = (
+        f"Somebody, perhaps you, asked for a new password. Set it here, within an hour:\n\n{link}\n\n"
+        "If it was not you, there is nothing to do."
+    )
+    return "Set a new password", text
+
+
+def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key)
+    link = f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
+    text = (
+        f"Your account is to have this email address. Confirm it here, within an hour:\n\n{link}\n\n"
+        "If it was not you who wanted that, there is nothing to do."
+    )
+    return "Confirm your email address", text
+
+
+def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    text = (
+        "The password of your account was changed, and every other device was logged out.\n\n"
+        f"If it was not you, set another one: {settings.public_url}/forgot"
+    )
+    return "Your password was changed", text
+
+
+def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    text = (
+        "Your account has another email address now, and this one is not used any more.\n\n"
+        "If it was not you, tell the person who runs the site."
+    )
+    return "Your email address was changed", text
+
+
+_WORDS: dict[Kind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
+    Kind.RESET: _reset,
+    Kind.CONFIRM_EMAIL: _confirm_email,
+    Kind.PASSWORD_CHANGED: _password_changed,
+    Kind.EMAIL_CHANGED: _email_changed,
+}
+
+
+class SendingThread(threading.Thread):
+    """Sends what is due when it is told to, and every half minute."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="flicklist-mail", daemon=True)
+        self._settings = settings
+        self._wake = threading.Event()
+        self._is_to_stop = False
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._is_to_stop = True
+        self.wake()
+        self.join()
+
+    def run(self) -> None:
+        engine = writing_engine(self._settings.database_url)
+        sender = Sender(self._settings, engine)
+        while not self._is_to_stop:
+            self._wake.clear()
+            try:
+                sender.send_due()
+            except Exception:  # a database that is away comes back
+                log.exception("The outbox could not be read")
+            self._wake.wait(PAUSE_SECONDS)
+        engine.dispose()
+
+
+def send_mail(request: Request, kind: Kind, recipient: str, user_id: int | None = None) -> None:
+    """Write a mail into the outbox, if the site sends mail; it goes off once the transaction is committed."""
+    if not request.settings.sends_mail:
+        return
+    request.dbsession.add(Mail(kind=kind, recipient=recipient, user_id=user_id))
+    thread = request.registry.mail_thread
+    request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
+
+
+def includeme(config: Configurator) -> None:
+    """Start the thread with the application, where the site sends mail."""
+    settings = config.registry.flicklist
+    config.add_request_method(send_mail)
+    if settings.sends_mail:
+        config.registry.mail_thread = SendingThread(settings)
+        config.add_subscriber(lambda event: event.app.registry.mail_thread.start(), ApplicationCreated)

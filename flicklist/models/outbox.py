@@ -1,0 +1,44 @@
+"""The outbox: mail that is to be sent, written in the transaction of what it tells of."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.models.user import EMAIL_MOST_LENGTH
+
+FIRST_PAUSE = timedelta(minutes=1)
+MOST_ATTEMPTS = 11  # the last one 17 hours after the first
+
+
+class Kind(StrEnum):
+    """What a mail is about."""
+
+    RESET = "reset"
+    CONFIRM_EMAIL = "confirm-email"
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a kind of mail
+    EMAIL_CHANGED = "email-changed"
+
+
+class Mail(Base):
+    """A mail to be sent. It is composed when it is sent, so that no link stands in the database."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[PrimaryKey]
+    kind: Mapped[Kind] = mapped_column(String(20))
+    recipient: Mapped[str] = mapped_column(String(EMAIL_MOST_LENGTH))
+    user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+    def claim(self) -> None:
+        """Put the next attempt off, so that nobody else makes this one."""
+        self.due_at = utc_now() + FIRST_PAUSE * 2**self.attempts
+        self.attempts += 1
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.attempts >= MOST_ATTEMPTS

@@ -1,0 +1,67 @@
+"""Signed links: to replace a forgotten password, and to confirm a new email address.
+
+A token holds a fingerprint of what it is to change. So it works until that is changed, by whatever way: once.
+"""
+
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Any
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from pyramid.config import Configurator
+
+from flicklist.security import subkey
+
+LASTS = timedelta(hours=1)
+
+
+class Tokens:
+    """Makes and reads the tokens of one site for one purpose; another purpose's tokens mean nothing to it."""
+
+    def __init__(self, secret: str, purpose: str) -> None:
+        self._key = subkey(secret, purpose).encode()
+        self._serializer = URLSafeTimedSerializer(
+            self._key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha512, "key_derivation": "hmac"}
+        )
+
+    def make(self, user_id: int, subject: str, *present: str) -> str:
+        """Make a token for a person and a subject, which fits as long as what is present stays what it is."""
+        return str(self._serializer.dumps([user_id, subject, self._fingerprint(present)]))
+
+    def read(self, token: str) -> tuple[int, str] | None:
+        """Return the person and the subject, if the token was made here within the hour."""
+        claim = self._read(token)
+        return None if claim is None else (claim[0], claim[1])
+
+    def fits(self, token: str, *present: str) -> bool:
+        """Tell whether what is present is still that for which the token was made."""
+        claim = self._read(token)
+        return claim is not None and hmac.compare_digest(claim[2], self._fingerprint(present))
+
+    def _read(self, token: str) -> Any:
+        try:
+            return self._serializer.loads(token, max_age=int(LASTS.total_seconds()))
+        except BadData:
+            return None
+
+    def _fingerprint(self, present: tuple[str, ...]) -> str:
+        return hmac.digest(self._key, "\0".join(present).encode(), "sha256").hex()
+
+
+def reset_tokens(secret: str) -> Tokens:
+    """Make the tokens that replace a password. They fit the email key and the password hash."""
+    return Tokens(secret, "reset")
+
+
+def email_tokens(secret: str) -> Tokens:
+    """Make the tokens that confirm an email address, their subject. They fit the email key of before."""
+    return Tokens(secret, "email")
+
+
+def includeme(config: Configurator) -> None:
+    """Give each request the site's ``reset_tokens`` and ``email_tokens``."""
+    secret = config.registry.flicklist.secret
+    for_reset, for_email = reset_tokens(secret), email_tokens(secret)
+    config.add_request_method(lambda request: for_reset, "reset_tokens", reify=True)
+    config.add_request_method(lambda request: for_email, "email_tokens", reify=True)

@@ -1,0 +1,216 @@
+"""Mail, sent through a real SMTP server on this machine."""
+
+import email
+import re
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from aiosmtpd.controller import Controller
+from sqlalchemy import select, update
+
+from flicklist.mail import Sender
+from flicklist.models import Mail
+from flicklist.models.engines import writing_engine
+from flicklist.models.meta import utc_now
+from flicklist.models.outbox import MOST_ATTEMPTS
+from tests.people import PASSWORD, Person, messages
+
+NEW_PASSWORD = "wrong staple donkey"
+
+
+class Postbox:
+    """A mail server that keeps what it gets."""
+
+    def __init__(self):
+        self.mails = []
+        self.refuses = False
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the name is aiosmtpd's
+        if self.refuses:
+            return "451 come back later"
+        self.mails.append(email.message_from_bytes(envelope.content))
+        return "250 OK"
+
+    def wait_for(self, number):
+        for _ in range(500):
+            if len(self.mails) >= number:
+                return self.mails[-1]
+            time.sleep(0.01)
+        raise AssertionError(f"{len(self.mails)} mails came")
+
+
+@pytest.fixture
+def postbox():
+    box = Postbox()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    box.url = f"smtp://127.0.0.1:{port}"
+    yield box
+    server.stop()
+
+
+@pytest.fixture
+def site(make_app, postbox, alice):
+    return make_app(smtp_url=postbox.url, public_url="https://movies.example", mail_from="FlickList <f@movies.example>")
+
+
+@pytest.fixture
+def inside(site, alice):
+    person = Person(site, "alice@example.com")
+    person.log_in()
+    return person
+
+
+def link_in(mail):
+    (link,) = re.findall(r"https://movies\.example/\S+\?token=\S+", mail.get_payload(decode=True).decode())
+    return urlsplit(link).path + "?" + urlsplit(link).query
+
+
+def ask(site, address):
+    form = Person(site).get("/login").click("Forgot your password").forms["forgot"]
+    form["email"] = address
+    return form.submit(status=303)
+
+
+def test_who_forgot_their_password_gets_a_link_that_sets_another(site, postbox):
+    page = ask(site, "Alice@Example.com").follow()
+    promise = "If there is an account with that email address, a mail with a link is on its way."
+    assert messages(page, "success") == [promise]
+    mail = postbox.wait_for(1)
+    assert (mail["To"], mail["From"]) == ("alice@example.com", "FlickList <f@movies.example>")
+    form = Person(site).get(link_in(mail)).follow().forms["reset"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    form.submit(status=303)
+    Person(site).log_in("alice@example.com", NEW_PASSWORD)
+    assert postbox.wait_for(2)["Subject"] == "Your password was changed"
+
+
+def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postbox, db):
+    known, unknown = ask(site, "alice@example.com"), ask(site, "nobody@example.com")
+    assert (known.status, known.location) == (unknown.status, unknown.location)
+    postbox.wait_for(1)
+    for _ in range(500):
+        db.rollback()
+        if not db.scalars(select(Mail)).all():
+            break
+        time.sleep(0.01)
+    assert [mail["To"] for mail in postbox.mails] == ["alice@example.com"]
+
+
+def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site, postbox):
+    Person(site).send("/forgot", email="alice@example.com")
+    visitor = Person(site)
+    token = visitor.csrf_token()
+    visitor.post("/forgot", {"csrf_token": token, "email": "alice@example.com"}, {"Host": "evil.example"}, status="*")
+    assert "evil.example" not in postbox.wait_for(1).as_string()
+
+
+def test_asking_again_and_again_is_limited(make_app, postbox, alice):
+    site = make_app(smtp_url=postbox.url, limit_reset="2 per hour")
+    ask(site, "alice@example.com")
+    ask(site, "alice@example.com")
+    Person(site).send("/forgot", email="alice@example.com", status=429)
+
+
+def test_without_a_mail_server_the_page_says_whom_to_ask(alice, visitor, db):
+    page = visitor.get("/forgot")
+    assert "Ask the person who runs this site" in page.html.main.text
+    visitor.send("/forgot", email="alice@example.com")
+    assert db.scalars(select(Mail)).all() == []
+
+
+def change_email(person, address="ally@example.com"):
+    form = person.get("/account/").forms["email"]
+    form["email"], form["current"] = address, PASSWORD
+    return form.submit(status=303).follow()
+
+
+def test_a_new_email_address_is_confirmed_from_there_and_the_old_one_told(site, postbox, inside):
+    page = change_email(inside)
+    assert (
+        messages(page, "success")[-1]
+        == "A mail is on its way to “ally@example.com”. Open the link in it, within an hour."
+    )
+    assert page.html.header.select_one(".email").text == "alice@example.com"
+    mail = postbox.wait_for(1)
+    assert mail["To"] == "ally@example.com"
+    page = inside.get(link_in(mail))
+    assert page.html.header.select_one(".email").text == "alice@example.com"
+    page = page.forms["confirm"].submit(status=303).follow()
+    assert page.html.header.select_one(".email").text == "ally@example.com"
+    told = postbox.wait_for(2)
+    assert (told["To"], told["Subject"]) == ("alice@example.com", "Your email address was changed")
+    used = inside.get(link_in(mail), status=303).follow()
+    assert "does not work any more" in messages(used, "error")[0]
+
+
+def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
+    change_email(inside)
+    link = link_in(postbox.wait_for(1))
+    other = Person(site)
+    other.log_in("bob@example.com")
+    assert other.get(link, status=303).location.endswith("/account/")
+    token = link.partition("=")[2]
+    other.send("/account/confirm-email", token=token)
+    assert other.get("/account/").html.header.select_one(".email").text == "bob@example.com"
+
+
+def test_a_token_for_one_purpose_is_nothing_for_another(site, postbox, inside):
+    change_email(inside)
+    token = link_in(postbox.wait_for(1)).partition("=")[2]
+    assert Person(site).get("/reset", {"token": token}, status=303).location.endswith("/login")
+
+
+def test_an_address_that_somebody_took_in_the_meantime_is_refused(site, postbox, inside):
+    change_email(inside)
+    link = link_in(postbox.wait_for(1))
+    Person(site).register("ally@example.com")
+    page = inside.get(link).forms["confirm"].submit(status=303).follow()
+    assert messages(page, "error") == ["An account with that email address already exists."]
+
+
+def test_a_mail_server_that_is_away_slows_nobody_and_loses_nothing(site, postbox, db, app, caplog):
+    postbox.refuses = True
+    started = time.monotonic()
+    ask(site, "alice@example.com")
+    assert time.monotonic() - started < 1
+    for _ in range(500):
+        db.rollback()
+        mail = db.scalars(select(Mail)).one()
+        if mail.attempts == 1:
+            break
+        time.sleep(0.01)
+    assert mail.due_at > utc_now()
+    assert "alice" not in caplog.text
+    db.execute(update(Mail).values(due_at=utc_now()))
+    db.commit()
+    postbox.refuses = False
+    engine = writing_engine(site.registry.flicklist.database_url)
+    assert Sender(site.registry.flicklist, engine).send_due() == 1
+    engine.dispose()
+    assert postbox.wait_for(1)["To"] == "alice@example.com"
+    db.rollback()
+    assert db.scalars(select(Mail)).all() == []
+
+
+def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
+    postbox.refuses = True
+    engine = writing_engine(site.registry.flicklist.database_url)
+    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MOST_ATTEMPTS - 1))
+    db.commit()
+    assert Sender(site.registry.flicklist, engine).send_due() == 0
+    engine.dispose()
+    db.rollback()
+    assert db.scalars(select(Mail)).all() == []
+
+
+def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
+    monkeypatch.setattr("flicklist.views.reset.flash_success", lambda *_: 1 / 0)
+    Person(site).send("/forgot", email="alice@example.com", status=500)
+    assert db.scalars(select(Mail)).all() == []
+    assert postbox.mails == []
