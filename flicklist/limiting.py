@@ -42,7 +42,8 @@ class Limiter:
     """Counts attempts in moving windows. A storage that does not answer limits nothing, and is logged."""
 
     def __init__(self, storage_url: str) -> None:
-        self._windows = MovingWindowRateLimiter(storage_from_string(storage_url, wrap_exceptions=True))
+        self.storage = storage_from_string(storage_url, wrap_exceptions=True)
+        self._windows = MovingWindowRateLimiter(self.storage)
 
     def check(self, rules: Iterable[Rule]) -> None:
         """Raise `TooOften` where an attempt would be one too many. Counts nothing."""
@@ -105,6 +106,6 @@ def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Re
 
 
 def includeme(config: Configurator) -> None:
-    limiter = Limiter(config.registry.flicklist.limit_storage)
+    limiter = config.registry.limiter = Limiter(config.registry.flicklist.limit_storage)
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limited_writes, under="secured_view")

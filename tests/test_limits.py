@@ -121,6 +121,8 @@ def test_limits_can_be_kept_in_redis(make_app, alice):
     fail(Person(two), "alice@example.com", 1)
     fail(Person(two), "alice@example.com", 1, status=429)
     client.close()
+    for app in (one, two):
+        app.registry.limiter.storage.storage.close()
 
 
 def test_of_many_hashes_at_once_some_wait_and_the_rest_is_refused():

@@ -185,6 +185,7 @@ def test_a_mail_server_that_is_away_slows_nobody_and_loses_nothing(site, postbox
         if mail.attempts == 1:
             break
         time.sleep(0.01)
+    site.registry.mail_thread.stop()
     assert mail.due_at > utc_now()
     assert "alice" not in caplog.text
     db.execute(update(Mail).values(due_at=utc_now()))
