@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install serve test check format lint types templates
+.PHONY: help install serve test test-browser check format lint types templates
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -10,7 +10,7 @@ install: .venv/installed  ## Make .venv, with the versions that were tested.
 
 .venv/installed: setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[postgresql,redis,testing,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[postgresql,redis,testing,browser,dev]'
 	@touch $@
 
 serve: install  ## Run the site on http://localhost:6543.
@@ -18,6 +18,15 @@ serve: install  ## Run the site on http://localhost:6543.
 
 test: install  ## Run the tests on SQLite, and on PostgreSQL where FLICKLIST_TEST_POSTGRESQL_URL is set.
 	$(BIN)/pytest --numprocesses auto --quiet
+
+test-browser: install tests/browser/node_modules  ## Run the tests in a real browser: Chromium, and Java for the checker of HTML.
+	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
+	@command -v java >/dev/null || { echo "Install Java first. On Debian: apt-get install default-jre-headless"; exit 1; }
+	$(BIN)/pytest --quiet tests/browser
+
+tests/browser/node_modules: tests/browser/package-lock.json
+	npm ci --prefix tests/browser --no-audit --no-fund
+	@touch $@
 
 check: install lint types templates test  ## Format, lint, types, templates and tests: all that must pass.
 

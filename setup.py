@@ -43,6 +43,7 @@ setup(
         "postgresql": ["psycopg[binary]>=3"],
         "redis": ["redis>=5"],
         "testing": ["aiosmtpd", "pytest", "pytest-xdist", "WebTest"],
+        "browser": ["playwright"],
         "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
     },
     entry_points={

@@ -55,7 +55,7 @@ class Keyset:
 
     def __init__(self, rows: Rows, *keys: Any, descending: bool) -> None:
         self.rows = rows
-        self._types = [key.type for key in keys]
+        self.types = [key.type for key in keys]
         self._width = len(rows.selected_columns)
         position = tuple_(*keys)
         edge = tuple_(*(bindparam(f"edge_{number}", type_=key.type) for number, key in enumerate(keys)))
@@ -104,9 +104,9 @@ class Keyset:
             return None
         try:
             plain = json.loads(base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4)))
-            if type(plain) is not list or len(plain) != len(self._types):
+            if type(plain) is not list or len(plain) != len(self.types):
                 return None
-            keys = [_key(value, kind) for value, kind in zip(plain, self._types, strict=True)]
+            keys = [_key(value, kind) for value, kind in zip(plain, self.types, strict=True)]
         except (ValueError, RecursionError):
             return None
         return {f"edge_{number}": key for number, key in enumerate(keys)}

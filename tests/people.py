@@ -49,10 +49,10 @@ class Person(TestApp):
         return form.submit(status=303).follow()
 
     def cross_off(self, title):
-        return self.press(self.list_path, f"I watched {title}!")
+        return self.press(self.list_path, f"I watched it! {title}")
 
     def put_back(self, title):
-        return self.press(self.list_path + "ratings", f"Put {title} back on the watchlist")
+        return self.press(self.list_path + "ratings", f"Put back {title}")
 
     def rate(self, title, stars):
         form = self.form_of(self.get(self.list_path + "ratings"), f"Rating of {title}")

@@ -107,9 +107,9 @@ def test_seeing_a_movie_again_is_one_button_and_counts_once_a_day(heat, db):
     heat.cross_off("Heat")
     db.execute(update(Viewing).values(seen_on="2001"))
     db.commit()
-    page = heat.press(heat.list_path + "ratings", "I watched Heat again!")
+    page = heat.press(heat.list_path + "ratings", "Again! Heat")
     assert messages(page, "success") == ["You watched “Heat (1995)” again today."]
-    heat.press(heat.list_path + "ratings", "I watched Heat again!")
+    heat.press(heat.list_path + "ratings", "Again! Heat")
     assert sorted(db.scalars(select(Viewing.seen_on)).all()) == ["2001", TODAY.isoformat()]
 
 

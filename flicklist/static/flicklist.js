@@ -18,6 +18,7 @@
 
   // Where the keyboard was when the page was swapped: the row, and which of its controls.
   let place = null;
+  let height = 0;
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const landed = new URL(event.detail.xhr.responseURL);
@@ -28,11 +29,17 @@
       return;
     }
     const focused = document.activeElement;
+    height = scrollY;
     const row = focused.closest(".movies > li");
     place = row && {
       row: [...row.parentElement.children].indexOf(row),
       control: [...row.querySelectorAll("button, select")].indexOf(focused),
     };
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const isAnotherPage = event.detail.requestConfig.verb === "get";
+    scrollTo({ top: isAnotherPage ? 0 : height, behavior: "instant" });
   });
 
   document.addEventListener("htmx:afterSettle", () => {

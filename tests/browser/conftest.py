@@ -1,0 +1,152 @@
+"""The site under a real server, and real browsers that look at it.
+
+A browser that says anything on its console, or asks another host for anything, fails its test.
+"""
+
+import itertools
+import shutil
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+import waitress.server
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from flicklist import main
+from tests.conftest import LIMITS, SECRET, dispose
+from tests.people import PASSWORD
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+HOW_TO_GET_ONE = "These tests need Chromium. On Debian: apt-get install chromium"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
+WIDTHS = {"phone": 320, "desktop": 1280}
+NODE_MODULES = Path(__file__).parent / "node_modules"
+PATIENCE_MILLISECONDS = 10_000
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    settings = {
+        "flicklist.database_url": f"sqlite:///{tmp_path_factory.mktemp('site')}/flicklist.db",
+        "flicklist.migrate_at_start": "true",
+        "flicklist.secret": SECRET,
+        "flicklist.https": "false",
+        "flicklist.bcrypt_cost": "4",
+        **{f"flicklist.{name}": "" for name in LIMITS},
+    }
+    app = main({}, **settings)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = waitress.server.create_server(app, host="127.0.0.1", port=port, threads=8)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{port}"
+    server.close()
+    dispose(app)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None:
+        pytest.exit(HOW_TO_GET_ONE, returncode=1)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """A person at a browser."""
+
+    def __init__(self, page: Page, site: str) -> None:
+        self.page = page
+        self.site = site
+        self.email = f"reader{next(_numbers)}@example.com"
+        self.complaints: list[str] = []
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
+        page.on("console", lambda message: self.complain(message.text))
+        page.on("pageerror", lambda error: self.complain(str(error)))
+        page.on("request", self.note_request)
+
+    def complain(self, text: str) -> None:
+        # Chromium itself says so of every page that is not found, or is a form that comes back.
+        if not text.startswith("Failed to load resource: the server responded with a status of 4"):
+            self.complaints.append(text)
+
+    def note_request(self, request) -> None:
+        if not request.url.startswith(self.site):
+            self.complaints.append(f"asked for {request.url}")
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.site + path)
+        return self.page
+
+    def register(self) -> None:
+        page = self.go("/register")
+        page.get_by_label("Email").fill(self.email)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("Password once more").fill(PASSWORD)
+        page.get_by_role("button", name="Register").click()
+        page.get_by_role("heading", name="Watchlist").wait_for()
+
+    def add(self, title: str, year: str = "") -> None:
+        self.title_field.fill(title)
+        self.year_field.fill(year)
+        self.page.get_by_role("button", name="Add").click()
+        self.page.get_by_text(title).first.wait_for()
+
+    def watch(self, title: str) -> None:
+        self.page.get_by_role("button", name=f"I watched it! {title}").click()
+        self.page.get_by_text("is crossed off").wait_for()
+
+    @property
+    def title_field(self) -> Locator:
+        return self.page.locator("#add").get_by_label("Title")
+
+    @property
+    def year_field(self) -> Locator:
+        return self.page.locator("#add").get_by_label("Year")
+
+    @property
+    def titles(self) -> list[str]:
+        return self.page.locator(".movies .title").all_inner_texts()
+
+    @property
+    def said(self) -> str:
+        return " ".join(self.page.locator(".message p").all_inner_texts())
+
+
+@pytest.fixture
+def open_browser(chromium, site):
+    """Open a browser of so many pixels, in light or dark, with or without JavaScript."""
+    opened = []
+
+    def open_one(width=1280, scheme="light", *, javascript=True, **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            java_script_enabled=javascript,
+            reduced_motion="reduce",  # what fades in is as plain as it will be
+            **options,
+        )
+        reader = Reader(context.new_page(), site)
+        opened.append((context, reader))
+        return reader
+
+    yield open_one
+    for context, reader in opened:
+        context.close()
+        assert reader.complaints == []
+
+
+@pytest.fixture(params=list(itertools.product(WIDTHS, ["light", "dark"])), ids="-".join)
+def reader(request, open_browser):
+    """A reader in each size and scheme."""
+    size, scheme = request.param
+    return open_browser(WIDTHS[size], scheme)

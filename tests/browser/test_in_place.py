@@ -1,0 +1,144 @@
+"""What JavaScript makes smoother: lists that change in place, suggestions, and the person's own day."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+MARK = "document.querySelector('html').dataset.marked = 'yes'"
+IS_MARKED = "document.querySelector('html').dataset.marked === 'yes'"
+
+
+@pytest.fixture
+def list_of_movies(open_browser):
+    """Somebody with sixty movies, scrolled down to the thirtieth."""
+    reader = open_browser()
+    reader.register()
+    path = reader.page.url
+    token = reader.page.locator("[name=csrf_token]").first.input_value()
+    for number in range(60):
+        reader.page.request.post(f"{path}add", form={"csrf_token": token, "title": f"Movie {number:02}"})
+    reader.page.reload()
+    reader.page.get_by_role("button", name="I watched it! Movie 30").scroll_into_view_if_needed()
+    reader.page.evaluate(MARK)
+    return reader
+
+
+def test_crossing_off_and_undoing_load_no_page_and_jump_nowhere(list_of_movies):
+    page = list_of_movies.page
+    before = page.evaluate("scrollY")
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("button", name="Undo")).to_be_in_viewport()
+    assert "Movie 30" not in list_of_movies.titles
+    assert abs(page.evaluate("scrollY") - before) < 100
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("Undone")
+    assert "Movie 30" in list_of_movies.titles
+    assert page.evaluate(IS_MARKED)
+
+
+def test_the_focus_stays_where_the_movie_was(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("button", name="I watched it! Movie 30").press("Enter")
+    expect(page.get_by_role("button", name="I watched it! Movie 29")).to_be_focused()
+
+
+def test_pages_come_in_place_and_the_back_button_goes_back(list_of_movies):
+    page = list_of_movies.page
+    first = page.url
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text("Movie 00", exact=True)).to_be_visible()
+    assert "after=" in page.url
+    assert page.evaluate(IS_MARKED)
+    page.go_back()
+    expect(page.get_by_text("Movie 59", exact=True)).to_be_visible()
+    assert page.url == first
+
+
+def test_the_back_button_shows_no_movie_after_logging_out(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("link", name="Ratings").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
+    assert "Movie" not in " ".join(list_of_movies.titles)
+
+
+def test_rating_in_the_list_stays_in_the_list(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("status")).to_contain_text("is crossed off")
+    page.get_by_role("link", name="Ratings").click()
+    page.get_by_label("Rating of Movie 30").select_option("3.5")
+    page.evaluate(MARK)
+    page.get_by_role("button", name="Rate").first.click()
+    expect(page.get_by_role("img", name="3½ of 5 stars")).to_be_visible()
+    assert page.evaluate(IS_MARKED)
+
+
+def test_many_are_crossed_off_at_once(list_of_movies):
+    page = list_of_movies.page
+    for number in (50, 51, 52):
+        page.get_by_label(f"Mark Movie {number}").check()
+    page.get_by_role("button", name="Cross off").click()
+    expect(page.get_by_role("status")).to_contain_text("3 movies are crossed off.")
+    assert page.evaluate(IS_MARKED)
+
+
+def test_a_sign_in_that_has_ended_leads_to_the_wall(list_of_movies):
+    page = list_of_movies.page
+    page.context.clear_cookies()
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
+
+
+def test_stars_are_radio_buttons(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("status")).to_contain_text("is crossed off")
+    page.get_by_role("link", name="Ratings").click()
+    page.get_by_role("link", name="Movie 30").click()
+    expect(page.get_by_role("radio")).to_have_count(11)
+    page.locator("label", has_text="4½ of 5").click()
+    expect(page.get_by_role("radio", name="4½ of 5")).to_be_checked()
+    page.get_by_role("button", name="Rate").click()
+    expect(page.get_by_role("radio", name="4½ of 5")).to_be_checked()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Midway", "UTC"])
+def test_a_viewing_is_on_the_persons_own_day(open_browser, zone):
+    reader = open_browser(timezone_id=zone)
+    reader.register()
+    reader.add("Heat")
+    hours = {"Pacific/Kiritimati": 14, "Pacific/Midway": -11, "UTC": 0}[zone]
+    reader.watch("Heat")
+    own = (datetime.now(UTC) + timedelta(hours=hours)).date().isoformat()
+    reader.page.get_by_role("link", name="Ratings").click()
+    expect(reader.page.locator(".seen")).to_have_text(f"seen {own}")
+
+
+def test_a_suggestion_fills_title_and_year_by_mouse(open_browser):
+    reader = open_browser()
+    reader.register()
+    page = reader.page
+    reader.title_field.press_sequentially("amelie")
+    page.get_by_role("option", name="Amélie 2001").click()
+    expect(reader.title_field).to_have_value("Amélie")
+    expect(reader.year_field).to_have_value("2001")
+
+
+def test_a_suggestion_is_chosen_by_keyboard_and_adds_nothing_by_itself(open_browser):
+    reader = open_browser()
+    reader.register()
+    page = reader.page
+    reader.title_field.press_sequentially("blade run")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(reader.title_field).to_have_value("Blade Runner")
+    expect(reader.year_field).to_have_value("1982")
+    assert reader.titles == []
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("“Blade Runner (1982)” is on your watchlist.")

@@ -1,0 +1,127 @@
+"""Every page, in every size and scheme: accessible, valid, and inside its window.
+
+axe-core waits for timers, which a browser without JavaScript does not run, so it looks at the pages with JavaScript;
+the checker of HTML reads them as they come without.
+"""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NODE_MODULES
+
+AXE = (NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+VNU = NODE_MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def look_at(reader, name):
+    """Check the page that a reader sees."""
+    page = reader.page
+    page.wait_for_load_state()
+    width, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= window, f"{name} is wider than its window"
+    page.evaluate(AXE)
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags}).then(result => result.violations)", RULES)
+    assert found == [], f"{name}: " + json.dumps(
+        [(each["id"], [node["html"] + node["failureSummary"] for node in each["nodes"]]) for each in found], indent=1
+    )
+
+
+def pages_of_a_visitor(reader):
+    page = reader.page
+    reader.go("/register")
+    yield "register"
+    page.get_by_label("Email").fill("nobody@example.com")
+    page.get_by_label("Password", exact=True).fill("password")
+    page.get_by_label("Password once more").fill("password")
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
+    yield "register, refused"
+    reader.go("/login")
+    yield "log in"
+    reader.go("/forgot")
+    yield "forgot"
+    reader.go("/static/nothing.css")
+    yield "nothing here"
+
+
+def pages_of_a_member(reader):
+    page = reader.page
+    reader.register()
+    yield "watchlist, empty"
+    watchlist = page.url
+    for title in ("Heat", "Amélie", "The Assassination of Jesse James by the Coward Robert Ford", "x" * 200):
+        reader.add(title)
+    yield "watchlist"
+    page.get_by_label("Mark Heat").check()
+    page.get_by_text("Filters").click()
+    yield "watchlist, marked, with filters"
+    page.goto(f"{watchlist}?q=nothing+like+it")
+    yield "watchlist, nothing found"
+    page.goto(f"{watchlist}ratings")
+    yield "ratings, empty"
+    page.goto(watchlist)
+    reader.watch("Heat")
+    yield "watchlist, with undo"
+    page.goto(f"{watchlist}ratings")
+    page.get_by_label("Rating of Heat").select_option("3.5")
+    page.get_by_role("button", name="Rate").first.click()
+    expect(page.get_by_role("status")).to_contain_text("is rated")
+    yield "ratings"
+    follow(page, "Heat")
+    page.get_by_text("Note a viewing").click()
+    yield "movie, watched"
+    page.get_by_label("When").fill("yesterday")
+    page.get_by_role("button", name="Note it").click()
+    expect(page.get_by_role("alert")).to_contain_text("is no date")
+    yield "viewing, refused"
+    page.goto(f"{watchlist}ratings")
+    follow(page, "Heat")
+    page.locator(".viewings a").first.click()
+    expect(page.get_by_role("heading", name="A viewing")).to_be_visible()
+    yield "viewing"
+    page.goto(watchlist)
+    follow(page, "Amélie")
+    yield "movie, to watch"
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("status")).to_contain_text("is removed")
+    page.goto(f"{watchlist}removed")
+    yield "removed"
+    follow(page, "Amélie")
+    yield "movie, removed"
+    reader.go("/account/")
+    yield "account"
+    reader.go("/nothing")
+    yield "not found"
+
+
+def follow(page, title):
+    """Go to the page of a movie."""
+    page.get_by_role("link", name=title).click()
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+
+
+def test_every_page_is_accessible_and_fits_its_window(reader):
+    for pages in (pages_of_a_visitor, pages_of_a_member):
+        for name in pages(reader):
+            look_at(reader, name)
+
+
+def test_every_page_is_valid_html(open_browser, tmp_path):
+    reader = open_browser(javascript=False)
+    for pages in (pages_of_a_visitor, pages_of_a_member):
+        for name in pages(reader):
+            (tmp_path / f"{name.replace(' ', '-').replace(',', '')}.html").write_text(
+                reader.page.content(), encoding="utf-8"
+            )
+    if shutil.which("java") is None:
+        pytest.fail("The checker of HTML needs Java. On Debian: apt-get install default-jre-headless")
+    checked = subprocess.run(
+        ["java", "-jar", VNU, "--Werror", "--format", "gnu", *sorted(tmp_path.glob("*.html"))],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr
