@@ -16,6 +16,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.settings")
         config.include("flicklist.models")
         config.include("flicklist.security")
+        config.include("flicklist.guard")
         config.include("flicklist.limiting")
         config.include("flicklist.tokens")
         config.include("flicklist.mail")

@@ -129,6 +129,11 @@ class Settings:
     https: bool = _knob(
         _yes_or_no, "people reach the site by https: the cookie is Secure and named `__Host-flicklist`", default=True
     )
+    hosts: frozenset[str] = _knob(
+        lambda text: frozenset(host.lower() for host in _lines(text)),
+        "names by which people reach the site, one a line, without port; empty: any name",
+        default=frozenset(),
+    )
     bcrypt_cost: int = _knob(
         _whole_number(4, 16), "each step doubles the work of a password hash; 4 only in tests", default=12
     )

@@ -107,23 +107,31 @@ def _say_where_it_is(context: Watchlist, request: Request, movie: Movie) -> None
         flash_error(request, f"{name} is already on your watchlist.")
 
 
-@view_config(context=Watchlist, name="cross-off", request_method="POST", permission=Permission.EDIT)
+@view_config(
+    context=Watchlist, name="cross-off", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+)
 def cross_off(context: Watchlist, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
     return _change(context, request, _marked(context, request), lambda movie: movie.cross_off(day), "crossed off")
 
 
-@view_config(context=Watchlist, name="put-back", request_method="POST", permission=Permission.EDIT)
+@view_config(
+    context=Watchlist, name="put-back", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+)
 def put_back(context: Watchlist, request: Request) -> HTTPSeeOther:
     return _change(context, request, _marked(context, request), Movie.put_back, "back on your watchlist")
 
 
-@view_config(context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT)
+@view_config(
+    context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+)
 def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
     return _change(context, request, _marked(context, request), Movie.remove, "removed")
 
 
-@view_config(context=Watchlist, name="rate", request_method="POST", permission=Permission.EDIT)
+@view_config(
+    context=Watchlist, name="rate", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+)
 def rate(context: Watchlist, request: Request) -> HTTPSeeOther:
     form = RatingForm(request.POST)
     movies = _marked(context, request)

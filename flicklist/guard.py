@@ -1,0 +1,118 @@
+"""The guard at the door: what no browser sends to this site goes no further, and gets a plain page."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPBadRequest
+from pyramid.registry import Registry
+from pyramid.renderers import render_to_response
+from pyramid.request import Request
+from pyramid.response import Response
+
+METHODS = ("GET", "HEAD", "POST")
+FORM = "application/x-www-form-urlencoded"
+MOST_BYTES = 65_536
+MOST_FIELDS = 100
+PAGE = "flicklist:templates/errors/bare.jinja2"
+
+
+class Refused(Exception):
+    """A request that goes no further: the status of the answer, and what the page says."""
+
+    def __init__(self, status: int, title: str, text: str) -> None:
+        super().__init__(status, title)
+        self.status = status
+        self.title = title
+        self.text = text
+
+
+def check(request: Request) -> None:
+    """Raise `Refused` for a request that no view should see."""
+    if request.method not in METHODS:
+        raise Refused(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
+    _check_host(request)
+    _check_text(request)
+    if request.method == "POST":
+        _check_form(request)
+
+
+def _check_host(request: Request) -> None:
+    hosts = request.registry.flicklist.hosts
+    name = request.host.rpartition(":")[0] or request.host
+    if hosts and name.lower() not in hosts:
+        raise Refused(400, "Nobody of that name", "This site is not reached by that name.")
+
+
+def _check_text(request: Request) -> None:
+    """Look at all that Pyramid will read as text, before it does."""
+    unreadable = Refused(400, "That did not work", "The site could not read what your browser sent.")
+    try:
+        path = request.path_info
+        _fields(request.query_string)
+        for header in ("Origin", "Referer"):
+            _ = urlsplit(request.headers.get(header, "")).port
+    except ValueError:  # bytes that are no UTF-8, too many fields, or an address that is none
+        raise unreadable from None
+    if any(unicodedata.category(char) == "Cc" for char in path):
+        raise unreadable
+
+
+def _check_form(request: Request) -> None:
+    if (request.content_length or 0) > MOST_BYTES:
+        request.body_file_raw.close()  # a temporary file by now, since the body may have been needed again
+        raise Refused(413, "Too much", f"A form can have at most {MOST_BYTES // 1024} kB.")
+    if request.content_type not in {FORM, ""} or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise Refused(415, "Not like that", "The site reads forms in UTF-8, and no files.")
+    try:
+        _fields(request.body.decode("ascii"))
+    except ValueError:
+        raise Refused(400, "That did not work", "The site could not read what your browser sent.") from None
+
+
+def _fields(encoded: str) -> list[tuple[str, str]]:
+    """Read fields as Pyramid will. Raises `ValueError` for bytes that are no UTF-8, and for too many fields."""
+    return parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+
+
+def guard_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
+    def guard_tween(request: Request) -> Response:
+        try:
+            check(request)
+        except Refused as refused:
+            words = {"title": refused.title, "text": refused.text, "status": refused.status}
+            response = render_to_response(PAGE, words, request=request)
+            response.status_int = refused.status
+            if refused.status == 405:  # noqa: PLR2004
+                response.allow = METHODS
+            return response
+        return handler(request)
+
+    return guard_tween
+
+
+def single_fields(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view that takes each field of a form once, but for those that it declares with ``repeated_fields``."""
+    if info.exception_only:
+        return view
+    repeated = frozenset(info.options.get("repeated_fields") or ())
+
+    def single(context: Any, request: Request) -> Response:
+        if request.writes:
+            times = Counter(request.POST.keys())
+            if any(number > 1 and name not in repeated for name, number in times.items()):
+                raise HTTPBadRequest
+        return view(context, request)
+
+    return single
+
+
+single_fields.options = ("repeated_fields",)  # type: ignore[attr-defined]
+
+
+def includeme(config: Configurator) -> None:
+    config.add_tween("flicklist.guard.guard_tween_factory", under="flicklist.security.headers_tween_factory")
+    config.add_view_deriver(single_fields)

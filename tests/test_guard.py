@@ -1,0 +1,159 @@
+"""Hostile requests: each gets an answer of the 4xx kind, in the site's clothes, and changes nothing."""
+
+import io
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import Movie, SignIn, User
+from flicklist.security import SECURITY_HEADERS
+from tests.people import Person
+
+FORM = "application/x-www-form-urlencoded"
+BOUNDARY = "multipart/form-data; boundary=x"
+
+
+@pytest.fixture
+def ask(app, alice):
+    """Send a request as it stands, past WebTest, with Alice's cookie or without. Return its status and headers."""
+    alice.add("Heat")
+    cookie = f"flicklist={alice.cookies['flicklist']}"
+
+    def ask_raw(method, path, body=b"", *, query="", signed_in=True, **environ):
+        answer = {}
+
+        def start_response(status, headers, exc_info=None):
+            answer["status"], answer["headers"] = int(status.split()[0]), dict(headers)
+
+        request = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "HTTP_HOST": "localhost",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            **({"HTTP_COOKIE": cookie} if signed_in else {}),
+            **environ,
+        }
+        answer["body"] = b"".join(app(request, start_response))
+        return answer
+
+    ask_raw.alice = alice
+    return ask_raw
+
+
+@pytest.fixture(params=[True, False], ids=["signed-in", "anonymous"])
+def signed_in(request):
+    return request.param
+
+
+def assert_refused(answer, *statuses):
+    assert answer["status"] in statuses, answer
+    for name, value in SECURITY_HEADERS.items():
+        assert answer["headers"][name] == value
+    assert b"wordmark" in answer["body"]
+
+
+def test_other_methods_are_refused_everywhere(ask, signed_in):
+    for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO", "get"):
+        for path in ("/", "/login", "/static/x.css", "/nothing"):
+            answer = ask(method, path, signed_in=signed_in)
+            assert_refused(answer, 405)
+            assert answer["headers"]["Allow"] == "GET, HEAD, POST"
+
+
+def test_a_path_that_is_no_text_is_refused(ask, signed_in):
+    for path in ("/\xff", "/watchlists/\xff/", "/static/\xff", "/\xed\xa0\x80", "/1\0", "/static/\0.css", "/a\r\nb"):
+        assert_refused(ask("GET", path, signed_in=signed_in), 400)
+
+
+def test_a_query_that_is_no_text_is_refused(ask, signed_in):
+    for query in ("x=%FF", "%FF", "after=%ED%A0%80", "&".join(["a=1"] * 200)):
+        for path in ("/login", "/register", "/titles", "/nothing"):
+            assert_refused(ask("GET", path, query=query, signed_in=signed_in), 400)
+
+
+BODIES = [
+    (b"title=%FF", FORM, 400),
+    (b"title=%ED%A0%80", FORM, 400),
+    (b"title=\xff", FORM, 400),
+    (b"&".join([b"a=1"] * 500), FORM, 400),
+    (b"title=" + b"x" * 70_000, FORM, 413),
+    (b"\n" * 5_000_000, BOUNDARY, 413),
+    (b"title=Heat", f"{FORM}; charset=utf-16", 415),
+    (b"title=Heat", "text/plain", 415),
+    (b'{"title": "Heat"}', "application/json", 415),
+    (b'--x\r\nContent-Disposition: form-data; name="csrf_token"; filename="a"\r\n\r\nx\r\n--x--', BOUNDARY, 415),
+    (b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nx\r\n--x--', BOUNDARY, 415),
+]
+
+
+def test_a_body_that_is_no_form_is_refused(ask, signed_in):
+    for body, content_type, status in BODIES:
+        for path in ("/login", "/register", "/logout", ask.alice.list_path + "add", ask.alice.list_path + "1/rate"):
+            assert_refused(ask("POST", path, body, signed_in=signed_in, CONTENT_TYPE=content_type), status)
+
+
+@pytest.mark.parametrize("name", ["Origin", "Referer"])
+def test_an_address_that_is_none_is_refused(ask, name):
+    assert_refused(ask("POST", "/login", **{f"HTTP_{name.upper()}": "https://["}), 400)
+    assert_refused(ask("GET", "/login", **{f"HTTP_{name.upper()}": "https://a:b"}), 400)
+
+
+@pytest.mark.parametrize("host", ["evil.example", 'a"><script>/x', "a, b", "", "movies.example.evil.example", "[::1]"])
+def test_a_host_of_another_name_is_refused(make_app, host):
+    person = Person(make_app(hosts="movies.example\nwww.movies.example"))
+    assert person.get("/login", headers={"Host": host}, status=400)
+    person.get("/login", headers={"Host": "Movies.example:8080"}, status=200)
+
+
+def test_a_field_that_comes_twice_is_refused(alice, db):
+    token = alice.csrf_token()
+    alice.post(alice.list_path + "add", [("csrf_token", token), ("title", "Heat"), ("title", "Ran")], status=400)
+    assert db.scalars(select(Movie)).all() == []
+
+
+def test_nothing_hostile_changes_anything(ask, db):
+    counts = [len(db.scalars(select(model)).all()) for model in (User, Movie, SignIn)]
+    for body, content_type, _ in BODIES:
+        for path in ("/login", "/register", "/logout", ask.alice.list_path + "add"):
+            ask("POST", path, body, CONTENT_TYPE=content_type)
+    db.rollback()
+    assert [len(db.scalars(select(model)).all()) for model in (User, Movie, SignIn)] == counts
+
+
+NULS = {
+    "title": "a\0b",
+    "year": "\0",
+    "email": "a\0@example.com",
+    "password": "\0" * 9,
+    "verify": "\0" * 9,
+    "rating": "\0",
+}
+MORE_NULS = {"seen_on": "\0", "note": "\0", "why": "\0", "notes": "\0", "back": "/\0", "next": "/\0", "today": "\0"}
+TOKENS = {"movie": "\0", "token": "\0", "invitation": "\0", "current": "\0", "word": "\0", "put-back": "\0"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["add", "cross-off", "rate", "1/edit", "1/rate", "1/viewings/add", "/login", "/forgot", "/reset", "/account/email"],
+)
+def test_a_nul_reaches_no_statement(alice, path):
+    alice.add("Heat")
+    entry = alice.entry_path("Heat").rpartition("/")[2]
+    path = path if path.startswith("/") else alice.list_path + path.replace("1/", f"{entry}/")
+    response = alice.send(path, status="*", **NULS, **MORE_NULS, **TOKENS)
+    assert response.status_int < 500
+    query = {**NULS, **MORE_NULS, **TOKENS, "q": "\0", "after": "\0", "before": "\0", "added_from": "\0"}
+    for page in (alice.list_path, alice.list_path + "ratings", "/titles", "/reset", "/register"):
+        assert alice.get(page, query, status="*").status_int < 500
