@@ -1,9 +1,11 @@
 """Mail, sent through a real SMTP server on this machine."""
 
 import email
+import gc
 import re
 import socket
 import time
+import warnings
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,6 +54,9 @@ def postbox():
     box.url = f"smtp://127.0.0.1:{port}"
     yield box
     server.stop()
+    with warnings.catch_warnings():  # aiosmtpd leaves the connections of its last clients to the collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

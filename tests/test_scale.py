@@ -36,8 +36,9 @@ def explained(app, db, alice, bob):
 
 def plans(db, sent):
     dialect = db.get_bind().dialect.name
-    if dialect == "postgresql":  # so few rows are read faster without an index: ask whether there is one
-        db.execute(text("SET LOCAL enable_seqscan = off"))
+    if dialect == "postgresql":  # so few rows are read and sorted faster without an index: ask whether there is one
+        for way in ("seqscan", "bitmapscan", "sort"):
+            db.execute(text(f"SET LOCAL enable_{way} = off"))
     prefix = "EXPLAIN QUERY PLAN " if dialect == "sqlite" else "EXPLAIN "
     for statement, parameters in sent:
         rows = db.connection().exec_driver_sql(prefix + statement, parameters).all()
