@@ -12,12 +12,6 @@ from flicklist.models.movie import FIRST_YEAR, LAST_YEAR
 _LAST_MONTH = 12
 
 
-def partial_date(text: str) -> str:
-    """Return the text, if it is a date of whatever precision. Raises `ValueError`."""
-    first_day(text)
-    return text
-
-
 def first_day(text: str) -> date:
     """Return the first day of a day, a month or a year. Raises `ValueError` for what is no date."""
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", text, re.ASCII)

@@ -10,7 +10,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
 from flicklist import passwords
-from flicklist.dates import first_day, partial_date
+from flicklist.dates import first_day
 from flicklist.finding import Find
 from flicklist.flash import quote
 from flicklist.models.movie import (
@@ -75,8 +75,10 @@ class DateOfAnyPrecision:
     """A day, a month, a year, or nothing."""
 
     def __call__(self, form: Form, field: Field) -> None:
+        if not field.data:
+            return
         try:
-            partial_date(field.data or f"{FIRST_YEAR}")
+            first_day(field.data)
         except ValueError:
             raise StopValidation(
                 f"{quote(field.data)} is no date. Write a day (2009-07-14), a month (2009-07) or a year (2009)."
@@ -249,7 +251,7 @@ class ViewingForm(SiteForm):
         self.today = today
 
     def validate_seen_on(self, field: Field) -> None:
-        if field.data and not field.errors and first_day(field.data) > self.today:
+        if field.data and first_day(field.data) > self.today:
             raise ValidationError("That day is still to come.")
 
 

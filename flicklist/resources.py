@@ -83,9 +83,7 @@ class Root:
 
     def credentials(self, email_key: str | None) -> tuple[int, str] | None:
         """Return the user's id and password hash."""
-        row = self.request.dbreader.execute(_CREDENTIALS, {"email_key": email_key}).one_or_none()
-        # Gives the connection back: what follows is a password hash, which takes its time.
-        self.request.dbreader.rollback()
+        row = _read_and_let_go(self.request, _CREDENTIALS, email_key=email_key)
         return row and (row.id, row.password_hash)
 
     def register(self, user: User) -> None:
@@ -100,23 +98,17 @@ class Root:
 
     def accept(self, invitation: str) -> bool:
         """Use an invitation up. Return whether it was one, and nobody had used it."""
-        statement = delete(models.Invitation).where(
-            models.Invitation.token_hash == token_hash(invitation), models.Invitation.expires_at > utc_now()
-        )
-        return self.request.dbsession.execute(statement).rowcount == 1
+        return self.request.dbsession.execute(delete(models.Invitation).where(_is_usable(invitation))).rowcount == 1
 
     def is_invitation(self, invitation: str) -> bool:
         """Tell whether an invitation can still be used."""
-        usable = (models.Invitation.token_hash == token_hash(invitation), models.Invitation.expires_at > utc_now())
-        found = self.request.dbreader.scalar(select(models.Invitation.id).where(*usable)) is not None
-        self.request.dbreader.rollback()  # Gives the connection back: what follows is a password hash.
-        return found
+        usable = select(models.Invitation.id).where(_is_usable(invitation))
+        return _read_and_let_go(self.request, usable) is not None
 
     def person_of(self, reset_token: str) -> tuple[int, str] | None:
         """Return the id and the email key of the person who may set another password with this token."""
         claim = self.request.reset_tokens.read(reset_token)
-        row = claim and self.request.dbreader.execute(_RESETTABLE, {"user_id": claim[0]}).one_or_none()
-        self.request.dbreader.rollback()
+        row = claim and _read_and_let_go(self.request, _PASSWORD, user_id=claim[0])
         if row is None or not self.request.reset_tokens.fits(reset_token, row.email_key, row.password_hash):
             return None
         return row.id, row.email_key
@@ -143,9 +135,7 @@ class Account(Resource):
         return self.request.identity.user_id
 
     def password_hash(self) -> str:
-        stored = self.request.dbreader.scalars(select(User.password_hash).where(User.id == self.user_id)).one()
-        self.request.dbreader.rollback()  # Gives the connection back: what follows is a password hash.
-        return stored
+        return _read_and_let_go(self.request, _PASSWORD, user_id=self.user_id).password_hash
 
     def change_email(self, email: str, key: str) -> None:
         """Give the account another email address. Raises `EmailTaken`."""
@@ -404,6 +394,18 @@ def row_id(name: str) -> int:
     return int(name)
 
 
+def _read_and_let_go(request: Request, statement: Any, **parameters: Any) -> Any:
+    """Read a row, or ``None``, and give the connection back: what follows is a password hash, which takes its time."""
+    row = request.dbreader.execute(statement, parameters).one_or_none()
+    request.dbreader.rollback()
+    return row
+
+
+def _is_usable(invitation: str) -> ColumnElement[bool]:
+    """Say whether a row is this invitation, and it can still be used."""
+    return (models.Invitation.token_hash == token_hash(invitation)) & (models.Invitation.expires_at > utc_now())
+
+
 def _one_or_key_error(rows: Sequence[Any], name: str) -> Any:
     if not rows:
         raise KeyError(name)
@@ -456,7 +458,7 @@ def _is_gone() -> ColumnElement[bool]:
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
-_RESETTABLE = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
+_PASSWORD = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 
 _TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)

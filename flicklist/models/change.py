@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, utc_now
 from flicklist.models.movie import Movie, Viewing
 
 KEPT = timedelta(days=30)
@@ -45,13 +45,9 @@ def _snapshot(movie: Movie) -> dict[str, Any]:
     return {
         "id": movie.id,
         **{name: getattr(movie, name) for name in _COLUMNS},
-        **{name: _iso_format(getattr(movie, name)) for name in _TIMES},
+        **{name: iso_format(getattr(movie, name)) for name in _TIMES},
         "viewings": [{"id": each.id, "seen_on": each.seen_on, "note": each.note} for each in movie.viewings],
     }
-
-
-def _iso_format(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
 
 
 def _bring_back(movie: Movie, snapshot: dict[str, Any]) -> None:

@@ -45,6 +45,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def iso_format(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
 # SQLite numbers rows by itself only in a column whose type is INTEGER to the letter.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 PrimaryKey = Annotated[int, mapped_column(BigId, Identity(), primary_key=True)]

@@ -8,7 +8,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flicklist.dates import own_today
-from flicklist.flash import flash_success, quote
+from flicklist.flash import flash_error, flash_success, quote
 from flicklist.models import Movie
 from flicklist.resources import Change
 from flicklist.security import local_path
@@ -27,6 +27,10 @@ def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
 def today(request: Request) -> date:
     """Return the person's own day, which their browser sends with the form where there is JavaScript."""
     return own_today(request.POST.get("today"), request.settings.time_zone)
+
+
+def flash_outdated_link(request: Request) -> None:
+    flash_error(request, "That link does not work any more: it is for one use, within an hour.")
 
 
 def movies_are(movies: Sequence[Movie]) -> str:

@@ -18,7 +18,7 @@ from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
 from flicklist.resources import Account, EmailTaken, Root, SignIn, SignIns
 from flicklist.security import Permission
-from flicklist.views import redirect
+from flicklist.views import flash_outdated_link, redirect
 
 PAGE = "flicklist:templates/account/account.jinja2"
 WORD_TO_DELETE = "delete"
@@ -105,7 +105,7 @@ def _changes_email(context: Account, request: Request, email: str) -> bool:
 
 
 def _outdated(context: Account, request: Request) -> HTTPSeeOther:
-    flash_error(request, "That link does not work any more: it is for one use, within an hour.")
+    flash_outdated_link(request)
     return redirect(request.path_to(context))
 
 

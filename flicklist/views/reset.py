@@ -13,7 +13,7 @@ from flicklist.forms import LogInForm, ResetForm
 from flicklist.limiting import reset_rules
 from flicklist.models.outbox import Kind
 from flicklist.resources import Root
-from flicklist.views import redirect
+from flicklist.views import flash_outdated_link, redirect
 
 PAGE = "flicklist:templates/reset/reset.jinja2"
 TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays out of the address, of logs and of Referer
@@ -77,5 +77,5 @@ def _form(request: Request, email: str) -> ResetForm:
 
 def _outdated(context: Root, request: Request) -> HTTPSeeOther:
     request.session.pop(TOKEN, None)
-    flash_error(request, "That link does not work any more: it is for one use, within an hour.")
+    flash_outdated_link(request)
     return redirect(request.path_to(context, "login"))
