@@ -4,6 +4,7 @@
     .venv/bin/python benchmarks/scale.py postgresql+psycopg://…     # a server on which a database can be created
 
 Each number is the median of many requests, in milliseconds of server time: the WSGI application is called directly.
+The lists take turns, request by request, so that a machine that is slower for a while is slower for all of them.
 """
 
 import base64
@@ -13,14 +14,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
+from pyramid.events import BeforeRender, NewResponse
+from pyramid.interfaces import IBeforeRender, INewResponse
 from sqlalchemy import create_engine, insert, make_url, text, update
+from webob import Request
 from webtest import TestApp
 
-from flicklist import main, titles
+from flicklist import main, migrations, titles
 from flicklist.finding import Sort
 from flicklist.models import Movie, User, Viewing
 from flicklist.paging import Keyset
@@ -34,20 +38,26 @@ CHUNK = 10_000
 START = datetime(2020, 1, 1, tzinfo=UTC)
 FAR_FUTURE = 10**16  # microseconds
 PASSWORD = "correct horse battery"
+SETTINGS = {
+    "flicklist.secret": "a secret that is long enough and used in benchmarks only, 0123456789",
+    "flicklist.https": "false",
+    "flicklist.bcrypt_cost": "4",
+    "flicklist.limit_writes": "",
+}
 
 
 @contextmanager
-def database(server: str | None) -> Iterator[str]:
+def database(server: str | None, name: str) -> Iterator[str]:
     if server is None:
         with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{folder}/scale.db"
+            yield f"sqlite:///{folder}/{name}.db"
         return
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS flicklist_scale WITH (FORCE)"))
-        connection.execute(text("CREATE DATABASE flicklist_scale"))
-        yield make_url(server).set(database="flicklist_scale").render_as_string(hide_password=False)
-        connection.execute(text("DROP DATABASE flicklist_scale WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 
@@ -95,40 +105,59 @@ def fill(url: str, users: int, movies: int) -> None:
     engine.dispose()
 
 
-class Browser(TestApp):
-    """The person in the middle of all, signed in, whose requests are timed."""
+class Person:
+    """Someone in the middle of all, signed in, whose requests are timed."""
 
-    def __init__(self, app, url: str, users: int) -> None:
-        super().__init__(app)
+    def __init__(self, url: str, users: int) -> None:
+        self.app = main({}, **SETTINGS, **{"flicklist.database_url": url})
+        self.app.registry.registerHandler(self._note_render, (IBeforeRender,))
+        self.app.registry.registerHandler(self._note_response, (INewResponse,))
         user_id = users // 2 + 1
         engine = create_engine(url)
         with engine.begin() as connection:
             password_hash = PasswordHasher(4).hash(PASSWORD)
             connection.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
         engine.dispose()
-        form = self.get("/login").forms["log-in"]
+        browser = TestApp(self.app)
+        form = browser.get("/login").forms["log-in"]
         form["email"], form["password"] = f"person{user_id}@example.com", PASSWORD
         page = form.submit().follow()
         self.list_path = page.request.path
         self.token = page.html.find("input", attrs={"name": "csrf_token"})["value"]
+        self.movie_path = page.html.select_one("ul.movies a.title")["href"]
+        self.cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
 
-    def time(self, path: str) -> float:
+    def get(self, path: str) -> float:
         """Return the milliseconds of a page."""
+        return self._timed(Request.blank(path, headers={"Cookie": self.cookie}), 200)
+
+    def render(self, path: str) -> float:
+        """Return the milliseconds that the template of a page takes."""
         self.get(path)
-        return statistics.median(self._timed(lambda: self.get(path)) for _ in range(REQUESTS))
+        return (self._response_at - self._render_at) * 1000
 
-    def time_cross_off(self) -> float:
-        page = self.get(self.list_path)
-        paths = [button["formaction"] for button in page.html.select("button.cross-off")][:WRITES]
-        return statistics.median(
-            self._timed(lambda path=path: self.post(path, {"csrf_token": self.token})) for path in paths
-        )
+    def cross_off(self) -> float:
+        took = self._post("cross-off")
+        self._post("put-back")
+        return took
 
-    @staticmethod
-    def _timed(action) -> float:
+    def _post(self, verb: str) -> float:
+        fields = {"csrf_token": self.token}
+        return self._timed(Request.blank(self.movie_path + verb, headers={"Cookie": self.cookie}, POST=fields), 303)
+
+    def _timed(self, request: Request, status: int) -> float:
         started = time.perf_counter()
-        action()
-        return (time.perf_counter() - started) * 1000
+        answer, _, body = request.call_application(self.app)
+        b"".join(body)
+        took = (time.perf_counter() - started) * 1000
+        assert answer.startswith(str(status)), answer
+        return took
+
+    def _note_render(self, _event: BeforeRender) -> None:
+        self._render_at = time.perf_counter()
+
+    def _note_response(self, _event: NewResponse) -> None:
+        self._response_at = time.perf_counter()
 
 
 def last_page(keyset: Keyset, *, descending: bool) -> str:
@@ -138,43 +167,39 @@ def last_page(keyset: Keyset, *, descending: bool) -> str:
     return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")
 
 
-def measure(browser: Browser) -> dict[str, float]:
-    path = browser.list_path
-    found = {"watchlist": browser.time(path), "ratings": browser.time(path + "ratings")}
-    for view, orders in (("", _TO_WATCH), ("ratings", _WATCHED)):
+def what_is_timed() -> Iterator[tuple[str, Callable[[Person], float], int]]:
+    """Name what is measured, say how, and how often."""
+    for name, page in [("watchlist", ""), ("ratings", "ratings")]:
+        yield name, lambda person, page=page: person.get(person.list_path + page), REQUESTS
+        yield "  of it, the template", lambda person, page=page: person.render(person.list_path + page), REQUESTS
+    for page, orders in (("", _TO_WATCH), ("ratings", _WATCHED)):
         for sort, keyset in orders.items():
             descending = sort not in {Sort.OLDEST, Sort.TITLE}
-            marker = last_page(keyset, descending=descending)
-            name = f"last page, {view or 'watchlist'} by {sort}"
-            found[name] = browser.time(f"{path}{view}?sort={sort}&before={marker}")
-    found["search, one movie"] = browser.time(f"{path}?q=ann+4+2")
-    found["search, nothing"] = browser.time(f"{path}?q=xyzzy")
-    found["search, many"] = browser.time(f"{path}?q=the")
-    found["cross off"] = browser.time_cross_off()
-    return found
+            query = f"{page}?sort={sort}&before={last_page(keyset, descending=descending)}"
+            name = f"last page, {page or 'watchlist'} by {sort}"
+            yield name, lambda person, query=query: person.get(person.list_path + query), REQUESTS
+    for name, words in [("search, one movie", "ann+4+2"), ("search, nothing", "xyzzy"), ("search, many", "the")]:
+        yield name, lambda person, words=words: person.get(f"{person.list_path}?q={words}"), REQUESTS
+    yield "cross off", Person.cross_off, WRITES
 
 
 def run(server: str | None) -> None:
-    columns: dict[str, dict[str, float]] = {}
-    for users, movies in SHAPES:
-        with database(server) as url:
-            settings = {
-                "flicklist.database_url": url,
-                "flicklist.migrate_at_start": "true",
-                "flicklist.secret": "a secret that is long enough and used in benchmarks only, 0123456789",
-                "flicklist.https": "false",
-                "flicklist.bcrypt_cost": "4",
-                "flicklist.limit_writes": "",
-            }
-            app = main({}, **settings)
+    with ExitStack() as stack:
+        people: dict[str, Person] = {}
+        for users, movies in SHAPES:
+            url = stack.enter_context(database(server, f"flicklist_scale_{users}_{movies}"))
+            migrations.upgrade(url)
             fill(url, users, movies)
-            columns[f"{users:,}×{movies:,}"] = measure(Browser(app, url, users))
-            for engine in app.registry.dbengines:
+            people[f"{users:,}×{movies:,}"] = Person(url, users)
+        print("PostgreSQL" if server else "SQLite", "- milliseconds a request")
+        print(f"{'':34}" + "".join(f"{shape:>14}" for shape in people))
+        for name, action, times in what_is_timed():
+            rounds = [[action(person) for person in people.values()] for _ in range(times + 1)]
+            medians = [statistics.median(column[1:]) for column in zip(*rounds, strict=True)]
+            print(f"{name:34}" + "".join(f"{median:14.1f}" for median in medians), flush=True)
+        for person in people.values():
+            for engine in person.app.registry.dbengines:
                 engine.dispose()
-    print("PostgreSQL" if server else "SQLite", "- milliseconds a request")
-    print(f"{'':34}" + "".join(f"{shape:>14}" for shape in columns))
-    for name in next(iter(columns.values())):
-        print(f"{name:34}" + "".join(f"{column[name]:14.1f}" for column in columns.values()))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
-"""How long suggestions take, and what they cost in memory: python benchmarks/titles.py."""
+"""How long suggestions take, alone and as requests on SQLite, and what they cost: python benchmarks/titles.py."""
 
+import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
+from urllib.parse import quote
 
+from scale import Person, database, fill
+
+from flicklist import migrations
 from flicklist.titles import all_films, carelessly, index, suggest
 
 ROUNDS = 3
+REQUESTS = 2000
 PREFIX_LENGTHS = (2, 3, 4, 6, 12)
 
 
@@ -35,10 +41,23 @@ def report_times(name: str, queries: Iterable[str]) -> None:
     print(f"{name}: {len(times)} queries, median {median:.3f} ms, slowest {slowest:.3f} ms ({query[:20]!r})")
 
 
+def report_requests(queries: Iterable[str]) -> None:
+    """Ask as a person who is signed in does, identity and all. What the machine does besides is not left out."""
+    with database(None, "titles") as url:
+        migrations.upgrade(url)
+        fill(url, 1, 10)
+        person = Person(url, 1)
+        person.get("/titles?q=warming+up")
+        times = sorted(person.get(f"/titles?q={quote(query)}") for query in queries)
+    median, most, slowest = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]
+    print(f"requests: {len(times)}, median {median:.1f} ms, 99th of 100 {most:.1f} ms, slowest {slowest:.1f} ms")
+
+
 if __name__ == "__main__":
     print(f"loading: {milliseconds(index):.0f} ms, once per process")
     report_times("typed", every_beginning())
     report_times("hostile", ["\ufdfa" * 200, "a " * 100, "\0" * 200, "." * 200, "a." * 100, "é" * 200, "x" * 10**6])
+    report_requests(random.Random(42).sample(sorted(every_beginning()), REQUESTS))
     index.cache_clear()
     tracemalloc.start()
     index()

@@ -67,6 +67,7 @@ class Keyset:
         self._first = rows.order_by(*forward)
         self._after = self._first.where(is_after)
         self._before = rows.where(is_before).order_by(*backward)
+        self._count = _capped_count(self.rows)
 
     def page(
         self, dbsession: Session, scope: Mapping[str, Any], where: Where, criteria: Sequence[ColumnElement[bool]] = ()
@@ -86,6 +87,11 @@ class Keyset:
                 return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=True, has_after=True)
         rows = read(self._first, {})
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
+
+    def count(self, dbsession: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
+        """Count the rows of all pages, but no further than `COUNT_LIMIT` + 1."""
+        statement = _capped_count(self.rows.where(*criteria)) if criteria else self._count
+        return dbsession.scalar(statement, scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(
@@ -112,7 +118,7 @@ class Keyset:
         return {f"edge_{number}": key for number, key in enumerate(keys)}
 
 
-def capped_count(rows: Rows) -> Select[int]:
+def _capped_count(rows: Rows) -> Select[int]:
     """Count rows, but no further than one more than `COUNT_LIMIT`, so that no list is too long to be counted."""
     first_column = next(iter(rows.selected_columns))
     return select(func.count()).select_from(rows.with_only_columns(first_column).limit(COUNT_LIMIT + 1).subquery())

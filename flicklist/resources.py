@@ -27,7 +27,7 @@ from flicklist.models.change import KEPT
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import IS_REMOVED, IS_TO_WATCH, IS_WATCHED, REMOVED_KEPT, movie_key, title_key
 from flicklist.models.sign_in import token_hash
-from flicklist.paging import Keyset, Page, Where, capped_count
+from flicklist.paging import Keyset, Page, Where
 from flicklist.security import Permission, principal_of
 
 STATIC = "flicklist:static"
@@ -259,7 +259,7 @@ class Watchlist(Resource):
         page = keyset.page(self.dbsession, scope, where, criteria)
         if page.is_whole_list:
             return page, len(page.rows)
-        return page, self.dbsession.scalar(capped_count(keyset.rows.where(*criteria)), scope) or 0
+        return page, keyset.count(self.dbsession, scope, criteria)
 
     def add(self, title: str, year: int | None) -> Movie:
         """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster."""

@@ -1,7 +1,5 @@
 """The pages. Folders mirror ``flicklist.views``; what a page says of a person comes from ``layout.jinja2``."""
 
-import functools
-
 from pyramid.config import Configurator
 
 from flicklist import forms
@@ -18,6 +16,7 @@ from flicklist.models.user import EMAIL_MOST_LENGTH
 from flicklist.passwords import MOST_LENGTH
 
 MACROS = "flicklist:templates/macros.jinja2"
+RATINGS = range(BEST_RATING, 0, -1)
 
 
 def stars(rating: int) -> str:
@@ -47,9 +46,9 @@ def includeme(config: Configurator) -> None:
         "WHY_MOST_LENGTH": WHY_MOST_LENGTH,
         "FIRST_YEAR": FIRST_YEAR,
         "LAST_YEAR": LAST_YEAR,
-        "RATINGS": range(BEST_RATING, 0, -1),
+        "RATINGS": RATINGS,
     }
     macros = environment.get_template(MACROS).module
     # There are eleven of each, and fifty to a page: each is rendered once a process.
-    environment.globals["rating_options"] = functools.cache(macros.rating_options)
-    environment.globals["drawn_stars"] = functools.cache(macros.stars)
+    environment.globals["rating_options"] = {rating: macros.rating_options(rating) for rating in (None, *RATINGS)}
+    environment.globals["drawn_stars"] = {rating: macros.stars(rating) for rating in RATINGS}
