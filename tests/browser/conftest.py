@@ -7,6 +7,8 @@ import itertools
 import shutil
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,8 +66,11 @@ def chromium():
 class Reader:
     """A person at a browser."""
 
-    def __init__(self, page: Page, site: str) -> None:
+    def __init__(self, page: Page, site: str, *, javascript: bool) -> None:
         self.page = page
+        self._developer_tools = page.context.new_cdp_session(page)
+        self.javascript = javascript
+        self._run_scripts(javascript)
         self.site = site
         self.email = f"reader{next(_numbers)}@example.com"
         self.complaints: list[str] = []
@@ -82,6 +87,16 @@ class Reader:
     def note_request(self, request) -> None:
         if not request.url.startswith(self.site):
             self.complaints.append(f"asked for {request.url}")
+
+    @contextmanager
+    def tools(self) -> Iterator[None]:
+        """Let scripts of the tests run on a page that came without any."""
+        self._run_scripts(True)
+        yield
+        self._run_scripts(self.javascript)
+
+    def _run_scripts(self, on: bool) -> None:  # noqa: FBT001 - says what it does by its name
+        self._developer_tools.send("Emulation.setScriptExecutionDisabled", {"value": not on})
 
     def go(self, path: str) -> Page:
         self.page.goto(self.site + path)
@@ -131,11 +146,10 @@ def open_browser(chromium, site):
         context = chromium.new_context(
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
-            java_script_enabled=javascript,
             reduced_motion="reduce",  # what fades in is as plain as it will be
             **options,
         )
-        reader = Reader(context.new_page(), site)
+        reader = Reader(context.new_page(), site, javascript=javascript)
         opened.append((context, reader))
         return reader
 
@@ -145,8 +159,8 @@ def open_browser(chromium, site):
         assert reader.complaints == []
 
 
-@pytest.fixture(params=list(itertools.product(WIDTHS, ["light", "dark"])), ids="-".join)
+@pytest.fixture(params=list(itertools.product(WIDTHS, ["light", "dark"], ["scripts", "plain"])), ids="-".join)
 def reader(request, open_browser):
-    """A reader in each size and scheme."""
-    size, scheme = request.param
-    return open_browser(WIDTHS[size], scheme)
+    """A reader in each size and scheme, with and without JavaScript."""
+    size, scheme, scripts = request.param
+    return open_browser(WIDTHS[size], scheme, javascript=scripts == "scripts")

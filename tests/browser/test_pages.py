@@ -1,8 +1,4 @@
-"""Every page, in every size and scheme: accessible, valid, and inside its window.
-
-axe-core waits for timers, which a browser without JavaScript does not run, so it looks at the pages with JavaScript;
-the checker of HTML reads them as they come without.
-"""
+"""Every page, in every size and scheme, with and without JavaScript: accessible, valid, and inside its window."""
 
 import json
 import shutil
@@ -24,8 +20,10 @@ def look_at(reader, name):
     page.wait_for_load_state()
     width, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= window, f"{name} is wider than its window"
-    page.evaluate(AXE)
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags}).then(result => result.violations)", RULES)
+    with reader.tools():
+        assert page.evaluate("'htmx' in window") == reader.javascript
+        page.evaluate(AXE)
+        found = page.evaluate("tags => axe.run(document, {runOnly: tags}).then(result => result.violations)", RULES)
     assert found == [], f"{name}: " + json.dumps(
         [(each["id"], [node["html"] + node["failureSummary"] for node in each["nodes"]]) for each in found], indent=1
     )
