@@ -23,12 +23,14 @@ setup(
         "itsdangerous>=2.2",
         "Jinja2>=3.1.6",
         "plaster_pastedeploy",
+        "pyotp>=2.9",
         "pyramid>=2.1",
         "pyramid_jinja2",
         "pyramid_retry",
         "pyramid_tm",
         "limits>=5",
         "plaster",
+        "segno>=1.6",
         "setuptools<81",  # Pyramid 2.1 imports pkg_resources
         "SQLAlchemy>=2.1",
         "ua-parser>=1",
@@ -42,7 +44,7 @@ setup(
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
         "redis": ["redis>=5"],
-        "testing": ["aiosmtpd", "pytest", "pytest-xdist", "WebTest"],
+        "testing": ["aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "WebTest"],
         "browser": ["playwright"],
         "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
     },

@@ -28,6 +28,11 @@ class Event(StrEnum):
     REFUSED = "refused"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an event
     EMAIL_CHANGED = "email-changed"
+    SECOND_FACTOR_FAILED = "second-factor-failed"
+    SECOND_FACTOR_ON = "second-factor-on"
+    SECOND_FACTOR_OFF = "second-factor-off"
+    RECOVERY_CODE_USED = "recovery-code-used"
+    RECOVERY_CODES_RENEWED = "recovery-codes-renewed"
     SIGN_INS_ENDED = "sign-ins-ended"
     ACCOUNT_DELETED = "account-deleted"
 

@@ -81,6 +81,10 @@ def log_in_rules(request: Request, account: str) -> list[Rule]:
     ]
 
 
+def second_factor_rules(request: Request, user_id: int) -> list[Rule]:
+    return [Rule(request.settings.limit_second_factor, "second-factor", (str(user_id),))]
+
+
 def register_rules(request: Request) -> list[Rule]:
     client = client_network(request, IPV4_PREFIX, IPV6_PREFIX)
     return [Rule(request.settings.limit_register, "register", (client,))]

@@ -134,11 +134,29 @@ def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str
     return "Your email address was changed", text
 
 
+def _second_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    text = (
+        "From now on a code is asked for when you log in, after your password. Every other device was logged out.\n\n"
+        "If it was not you, tell the person who runs the site."
+    )
+    return "A second factor was turned on", text
+
+
+def _second_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    text = (
+        "No code is asked for any more when you log in; your password is enough.\n\n"
+        f"If it was not you, set another password: {settings.public_url}/forgot"
+    )
+    return "The second factor was turned off", text
+
+
 _WORDS: dict[Kind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
     Kind.RESET: _reset,
     Kind.CONFIRM_EMAIL: _confirm_email,
     Kind.PASSWORD_CHANGED: _password_changed,
     Kind.EMAIL_CHANGED: _email_changed,
+    Kind.SECOND_FACTOR_ON: _second_factor_on,
+    Kind.SECOND_FACTOR_OFF: _second_factor_off,
 }
 
 

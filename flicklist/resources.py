@@ -16,7 +16,7 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -26,9 +26,11 @@ from flicklist.models import Movie, User
 from flicklist.models.change import KEPT
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import IS_REMOVED, IS_TO_WATCH, IS_WATCHED, REMOVED_KEPT, movie_key, title_key
+from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash
 from flicklist.models.sign_in import token_hash
 from flicklist.paging import Keyset, Page, Where
 from flicklist.security import Permission, principal_of
+from flicklist.tokens import Tokens
 
 STATIC = "flicklist:static"
 STATIC_PLACE = "static"
@@ -107,11 +109,40 @@ class Root:
 
     def person_of(self, reset_token: str) -> tuple[int, str] | None:
         """Return the id and the email key of the person who may set another password with this token."""
-        claim = self.request.reset_tokens.read(reset_token)
+        row = self._claimant(self.request.reset_tokens, reset_token)
+        return row and (row.id, row.email_key)
+
+    def person_half_way(self, log_in_token: str) -> int | None:
+        """Return the id of the person who has typed their password, and whose code is still to come."""
+        row = self._claimant(self.request.log_in_tokens, log_in_token)
+        return row and row.id
+
+    def _claimant(self, tokens: Tokens, token: str) -> Any:
+        """Find the person to whom a token was given, if their email and password are still what they were."""
+        claim = tokens.read(token)
         row = claim and _read_and_let_go(self.request, _PASSWORD, user_id=claim[0])
-        if row is None or not self.request.reset_tokens.fits(reset_token, row.email_key, row.password_hash):
-            return None
-        return row.id, row.email_key
+        return row if row is not None and tokens.fits(token, row.email_key, row.password_hash) else None
+
+    def log_in_token(self, user_id: int) -> str | None:
+        """Make the token with which a person whose password was right goes on to the code, if they use one."""
+        row = self.request.dbsession.execute(_HALF_WAY, {"user_id": user_id}).one_or_none()
+        return row and self.request.log_in_tokens.make(user_id, "", row.email_key, row.password_hash)
+
+    def accept_code(self, user_id: int, code: str) -> bool:
+        """Use a code of the person's app up. Return whether it was one of now, and nobody had used it."""
+        factor = self.request.dbsession.scalar(_SECOND_FACTOR, {"user_id": user_id})
+        step = factor and factor.step_of(code)
+        if step is None:
+            return False
+        factors = models.SecondFactor
+        unused = (factors.user_id == user_id, factors.last_step < step)
+        return self.request.dbsession.execute(update(factors).where(*unused).values(last_step=step)).rowcount == 1
+
+    def accept_recovery_code(self, user_id: int, code: str) -> bool:
+        """Use a recovery code up. Return whether it was one, and nobody had used it."""
+        codes = models.RecoveryCode
+        same = (codes.user_id == user_id, codes.code_hash == recovery_code_hash(code))
+        return self.request.dbsession.execute(delete(codes).where(*same)).rowcount == 1
 
     def end_sign_ins(self, user_id: int) -> None:
         self.request.dbsession.execute(delete(models.SignIn).where(models.SignIn.user_id == user_id))
@@ -127,8 +158,17 @@ class Account(Resource):
     def __acl__(self) -> AccessControlList:
         return [(Allow, Authenticated, (Permission.VIEW, Permission.EDIT)), DENY_ALL]
 
-    def __getitem__(self, name: str) -> "SignIns":
-        return {"sign-ins": SignIns}[name](self, name)
+    def __getitem__(self, name: str) -> "SignIns | SecondFactor":
+        places: dict[str, SignIns | SecondFactor] = {"sign-ins": self.sign_ins, "second-factor": self.second_factor}
+        return places[name]
+
+    @property
+    def sign_ins(self) -> "SignIns":
+        return SignIns(self, "sign-ins")
+
+    @property
+    def second_factor(self) -> "SecondFactor":
+        return SecondFactor(self, "second-factor")
 
     @property
     def user_id(self) -> int:
@@ -196,6 +236,51 @@ class SignIn(Resource):
 
     def end(self) -> None:
         self.dbsession.delete(self.sign_in)
+
+
+class SecondFactor(Resource):
+    """``/account/second-factor/``: the code that is asked for after the password, where the person wants that."""
+
+    def __init__(self, account: Account, name: str) -> None:
+        super().__init__(account, name)
+        self.account = account
+
+    @property
+    def user_id(self) -> int:
+        return self.account.user_id
+
+    @property
+    def is_on(self) -> bool:
+        return self.dbsession.scalar(_SECOND_FACTOR, {"user_id": self.user_id}) is not None
+
+    def begun(self) -> models.SecondFactor | None:
+        """Return what the person has begun to set up, and not yet confirmed with a code."""
+        return self.dbsession.scalar(select(models.SecondFactor).where(*self._begun))
+
+    @property
+    def _begun(self) -> tuple[ColumnElement[bool], ...]:
+        return models.SecondFactor.user_id == self.user_id, models.SecondFactor.confirmed_at.is_(None)
+
+    def start(self) -> None:
+        """Make a key, in place of one that was never confirmed."""
+        self.dbsession.execute(delete(models.SecondFactor).where(*self._begun))
+        self.dbsession.add(models.SecondFactor(user_id=self.user_id))
+
+    def turn_off(self) -> None:
+        for table in (models.SecondFactor, models.RecoveryCode):
+            self.dbsession.execute(delete(table).where(table.user_id == self.user_id))
+
+    def renew_codes(self) -> list[str]:
+        """Return new recovery codes; the old ones are worth nothing from now on."""
+        codes = new_recovery_codes()
+        self.dbsession.execute(delete(models.RecoveryCode).where(models.RecoveryCode.user_id == self.user_id))
+        hashes = [models.RecoveryCode(user_id=self.user_id, code_hash=recovery_code_hash(code)) for code in codes]
+        self.dbsession.add_all(hashes)
+        return codes
+
+    def codes_left(self) -> int:
+        own = models.RecoveryCode.user_id == self.user_id
+        return self.dbsession.scalar(select(func.count()).select_from(models.RecoveryCode).where(own)) or 0
 
 
 class Watchlists(Resource):
@@ -459,6 +544,10 @@ def _is_gone() -> ColumnElement[bool]:
 _OWN = Movie.owner_id == bindparam("owner_id")
 _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
 _PASSWORD = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
+_SECOND_FACTOR = select(models.SecondFactor).where(
+    models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None)
+)
+_HALF_WAY = _PASSWORD.join(models.SecondFactor).where(models.SecondFactor.confirmed_at.is_not(None))
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 
 _TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)

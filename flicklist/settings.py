@@ -164,6 +164,11 @@ class Settings:
     )
     limit_log_in_of_client: Limits = _knob(_limits, "failed log-ins from one address", default=_limits("20 per minute"))
     limit_log_in_of_account: Limits = _knob(_limits, "failed log-ins to one account", default=_limits("100 per hour"))
+    limit_second_factor: Limits = _knob(
+        _limits,
+        "codes typed, after the right password, for one account",
+        default=_limits("5 per 5 minutes; 50 per day"),
+    )
     limit_register: Limits = _knob(
         _limits, "registrations, failed ones too, from one address", default=_limits("20 per hour")
     )

@@ -1,4 +1,4 @@
-"""Signed links: to replace a forgotten password, and to confirm a new email address.
+"""Signed tokens: to replace a forgotten password, to confirm a new email address, to go on with half a log-in.
 
 A token holds a fingerprint of what it is to change. So it works until that is changed, by whatever way: once.
 """
@@ -14,12 +14,14 @@ from pyramid.config import Configurator
 from flicklist.security import subkey
 
 LASTS = timedelta(hours=1)
+HALF_WAY_LASTS = timedelta(minutes=10)
 
 
 class Tokens:
     """Makes and reads the tokens of one site for one purpose; another purpose's tokens mean nothing to it."""
 
-    def __init__(self, secret: str, purpose: str) -> None:
+    def __init__(self, secret: str, purpose: str, lasts: timedelta = LASTS) -> None:
+        self._most_seconds = int(lasts.total_seconds())
         self._key = subkey(secret, purpose).encode()
         self._serializer = URLSafeTimedSerializer(
             self._key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha512, "key_derivation": "hmac"}
@@ -30,7 +32,7 @@ class Tokens:
         return str(self._serializer.dumps([user_id, subject, self._fingerprint(present)]))
 
     def read(self, token: str) -> tuple[int, str] | None:
-        """Return the person and the subject, if the token was made here within the hour."""
+        """Return the person and the subject, if the token was made here and is not too old."""
         claim = self._read(token)
         return None if claim is None else (claim[0], claim[1])
 
@@ -41,7 +43,7 @@ class Tokens:
 
     def _read(self, token: str) -> Any:
         try:
-            return self._serializer.loads(token, max_age=int(LASTS.total_seconds()))
+            return self._serializer.loads(token, max_age=self._most_seconds)
         except BadData:
             return None
 
@@ -59,9 +61,15 @@ def email_tokens(secret: str) -> Tokens:
     return Tokens(secret, "email")
 
 
+def log_in_tokens(secret: str) -> Tokens:
+    """Make the tokens of people who have typed their password, and not yet their code. They fit the password hash."""
+    return Tokens(secret, "log-in", HALF_WAY_LASTS)
+
+
 def includeme(config: Configurator) -> None:
-    """Give each request the site's ``reset_tokens`` and ``email_tokens``."""
+    """Give each request the site's ``reset_tokens``, ``email_tokens`` and ``log_in_tokens``."""
     secret = config.registry.flicklist.secret
-    for_reset, for_email = reset_tokens(secret), email_tokens(secret)
+    for_reset, for_email, for_log_in = reset_tokens(secret), email_tokens(secret), log_in_tokens(secret)
     config.add_request_method(lambda request: for_reset, "reset_tokens", reify=True)
     config.add_request_method(lambda request: for_email, "email_tokens", reify=True)
+    config.add_request_method(lambda request: for_log_in, "log_in_tokens", reify=True)

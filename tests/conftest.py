@@ -21,6 +21,7 @@ LIMITS = [
     "limit_log_in",
     "limit_log_in_of_client",
     "limit_log_in_of_account",
+    "limit_second_factor",
     "limit_register",
     "limit_reset",
     "limit_writes",

@@ -146,7 +146,17 @@ def test_a_deleted_account_leaves_nothing(alice, bob, db):
     assert not copied.is_signed_in
     alice.log_in("alice@example.com", status=400)
     rows = {table.name: len(db.execute(select(table)).all()) for table in Base.metadata.sorted_tables}
-    assert rows == {"users": 1, "sign_ins": 1, "movies": 0, "viewings": 0, "changes": 0, "invitations": 0, "outbox": 0}
+    assert rows == {
+        "users": 1,
+        "sign_ins": 1,
+        "movies": 0,
+        "viewings": 0,
+        "changes": 0,
+        "invitations": 0,
+        "outbox": 0,
+        "second_factors": 0,
+        "recovery_codes": 0,
+    }
     assert bob.is_signed_in
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pyotp
 import pytest
 from sqlalchemy import select
 
@@ -50,6 +51,31 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     alice.send("/account/delete", current=new, word="delete")
     events = ["email-changed", "password-changed", "sign-ins-ended", "account-deleted"]
     assert lines() == [f"{event} user={alice_id} client=-" for event in events]
+
+
+def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
+    user_id = db.scalars(select(User.id)).one()
+    place = "/account/second-factor/"
+    alice.send(place + "start", current=PASSWORD)
+    key = alice.get(place).html.select_one(".key").text.replace(" ", "")
+    page = alice.send(place + "confirm", status=200, code=pyotp.TOTP(key).now())
+    person = Person(app, "alice@example.com")
+    form = person.log_in().follow().forms["code"]
+    form["code"] = "wrong"
+    form = form.submit(status=400).forms["code"]
+    form["code"] = page.html.select_one(".codes code").text
+    form.submit(status=303)
+    person.send(place + "renew-codes", status=200, current=PASSWORD)
+    person.send(place + "turn-off", current=PASSWORD)
+    events = [
+        "second-factor-on",
+        "second-factor-failed",
+        "recovery-code-used",
+        "logged-in",
+        "recovery-codes-renewed",
+        "second-factor-off",
+    ]
+    assert lines() == [f"{event} user={user_id} client=-" for event in events]
 
 
 def test_a_limit_has_its_line(make_app, lines):

@@ -8,6 +8,7 @@ import time
 import warnings
 from urllib.parse import urlsplit
 
+import pyotp
 import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import select, update
@@ -220,3 +221,13 @@ def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
     Person(site).send("/forgot", email="alice@example.com", status=500)
     assert db.scalars(select(Mail)).all() == []
     assert postbox.mails == []
+
+
+def test_a_second_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, postbox):
+    inside.send("/account/second-factor/start", current=PASSWORD)
+    key = inside.get("/account/second-factor/").html.select_one(".key").text.replace(" ", "")
+    inside.send("/account/second-factor/confirm", status=200, code=pyotp.TOTP(key).now())
+    assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
+    inside.send("/account/second-factor/turn-off", current=PASSWORD)
+    assert postbox.wait_for(2)["Subject"] == "The second factor was turned off"
+    assert key not in "".join(mail.as_string() for mail in postbox.mails)

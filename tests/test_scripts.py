@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
-from flicklist.models import Invitation, User
+from flicklist.models import Invitation, RecoveryCode, SecondFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.scripts import flicklist
 from tests.people import PASSWORD, Person, messages
@@ -167,3 +167,17 @@ def test_one_person_or_everybody_is_logged_out(run, app, alice, bob):
     assert run("end-sign-ins", "--all").output == "1 ended.\n"
     assert not bob.is_signed_in
     assert run("end-sign-ins").exit_code == 2
+
+
+def test_who_lost_app_and_recovery_codes_is_helped(run, alice, app, db):
+    user_id = db.scalars(select(User.id)).one()
+    db.add(SecondFactor(user_id=user_id, confirmed_at=utc_now()))
+    db.add(RecoveryCode(user_id=user_id, code_hash=b"x" * 32))
+    db.commit()
+    visitor = Person(app)
+    visitor.log_in("alice@example.com")
+    assert not visitor.is_signed_in
+    assert run("remove-second-factor", "ALICE@example.com").output == "From now on their password is enough.\n"
+    visitor.log_in("alice@example.com")
+    assert visitor.is_signed_in
+    assert run("remove-second-factor", "nobody@example.com").exit_code == 1

@@ -19,10 +19,22 @@ from flicklist.models.invitation import Invitation
 from flicklist.models.meta import Base
 from flicklist.models.movie import Movie, Viewing
 from flicklist.models.outbox import Mail
+from flicklist.models.second_factor import RecoveryCode, SecondFactor
 from flicklist.models.sign_in import SignIn
 from flicklist.models.user import User
 
-__all__ = ["Base", "Change", "Invitation", "Mail", "Movie", "SignIn", "User", "Viewing"]
+__all__ = [
+    "Base",
+    "Change",
+    "Invitation",
+    "Mail",
+    "Movie",
+    "RecoveryCode",
+    "SecondFactor",
+    "SignIn",
+    "User",
+    "Viewing",
+]
 
 READING_METHODS = frozenset({"GET", "HEAD"})
 

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     CONFIRM_EMAIL = "confirm-email"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a kind of mail
     EMAIL_CHANGED = "email-changed"
+    SECOND_FACTOR_ON = "second-factor-on"
+    SECOND_FACTOR_OFF = "second-factor-off"
 
 
 class Mail(Base):

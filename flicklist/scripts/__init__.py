@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flicklist import migrations
 from flicklist.mail import Sender
-from flicklist.models import Invitation, SignIn, User
+from flicklist.models import Invitation, RecoveryCode, SecondFactor, SignIn, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.user import email_key
 from flicklist.settings import Settings
@@ -73,6 +73,19 @@ def end_sign_ins(ini: str, email: str | None, everybody: bool) -> None:  # noqa:
             ended = ended.where(SignIn.user_id == _user(dbsession, email).id)
         ids = dbsession.scalars(ended.returning(SignIn.id)).all()
         click.echo(f"{len(ids)} ended.")
+
+
+@flicklist.command("remove-second-factor")
+@ini_file
+@click.argument("email")
+def remove_second_factor(ini: str, email: str) -> None:
+    """Ask the person with EMAIL for their password only, since they have lost their app and their recovery codes."""
+    settings = _settings(ini)
+    with _database(settings) as dbsession:
+        user_id = _user(dbsession, email).id
+        for table in (SecondFactor, RecoveryCode):
+            dbsession.execute(delete(table).where(table.user_id == user_id))
+    click.echo("From now on their password is enough.")
 
 
 @flicklist.command("send-mail")

@@ -37,13 +37,13 @@ def change_password(context: Account, request: Request) -> dict[str, Any] | HTTP
     form = ChangePasswordForm(
         request.POST, email=request.identity.email, least_length=request.settings.password_least_length
     )
-    if not _knows_password(context, request):
-        return _refused(context, request, WRONG_PASSWORD)
+    if not knows_password(context, request):
+        return refused(context, request, WRONG_PASSWORD)
     if not form.validate():
-        return _refused(context, request, form.problem)
+        return refused(context, request, form.problem)
     user_id, password_hash = context.user_id, request.passwords.hash(form.password.data)
     root.set_password_hash(user_id, password_hash)
-    context["sign-ins"].end_others()
+    context.sign_ins.end_others()
     remember(request, user_id)
     audit(request, Event.PASSWORD_CHANGED)
     request.send_mail(Kind.PASSWORD_CHANGED, request.identity.email, user_id)
@@ -56,15 +56,15 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
     form = ChangeEmailForm(request.POST)
     typed = form.email.data
     if not form.validate():
-        return _refused(context, request, form.problem, typed)
-    if not _knows_password(context, request):
-        return _refused(context, request, WRONG_PASSWORD, typed)
+        return refused(context, request, form.problem, typed)
+    if not knows_password(context, request):
+        return refused(context, request, WRONG_PASSWORD, typed)
     if request.settings.sends_mail:
         request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
         flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
         return redirect(request.path_to(context))
     if not _changes_email(context, request, typed):
-        return _refused(context, request, EMAIL_TAKEN, typed)
+        return refused(context, request, EMAIL_TAKEN, typed)
     return redirect(request.path_to(context))
 
 
@@ -111,8 +111,8 @@ def _outdated(context: Account, request: Request) -> HTTPSeeOther:
 
 @view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW, renderer=PAGE)
 def export(context: Account, request: Request) -> dict[str, Any] | Response:
-    if not _knows_password(context, request):
-        return _refused(context, request, WRONG_PASSWORD)
+    if not knows_password(context, request):
+        return refused(context, request, WRONG_PASSWORD)
     data = everything(request.identity.email, context.movies())
     return Response(
         json.dumps(data, ensure_ascii=False, indent=2),
@@ -125,9 +125,9 @@ def export(context: Account, request: Request) -> dict[str, Any] | Response:
 @view_config(context=Account, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
-        return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
-    if not _knows_password(context, request):
-        return _refused(context, request, WRONG_PASSWORD)
+        return refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
+    if not knows_password(context, request):
+        return refused(context, request, WRONG_PASSWORD)
     audit(request, Event.ACCOUNT_DELETED)
     context.delete()
     forget(request)
@@ -156,7 +156,7 @@ def end(context: SignIn, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context.__parent__.__parent__))
 
 
-def _knows_password(context: Account, request: Request) -> bool:
+def knows_password(context: Account, request: Request) -> bool:
     """Tell whether the present password was typed. A wrong one counts like a log-in that failed."""
     rules = log_in_rules(request, f"user:{context.user_id}")
     request.limiter.check(rules)
@@ -169,14 +169,15 @@ def _knows_password(context: Account, request: Request) -> bool:
 
 def _page(context: Account, request: Request, typed_email: str = "") -> dict[str, Any]:
     return {
-        "sign_ins": context["sign-ins"].all(),
+        "sign_ins": context.sign_ins.all(),
+        "second_factor": context.second_factor,
         "email": typed_email,
         "least_length": request.settings.password_least_length,
         "word": WORD_TO_DELETE,
     }
 
 
-def _refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
+def refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
     flash_error(request, problem)
     request.response.status_int = 400
     return _page(context, request, typed_email)

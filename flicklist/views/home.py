@@ -1,4 +1,4 @@
-"""``/``: home, register, log in, log out."""
+"""``/``: home, register, log in with a password and perhaps a code, log out."""
 
 from typing import Any, TypeAlias
 
@@ -10,12 +10,14 @@ from pyramid.view import view_config
 from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms import LogInForm, RegisterForm, SiteForm
-from flicklist.limiting import log_in_rules, register_rules
+from flicklist.limiting import log_in_rules, register_rules, second_factor_rules
 from flicklist.models import User
 from flicklist.models.user import email_key
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
 from flicklist.views import redirect
+
+HALF_WAY = "half-way"
 
 Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
 
@@ -104,12 +106,74 @@ def log_in(context: Root, request: Request) -> Answer:
         request.response.status_int = 400
         return _page(request, form)
     if request.passwords.is_outdated(stored):
-        context.set_password_hash(user_id, request.passwords.hash(password))
+        stored = request.passwords.hash(password)
+        context.set_password_hash(user_id, stored)
+    return _ask_for_code(context, request, user_id) or _let_in(context, request, user_id)
+
+
+def _ask_for_code(context: Root, request: Request, user_id: int) -> HTTPSeeOther | None:
+    token = context.log_in_token(user_id)
+    if token is None:
+        return None
+    request.session.invalidate()
+    request.session[HALF_WAY] = token
+    wanted = local_path(request.POST.get("next"))
+    return redirect(request.path_to(context, "login-code", query={"next": wanted} if wanted else None))
+
+
+def _let_in(context: Root, request: Request, user_id: int) -> HTTPSeeOther:
     wanted = local_path(request.POST.get("next"))
     remember(request, user_id)
     audit(request, Event.LOGGED_IN)
     flash_success(request, "Welcome back!")
     return redirect(wanted) if wanted else home(context, request)
+
+
+@view_config(
+    context=Root,
+    name="login-code",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/home/code.jinja2",
+)
+def code_page(context: Root, request: Request) -> Answer:
+    if request.identity:
+        return home(context, request)
+    if context.person_half_way(request.session.get(HALF_WAY, "")) is None:
+        return _password_first(context, request)
+    return {"next": local_path(request.GET.get("next"))}
+
+
+@view_config(
+    context=Root,
+    name="login-code",
+    request_method="POST",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/home/code.jinja2",
+)
+def log_in_with_code(context: Root, request: Request) -> Answer:
+    if request.identity:
+        return home(context, request)
+    user_id = context.person_half_way(request.session.get(HALF_WAY, ""))
+    if user_id is None:
+        return _password_first(context, request)
+    request.limiter.count(second_factor_rules(request, user_id))
+    code = request.POST.get("code", "").replace(" ", "")
+    if context.accept_code(user_id, code):
+        return _let_in(context, request, user_id)
+    if context.accept_recovery_code(user_id, code):
+        audit(request, Event.RECOVERY_CODE_USED, user_id)
+        return _let_in(context, request, user_id)
+    audit(request, Event.SECOND_FACTOR_FAILED, user_id)
+    flash_error(request, "That code does not fit. Wait for the next one, or type a recovery code.")
+    request.response.status_int = 400
+    return {"next": local_path(request.POST.get("next"))}
+
+
+def _password_first(context: Root, request: Request) -> HTTPSeeOther:
+    request.session.pop(HALF_WAY, None)
+    flash_error(request, "Please type your password first.")
+    return redirect(request.path_to(context, "login"))
 
 
 @view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED)

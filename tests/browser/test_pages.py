@@ -4,10 +4,12 @@ import json
 import shutil
 import subprocess
 
+import pyotp
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import NODE_MODULES
+from tests.people import PASSWORD
 
 AXE = (NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 VNU = NODE_MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"
@@ -91,8 +93,37 @@ def pages_of_a_member(reader):
     yield "removed"
     follow(page, "Amélie")
     yield "movie, removed"
+
+
+def pages_of_an_account(reader):
+    """Go on as the member."""
+    page = reader.page
     reader.go("/account/")
     yield "account"
+    form = page.locator("#start-second-factor")
+    form.get_by_label("Present password").fill(PASSWORD)
+    form.get_by_role("button", name="Set it up").click()
+    expect(page.get_by_role("heading", name="A second factor")).to_be_visible()
+    assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
+    yield "second factor"
+    key = page.locator(".key").inner_text().replace(" ", "")
+    page.get_by_label("Code").fill(pyotp.TOTP(key).now())
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+    yield "recovery codes"
+    code = page.locator(".codes code").first.inner_text()
+    page.get_by_role("link", name="I have written them down").click()
+    yield "account, with a second factor"
+    page.locator("#log-out button").click()
+    reader.go("/login")
+    page.get_by_label("Email").fill(reader.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("#log-in button").click()
+    expect(page.get_by_role("heading", name="Your code")).to_be_visible()
+    yield "code"
+    page.get_by_label("Code").fill(code)
+    page.locator("#code button").click()
+    expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     reader.go("/nothing")
     yield "not found"
 
@@ -104,14 +135,14 @@ def follow(page, title):
 
 
 def test_every_page_is_accessible_and_fits_its_window(reader):
-    for pages in (pages_of_a_visitor, pages_of_a_member):
+    for pages in (pages_of_a_visitor, pages_of_a_member, pages_of_an_account):
         for name in pages(reader):
             look_at(reader, name)
 
 
 def test_every_page_is_valid_html(open_browser, tmp_path):
     reader = open_browser(javascript=False)
-    for pages in (pages_of_a_visitor, pages_of_a_member):
+    for pages in (pages_of_a_visitor, pages_of_a_member, pages_of_an_account):
         for name in pages(reader):
             (tmp_path / f"{name.replace(' ', '-').replace(',', '')}.html").write_text(
                 reader.page.content(), encoding="utf-8"

@@ -1,0 +1,82 @@
+"""Second factors: a code of the moment, asked for after the password, of the people who want that."""
+
+import hmac
+import secrets
+import time
+from datetime import datetime
+
+import pyotp
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.models.sign_in import token_hash
+
+ISSUER = "FlickList"
+STEP_SECONDS = 30  # RFC 6238, 5.2: the recommended step, and the only one that all apps know
+STEPS_OFF = (0, -1, 1)  # RFC 6238, 5.2: one step back, for the way of the code; one forward, for a clock that is ahead
+RECOVERY_CODES = 8
+RECOVERY_CODE_BYTES = 8
+_GROUP = 4
+
+
+class SecondFactor(Base):
+    """The key that a person's app shares with the site. Until `confirmed_at` is set, nobody is asked for a code."""
+
+    __tablename__ = "second_factors"
+    __table_args__ = (UniqueConstraint("user_id"),)
+
+    id: Mapped[PrimaryKey]
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(32), default=pyotp.random_base32)
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def key_in_groups(self) -> str:
+        return in_groups(self.key)
+
+    def address(self, email: str) -> str:
+        """Return the ``otpauth://`` address that an app reads from a QR code."""
+        return pyotp.TOTP(self.key).provisioning_uri(name=email, issuer_name=ISSUER)
+
+    def step_of(self, code: str) -> int | None:
+        """Return the time step, newer than the last one used, whose code this is (TOTP, RFC 6238)."""
+        now = int(time.time()) // STEP_SECONDS
+        otp = pyotp.HOTP(self.key)
+        steps = (now + off for off in STEPS_OFF)
+        return next((step for step in steps if step > self.last_step and _same(otp.at(step), code)), None)
+
+    def confirm(self, step: int) -> None:
+        self.last_step = step
+        self.confirmed_at = utc_now()
+
+
+class RecoveryCode(Base):
+    """What a person types, once, when the app is not at hand. They know the code, the row only its hash."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
+
+    id: Mapped[PrimaryKey]
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+def new_recovery_codes() -> list[str]:
+    """Make codes of 64 random bits each, in groups, to be written down."""
+    return [in_groups(secrets.token_hex(RECOVERY_CODE_BYTES)) for _ in range(RECOVERY_CODES)]
+
+
+def recovery_code_hash(code: str) -> bytes:
+    """Return what the database keeps of a code, however it was typed."""
+    return token_hash("".join(char for char in code.lower() if char.isalnum()))
+
+
+def in_groups(text: str) -> str:
+    """Write what is to be read and typed by people in groups of four."""
+    return " ".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))
+
+
+def _same(code: str, typed: str) -> bool:
+    return hmac.compare_digest(code.encode(), typed.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,111 @@
+"""``/account/second-factor/``: a code that is asked for after the password, set up, renewed and turned off."""
+
+import io
+from typing import Any
+
+import segno
+from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
+from pyramid.renderers import render_to_response
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import remember
+from pyramid.view import view_config
+
+from flicklist.audit import Event, audit
+from flicklist.flash import flash_error, flash_success
+from flicklist.limiting import second_factor_rules
+from flicklist.models.outbox import Kind
+from flicklist.resources import SecondFactor
+from flicklist.security import Permission
+from flicklist.views import redirect
+from flicklist.views.account import PAGE as ACCOUNT_PAGE
+from flicklist.views.account import WRONG_PASSWORD, knows_password, refused
+
+PAGE = "flicklist:templates/second_factor/second_factor.jinja2"
+CODES_PAGE = "flicklist:templates/second_factor/codes.jinja2"
+ALREADY = "Your second factor is on already."
+QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
+
+
+@view_config(
+    context=SecondFactor, name="start", request_method="POST", permission=Permission.EDIT, renderer=ACCOUNT_PAGE
+)
+def start(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    account = context.account
+    if not knows_password(account, request):
+        return refused(account, request, WRONG_PASSWORD)
+    if context.is_on:
+        flash_error(request, ALREADY)
+        return redirect(request.path_to(account))
+    context.start()
+    return redirect(request.path_to(context))
+
+
+@view_config(context=SecondFactor, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+def second_factor(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    factor = context.begun()
+    return redirect(request.path_to(context.account)) if factor is None else {"factor": factor}
+
+
+@view_config(context=SecondFactor, name="qr", request_method="GET", permission=Permission.VIEW)
+def qr(context: SecondFactor, request: Request) -> Response:
+    """Draw the key, in a file of its own: the page has no style and no image in itself."""
+    factor = context.begun()
+    if factor is None:
+        raise HTTPNotFound
+    drawing = io.BytesIO()
+    code = segno.make(factor.address(request.identity.email), micro=False)
+    code.save(drawing, kind="svg", border=QUIET_ZONE, dark="black", light="white", omitsize=True)
+    return Response(drawing.getvalue(), content_type="image/svg+xml", charset="utf-8")
+
+
+@view_config(context=SecondFactor, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther | Response:
+    factor = context.begun()
+    if factor is None:
+        return redirect(request.path_to(context.account))
+    request.limiter.count(second_factor_rules(request, context.user_id))
+    step = factor.step_of(request.POST.get("code", "").replace(" ", ""))
+    if step is None:
+        flash_error(request, "That code does not fit. Is the clock of your device right?")
+        request.response.status_int = 400
+        return {"factor": factor}
+    factor.confirm(step)
+    context.account.sign_ins.end_others()
+    remember(request, context.user_id)
+    audit(request, Event.SECOND_FACTOR_ON)
+    request.send_mail(Kind.SECOND_FACTOR_ON, request.identity.email, context.user_id)
+    flash_success(request, "Your second factor is on. Every other device is logged out.")
+    return _show_codes(context, request)
+
+
+@view_config(
+    context=SecondFactor, name="renew-codes", request_method="POST", permission=Permission.EDIT, renderer=ACCOUNT_PAGE
+)
+def renew_codes(context: SecondFactor, request: Request) -> dict[str, Any] | Response | HTTPSeeOther:
+    account = context.account
+    if not knows_password(account, request):
+        return refused(account, request, WRONG_PASSWORD)
+    if not context.is_on:
+        return redirect(request.path_to(account))
+    audit(request, Event.RECOVERY_CODES_RENEWED)
+    return _show_codes(context, request)
+
+
+@view_config(
+    context=SecondFactor, name="turn-off", request_method="POST", permission=Permission.EDIT, renderer=ACCOUNT_PAGE
+)
+def turn_off(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
+    account = context.account
+    if not knows_password(account, request):
+        return refused(account, request, WRONG_PASSWORD)
+    context.turn_off()
+    audit(request, Event.SECOND_FACTOR_OFF)
+    request.send_mail(Kind.SECOND_FACTOR_OFF, request.identity.email, context.user_id)
+    flash_success(request, "Your second factor is off. Your password is enough to log in.")
+    return redirect(request.path_to(account))
+
+
+def _show_codes(context: SecondFactor, request: Request) -> Response:
+    """Show new recovery codes in the answer to the form itself, since they are not to be seen again."""
+    return render_to_response(CODES_PAGE, {"codes": context.renew_codes()}, request=request)

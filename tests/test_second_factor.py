@@ -1,0 +1,274 @@
+"""A second factor: set up, asked for, used once, renewed, lost, turned off."""
+
+import time
+from types import SimpleNamespace
+
+import pyotp
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import RecoveryCode, SecondFactor, User, second_factor
+from flicklist.tokens import reset_tokens
+from tests.conftest import SECRET
+from tests.people import PASSWORD, Person, messages
+
+PLACE = "/account/second-factor/"
+EMAIL = "alice@example.com"
+NEW_PASSWORD = "wrong staple donkey"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until it is moved, for who judges codes."""
+    clock = SimpleNamespace(now=1_800_000_000)
+    monkeypatch.setattr(second_factor, "time", SimpleNamespace(time=lambda: clock.now))
+    return clock
+
+
+@pytest.fixture
+def phone(clock):
+    """An app that knows keys."""
+
+    class App:
+        def read(self, page):
+            self.totp = pyotp.TOTP(page.html.select_one(".key").text.replace(" ", ""))
+
+        @property
+        def code(self):
+            return self.totp.at(clock.now)
+
+    return App()
+
+
+@pytest.fixture
+def codes(alice, phone, clock):
+    """Alice's recovery codes, after she has turned her second factor on; a minute later."""
+    page = set_up(alice, phone)
+    clock.now += 60
+    return [code.text for code in page.html.select(".codes code")]
+
+
+def begin(person):
+    """Return the page that shows the key."""
+    form = person.get("/account/").forms["start-second-factor"]
+    form["current"] = PASSWORD
+    return form.submit(status=303).follow()
+
+
+def set_up(person, phone, status=200):
+    page = begin(person)
+    phone.read(page)
+    form = page.forms["confirm"]
+    form["code"] = phone.code
+    return form.submit(status=status)
+
+
+def half_way(app, password=PASSWORD):
+    """Return somebody who has typed Alice's password, and the page that asks for the code."""
+    person = Person(app, EMAIL)
+    return person, person.log_in(password=password).follow()
+
+
+def type_code(page, code, status=303):
+    form = page.forms["code"]
+    form["code"] = code
+    return form.submit(status=status)
+
+
+def test_it_is_off_until_somebody_wants_it(alice, app, db):
+    person = Person(app, EMAIL)
+    person.log_in()
+    assert person.is_signed_in
+    assert db.scalars(select(SecondFactor)).all() == []
+
+
+def test_setting_it_up_needs_the_password(alice):
+    form = alice.get("/account/").forms["start-second-factor"]
+    form["current"] = "wrong"
+    assert messages(form.submit(status=400), "error") == ["That is not your present password."]
+
+
+def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
+    page = begin(alice)
+    drawing = alice.get(page.html.select_one("img.qr")["src"])
+    assert drawing.content_type == "image/svg+xml"
+    assert drawing.headers["Cache-Control"] == "no-store"
+    assert "<path" in drawing
+    assert "style" not in drawing
+
+
+def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
+    page = begin(alice)
+    form = page.forms["confirm"]
+    form["code"] = "000000"
+    page = form.submit(status=400)
+    assert messages(page, "error") == ["That code does not fit. Is the clock of your device right?"]
+    person = Person(app, EMAIL)
+    person.log_in()
+    assert person.is_signed_in
+
+
+def test_a_key_that_was_never_confirmed_is_replaced(alice, phone):
+    assert begin(alice).html.select_one(".key").text != begin(alice).html.select_one(".key").text
+
+
+def test_turning_it_on_ends_every_other_sign_in_and_shows_eight_codes_once(alice, app, phone):
+    other, copied = Person(app, EMAIL), alice.copy()
+    other.log_in()
+    page = set_up(alice, phone)
+    assert messages(page, "success") == ["Your second factor is on. Every other device is logged out."]
+    codes = [code.text for code in page.html.select(".codes code")]
+    assert len(set(codes)) == 8
+    assert alice.is_signed_in
+    assert not other.is_signed_in
+    assert not copied.is_signed_in
+    assert "8 recovery codes are left." in alice.get("/account/")
+    alice.get(PLACE, status=303)
+    alice.get(PLACE + "qr", status=404)
+    alice.send(PLACE + "confirm", code=phone.code)
+    assert codes[0] not in alice.get("/account/")
+
+
+def test_what_is_on_is_not_set_up_again(alice, codes, db):
+    page = alice.send(PLACE + "start", current=PASSWORD).follow()
+    assert messages(page, "error") == ["Your second factor is on already."]
+    assert len(db.scalars(select(SecondFactor)).all()) == 1
+
+
+def test_the_password_alone_does_not_log_in(app, codes):
+    person, page = half_way(app)
+    assert page.request.path == "/login-code"
+    assert not person.is_signed_in
+    assert not person.copy().is_signed_in
+
+
+def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone):
+    person = Person(app, EMAIL)
+    page = person.log_in(page=f"/login?next={alice.list_path}ratings").follow()
+    answer = type_code(page, phone.code[:3] + " " + phone.code[3:])
+    assert answer.location == f"http://localhost{alice.list_path}ratings"
+    assert person.is_signed_in
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_a_code_of_a_clock_that_is_a_little_off_fits(app, codes, phone, clock, seconds):
+    _, page = half_way(app)
+    type_code(page, phone.totp.at(clock.now + seconds))
+
+
+@pytest.mark.parametrize("seconds", [-60, 60, 3600])
+def test_a_code_of_another_time_does_not_fit(app, codes, phone, clock, seconds):
+    clock.now += 3600
+    _, page = half_way(app)
+    page = type_code(page, phone.totp.at(clock.now + seconds), 400)
+    assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
+
+
+def test_a_code_is_used_once(app, codes, phone, clock):
+    _, page = half_way(app)
+    code = phone.code
+    type_code(page, code)
+    _, page = half_way(app)
+    type_code(page, code, 400)
+    type_code(page, phone.totp.at(clock.now - 30), 400)
+    clock.now += 30
+    type_code(page, phone.code)
+
+
+def test_the_code_that_turned_it_on_does_not_log_in(app, alice, phone):
+    set_up(alice, phone)
+    _, page = half_way(app)
+    type_code(page, phone.code, 400)
+
+
+@pytest.mark.parametrize("code", ["", "0", "ⅷ" * 6, "\ud800", "1" * 10_000, "１２３４５６"])
+def test_whatever_is_typed_is_at_worst_wrong(app, codes, code):
+    _, page = half_way(app)
+    type_code(page, code.encode("utf-8", "replace").decode(), 400)
+
+
+def test_a_recovery_code_logs_in_once_however_it_is_typed(app, alice, codes):
+    _, page = half_way(app)
+    type_code(page, codes[0].upper().replace(" ", "-"))
+    assert "7 recovery codes are left." in alice.get("/account/")
+    _, page = half_way(app)
+    type_code(page, codes[0], 400)
+
+
+def test_the_database_knows_no_recovery_code(codes, db):
+    hashes = db.scalars(select(RecoveryCode.code_hash)).all()
+    assert len(hashes) == 8
+    assert codes[0].replace(" ", "").encode() not in hashes
+
+
+def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes):
+    form = alice.get("/account/").forms["renew-codes"]
+    form["current"] = "wrong"
+    form.submit(status=400)
+    form["current"] = PASSWORD
+    new = [code.text for code in form.submit().html.select(".codes code")]
+    assert not set(new) & set(codes)
+    _, page = half_way(app)
+    type_code(page, codes[1], 400)
+    type_code(page, new[1])
+
+
+def test_it_is_turned_off_with_the_password_and_all_codes_go(app, alice, codes, db):
+    alice.send(PLACE + "turn-off", current="wrong", status=400)
+    page = alice.send(PLACE + "turn-off", current=PASSWORD).follow()
+    assert messages(page, "success") == ["Your second factor is off. Your password is enough to log in."]
+    person = Person(app, EMAIL)
+    person.log_in()
+    assert person.is_signed_in
+    assert db.scalars(select(RecoveryCode)).all() == []
+
+
+def test_there_are_no_recovery_codes_without_a_second_factor(alice, db):
+    alice.send(PLACE + "renew-codes", current=PASSWORD)
+    assert db.scalars(select(RecoveryCode)).all() == []
+
+
+def test_nobody_comes_to_the_code_without_the_password(visitor, codes):
+    page = visitor.get("/login-code", status=303).follow()
+    assert messages(page, "error") == ["Please type your password first."]
+    visitor.send("/login-code", code="123456")
+    assert not visitor.is_signed_in
+
+
+def test_who_is_half_way_has_ten_minutes(app, codes, phone, monkeypatch):
+    _, page = half_way(app)
+    monkeypatch.setattr("itsdangerous.timed.time", SimpleNamespace(time=lambda: time.time() + 601))
+    assert type_code(page, phone.code).location == "http://localhost/login"
+
+
+def test_who_is_half_way_is_stopped_when_the_password_changes(app, alice, codes, phone):
+    _, page = half_way(app)
+    alice.send("/account/password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    assert type_code(page, phone.code).location == "http://localhost/login"
+
+
+def test_codes_are_guessed_five_times_and_then_no_more(make_app, alice, codes, phone):
+    app = make_app(limit_second_factor="5 per 5 minutes")
+    for _ in range(5):
+        _, page = half_way(app)  # the password again does not give more guesses
+        type_code(page, "000000", 400)
+    answer = type_code(page, phone.code, 429)
+    assert int(answer.headers["Retry-After"]) > 200
+    assert not half_way(app)[0].is_signed_in
+
+
+def test_one_persons_code_does_not_log_in_another(app, alice, bob, codes, phone):
+    set_up(bob, phone)
+    _, page = half_way(app)
+    type_code(page, phone.code, 400)
+
+
+def test_setting_another_password_does_not_pass_it_by(app, codes, db):
+    user = db.scalars(select(User)).one()
+    token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    person = Person(app, EMAIL)
+    form = person.get(f"/reset?token={token}").follow().forms["reset"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    form.submit(status=303)
+    assert not person.is_signed_in
+    assert half_way(app, NEW_PASSWORD)[1].request.path == "/login-code"
