@@ -107,10 +107,9 @@ class Root:
         usable = select(models.Invitation.id).where(_is_usable(invitation))
         return _read_and_let_go(self.request, usable) is not None
 
-    def person_of(self, reset_token: str) -> tuple[int, str] | None:
-        """Return the id and the email key of the person who may set another password with this token."""
-        row = self._claimant(self.request.reset_tokens, reset_token)
-        return row and (row.id, row.email_key)
+    def person_of(self, reset_token: str) -> Any:
+        """Return the id, email key and password hash of the person who may set another password with this token."""
+        return self._claimant(self.request.reset_tokens, reset_token)
 
     def person_half_way(self, log_in_token: str) -> int | None:
         """Return the id of the person who has typed their password, and whose code is still to come."""
@@ -147,9 +146,15 @@ class Root:
     def end_sign_ins(self, user_id: int) -> None:
         self.request.dbsession.execute(delete(models.SignIn).where(models.SignIn.user_id == user_id))
 
-    def set_password_hash(self, user_id: int, password_hash: str) -> None:
-        """Give a person another password, or another hash of theirs."""
-        self.request.dbsession.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+    def settle_password(self, user_id: int, known_hash: str, password_hash: str) -> bool:
+        """Give a person another password hash, or the same; return whether they still had the known one.
+
+        The hash was read before the transaction. This locks the row and looks again, so that of two who come with one
+        password or one token, only the first succeeds, and nobody gets in with a password that was just replaced.
+        """
+        known = (User.id == user_id, User.password_hash == known_hash)
+        settled = update(User).where(*known).values(password_hash=password_hash)
+        return self.request.dbsession.execute(settled).rowcount == 1
 
 
 class Account(Resource):

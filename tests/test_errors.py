@@ -1,9 +1,15 @@
 """Error pages: in the site's clothes, and no more telling than they must be."""
 
+from datetime import timedelta
+
 import pytest
 from pyramid.httpexceptions import HTTPRequestEntityTooLarge
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
 
+from flicklist.models import SignIn
+from flicklist.models.meta import utc_now
 from tests.people import Person
 
 
@@ -45,6 +51,45 @@ def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_back(br
     page = person.get(person.list_path, status=503)
     assert page.headers["Retry-After"] == "10"
     assert page.html.h1.text == "Intermission"
+
+
+def test_a_change_that_may_have_come_through_is_not_said_to_be_lost(make_app, alice, monkeypatch):
+    person = Person(make_app(), alice.email)
+    person.log_in()
+
+    def lose(*_):
+        raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))
+
+    monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", lose)
+    page = person.send(f"{alice.list_path}add", title="Heat", status=503)
+    assert "Look whether it is there before you send it again." in page.text
+    assert "Nothing was changed" not in page.text
+
+
+def test_what_somebody_else_changed_at_the_same_moment_is_a_409(broken):
+    person = broken(StaleDataError("UPDATE statement on table 'movies' expected to update 1 row(s)"))
+    page = person.get(person.list_path, status=409)
+    assert page.html.h1.text == "Two at once"
+    assert "UPDATE" not in page.text
+
+
+def test_a_database_that_takes_no_writes_still_shows_pages(alice, app, db, caplog):
+    db.execute(update(SignIn).values(last_seen_at=utc_now() - timedelta(hours=2)))
+    db.commit()
+
+    def refuse(connection, cursor, statement, *_):
+        if not statement.startswith("SELECT"):
+            raise OperationalError(statement, {}, Exception("attempt to write a readonly database"))
+
+    for engine in app.registry.dbengines:
+        event.listen(engine, "before_cursor_execute", refuse)
+    try:
+        assert alice.get(alice.list_path).html.h1.text == "Watchlist"
+        alice.send(f"{alice.list_path}add", title="Heat", status=503)
+    finally:
+        for engine in app.registry.dbengines:
+            event.remove(engine, "before_cursor_execute", refuse)
+    assert "A visit could not be noted" in caplog.text
 
 
 def test_other_refusals_of_pyramid_are_dressed_too(broken):

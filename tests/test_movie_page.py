@@ -22,6 +22,28 @@ def entry(person, title="Heat"):
     return person.entry_path(title) + "/"
 
 
+def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
+    old = heat.get(entry(heat)).forms["edit"]
+    edit(heat, notes="from the phone")
+    old["why"] = "Ann said so"
+    page = old.submit(status=409)
+    assert messages(page, "error") == ["“Heat (1995)” was changed meanwhile. Save again to keep what you wrote."]
+    form = page.forms["edit"]
+    assert (form["why"].value, form["notes"].value) == ("Ann said so", "")
+    assert db.scalars(select(Movie.notes)).one() == "from the phone"
+    form.submit(status=303)
+    db.expire_all()
+    movie = db.scalars(select(Movie)).one()
+    assert (movie.why, movie.notes) == ("Ann said so", "")
+
+
+def test_saving_twice_with_one_form_is_no_conflict(heat):
+    form = heat.get(entry(heat)).forms["edit"]
+    form["why"] = "Ann said so"
+    form.submit(status=303)
+    form.submit(status=303)
+
+
 def edit(person, of="Heat", **fields):
     form = person.get(entry(person, of)).forms["edit"]
     for name, typed in fields.items():

@@ -3,7 +3,7 @@
 import pytest
 
 from flicklist.security import SECURITY_HEADERS, local_path
-from tests.people import Person
+from tests.people import PASSWORD, Person
 
 
 @pytest.mark.parametrize(("path", "status"), [("/register", 200), ("/", 303), ("/static/nothing", 404)])
@@ -29,10 +29,33 @@ def test_no_page_has_inline_script_or_style(alice):
         assert not [tag for tag in html.find_all(True) if any(name.startswith("on") for name in tag.attrs)]
 
 
-def test_over_https_the_cookie_is_bound_to_the_host(make_app):
-    person = Person(make_app(https="true"))
+@pytest.fixture
+def over_https(make_app):
+    person = Person(make_app(https="true"), "carol@example.com")
     person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
-    cookie = person.get("/register").headers["Set-Cookie"]
+    return person
+
+
+def test_over_https_browsers_are_told_to_come_by_https_only(over_https, visitor):
+    for path in ("/register", "/", "/static/nothing"):
+        strict = over_https.get(path, status="*").headers["Strict-Transport-Security"]
+        assert strict == "max-age=31536000; includeSubDomains"
+    assert "Strict-Transport-Security" not in visitor.get("/register").headers
+
+
+def test_logging_out_clears_what_the_browser_keeps(over_https, alice):
+    form = over_https.get("/register", headers={"Referer": "https://flick.example/"}).forms["register"]
+    form["email"] = over_https.email
+    form["password"] = form["verify"] = PASSWORD
+    page = form.submit(headers={"Referer": "https://flick.example/register"}, status=303).follow()
+    assert "Clear-Site-Data" not in page.headers
+    answer = page.forms["log-out"].submit(headers={"Referer": "https://flick.example/"}, status=303)
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert "Clear-Site-Data" not in alice.log_out().headers  # http, where browsers complain of it
+
+
+def test_over_https_the_cookie_is_bound_to_the_host(over_https):
+    cookie = over_https.get("/register").headers["Set-Cookie"]
     assert cookie.startswith("__Host-flicklist=")
     assert all(part in cookie for part in ("; Path=/", "; secure", "; HttpOnly", "; SameSite=Lax"))
     assert "Domain" not in cookie

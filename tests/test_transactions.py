@@ -10,7 +10,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from flicklist.models import Movie, User
 from flicklist.models.engines import writing_engine
-from tests.people import Person, messages
+from flicklist.passwords import PasswordHasher
+from flicklist.tokens import reset_tokens
+from tests.conftest import SECRET
+from tests.people import PASSWORD, Person, messages
 
 PEOPLE_AT_ONCE = 8
 
@@ -89,6 +92,53 @@ def test_rating_and_putting_back_at_once_never_fail(alice, db):
         movie = db.scalars(select(Movie)).one()
         assert (movie.watched_at, movie.rating) == (None, None)
         db.rollback()
+
+
+def during_the_hash(monkeypatch, method, action):
+    """Let something happen, once, while a request hashes or verifies a password."""
+    original, waiting = getattr(PasswordHasher, method), [action]
+
+    def slow(hasher, *arguments):
+        if waiting:
+            waiting.pop()()
+        return original(hasher, *arguments)
+
+    monkeypatch.setattr(PasswordHasher, method, slow)
+
+
+def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, db, monkeypatch):
+    user = db.scalars(select(User)).one()
+    token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    forms = [Person(app).get(f"/reset?token={token}").follow().forms["reset"] for _ in range(2)]
+    for form, password in zip(forms, ["wrong staple donkey", "other staple donkey"], strict=True):
+        form["password"] = form["verify"] = password
+    during_the_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
+    page = forms[0].submit(status=303).follow()
+    assert messages(page, "error") == ["That link does not work any more: it is for one use, within an hour."]
+    Person(app).log_in(alice.email, "wrong staple donkey", status=400)
+    Person(app).log_in(alice.email, "other staple donkey")
+
+
+def change_password(person, password, status=303):
+    return person.send("/account/password", status, current=PASSWORD, password=password, verify=password)
+
+
+def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeypatch):
+    second = Person(app)
+    second.log_in(alice.email)
+    during_the_hash(monkeypatch, "hash", lambda: change_password(second, "wrong staple donkey"))
+    change_password(alice, "other staple donkey", 400)
+    Person(app).log_in(alice.email, "wrong staple donkey")
+
+
+def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, db):
+    late = Person(app)
+    form = late.get("/login").forms["log-in"]
+    form["email"], form["password"] = alice.email, PASSWORD
+    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, "wrong staple donkey"))
+    form.submit(status=400)
+    assert not late.is_signed_in
+    assert alice.is_signed_in
 
 
 def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_app, alice, monkeypatch, db):

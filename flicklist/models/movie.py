@@ -1,5 +1,6 @@
 """Movies: to watch, or watched and perhaps rated; and the viewings, each one time that a movie was seen."""
 
+import hashlib
 import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
@@ -93,6 +94,10 @@ class Movie(Base):
         return f"{self.title} ({self.year})" if self.year else self.title
 
     @property
+    def wording(self) -> str:
+        return wording(self.title, self.year, self.why, self.notes)
+
+    @property
     def is_watched(self) -> bool:
         return self.watched_at is not None
 
@@ -155,6 +160,12 @@ class Movie(Base):
 
     def restore(self) -> None:
         self.removed_at = None
+
+
+def wording(title: str, year: int | None, why: str, notes: str) -> str:
+    """Return what stands for all that a person wrote about a movie, so that a form knows when it has changed."""
+    words = "\0".join([title, str(year or ""), why, notes])
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 class Viewing(Base):

@@ -37,12 +37,13 @@ def change_password(context: Account, request: Request) -> dict[str, Any] | HTTP
     form = ChangePasswordForm(
         request.POST, email=request.identity.email, least_length=request.settings.password_least_length
     )
-    if not knows_password(context, request):
+    user_id, known = context.user_id, known_hash(context, request)
+    if known is None:
         return refused(context, request, WRONG_PASSWORD)
     if not form.validate():
         return refused(context, request, form.problem)
-    user_id, password_hash = context.user_id, request.passwords.hash(form.password.data)
-    root.set_password_hash(user_id, password_hash)
+    if not root.settle_password(user_id, known, request.passwords.hash(form.password.data)):
+        return refused(context, request, WRONG_PASSWORD)
     context.sign_ins.end_others()
     remember(request, user_id)
     audit(request, Event.PASSWORD_CHANGED)
@@ -57,7 +58,7 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
     typed = form.email.data
     if not form.validate():
         return refused(context, request, form.problem, typed)
-    if not knows_password(context, request):
+    if known_hash(context, request) is None:
         return refused(context, request, WRONG_PASSWORD, typed)
     if request.settings.sends_mail:
         request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
@@ -111,7 +112,7 @@ def _outdated(context: Account, request: Request) -> HTTPSeeOther:
 
 @view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW, renderer=PAGE)
 def export(context: Account, request: Request) -> dict[str, Any] | Response:
-    if not knows_password(context, request):
+    if known_hash(context, request) is None:
         return refused(context, request, WRONG_PASSWORD)
     data = everything(request.identity.email, context.movies())
     return Response(
@@ -126,7 +127,7 @@ def export(context: Account, request: Request) -> dict[str, Any] | Response:
 def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
         return refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
-    if not knows_password(context, request):
+    if known_hash(context, request) is None:
         return refused(context, request, WRONG_PASSWORD)
     audit(request, Event.ACCOUNT_DELETED)
     context.delete()
@@ -156,15 +157,16 @@ def end(context: SignIn, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context.__parent__.__parent__))
 
 
-def knows_password(context: Account, request: Request) -> bool:
-    """Tell whether the present password was typed. A wrong one counts like a log-in that failed."""
+def known_hash(context: Account, request: Request) -> str | None:
+    """Return the hash that the present password, as typed, fits, or ``None``: that counts like a log-in that failed."""
     rules = log_in_rules(request, f"user:{context.user_id}")
     request.limiter.check(rules)
-    knows = request.passwords.verify(request.POST.get("current", ""), context.password_hash())
-    if not knows:
-        audit(request, Event.LOG_IN_FAILED)
-        request.limiter.count(rules)
-    return knows
+    stored = context.password_hash()
+    if request.passwords.verify(request.POST.get("current", ""), stored):
+        return stored
+    audit(request, Event.LOG_IN_FAILED)
+    request.limiter.count(rules)
+    return None
 
 
 def _page(context: Account, request: Request, typed_email: str = "") -> dict[str, Any]:

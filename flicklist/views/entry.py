@@ -10,6 +10,7 @@ from pyramid.view import view_config
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import EntryForm, RatingForm
 from flicklist.models import Movie
+from flicklist.models.movie import wording
 from flicklist.resources import Entry
 from flicklist.security import Permission
 from flicklist.views import flash_change, redirect, redirect_back, today
@@ -31,11 +32,21 @@ def edit(context: Entry, request: Request) -> dict[str, Any] | HTTPSeeOther:
         flash_error(request, form.problem)
         request.response.status_int = 400
         return {"movie": context.movie, "form": form}
+    if _was_changed_meanwhile(context.movie, request, form):
+        flash_error(request, f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote.")
+        request.response.status_int = 409
+        return {"movie": context.movie, "form": form}
     change = context.change()
     context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
     also = "".join(f" You also have {quote(other.label)}." for other in context.watchlist.namesakes(context.movie)[:1])
     flash_change(request, f"{quote(context.movie.label)} is saved.{also}", change)
     return redirect(request.path_to(context))
+
+
+def _was_changed_meanwhile(movie: Movie, request: Request, form: EntryForm) -> bool:
+    """Tell whether the form began from other words than the movie has, and would undo what was written since."""
+    typed = wording(form.title.data, form.year_number, form.why.data, form.notes.data)
+    return movie.wording not in {typed, request.POST.get("wording", movie.wording)}
 
 
 @view_config(context=Entry, name="cross-off", request_method="POST", permission=Permission.EDIT)

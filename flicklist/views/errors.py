@@ -8,8 +8,9 @@ from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken
 from pyramid.httpexceptions import HTTPError, HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.audit import Event, audit
 from flicklist.flash import drop_messages, flash_error
@@ -23,12 +24,15 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 10
 TWO_MINUTES = 120
+# A connection that is lost at COMMIT leaves open whether the commit came through.
+UNCONFIRMED = "The site could not confirm what you sent. Look whether it is there before you send it again."
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 WORDS = {
     HTTPStatus.BAD_REQUEST: ("That did not work", "The site could not read what your browser sent."),
     HTTPStatus.FORBIDDEN: ("Not from there", "That form was sent from another site, so it was not accepted."),
     HTTPStatus.NOT_FOUND: ("Nothing here", "There is no such page, or it is not yours to see."),
+    HTTPStatus.CONFLICT: ("Two at once", "Somebody changed that at the same moment. Nothing was changed; look again."),
     HTTPStatus.TOO_MANY_REQUESTS: ("Take a breath", "That was too often."),
     HTTPStatus.INTERNAL_SERVER_ERROR: ("A broken reel", "Something went wrong on our side. Nothing was changed."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed; try again soon."),
@@ -73,6 +77,12 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
     return _page(request, HTTPStatus(exc.status_int))
 
 
+@exception_view_config(StaleDataError, renderer=PAGE)
+def conflict(exc: Exception, request: Request) -> dict[str, Any]:
+    """Tell that what was to be changed was changed, or deleted, after it was read. Trying again did not help."""
+    return _page(request, HTTPStatus.CONFLICT)
+
+
 @exception_view_config(TooOften, renderer=PAGE)
 def too_often(exc: TooOften, request: Request) -> dict[str, Any]:
     audit(request, Event.LIMITED)
@@ -88,12 +98,13 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 
 
 @exception_view_config(OperationalError, renderer=BARE_PAGE)
+@exception_view_config(InternalError, renderer=BARE_PAGE)  # PostgreSQL, when it takes no writes
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("The database did not answer", exc_info=exc)
     drop_messages(request)
     request.response.retry_after = RETRY_AFTER_SECONDS
-    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE)
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.writes else "")
 
 
 @exception_view_config(Exception, renderer=BARE_PAGE)

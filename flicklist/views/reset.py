@@ -48,7 +48,7 @@ def reset_page(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther
         request.session[TOKEN] = token
         return redirect(request.path_to(context, "reset"))
     person = None if token else context.person_of(request.session.get(TOKEN, ""))
-    return _outdated(context, request) if person is None else {"form": _form(request, person[1])}
+    return _outdated(context, request) if person is None else {"form": _form(request, person.email_key)}
 
 
 @view_config(context=Root, name="reset", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
@@ -56,16 +56,16 @@ def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
     person = context.person_of(request.session.get(TOKEN, ""))
     if person is None:
         return _outdated(context, request)
-    user_id, email = person
-    form = _form(request, email)
+    form = _form(request, person.email_key)
     if not form.validate():
         flash_error(request, form.problem)
         request.response.status_int = 400
         return {"form": form}
-    context.set_password_hash(user_id, request.passwords.hash(form.password.data))
-    context.end_sign_ins(user_id)
-    request.send_mail(Kind.PASSWORD_CHANGED, email, user_id)
-    audit(request, Event.PASSWORD_CHANGED, user_id)
+    if not context.settle_password(person.id, person.password_hash, request.passwords.hash(form.password.data)):
+        return _outdated(context, request)
+    context.end_sign_ins(person.id)
+    request.send_mail(Kind.PASSWORD_CHANGED, person.email_key, person.id)
+    audit(request, Event.PASSWORD_CHANGED, person.id)
     request.session.invalidate()
     flash_success(request, "Your password is changed. Log in with the new one.")
     return redirect(request.path_to(context, "login"))

@@ -19,7 +19,7 @@ from flicklist.resources import SecondFactor
 from flicklist.security import Permission
 from flicklist.views import redirect
 from flicklist.views.account import PAGE as ACCOUNT_PAGE
-from flicklist.views.account import WRONG_PASSWORD, knows_password, refused
+from flicklist.views.account import WRONG_PASSWORD, known_hash, refused
 
 PAGE = "flicklist:templates/second_factor/second_factor.jinja2"
 CODES_PAGE = "flicklist:templates/second_factor/codes.jinja2"
@@ -32,7 +32,7 @@ QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 )
 def start(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
     account = context.account
-    if not knows_password(account, request):
+    if known_hash(account, request) is None:
         return refused(account, request, WRONG_PASSWORD)
     if context.is_on:
         flash_error(request, ALREADY)
@@ -84,7 +84,7 @@ def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSee
 )
 def renew_codes(context: SecondFactor, request: Request) -> dict[str, Any] | Response | HTTPSeeOther:
     account = context.account
-    if not knows_password(account, request):
+    if known_hash(account, request) is None:
         return refused(account, request, WRONG_PASSWORD)
     if not context.is_on:
         return redirect(request.path_to(account))
@@ -97,7 +97,7 @@ def renew_codes(context: SecondFactor, request: Request) -> dict[str, Any] | Res
 )
 def turn_off(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
     account = context.account
-    if not knows_password(account, request):
+    if known_hash(account, request) is None:
         return refused(account, request, WRONG_PASSWORD)
     context.turn_off()
     audit(request, Event.SECOND_FACTOR_OFF)
