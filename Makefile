@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install serve test test-browser check format lint types templates
+.PHONY: help install serve test test-browser test-faults check format lint types templates
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test-browser: install tests/browser/node_modules  ## Run the tests in a real bro
 	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
 	@command -v java >/dev/null || { echo "Install Java first. On Debian: apt-get install default-jre-headless"; exit 1; }
 	$(BIN)/pytest --quiet tests/browser
+
+test-faults: install  ## Kill the server, fill its disk, restart its database, move its clock. Wants root, for the disks.
+	$(BIN)/pytest --quiet -r s tests/faults
 
 tests/browser/node_modules: tests/browser/package-lock.json
 	npm ci --prefix tests/browser --no-audit --no-fund

@@ -17,6 +17,7 @@ METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 65_536
 MOST_FIELDS = 100
+NO_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
@@ -35,6 +36,8 @@ def check(request: Request) -> None:
     if request.method not in METHODS:
         raise Refused(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
     _check_host(request)
+    if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails over any other, also in a GET
+        raise Refused(415, *NO_FORM)
     _check_text(request)
     if request.method == "POST":
         _check_form(request)
@@ -65,8 +68,8 @@ def _check_form(request: Request) -> None:
     if (request.content_length or 0) > MOST_BYTES:
         request.body_file_raw.close()  # a temporary file by now, since the body may have been needed again
         raise Refused(413, "Too much", f"A form can have at most {MOST_BYTES // 1024} kB.")
-    if request.content_type not in {FORM, ""} or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
-        raise Refused(415, "Not like that", "The site reads forms in UTF-8, and no files.")
+    if request.content_type not in {FORM, ""}:
+        raise Refused(415, *NO_FORM)
     try:
         _fields(request.body.decode("ascii"))
     except ValueError:

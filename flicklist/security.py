@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 COOKIE_REISSUE_SECONDS = 600
 LAST_SEEN_PRECISION = timedelta(hours=1)
 DAY_SECONDS = 86_400
+# A sign-in from later than this began while the clock was wrong, and would last too long.
+CLOCK_TOLERANCE = timedelta(days=2)
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -78,7 +80,7 @@ _SIGNED_IN = (
     .join(SignIn, SignIn.user_id == User.id)
     .where(
         SignIn.token_hash == bindparam("token_hash"),
-        SignIn.created_at > bindparam("oldest_start"),
+        SignIn.created_at.between(bindparam("oldest_start"), bindparam("newest_start")),
         SignIn.last_seen_at > bindparam("oldest_visit"),
     )
 )
@@ -147,6 +149,7 @@ class SecurityPolicy:
             {
                 "token_hash": token_hash(token),
                 "oldest_start": now - timedelta(days=request.settings.sign_in_days),
+                "newest_start": now + CLOCK_TOLERANCE,
                 "oldest_visit": now - timedelta(days=request.settings.sign_in_idle_days),
             },
         ).one_or_none()

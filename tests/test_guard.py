@@ -104,6 +104,12 @@ def test_a_body_that_is_no_form_is_refused(ask, signed_in):
             assert_refused(ask("POST", path, body, signed_in=signed_in, CONTENT_TYPE=content_type), status)
 
 
+def test_a_page_that_is_asked_for_in_another_alphabet_is_refused(ask, signed_in):
+    for charset in ("utf-16", "nothing"):
+        for path in ("/login", "/register", "/titles", ask.alice.list_path):
+            assert_refused(ask("GET", path, signed_in=signed_in, CONTENT_TYPE=f"{FORM}; charset={charset}"), 415)
+
+
 @pytest.mark.parametrize("name", ["Origin", "Referer"])
 def test_an_address_that_is_none_is_refused(ask, name):
     assert_refused(ask("POST", "/login", **{f"HTTP_{name.upper()}": "https://["}), 400)

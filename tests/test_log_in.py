@@ -110,6 +110,13 @@ def test_a_sign_in_ends_after_its_days(alice, db, column, days):
     assert not alice.is_signed_in
 
 
+@pytest.mark.parametrize(("days", "lasts"), [(1, True), (30, False)])
+def test_a_sign_in_from_the_future_began_while_the_clock_was_wrong(alice, db, days, lasts):
+    db.execute(update(SignIn).values(created_at=utc_now() + timedelta(days=days), last_seen_at=utc_now()))
+    db.commit()
+    assert alice.is_signed_in == lasts
+
+
 def test_the_last_visit_is_noted_at_most_once_an_hour(alice, db):
     def last_seen_at():
         db.expire_all()

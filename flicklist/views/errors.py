@@ -103,8 +103,15 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("The database did not answer", exc_info=exc)
     drop_messages(request)
+    request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.writes else "")
+
+
+def _close_idle_connections(request: Request) -> None:
+    """Begin anew: what SQLite opened on a disk that was read-only stays so, for all connections, until all close."""
+    for engine in request.registry.dbengines:
+        engine.dispose()
 
 
 @exception_view_config(Exception, renderer=BARE_PAGE)

@@ -1,0 +1,274 @@
+"""The site as a process of its own, on a disk and with a database that can be taken from it.
+
+What a machine cannot inject is skipped, and says what it would need: root for the disks, PostgreSQL's own programs,
+libfaketime for the clock.
+"""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.conftest import LIMITS, SECRET
+from tests.people import PASSWORD
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 20
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Server:
+    """`pserve` with production.ini, which can be killed and started again."""
+
+    def __init__(self, folder, database_url):
+        self.port = free_port()
+        self.database_url = database_url
+        self.ini = folder / "production.ini"
+        listens = re.sub(r"(?m)^listen = .*$", f"listen = 127.0.0.1:{self.port}", (ROOT / "production.ini").read_text())
+        self.ini.write_text(listens)
+        self.log = folder / "server.log"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")} | {
+            "FLICKLIST_DATABASE_URL": database_url,
+            "FLICKLIST_SECRET": SECRET,
+            "FLICKLIST_HTTPS": "false",
+            "FLICKLIST_BCRYPT_COST": "4",
+            "FLICKLIST_HASHES_AT_ONCE": "8",
+            **{f"FLICKLIST_{name.upper()}": "" for name in LIMITS},
+        }
+        self.process = None
+
+    def migrate(self):
+        subprocess.run(
+            [BIN / "flicklist", "migrate", self.ini], env=self.environment, check=True, stdout=subprocess.DEVNULL
+        )
+
+    def start(self, **environment):
+        """Start the server, and wait until it answers."""
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [BIN / "pserve", self.ini], env=self.environment | environment, stdout=log, stderr=log
+            )
+        wait_until(lambda: self.process.poll() is not None or self.answers(), "the server answers")
+        assert self.process.poll() is None, self.log.read_text()
+
+    def answers(self):
+        try:
+            return Client(self).get("/login").status in {200, 503}
+        except OSError:
+            return False
+
+    def kill(self):
+        """Kill the server as a power cut would, as far as a process can be."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read().decode()
+
+    @property
+    def location(self):
+        return self.headers.get("Location", "")
+
+
+class Client:
+    """Somebody who speaks http to the server, and keeps a cookie."""
+
+    def __init__(self, server):
+        self.server = server
+        self.cookie = ""
+        self.list_path = None
+        self.token = None
+
+    def request(self, method, path, **fields):
+        """Send a request. Raises `OSError` when the server does not answer it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_SECONDS)
+        headers = {"Cookie": self.cookie} if self.cookie else {}
+        body = urlencode(fields) if method == "POST" else None
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            if cookie := response.headers.get("Set-Cookie"):
+                self.cookie = cookie.partition(";")[0]
+            return Answer(response)
+        except http.client.HTTPException as error:
+            raise OSError("the connection was cut") from error
+        finally:
+            connection.close()
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, path, **fields):
+        return self.request("POST", path, csrf_token=self.token, **fields)
+
+    def register(self, email):
+        self.token = token_in(self.get("/register"))
+        answer = self.post("/register", email=email, password=PASSWORD, verify=PASSWORD)
+        assert answer.status == 303, answer.text
+        self.list_path = re.sub(r"^http://[^/]+", "", answer.location)
+        self.token = token_in(self.get(self.list_path))
+        return self
+
+    def add(self, title):
+        """Return the status of the answer; 0 where there was none."""
+        try:
+            answer = self.post(f"{self.list_path}add", title=title)
+        except OSError:
+            return 0
+        assert "/register" not in answer.location, "somebody was taken for logged out"
+        return answer.status
+
+    def look(self):
+        """Return the status of the watchlist; 0 where there was no answer."""
+        try:
+            return self.get(self.list_path).status
+        except OSError:
+            return 0
+
+    def titles(self):
+        """Return all titles of the person, as the export has them."""
+        answer = self.post("/account/export", current=PASSWORD)
+        assert answer.status == 200, answer.text
+        return {movie["title"] for movie in json.loads(answer.text)["movies"]}
+
+
+def token_in(answer):
+    return re.search(r'name="csrf_token" value="([^"]+)"', answer.text)[1]
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"not in {PATIENCE_SECONDS} seconds: {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    """Make a server on a migrated database, not yet started."""
+    made = []
+
+    def make(database_url):
+        server = Server(tmp_path, database_url)
+        server.migrate()
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+class Disk:
+    """A small disk of its own, in memory."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.filler = folder / "filler"
+
+    def fill(self):
+        with self.filler.open("wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(b"x" * 4096)
+            except OSError:
+                pass
+
+    def make_room(self):
+        self.filler.unlink()
+
+    def remount(self, how):
+        subprocess.run(["mount", "-o", f"remount,{how}", self.folder], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=False).returncode
+    ):
+        pytest.skip("a disk can be mounted by root only")
+    yield Disk(folder)
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def at():
+    """Return the environment of a process whose clock is moved."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("the clock is moved by libfaketime; on Debian: apt-get install libfaketime")
+    return lambda offset: {"LD_PRELOAD": str(library), "FAKETIME": offset}
+
+
+class PostgreSQL:
+    """A PostgreSQL server of its own, which can be restarted."""
+
+    def __init__(self, programs, folder):
+        self.programs = programs
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        self.as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self.run("initdb", "--auth=trust", "--username=postgres")
+
+    def run(self, program, *arguments):
+        subprocess.run(
+            [*self.as_other, self.programs / program, "-D", self.folder, *arguments],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+        )  # fmt: skip
+
+    def start(self):
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
+        self.run("pg_ctl", "-w", "-l", f"{self.folder}/log", "-o", options, "start")
+
+    def stop(self, mode):
+        self.run("pg_ctl", "-w", "-m", mode, "stop")
+
+
+@pytest.fixture
+def postgresql():
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = Path(shutil.which("pg_ctl")).parent if shutil.which("initdb") else found[-1] if found else None
+    if programs is None:
+        pytest.skip("initdb and pg_ctl are not here; on Debian: apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="flicklist-postgresql-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    server = PostgreSQL(programs, folder)
+    server.start()
+    yield server
+    server.stop("immediate")
+    shutil.rmtree(folder)

@@ -1,0 +1,181 @@
+"""Faults: no write that was answered is lost, no 500 where a 503 is due, and no restart is needed."""
+
+import socket
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from tests.faults.conftest import Client, wait_until
+
+WRITERS = 4
+KILLS = 5
+SECONDS_OF_WRITING = 1.5
+
+
+class Writer(threading.Thread):
+    """A person who adds movies as fast as they can, and remembers which were answered."""
+
+    def __init__(self, server, number):
+        super().__init__(daemon=True)
+        self.client = Client(server).register(f"writer{number}-{time.monotonic_ns()}@example.com")
+        self.acknowledged = set()
+        self.statuses = set()
+        self.is_to_stop = False
+
+    def run(self):
+        number = 0
+        while not self.is_to_stop:
+            title = f"Movie {number}"
+            status = self.client.add(title)
+            self.statuses |= {status, self.client.look()}
+            if status == 303:
+                self.acknowledged.add(title)
+            number += 1
+            if 0 in self.statuses:
+                time.sleep(0.01)
+
+
+@pytest.fixture
+def write():
+    """Let several people write, until the test says that it is enough."""
+    running = []
+
+    def begin(server):
+        running[:] = [Writer(server, number) for number in range(WRITERS)]
+        for writer in running:
+            writer.start()
+        time.sleep(SECONDS_OF_WRITING)
+        return running
+
+    yield begin
+    stop(running)
+
+
+def stop(writers):
+    for writer in writers:
+        writer.is_to_stop = True
+    for writer in writers:
+        writer.join()
+
+
+def assert_nothing_is_lost(writers):
+    assert all(writer.acknowledged for writer in writers)
+    for writer in writers:
+        assert writer.acknowledged <= writer.client.titles()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    return f"sqlite:///{tmp_path}/flicklist.db"
+
+
+def test_a_server_that_is_killed_while_it_writes_has_kept_what_it_answered(make_server, sqlite_url, tmp_path, write):
+    server = make_server(sqlite_url)
+    for _ in range(KILLS):
+        server.start()
+        writers = write(server)
+        server.kill()
+        stop(writers)
+        server.start()
+        assert_nothing_is_lost(writers)
+        server.kill()
+    with sqlite3.connect(tmp_path / "flicklist.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+    database.close()
+
+
+def test_a_server_that_is_killed_on_postgresql_has_kept_what_it_answered(make_server, postgresql, write):
+    server = make_server(postgresql.url)
+    server.start()
+    writers = write(server)
+    server.kill()
+    stop(writers)
+    server.start()
+    assert_nothing_is_lost(writers)
+
+
+def test_on_a_full_disk_pages_are_shown_and_writes_are_put_off(make_server, disk, write):
+    server = make_server(f"sqlite:///{disk.folder}/flicklist.db")
+    server.start()
+    writers = write(server)
+    disk.fill()
+    time.sleep(SECONDS_OF_WRITING)
+    stop(writers)
+    assert {status for writer in writers for status in writer.statuses} <= {200, 303, 503}
+    client = writers[0].client
+    answer = client.post(f"{client.list_path}add", title="One too many")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+    assert client.look() == 200
+    disk.make_room()
+    wait_until(lambda: client.add("With room again") == 303, "writing after there is room again")
+    assert_nothing_is_lost(writers)
+    assert "With room again" in client.titles()
+
+
+def test_on_a_disk_that_cannot_be_written_pages_are_shown_and_writes_are_put_off(make_server, disk):
+    server = make_server(f"sqlite:///{disk.folder}/flicklist.db")
+    server.start()
+    client = Client(server).register("alice@example.com")
+    assert client.add("Heat") == 303
+    server.kill()
+    disk.remount("ro")
+    server.start()
+    assert client.look() == 200
+    assert client.add("Ran") == 503
+    disk.remount("rw")
+    wait_until(lambda: client.add("Ran") == 303, "writing after the disk can be written again")
+    assert client.titles() == {"Heat", "Ran"}
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_postgresql_is_restarted(make_server, postgresql, write, mode):
+    server = make_server(postgresql.url)
+    server.start()
+    writers = write(server)
+    postgresql.stop(mode)
+    time.sleep(SECONDS_OF_WRITING)
+    assert writers[0].client.look() in {0, 503}
+    postgresql.start()
+    wait_until(lambda: Client(server).get("/login").status == 200, "the site is back")
+    time.sleep(SECONDS_OF_WRITING)
+    stop(writers)
+    assert {status for writer in writers for status in writer.statuses} <= {200, 303, 503}
+    assert 503 in {status for writer in writers for status in writer.statuses}
+    wait_until(lambda: writers[0].client.add("After all") == 303, "writing after the restart")
+    assert_nothing_is_lost(writers)
+
+
+@pytest.mark.parametrize(("offset", "is_in"), [("-1d", True), ("+8d", True), ("+31d", False)])
+def test_the_clock_is_moved(make_server, sqlite_url, at, offset, is_in):
+    server = make_server(sqlite_url)
+    server.start()
+    client = Client(server).register("alice@example.com")
+    server.stop()
+    server.start(**at(offset))
+    assert (client.look() == 200) == is_in
+
+
+def test_who_came_while_the_clock_was_ahead_logs_in_again(make_server, sqlite_url, at):
+    server = make_server(sqlite_url)
+    server.start(**at("+30d"))
+    client = Client(server).register("alice@example.com")
+    server.stop()
+    server.start()
+    answer = client.get(client.list_path)
+    assert (answer.status, "/register" in answer.location) == (303, True)
+
+
+def test_half_open_connections_do_not_keep_others_out(make_server, sqlite_url):
+    server = make_server(sqlite_url)
+    server.start()
+    half_open = []
+    for _ in range(120):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n")
+        half_open.append(connection)
+    assert Client(server).get("/login").status == 200
+    for connection in half_open:
+        connection.close()

@@ -1,0 +1,310 @@
+"""Whatever is sent: no failure of the site, and no change of another person's rows.
+
+Hypothesis throws methods, paths, headers, bodies and mixes of fields at every view, as somebody anonymous and as Bob,
+who means ill and is signed in. FLICKLIST_TEST_REQUESTS says how many requests, FLICKLIST_TEST_SECONDS how long at most.
+"""
+
+import io
+import os
+import time
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from flicklist.models import Base, Change, Movie, SignIn, User, Viewing
+from flicklist.security import SECURITY_HEADERS
+from tests.people import PASSWORD, Person
+from tests.test_access import TABLE
+
+REQUESTS = int(os.environ.get("FLICKLIST_TEST_REQUESTS", "1000"))
+SECONDS = int(os.environ.get("FLICKLIST_TEST_SECONDS", "120"))
+REQUESTS_AT_ONCE = 10
+OWN_TOKEN = "the token of the session"
+
+PLACES = {
+    "Root": "/",
+    "Account": "/account/",
+    "SecondFactor": "/account/second-factor/",
+    "SignIns": "/account/sign-ins/",
+    "SignIn": "/account/sign-ins/{sign_in}/",
+    "Watchlist": "{list_path}",
+    "Entry": "{list_path}{movie}/",
+    "Viewings": "{list_path}{movie}/viewings/",
+    "Viewing": "{list_path}{movie}/viewings/{viewing}/",
+    "Change": "{list_path}changes/{change}/",
+}
+FIELDS = [
+    *("title", "year", "why", "notes", "wording", "rating", "movie", "back", "next", "today", "seen_on", "note"),
+    *("put-back", "email", "password", "verify", "current", "word", "token", "code", "invitation", "id", "owner_id"),
+    *("q", "sort", "after", "before", "decade", "rated", "least", "added_from", "added_to", "watched_from", "x"),
+]
+TYPED = [
+    *(
+        "",
+        "0",
+        "1",
+        "-1",
+        "4.5",
+        "1995",
+        "2009-07",
+        "2009-02-30",
+        "9223372036854775807",
+        "9223372036854775808",
+        "9" * 900,
+    ),
+    *(
+        "Heat",
+        "Gigli",
+        "é" * 300,
+        "🎬" * 200,
+        "\0",
+        "\r\nX: y",
+        "\u202e",
+        "\ud800",
+        "١",
+        "ﷺ" * 100,
+        "%s",
+        "' OR 1=1 --",
+    ),
+    *(
+        "alice@example.com",
+        "bob",
+        "a" * 250 + "@example.com",
+        PASSWORD,
+        "delete",
+        "000000",
+        "/",
+        "//evil.example",
+        "/\\e",
+    ),
+    *("javascript:alert(1)", "W10", "WzFd", "WyIiLCIiXQ", "e30", "=", "title", "watched", "yes", "<script>", OWN_TOKEN),
+]
+FORM = "application/x-www-form-urlencoded"
+ODD_TYPES = [
+    *(f"{FORM}; charset=utf-16", f"{FORM}; charset=nothing", "multipart/form-data", "multipart/form-data; boundary=x"),
+    *("application/json", "text/plain", "", ";", "\xff"),
+]
+HEADERS = {
+    "HTTP_HOST": ["localhost", "", "evil.example", 'a"><script>/x', "localhost:99999", "a, b", "[::1", "\xff"],
+    "HTTP_ORIGIN": ["null", "https://[", "http://localhost", "http://evil.example", "\xff"],
+    "HTTP_REFERER": ["https://[", "http://localhost/", "//", "\xff"],
+    "HTTP_COOKIE": ["", "flicklist=", "flicklist=x; flicklist=y", "a=\xff", "=", ";" * 500],
+    "HTTP_USER_AGENT": ["", "\0", "x" * 5000, "\xff", "\r\nX: y"],
+    "HTTP_X_FORWARDED_FOR": ["1.2.3.4", "x", "::1"],
+    "HTTP_X_FORWARDED_PROTO": ["https"],
+    "HTTP_X_HTTP_METHOD_OVERRIDE": ["DELETE"],
+    "HTTP_X_CSRF_TOKEN": ["x", OWN_TOKEN, "\xff"],
+    "HTTP_X_REQUESTED_WITH": ["XMLHttpRequest"],
+    "HTTP_HX_REQUEST": ["true"],
+    "HTTP_ACCEPT": ["application/json", "x", "\xff", "*/*;q=x"],
+    "HTTP_ACCEPT_LANGUAGE": ["x;q=9", "\xff"],
+    "HTTP_IF_MODIFIED_SINCE": ["x", "Thu, 01 Jan 1970 00:00:00 GMT", "9" * 99],
+    "HTTP_IF_NONE_MATCH": ["*", '"x'],
+    "HTTP_RANGE": ["bytes=0-", "bytes=-1", "x"],
+    "HTTP_EXPECT": ["100-continue"],
+    "HTTP_TRANSFER_ENCODING": ["chunked"],
+    "REMOTE_ADDR": ["", "x", "2001:db8::1"],
+    "CONTENT_LENGTH": ["", "0"],  # never more than there is: waitress hands over no body that is cut short
+}
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO", "get", ""]
+SUFFIXES = [b"", b"/", b"//", b"/..", b"/x", b"%FF", b"%00", b"%2e%2e/", b"/-1/", b"/0/", b"/" + b"9" * 50, b"/@@rate"]
+
+
+def mostly(usual, *odd):
+    """Draw what is usual seven times of eight."""
+    return st.integers(0, 7).flatmap(lambda number: st.one_of(*odd) if number == 0 else usual)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A request before it is known whose rows are where."""
+
+    view: tuple[str, str, str]
+    whose: str
+    suffix: bytes
+    method: str | None
+    query: list[tuple[str, str]]
+    fields: list[tuple[str, str]]
+    body: bytes | None
+    content_type: str
+    headers: dict[str, str]
+    has_token: bool
+
+
+fields = st.lists(
+    st.tuples(st.sampled_from(FIELDS), st.one_of(st.sampled_from(TYPED), st.text(max_size=20))), max_size=5
+)
+headers = st.lists(
+    st.sampled_from(sorted(HEADERS)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(HEADERS[name]))),
+    max_size=3,
+).map(dict)
+shots = st.builds(
+    Shot,
+    view=st.sampled_from(sorted(TABLE)),
+    whose=st.sampled_from(["alice", "bob"]),
+    suffix=mostly(st.just(b""), st.sampled_from(SUFFIXES), st.binary(max_size=8)),
+    method=mostly(st.none(), st.sampled_from(METHODS)),
+    query=mostly(st.just([]), fields),
+    fields=fields,
+    body=mostly(st.none(), st.binary(max_size=50)),
+    content_type=mostly(st.just(FORM), st.sampled_from(ODD_TYPES)),
+    headers=mostly(st.just({}), headers),
+    has_token=mostly(st.just(True), st.just(False)),
+)
+
+
+class Sender:
+    """Somebody who sends whatever it is, and keeps the cookies that come back."""
+
+    def __init__(self, app, *, signed_in):
+        self.app = app
+        self.signed_in = signed_in
+        self.number = 0
+        self.begin()
+
+    def begin(self):
+        """Come anew: as a new Bob, with a movie and all that can be done to one, or as nobody."""
+        self.person = Person(self.app)
+        if self.signed_in:
+            self.number += 1
+            self.person.register(f"bob{self.number}@example.com")
+            self.person.add("Heat")
+            self.person.cross_off("Heat")
+        self.token = self.person.csrf_token()
+        self.cookie = "; ".join(f"{name}={value}" for name, value in self.person.cookies.items())
+
+    def fire(self, shot, rows):
+        environ = environ_of(shot, rows[shot.whose], self.token if shot.has_token else "x")
+        environ.setdefault("HTTP_COOKIE", self.cookie)
+        status, sent, body = call(self.app, environ)
+        self.check(status, sent, body, environ)
+        for name, value in sent:
+            if name.lower() == "set-cookie":
+                self.cookie = value.partition(";")[0]
+
+    @staticmethod
+    def check(status, sent, body, environ):
+        shown = {name: value for name, value in environ.items() if not name.startswith("wsgi.")}
+        assert status < 500, (status, shown)
+        found = dict(sent)
+        assert all(found[name] == value for name, value in SECURITY_HEADERS.items()), (status, shown)
+        assert b"Traceback" not in body, shown
+        assert found.get("Location", "http://localhost/").startswith(("http://localhost/", "http://localhost:")), shown
+
+
+def environ_of(shot, rows, token):
+    resource, name, method = shot.view
+    path = (PLACES[resource].format(**rows) + name).encode() + shot.suffix
+    pairs = [*shot.fields, ("csrf_token", token)] if token else shot.fields
+    body = encode(pairs, token) if shot.body is None else shot.body
+    sends_body = (shot.method or method) == "POST"
+    return {
+        "REQUEST_METHOD": method if shot.method is None else shot.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": encode(shot.query, token).decode() + ("%FF" if b"%FF" in shot.suffix else ""),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "192.0.2.1",
+        "HTTP_HOST": "localhost",
+        "CONTENT_TYPE": shot.content_type,
+        "CONTENT_LENGTH": str(len(body)) if sends_body else "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body if sends_body else b""),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        **{name: token if value == OWN_TOKEN else value for name, value in shot.headers.items()},
+    }
+
+
+def encode(pairs, token):
+    typed = [(name, token if value == OWN_TOKEN else value) for name, value in pairs]
+    return "&".join(
+        f"{name}={quote_from_bytes(value.encode('utf-8', 'surrogatepass'))}" for name, value in typed
+    ).encode()
+
+
+def call(app, environ):
+    answer = []
+
+    def start_response(status, headers, exc_info=None):
+        answer[:] = [int(status.split()[0]), headers]
+
+    chunks = app(environ, start_response)
+    body = b"".join(chunks)
+    if hasattr(chunks, "close"):
+        chunks.close()
+    return (*answer, body)
+
+
+def rows_of(db, user_id):
+    """Return all that is stored of a person."""
+    tables = Base.metadata.tables
+    of_movies = select(Movie.id).where(Movie.owner_id == user_id)
+    criteria = {
+        "users": tables["users"].c.id == user_id,
+        "movies": tables["movies"].c.owner_id == user_id,
+        "changes": tables["changes"].c.owner_id == user_id,
+        "viewings": tables["viewings"].c.movie_id.in_(of_movies),
+        **{name: tables[name].c.user_id == user_id for name in ("sign_ins", "second_factors", "recovery_codes")},
+    }
+    return {name: db.execute(select(tables[name]).where(own).order_by("id")).all() for name, own in criteria.items()}
+
+
+def numbers_of(db, person):
+    """Return the numbers of a person's rows, as paths name them."""
+    user_id = db.scalars(select(User.id).where(User.email == person.email)).first()
+    numbers = {
+        "movie": select(Movie.id).where(Movie.owner_id == user_id),
+        "viewing": select(Viewing.id).join(Movie).where(Movie.owner_id == user_id),
+        "change": select(Change.id).where(Change.owner_id == user_id).order_by(Change.id.desc()),
+        "sign_in": select(SignIn.id).where(SignIn.user_id == user_id),
+    }
+    found = {name: db.scalars(statement).first() or 0 for name, statement in numbers.items()}
+    return {"list_path": person.list_path or "/watchlists/", **found}
+
+
+@pytest.mark.parametrize("signed_in", [False, True], ids=["anonymous", "signed-in"])
+def test_nothing_that_is_sent_fails_or_changes_what_is_somebody_elses(make_app, db, alice, signed_in, record_property):
+    alice.add("Heat", "1995")
+    alice.cross_off("Heat")
+    alice.rate("Heat", "4.5")
+    alice_id = db.scalars(select(User.id).where(User.email == alice.email)).one()
+    before, alices_numbers = rows_of(db, alice_id), numbers_of(db, alice)
+    sender = Sender(make_app(hosts="localhost"), signed_in=signed_in)
+    end, sent = time.monotonic() + SECONDS, []
+
+    @settings(
+        max_examples=REQUESTS // (2 * REQUESTS_AT_ONCE),
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(shots, min_size=REQUESTS_AT_ONCE, max_size=REQUESTS_AT_ONCE))
+    def fire_all(salvo):
+        if time.monotonic() > end:
+            return
+        if signed_in:
+            sender.begin()
+        db.rollback()
+        rows = {"alice": alices_numbers, "bob": numbers_of(db, sender.person)}
+        for shot in salvo:
+            sender.fire(shot, rows)
+            sent.append(shot)
+        db.rollback()
+        assert rows_of(db, alice_id) == before, salvo
+
+    fire_all()
+    record_property("requests", len(sent))
+    assert alice.is_signed_in
+    assert len(sent) >= REQUESTS // 2 or time.monotonic() > end
