@@ -19,8 +19,9 @@ serve: install  ## Run the site on http://localhost:6543.
 test: install  ## Run the tests on SQLite, and on PostgreSQL where FLICKLIST_TEST_POSTGRESQL_URL is set.
 	$(BIN)/pytest --numprocesses auto --quiet
 
-test-browser: install tests/browser/node_modules  ## Run the tests in a real browser: Chromium, and Java for the checker of HTML.
+test-browser: install tests/browser/node_modules  ## Run the tests in a real browser: Chromium, nginx before the site, Java for the checker of HTML.
 	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { echo "Install nginx first. On Debian: apt-get install nginx-light"; exit 1; }
 	@command -v java >/dev/null || { echo "Install Java first. On Debian: apt-get install default-jre-headless"; exit 1; }
 	$(BIN)/pytest --quiet tests/browser
 

@@ -13,10 +13,13 @@ from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
 
+from flicklist.audit import Event, audit
+
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 65_536
 MOST_FIELDS = 100
+NOBODY = 0  # for the audit log: who is signed in is not looked up at the door
 NO_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
@@ -40,6 +43,7 @@ def check(request: Request) -> None:
         raise Refused(415, *NO_FORM)
     _check_text(request)
     if request.method == "POST":
+        _check_origin(request)
         _check_form(request)
 
 
@@ -62,6 +66,17 @@ def _check_text(request: Request) -> None:
         raise unreadable from None
     if any(unicodedata.category(char) == "Cc" for char in path):
         raise unreadable
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse what a browser says another site sent.
+
+    The CSRF token refuses it too, but to a form that comes without the cookie (SameSite) the site would give a new
+    one, in place of the one of the person who is signed in: another site could log them out.
+    """
+    if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
+        audit(request, Event.CSRF_FAILED, NOBODY)
+        raise Refused(403, "Not from there", "That form was sent from another site, so it was not accepted.")
 
 
 def _check_form(request: Request) -> None:

@@ -43,7 +43,12 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     ]
     bob.get(alice.list_path, status=404)
     alice.post("/logout", status=400)
-    assert lines() == [f"refused user={bob_id} client=-", f"csrf-failed user={alice_id} client=-"]
+    alice.post("/logout", headers={"Sec-Fetch-Site": "cross-site"}, status=403)
+    assert lines() == [
+        f"refused user={bob_id} client=-",
+        f"csrf-failed user={alice_id} client=-",
+        "csrf-failed user=- client=-",
+    ]
     new = "wrong staple donkey"
     alice.send("/account/email", email="ally@example.com", current=PASSWORD)
     alice.send("/account/password", current=PASSWORD, password=new, verify=new)

@@ -110,6 +110,13 @@ def test_a_page_that_is_asked_for_in_another_alphabet_is_refused(ask, signed_in)
             assert_refused(ask("GET", path, signed_in=signed_in, CONTENT_TYPE=f"{FORM}; charset={charset}"), 415)
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_form_of_another_site_is_refused_before_it_can_change_the_cookie(ask, site):
+    answer = ask("POST", "/logout", b"", CONTENT_TYPE=FORM, HTTP_SEC_FETCH_SITE=site)
+    assert_refused(answer, 403)
+    assert "Set-Cookie" not in answer["headers"]
+
+
 @pytest.mark.parametrize("name", ["Origin", "Referer"])
 def test_an_address_that_is_none_is_refused(ask, name):
     assert_refused(ask("POST", "/login", **{f"HTTP_{name.upper()}": "https://["}), 400)

@@ -1,0 +1,194 @@
+"""The site as it is deployed: behind nginx, configured as docs/deployment.md says, over https, among other sites.
+
+Names that do not exist lead to this machine. The certificate is nobody's, which the browser is told to overlook.
+"""
+
+import itertools
+import re
+import shutil
+import subprocess
+import threading
+from types import SimpleNamespace
+
+import pytest
+import waitress.server
+from playwright.sync_api import expect
+
+from flicklist import main
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
+from tests.conftest import LIMITS, SECRET, dispose
+from tests.faults.conftest import free_port, wait_until
+from tests.people import PASSWORD
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+HOST = "flicklist.example"
+TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The site below waitress, with what production.ini says of proxies."""
+    settings = {
+        "flicklist.database_url": f"sqlite:///{tmp_path_factory.mktemp('https')}/flicklist.db",
+        "flicklist.migrate_at_start": "true",
+        "flicklist.secret": SECRET,
+        "flicklist.hosts": HOST,
+        "flicklist.bcrypt_cost": "4",
+        **{f"flicklist.{name}": "" for name in LIMITS},
+    }
+    app, port = main({}, **settings), free_port()
+    server = waitress.server.create_server(
+        app, host="127.0.0.1", port=port, threads=8,
+        trusted_proxy="127.0.0.1", trusted_proxy_count=1,
+        trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto"}, clear_untrusted_proxy_headers=True,
+    )  # fmt: skip
+    threading.Thread(target=server.run, daemon=True).start()
+    yield port
+    server.close()
+    dispose(app)
+
+
+@pytest.fixture(scope="module")
+def origin(served, root, tmp_path_factory):
+    """Start nginx with the configuration of the documentation, on other ports."""
+    if NGINX is None:
+        pytest.fail("These tests need nginx. On Debian: apt-get install nginx-light")
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    documented = (root / "docs" / "deployment.md").read_text(encoding="utf-8")
+    configuration = re.search(r"flicklist\.conf`:\n\n```\n(.*?)```", documented, re.DOTALL)[1]
+    for written, here in [
+        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        ("/etc/ssl/flicklist.example.pem", str(certificate)),
+        ("/etc/ssl/flicklist.example.key", str(key)),
+        ("http://127.0.0.1:6543", f"http://127.0.0.1:{served}"),
+    ]:
+        assert written in configuration
+        configuration = configuration.replace(written, here)
+    paths = "\n".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+        f"http {{ access_log off;\n{paths}\n{configuration}\n}}\n"
+    )
+    nginx = subprocess.Popen([NGINX, "-c", folder / "nginx.conf", "-p", folder], stderr=subprocess.DEVNULL)
+    wait_until(lambda: (folder / "pid").exists() or nginx.poll() is not None, "nginx starts")
+    assert nginx.poll() is None, (folder / "error.log").read_text()
+    yield f"https://{HOST}:{port}"
+    nginx.terminate()
+    nginx.wait()
+
+
+@pytest.fixture(scope="module")
+def internet(chromium):
+    """Open a browser for which every name leads here."""
+    arguments = [*ARGUMENTS, "--host-resolver-rules=MAP * 127.0.0.1"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=arguments)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def context(internet):
+    context = internet.new_context(ignore_https_errors=True)
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def alice(context, origin):
+    """Alice's page, with Heat on her watchlist."""
+    page = context.new_page()
+    page.goto(f"{origin}/register")
+    page.get_by_label("Email").fill(f"alice{next(_numbers)}@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password once more").fill(PASSWORD)
+    page.get_by_role("button", name="Register").click()
+    page.get_by_role("heading", name="Watchlist").wait_for()
+    page.locator("#add").get_by_label("Title").fill("Heat")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="I watched it! Heat").wait_for()
+    return SimpleNamespace(page=page, path=page.url, token=page.locator("[name=csrf_token]").first.input_value())
+
+
+def test_forms_work_and_the_cookie_is_bound_to_the_host(alice, context):
+    (cookie,) = context.cookies()
+    assert cookie["name"] == "__Host-flicklist"
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
+    alice.page.get_by_role("button", name="I watched it! Heat").click()
+    expect(alice.page.get_by_role("status")).to_contain_text("“Heat” is crossed off.")
+
+
+@pytest.mark.parametrize("host", ["evil.example", f"sub.{HOST}"])
+def test_a_form_of_another_site_changes_nothing_even_with_the_token(alice, context, origin, host):
+    other = context.new_page()
+    there = origin.replace(HOST, host)
+    form = (
+        f'<form method="post" action="{alice.path}add"><input name="csrf_token" value="{alice.token}">'
+        '<input name="title" value="Planted"><button>Win</button></form>'
+    )
+    other.route(f"{there}/", lambda route: route.fulfill(body=form, content_type="text/html"))
+    other.goto(f"{there}/")
+    with other.expect_navigation() as navigation:
+        other.get_by_role("button").click()
+    answer = navigation.value
+    assert answer.status == 403
+    alice.page.goto(alice.path)  # she is signed in still: no cookie took the place of hers
+    assert alice.page.locator(".movies .title").all_inner_texts() == ["Heat"]
+
+
+def test_after_logging_out_the_back_button_shows_no_movie(alice):
+    alice.page.get_by_role("link", name="Ratings").click()
+    alice.page.get_by_role("link", name="Watchlist", exact=True).click()
+    alice.page.get_by_role("button", name="Log out").click()
+    alice.page.get_by_role("heading", name="Log in").wait_for()
+    for _ in range(3):
+        alice.page.go_back()
+        assert "Heat" not in alice.page.content()
+    expect(alice.page.get_by_role("heading", name="Keep a list")).to_be_visible()
+
+
+def test_the_content_security_policy_stops_what_is_slipped_into_a_page(alice):
+    stopped = alice.page.evaluate(
+        """async () => {
+            const stopped = [];
+            document.addEventListener("securitypolicyviolation", event => stopped.push(event.effectiveDirective));
+            const slip = html => document.body.insertAdjacentHTML("beforeend", html);
+            slip('<img src="/nothing" onerror="window.slipped = 1"><p style="color: red">x</p>');
+            slip('<iframe src="/login"></iframe><img src="https://evil.example/x.png">');
+            const script = document.createElement("script");
+            script.textContent = "window.slipped = 2";
+            document.body.append(script);
+            await fetch("https://evil.example/").catch(() => 0);
+            await new Promise(done => setTimeout(done, 500));
+            return {stopped, slipped: window.slipped};
+        }"""
+    )
+    assert stopped.get("slipped") is None
+    assert {"script-src-attr", "script-src-elem", "style-src-attr", "frame-src", "img-src", "connect-src"} <= set(
+        stopped["stopped"]
+    )
+
+
+def test_the_site_is_shown_in_no_frame(context, origin):
+    page = context.new_page()
+    there = origin.replace(HOST, "evil.example")
+    frame = f'<iframe src="{origin}/login"></iframe>'
+    page.route(f"{there}/", lambda route: route.fulfill(body=frame, content_type="text/html"))
+    page.goto(f"{there}/")
+    page.wait_for_timeout(500)
+    assert [each.url for each in page.frames[1:]] == ["chrome-error://chromewebdata/"]
+
+
+def test_by_another_name_the_site_is_not_reached(context, origin):
+    page = context.new_page()
+    assert page.goto(f"{origin.replace(HOST, 'evil.example')}/login").status == 400
