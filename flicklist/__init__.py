@@ -11,8 +11,9 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
 
     Raises `flicklist.settings.CannotStart`, whose one line says what to mend.
     """
+    settings = Settings.read(ini)
     with Configurator(settings=ini) as config:
-        config.registry.flicklist = Settings.read(ini)
+        config.registry.flicklist = settings
         config.include("flicklist.settings")
         config.include("flicklist.models")
         config.include("flicklist.security")

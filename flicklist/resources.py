@@ -366,6 +366,11 @@ class Watchlist(Resource):
             raise AlreadyListed(listed) from None
         return movie
 
+    def is_full(self) -> bool:
+        """Tell whether there are as many movies as a person can have."""
+        last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)
+        return self.dbsession.scalar(last.limit(1)) is not None
+
     def settle(self, movie: Movie, rename: Callable[[], None]) -> None:
         """Give a movie another title or year, also one that another movie of the list has."""
         try:

@@ -178,6 +178,9 @@ class Settings:
         default=_limits("3 per hour"),
     )
     limit_writes: Limits = _knob(_limits, "changes by one person", default=_limits("120 per minute"))
+    most_movies: int = _knob(
+        _whole_number(1, 10_000_000), "movies that one person can have, removed ones included", default=100_000
+    )
     limit_storage: str = _knob(
         _storage_url,
         "where attempts are counted: memory:// for one process, redis://host:6379 for more than one",
@@ -215,6 +218,10 @@ class Settings:
         if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
             raise CannotStart(
                 "FlickList cannot start: FLICKLIST_SECRET is the development secret, which everybody knows."
+            )
+        if "pyramid_debugtoolbar" in ini.get("pyramid.includes", "") and not settings.allow_development_secret:
+            raise CannotStart(
+                "FlickList cannot start: pyramid_debugtoolbar runs whatever a visitor types; it is for development."
             )
         return settings
 

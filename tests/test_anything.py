@@ -193,6 +193,8 @@ class Sender:
         found = dict(sent)
         assert all(found[name] == value for name, value in SECURITY_HEADERS.items()), (status, shown)
         assert b"Traceback" not in body, shown
+        content_type = found.get("Content-Type", "")
+        assert not body or content_type in {"application/json", "image/svg+xml"} or "; charset=" in content_type, shown
         assert found.get("Location", "http://localhost/").startswith(("http://localhost/", "http://localhost:")), shown
 
 

@@ -60,6 +60,14 @@ def test_one_account_from_many_addresses_has_to_wait(limited):
     fail(at(Person(limited), "192.0.2.99"), "ALICE@example.com", 1, status=429)
 
 
+def test_a_client_does_not_say_itself_where_it_is(limited):
+    for number in range(3):
+        person = at(Person(limited), "192.0.2.1")
+        person.extra_environ["HTTP_X_FORWARDED_FOR"] = f"198.51.100.{number}"
+        fail(person, "alice@example.com", 1)
+    fail(person, "alice@example.com", 1, status=429)
+
+
 def test_a_network_of_ipv6_is_one_client(limited):
     for number in range(3):
         fail(at(Person(limited), f"2001:db8::{number + 1}"), "alice@example.com", 1)

@@ -32,6 +32,8 @@ def test_a_watchlist_is_at_an_address_that_nobody_can_guess(visitor):
         "alice@localhost",
         "alice@example..com",
         "ａlice@example.com",
+        "alice@example.com\r\nBcc: bob@example.com",
+        "alice@example.com,bob@example.com",
     ],
 )
 def test_what_is_no_email_address_is_refused_and_stays_in_the_form(visitor, email, db):

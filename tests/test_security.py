@@ -1,7 +1,12 @@
 """What every answer carries, and what the cookie is."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
+import flicklist
 from flicklist.security import SECURITY_HEADERS, local_path
 from tests.people import PASSWORD, Person
 
@@ -143,6 +148,55 @@ def test_passwords_are_asked_for_as_password_managers_expect(visitor):
     register, log_in = visitor.get("/register").html, visitor.get("/login").html
     assert [field["autocomplete"] for field in register.select("[type=password]")] == ["new-password", "new-password"]
     assert [field["autocomplete"] for field in log_in.select("[type=password]")] == ["current-password"]
+
+
+def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
+    pages = [visitor.get("/register"), visitor.get("/login"), visitor.get("/forgot"), alice.get("/account/")]
+    forms = [form for page in pages for form in page.html.select("form")]
+    secret = [form for form in forms if form.select("[type=password], [type=email], [name=csrf_token]")]
+    assert len(secret) > 8
+    assert {form["method"] for form in secret} == {"post"}
+
+
+def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
+    caplog.set_level("DEBUG")
+    person = Person(make_app(), "carol-the-first@example.com")
+    new = "wrong staple donkey"
+    person.register()
+    person.add("Heat")
+    person.log_out()
+    person.log_in(password="wrong horse battery", status=400)
+    person.log_in()
+    person.send("/account/password", current=PASSWORD, password=new, verify=new)
+    person.send("/account/export", status=200, current=new)
+    cookies = [cookie.value for cookie in person.cookiejar]
+    person.send("/account/delete", current=new, word="delete")
+    for secret in (PASSWORD, new, "carol-the-first", "$2b$", *cookies, person.csrf_token()):
+        assert secret not in caplog.text
+
+
+def test_no_statement_is_made_of_strings_and_nothing_is_unpickled():
+    """The linter looks for f-strings with SQL in them; this, for the ways in which SQLAlchemy takes plain SQL."""
+    for path in Path(flicklist.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom | ast.Import)
+            for alias in node.names
+        }
+        assert not imported & {"text", "literal_column", "pickle", "marshal", "shelve"}, path
+        plain = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"exec_driver_sql"}
+        assert not plain or path.name in {"engines.py", "env.py"}, path  # BEGIN IMMEDIATE, and pragmas
+
+
+def test_every_test_that_the_documentation_names_exists(root):
+    document = (root / "docs" / "security.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)\.(test_\w+)`", document))
+    assert len(named) > 60
+    for module, test in named:
+        (file,) = (root / "tests").rglob(f"{module}.py")
+        assert f"def {test}(" in file.read_text(encoding="utf-8"), f"{module}.{test}"
 
 
 def test_a_site_below_a_prefix_stays_below_it(visitor):

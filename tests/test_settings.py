@@ -38,6 +38,7 @@ def test_what_is_not_set_has_its_default():
         ({"flicklist.bcrypt_cost": "3"}, "must be a whole number from 4 to 16, not '3'"),
         ({"flicklist.bcrypt_cost": "twelve"}, "must be a whole number from 4 to 16, not 'twelve'"),
         ({"flicklist.https": "perhaps"}, "must be true or false, not 'perhaps'"),
+        ({"pyramid.includes": "pyramid_tm pyramid_debugtoolbar"}, "pyramid_debugtoolbar runs whatever a visitor types"),
         ({"flicklist.bcrypt_costs": "12"}, "sets flicklist.bcrypt_costs, which does not exist"),
     ],
 )

@@ -107,6 +107,16 @@ def test_which_movies_are_terrible_is_a_setting(make_app):
     assert len(titles(nobody.add("Cats"))) == 2
 
 
+def test_a_person_can_have_only_so_many_movies(make_app, alice, bob):
+    site = make_app(most_movies="2")
+    alice.app = bob.app = site
+    alice.add("Heat")
+    alice.add("Ran")
+    assert messages(alice.add("Amélie"), "error") == ["You have 2 movies, and there is no room for more."]
+    assert alice.to_watch() == ["Ran", "Heat"]
+    bob.add("Amélie")
+
+
 def test_two_people_can_have_the_same_movie(alice, bob):
     alice.add("Heat")
     assert titles(bob.add("Heat")) == ["Heat"]

@@ -85,6 +85,9 @@ def add(context: Watchlist, request: Request) -> HTTPSeeOther:
         flash_error(request, form.problem)
         typed = {name: text[:TYPED_MOST_LENGTH] for name, text in form.data.items() if text}
         return redirect(request.path_to(context, query=typed))
+    if context.is_full():
+        flash_error(request, f"You have {request.settings.most_movies:,} movies, and there is no room for more.")
+        return redirect(request.path_to(context))
     try:
         movie = context.add(form.title.data, form.year_number)
     except AlreadyListed as listed:

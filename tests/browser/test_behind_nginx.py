@@ -3,6 +3,7 @@
 Names that do not exist lead to this machine. The certificate is nobody's, which the browser is told to overlook.
 """
 
+import http.client
 import itertools
 import re
 import shutil
@@ -52,7 +53,12 @@ def served(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def origin(served, root, tmp_path_factory):
+def plain():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def origin(served, plain, root, tmp_path_factory):
     """Start nginx with the configuration of the documentation, on other ports."""
     if NGINX is None:
         pytest.fail("These tests need nginx. On Debian: apt-get install nginx-light")
@@ -66,7 +72,7 @@ def origin(served, root, tmp_path_factory):
     documented = (root / "docs" / "deployment.md").read_text(encoding="utf-8")
     configuration = re.search(r"flicklist\.conf`:\n\n```\n(.*?)```", documented, re.DOTALL)[1]
     for written, here in [
-        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        ("listen 80;", f"listen 127.0.0.1:{plain};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("/etc/ssl/flicklist.example.pem", str(certificate)),
         ("/etc/ssl/flicklist.example.key", str(key)),
@@ -187,6 +193,15 @@ def test_the_site_is_shown_in_no_frame(context, origin):
     page.goto(f"{there}/")
     page.wait_for_timeout(500)
     assert [each.url for each in page.frames[1:]] == ["chrome-error://chromewebdata/"]
+
+
+def test_plain_http_leads_to_https_without_a_cookie(origin, plain):
+    connection = http.client.HTTPConnection("127.0.0.1", plain)
+    connection.request("GET", "/login", headers={"Host": HOST})
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (301, f"https://{HOST}/login")
+    assert "Set-Cookie" not in answer.headers
+    connection.close()
 
 
 def test_by_another_name_the_site_is_not_reached(context, origin):

@@ -104,13 +104,14 @@ class Client:
     def __init__(self, server):
         self.server = server
         self.cookie = ""
+        self.headers = {}
         self.list_path = None
         self.token = None
 
     def request(self, method, path, **fields):
         """Send a request. Raises `OSError` when the server does not answer it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_SECONDS)
-        headers = {"Cookie": self.cookie} if self.cookie else {}
+        headers = self.headers | ({"Cookie": self.cookie} if self.cookie else {})
         body = urlencode(fields) if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"

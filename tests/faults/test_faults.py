@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import Client, wait_until
+from tests.faults.conftest import Client, token_in, wait_until
 
 WRITERS = 4
 KILLS = 5
@@ -179,3 +179,56 @@ def test_half_open_connections_do_not_keep_others_out(make_server, sqlite_url):
     assert Client(server).get("/login").status == 200
     for connection in half_open:
         connection.close()
+
+
+AMBIGUOUS = [
+    b"Content-Length: 0\r\nContent-Length: 5",
+    b"Content-Length : 0",
+    b"Content-Length: +0",
+    b"Content-Length: 0, 5",
+    b"X-Header: a\0b",
+]
+
+
+def test_a_request_that_can_be_read_in_two_ways_is_refused(make_server, sqlite_url):
+    server = make_server(sqlite_url)
+    server.start()
+    for header in AMBIGUOUS:
+        answer = send_raw(server, b"POST /login HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\nGET /a")
+        assert answer.split()[1] == b"400", (header, answer)
+
+
+def test_a_length_beside_chunks_does_not_smuggle_a_second_request(make_server, sqlite_url):
+    server = make_server(sqlite_url)
+    server.start()
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = send_raw(server, head + b"0\r\n\r\n")
+    assert answer.count(b"HTTP/1.") == 1
+
+
+def send_raw(server, request):
+    """Send bytes, and return all that comes back until the server is silent."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
+        connection.sendall(request)
+        answer = b""
+        try:
+            while more := connection.recv(65_536):
+                answer += more
+        except TimeoutError:
+            pass
+    return answer
+
+
+def test_behind_a_proxy_a_client_does_not_say_itself_where_it_is(make_server, sqlite_url):
+    server = make_server(sqlite_url)
+    server.start(FLICKLIST_LIMIT_LOG_IN_OF_CLIENT="3 per hour")
+    client = Client(server)
+    client.token = token_in(client.get("/login"))
+    answers = []
+    for number in range(5):
+        # The proxy, which is trusted, has put the true address behind what the client said.
+        client.headers = {"X-Forwarded-For": f"198.51.100.{number}, 192.0.2.1"}
+        answers.append(client.post("/login", email=f"{number}@example.com", password="wrong").status)
+    assert answers == [400, 400, 400, 429, 429]
+    client.headers = {"X-Forwarded-For": "192.0.2.2"}
+    assert client.post("/login", email="5@example.com", password="wrong").status == 400
