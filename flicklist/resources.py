@@ -27,9 +27,9 @@ from flicklist.models.change import KEPT
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import IS_REMOVED, IS_TO_WATCH, IS_WATCHED, REMOVED_KEPT, movie_key, title_key
 from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash
-from flicklist.models.sign_in import token_hash
+from flicklist.models.sign_in import LASTS, token_hash
 from flicklist.paging import Keyset, Page, Where
-from flicklist.security import Permission, principal_of
+from flicklist.security import Permission, lasting, principal_of
 from flicklist.tokens import Tokens
 
 STATIC = "flicklist:static"
@@ -229,7 +229,8 @@ class SignIns(Resource):
     def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.SignIn]:
         own = models.SignIn.user_id == self.request.identity.user_id
         newest_first = models.SignIn.last_seen_at.desc(), models.SignIn.id.desc()
-        return self.dbsession.scalars(select(models.SignIn).where(own, *criteria).order_by(*newest_first)).all()
+        found = select(models.SignIn).where(own, LASTS, *criteria).order_by(*newest_first)
+        return self.dbsession.scalars(found, lasting(self.request, utc_now())).all()
 
 
 class SignIn(Resource):

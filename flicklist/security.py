@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
-from flicklist.models.sign_in import token_hash
+from flicklist.models.sign_in import LASTS, lasts_at, token_hash
 from flicklist.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 COOKIE_REISSUE_SECONDS = 600
 LAST_SEEN_PRECISION = timedelta(hours=1)
 DAY_SECONDS = 86_400
-# A sign-in from later than this began while the clock was wrong, and would last too long.
-CLOCK_TOLERANCE = timedelta(days=2)
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -78,12 +76,13 @@ class Identity:
 _SIGNED_IN = (
     select(User.id, User.email, User.watchlist_slug, SignIn.id, SignIn.last_seen_at)
     .join(SignIn, SignIn.user_id == User.id)
-    .where(
-        SignIn.token_hash == bindparam("token_hash"),
-        SignIn.created_at.between(bindparam("oldest_start"), bindparam("newest_start")),
-        SignIn.last_seen_at > bindparam("oldest_visit"),
-    )
+    .where(SignIn.token_hash == bindparam("token_hash"), LASTS)
 )
+
+
+def lasting(request: Request, now: datetime) -> dict[str, Any]:
+    """Return the parameters of `LASTS` on this site."""
+    return lasts_at(now, request.settings.sign_in_days, request.settings.sign_in_idle_days)
 
 
 def principal_of(user_id: int) -> str:
@@ -118,6 +117,7 @@ class SecurityPolicy:
     def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
         """Sign the person in on this device, in place of who was signed in here before."""
         self._end_sign_in(request)
+        request.dbsession.execute(delete(SignIn).where(SignIn.user_id == userid, ~LASTS), lasting(request, utc_now()))
         token, sign_in = SignIn.start(userid, request.user_agent or "")
         request.dbsession.add(sign_in)
         request.dbsession.flush()
@@ -144,15 +144,8 @@ class SecurityPolicy:
         if token is None:
             return None
         now = utc_now()
-        row = request.dbreader.execute(
-            _SIGNED_IN,
-            {
-                "token_hash": token_hash(token),
-                "oldest_start": now - timedelta(days=request.settings.sign_in_days),
-                "newest_start": now + CLOCK_TOLERANCE,
-                "oldest_visit": now - timedelta(days=request.settings.sign_in_idle_days),
-            },
-        ).one_or_none()
+        parameters = {"token_hash": token_hash(token), **lasting(request, now)}
+        row = request.dbreader.execute(_SIGNED_IN, parameters).one_or_none()
         if row is None:
             request.dbreader.rollback()  # Gives the connection back: a password may be hashed next.
             return None

@@ -110,6 +110,19 @@ def test_a_sign_in_ends_after_its_days(alice, db, column, days):
     assert not alice.is_signed_in
 
 
+def test_a_sign_in_that_has_ended_is_not_listed_and_goes_with_the_next_log_in(alice, app, db):
+    phone = Person(app)
+    phone.log_in(alice.email)
+    last = select(SignIn.id).order_by(SignIn.id.desc()).limit(1).scalar_subquery()
+    db.execute(update(SignIn).where(SignIn.id == last).values(last_seen_at=utc_now() - timedelta(days=31)))
+    db.commit()
+    assert len(alice.get("/account/").html.select(".sign-ins li")) == 1
+    assert len(db.scalars(select(SignIn)).all()) == 2
+    db.rollback()
+    Person(app).log_in(alice.email)
+    assert len(db.scalars(select(SignIn)).all()) == 2
+
+
 @pytest.mark.parametrize(("days", "lasts"), [(1, True), (30, False)])
 def test_a_sign_in_from_the_future_began_while_the_clock_was_wrong(alice, db, days, lasts):
     db.execute(update(SignIn).values(created_at=utc_now() + timedelta(days=days), last_seen_at=utc_now()))

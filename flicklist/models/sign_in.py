@@ -2,16 +2,18 @@
 
 import hashlib
 import secrets
-from datetime import datetime
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 import ua_parser
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint, bindparam
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
 
 USER_AGENT_MOST_LENGTH = 200
+# A sign-in from later than this began while the clock was wrong, and would last too long.
+CLOCK_TOLERANCE = timedelta(days=2)
 
 
 def token_hash(token: str) -> bytes:
@@ -45,3 +47,17 @@ class SignIn(Base):
         token = secrets.token_urlsafe(32)
         agent = user_agent.replace("\0", "")[:USER_AGENT_MOST_LENGTH]
         return token, cls(user_id=user_id, token_hash=token_hash(token), user_agent=agent)
+
+
+LASTS = SignIn.created_at.between(bindparam("oldest_start"), bindparam("newest_start")) & (
+    SignIn.last_seen_at > bindparam("oldest_visit")
+)
+
+
+def lasts_at(now: datetime, days: int, idle_days: int) -> dict[str, Any]:
+    """Return the parameters of `LASTS`, for sign-ins that end after so many days, or so many without a visit."""
+    return {
+        "oldest_start": now - timedelta(days=days),
+        "newest_start": now + CLOCK_TOLERANCE,
+        "oldest_visit": now - timedelta(days=idle_days),
+    }
