@@ -111,10 +111,9 @@ class Root:
         """Return the id, email key and password hash of the person who may set another password with this token."""
         return self._claimant(self.request.reset_tokens, reset_token)
 
-    def person_half_way(self, log_in_token: str) -> int | None:
-        """Return the id of the person who has typed their password, and whose code is still to come."""
-        row = self._claimant(self.request.log_in_tokens, log_in_token)
-        return row and row.id
+    def person_half_way(self, log_in_token: str) -> Any:
+        """Return the id and password hash of the person who has typed their password, and whose code is to come."""
+        return self._claimant(self.request.log_in_tokens, log_in_token)
 
     def _claimant(self, tokens: Tokens, token: str) -> Any:
         """Find the person to whom a token was given, if their email and password are still what they were."""
@@ -269,6 +268,7 @@ class SecondFactor(Resource):
 
     def start(self) -> None:
         """Make a key, in place of one that was never confirmed."""
+        self._take_turn()
         self.dbsession.execute(delete(models.SecondFactor).where(*self._begun))
         self.dbsession.add(models.SecondFactor(user_id=self.user_id))
 
@@ -279,10 +279,15 @@ class SecondFactor(Resource):
     def renew_codes(self) -> list[str]:
         """Return new recovery codes; the old ones are worth nothing from now on."""
         codes = new_recovery_codes()
+        self._take_turn()
         self.dbsession.execute(delete(models.RecoveryCode).where(models.RecoveryCode.user_id == self.user_id))
         hashes = [models.RecoveryCode(user_id=self.user_id, code_hash=recovery_code_hash(code)) for code in codes]
         self.dbsession.add_all(hashes)
         return codes
+
+    def _take_turn(self) -> None:
+        """Wait for another click, so that what it made is there to be replaced."""
+        self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
 
     def codes_left(self) -> int:
         own = models.RecoveryCode.user_id == self.user_id

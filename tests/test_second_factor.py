@@ -11,6 +11,7 @@ from flicklist.models import RecoveryCode, SecondFactor, User, second_factor
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import PASSWORD, Person, messages
+from tests.test_transactions import at_once
 
 PLACE = "/account/second-factor/"
 EMAIL = "alice@example.com"
@@ -110,6 +111,19 @@ def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
 
 def test_a_key_that_was_never_confirmed_is_replaced(alice, phone):
     assert begin(alice).html.select_one(".key").text != begin(alice).html.select_one(".key").text
+
+
+def test_a_double_click_sets_it_up_once(alice, db, phone):
+    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD}
+    clicks = [alice.copy() for _ in range(4)]
+    at_once([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
+    assert len(db.scalars(select(SecondFactor)).all()) == 1
+    db.rollback()
+    set_up(alice, phone)
+    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD}
+    clicks = [alice.copy() for _ in range(4)]
+    at_once([lambda click=click: click.post(PLACE + "renew-codes", fields, status=200) for click in clicks])
+    assert len(db.scalars(select(RecoveryCode)).all()) == 8
 
 
 def test_turning_it_on_ends_every_other_sign_in_and_shows_eight_codes_once(alice, app, phone):

@@ -158,20 +158,27 @@ def code_page(context: Root, request: Request) -> Answer:
 def log_in_with_code(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
-    user_id = context.person_half_way(request.session.get(HALF_WAY, ""))
-    if user_id is None:
+    person = context.person_half_way(request.session.get(HALF_WAY, ""))
+    if person is None:
         return _password_first(context, request)
-    request.limiter.count(second_factor_rules(request, user_id))
-    code = request.POST.get("code", "").replace(" ", "")
-    if context.accept_code(user_id, code):
-        return _let_in(context, request, user_id)
-    if context.accept_recovery_code(user_id, code):
-        audit(request, Event.RECOVERY_CODE_USED, user_id)
-        return _let_in(context, request, user_id)
-    audit(request, Event.SECOND_FACTOR_FAILED, user_id)
+    request.limiter.count(second_factor_rules(request, person.id))
+    if not context.settle_password(person.id, person.password_hash, person.password_hash):
+        return _password_first(context, request)
+    if _accepts(context, request, person.id, request.POST.get("code", "").replace(" ", "")):
+        return _let_in(context, request, person.id)
+    audit(request, Event.SECOND_FACTOR_FAILED, person.id)
     flash_error(request, "That code does not fit. Wait for the next one, or type a recovery code.")
     request.response.status_int = 400
     return {"next": local_path(request.POST.get("next"))}
+
+
+def _accepts(context: Root, request: Request, user_id: int, code: str) -> bool:
+    if context.accept_code(user_id, code):
+        return True
+    is_recovery = context.accept_recovery_code(user_id, code)
+    if is_recovery:
+        audit(request, Event.RECOVERY_CODE_USED, user_id)
+    return is_recovery
 
 
 def _password_first(context: Root, request: Request) -> HTTPSeeOther:
