@@ -20,7 +20,7 @@ def submit(person, form_id, status=303, **fields):
 
 
 def test_every_page_leads_to_the_account(alice):
-    page = alice.get(alice.list_path).click("alice@example.com")
+    page = alice.get(alice.list_path).click("Account")
     assert page.request.path == ACCOUNT
     assert page.html.h1.text == "Your account"
 
