@@ -44,7 +44,7 @@ setup(
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
         "redis": ["redis>=5"],
-        "testing": ["aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "WebTest"],
+        "testing": ["aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "trustme", "WebTest"],
         "browser": ["playwright"],
         "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
     },

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import limits
@@ -88,9 +89,17 @@ def _public_url(text: str) -> str:
 
 
 def _smtp_url(text: str) -> str:
-    if text and not re.fullmatch(r"smtps?://[!-~]+", text, re.ASCII):
-        raise ValueError("must begin with smtp:// or smtps://")
+    if text and not (re.fullmatch(r"smtps?://[!-~]+", text, re.ASCII) and _names_a_server(text)):
+        raise ValueError("must be like smtp://user:password@host:587 or smtps://host:465")
     return text
+
+
+def _names_a_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that is no number
+        return False
 
 
 def _limits(text: str) -> Limits:
@@ -145,7 +154,8 @@ class Settings:
     )
     smtp_url: str = _knob(
         _smtp_url,
-        "the server that takes mail, such as smtp://user:password@host:587 or smtps://host:465; empty: no mail is sent",
+        "the server that takes mail, such as smtp://user:password@host:587 (with STARTTLS, but for this machine) or "
+        "smtps://host:465; empty: no mail is sent",
         default="",
     )
     mail_from: str = _knob(str, "the sender of mail", default="FlickList <flicklist@localhost>")

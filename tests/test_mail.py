@@ -3,17 +3,22 @@
 import email
 import gc
 import re
+import smtplib
 import socket
+import ssl
 import time
 import warnings
+from contextlib import contextmanager
+from email.message import EmailMessage
 from urllib.parse import urlsplit
 
 import pyotp
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
 from sqlalchemy import select, update
 
-from flicklist.mail import Sender
+from flicklist.mail import Sender, deliver, is_this_machine
 from flicklist.models import Mail
 from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
@@ -44,20 +49,26 @@ class Postbox:
         raise AssertionError(f"{len(self.mails)} mails came")
 
 
-@pytest.fixture
-def postbox():
+@contextmanager
+def opened_postbox(scheme="smtp", **options):
     box = Postbox()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = Controller(box, hostname="127.0.0.1", port=port)
+    server = Controller(box, hostname="127.0.0.1", port=port, **options)
     server.start()
-    box.url = f"smtp://127.0.0.1:{port}"
+    box.url = f"{scheme}://127.0.0.1:{port}"
     yield box
     server.stop()
     with warnings.catch_warnings():  # aiosmtpd leaves the connections of its last clients to the collector
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+@pytest.fixture
+def postbox():
+    with opened_postbox() as box:
+        yield box
 
 
 @pytest.fixture
@@ -226,8 +237,69 @@ def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
 def test_a_second_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, postbox):
     inside.send("/account/second-factor/start", current=PASSWORD)
     key = inside.get("/account/second-factor/").html.select_one(".key").text.replace(" ", "")
-    inside.send("/account/second-factor/confirm", status=200, code=pyotp.TOTP(key).now())
+    page = inside.send("/account/second-factor/confirm", status=200, code=pyotp.TOTP(key).now())
     assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
-    inside.send("/account/second-factor/turn-off", current=PASSWORD)
+    code = page.html.select_one(".codes code").text
+    inside.send("/account/second-factor/turn-off", current=PASSWORD, code=code)
     assert postbox.wait_for(2)["Subject"] == "The second factor was turned off"
     assert key not in "".join(mail.as_string() for mail in postbox.mails)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Take the mail server on this machine for one on another."""
+    monkeypatch.setattr("flicklist.mail.is_this_machine", lambda host: False)
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    """An authority whose certificates this machine believes."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return authority
+
+
+def certified(authority, name="127.0.0.1"):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def a_mail():
+    message = EmailMessage()
+    message["From"], message["To"] = "f@movies.example", "alice@example.com"
+    return message
+
+
+def encrypted_postbox(scheme, context):
+    return opened_postbox(scheme, **{"smtps": {"ssl_context": context}, "smtp": {"tls_context": context}}[scheme])
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_mail_goes_encrypted_to_a_server_whose_certificate_is_good(elsewhere, authority, scheme):
+    with encrypted_postbox(scheme, certified(authority)) as box:
+        deliver(a_mail(), box.url)
+        assert box.wait_for(1)["To"] == "alice@example.com"
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+@pytest.mark.parametrize("flaw", ["another authority", "another name"])
+def test_no_mail_goes_to_a_server_whose_certificate_is_not(elsewhere, authority, scheme, flaw):
+    context = certified(trustme.CA()) if flaw == "another authority" else certified(authority, "mail.example")
+    with encrypted_postbox(scheme, context) as box, pytest.raises(ssl.SSLCertVerificationError):
+        deliver(a_mail(), box.url)
+    assert box.mails == []
+
+
+def test_no_mail_goes_to_another_machine_in_the_clear(elsewhere, postbox):
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        deliver(a_mail(), postbox.url)
+    assert postbox.mails == []
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"), [("localhost", True), ("127.0.0.1", True), ("::1", True), ("mail.example", False)]
+)
+def test_which_server_is_on_this_machine(host, is_here):
+    assert is_this_machine(host) == is_here
