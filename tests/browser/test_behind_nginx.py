@@ -7,11 +7,15 @@ import http.client
 import itertools
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import threading
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
+import trustme
 import waitress.server
 from playwright.sync_api import expect
 
@@ -24,7 +28,6 @@ from tests.people import PASSWORD
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HOST = "flicklist.example"
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-
 
 _numbers = itertools.count(1)
 
@@ -64,11 +67,9 @@ def origin(served, plain, root, tmp_path_factory):
         pytest.fail("These tests need nginx. On Debian: apt-get install nginx-light")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}",
-         "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    issued = trustme.CA().issue_cert(HOST)
+    issued.private_key_pem.write_to_path(key)
+    issued.cert_chain_pems[0].write_to_path(certificate)
     documented = (root / "docs" / "deployment.md").read_text(encoding="utf-8")
     configuration = re.search(r"flicklist\.conf`:\n\n```\n(.*?)```", documented, re.DOTALL)[1]
     for written, here in [
@@ -207,3 +208,31 @@ def test_plain_http_leads_to_https_without_a_cookie(origin, plain):
 def test_by_another_name_the_site_is_not_reached(context, origin):
     page = context.new_page()
     assert page.goto(f"{origin.replace(HOST, 'evil.example')}/login").status == 400
+
+
+def shake_hands(origin, version, ciphers="ALL:@SECLEVEL=0"):
+    """Begin TLS as a client that knows one version of it only, and return the cipher that both agreed upon."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers(ciphers)
+    context.minimum_version = context.maximum_version = version
+    connection = socket.create_connection(("127.0.0.1", urlsplit(origin).port))
+    with connection, context.wrap_socket(connection, server_hostname=HOST) as encrypted:
+        return encrypted.cipher()[0]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_of_today_is_spoken(origin, version):
+    assert shake_hands(origin, version)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
+def test_tls_of_the_past_is_not(origin, version):
+    with pytest.raises(ssl.SSLError, match="alert protocol version"):
+        shake_hands(origin, ssl.TLSVersion[version])
+
+
+def test_no_cipher_is_taken_without_forward_secrecy(origin):
+    with pytest.raises(ssl.SSLError, match="alert handshake failure"):
+        shake_hands(origin, ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256:AES256-SHA:@SECLEVEL=0")
