@@ -214,33 +214,42 @@ class SignIns(Resource):
     def __getitem__(self, name: str) -> "SignIn":
         if self.request.identity is None:
             raise KeyError(name)
-        return SignIn(self, name, _one_or_key_error(self._find(models.SignIn.id == row_id(name)), name))
+        return SignIn(self, name, _one_or_key_error(self._find(self.others, models.SignIn.id == row_id(name)), name))
 
     def all(self) -> Sequence[models.SignIn]:
         return self._find()
 
     def end_others(self) -> None:
-        """End all sign-ins of the person but the one of this request."""
-        identity = self.request.identity
-        others = (models.SignIn.user_id == identity.user_id, models.SignIn.id != identity.sign_in_id)
-        self.dbsession.execute(delete(models.SignIn).where(*others))
+        self.dbsession.execute(delete(models.SignIn).where(self.others))
+
+    @property
+    def others(self) -> ColumnElement[bool]:
+        """Say whether a row is a sign-in of the person, and not the one of this request."""
+        return self._own & (models.SignIn.id != self.request.identity.sign_in_id)
+
+    @property
+    def _own(self) -> ColumnElement[bool]:
+        return models.SignIn.user_id == self.request.identity.user_id
 
     def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.SignIn]:
-        own = models.SignIn.user_id == self.request.identity.user_id
         newest_first = models.SignIn.last_seen_at.desc(), models.SignIn.id.desc()
-        found = select(models.SignIn).where(own, LASTS, *criteria).order_by(*newest_first)
-        return self.dbsession.scalars(found, lasting(self.request, utc_now())).all()
+        found = select(models.SignIn).where(self._own, LASTS, *criteria).order_by(*newest_first)
+        # Outside the transaction, which waits until the password has been hashed that is asked for next.
+        return self.request.dbreader.scalars(found, lasting(self.request, utc_now())).all()
 
 
 class SignIn(Resource):
-    """``/account/sign-ins/7/``: one device that is signed in."""
+    """``/account/sign-ins/7/``: another device on which the person is signed in."""
 
     def __init__(self, parent: SignIns, name: str, sign_in: models.SignIn) -> None:
         super().__init__(parent, name)
+        self.sign_ins = parent
         self.sign_in = sign_in
 
     def end(self) -> None:
-        self.dbsession.delete(self.sign_in)
+        self.dbsession.execute(
+            delete(models.SignIn).where(self.sign_ins.others, models.SignIn.id == row_id(self.__name__))
+        )
 
 
 class SecondFactor(Resource):
@@ -272,9 +281,12 @@ class SecondFactor(Resource):
         self.dbsession.execute(delete(models.SecondFactor).where(*self._begun))
         self.dbsession.add(models.SecondFactor(user_id=self.user_id))
 
-    def turn_off(self) -> None:
-        for table in (models.SecondFactor, models.RecoveryCode):
-            self.dbsession.execute(delete(table).where(table.user_id == self.user_id))
+    def turn_off(self) -> bool:
+        """Return whether it was on, or begun."""
+        factors, codes = models.SecondFactor, models.RecoveryCode
+        self.dbsession.execute(delete(codes).where(codes.user_id == self.user_id))
+        turned_off = delete(factors).where(factors.user_id == self.user_id).returning(factors.id)
+        return self.dbsession.scalar(turned_off) is not None
 
     def renew_codes(self) -> list[str]:
         """Return new recovery codes; the old ones are worth nothing from now on."""

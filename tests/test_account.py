@@ -90,9 +90,10 @@ def test_one_device_is_logged_out(alice, app):
     phone, tablet = Person(app), Person(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
-    page = alice.get(ACCOUNT)
-    button = page.html.select(".sign-ins form")[0]
-    alice.send(button["action"])
+    form = next(form for form in alice.get(ACCOUNT).forms.values() if form.action.endswith("/end"))
+    form["current"] = PASSWORD
+    page = form.submit(status=303).follow()
+    assert messages(page, "success") == ["An unknown browser is logged out."]
     assert (alice.is_signed_in, phone.is_signed_in, tablet.is_signed_in) == (True, True, False)
 
 
@@ -100,20 +101,31 @@ def test_all_other_devices_are_logged_out_at_once(alice, app):
     phone, tablet = Person(app), Person(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
-    page = alice.press(ACCOUNT, "Log out all others")
+    page = submit(alice, "end-others", current=PASSWORD).follow()
     assert messages(page, "success") == ["Every other device is logged out."]
     assert (alice.is_signed_in, phone.is_signed_in, tablet.is_signed_in) == (True, False, False)
 
 
-def test_this_device_can_be_logged_out_here_too(alice):
-    page = alice.press(ACCOUNT, "Log out An unknown browser (this one)")
-    assert page.request.path == "/login"
-    assert not alice.is_signed_in
+def test_no_device_is_logged_out_without_the_password(alice, app, db):
+    phone = Person(app)
+    phone.log_in("alice@example.com")
+    page = submit(alice, "end-others", 400, current="wrong")
+    assert messages(page, "error") == ["That is not your present password."]
+    last = db.scalars(select(SignIn.id).order_by(SignIn.id.desc())).first()
+    alice.send(f"/account/sign-ins/{last}/end", current="wrong", status=400)
+    assert phone.is_signed_in
+
+
+def test_this_device_is_logged_out_by_the_button_of_every_page_only(alice, db):
+    own = db.scalars(select(SignIn.id)).one()
+    assert not [form for form in alice.get(ACCOUNT).forms.values() if "sign-ins" in form.action]
+    alice.send(f"/account/sign-ins/{own}/end", current=PASSWORD, status=404)
+    assert alice.is_signed_in
 
 
 def test_nobody_ends_the_sign_in_of_another_person(alice, bob, db):
     first = db.scalars(select(SignIn.id).order_by(SignIn.id)).first()
-    bob.send(f"/account/sign-ins/{first}/end", status=404)
+    bob.send(f"/account/sign-ins/{first}/end", current=PASSWORD, status=404)
     assert alice.is_signed_in
 
 

@@ -52,7 +52,7 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     new = "wrong staple donkey"
     alice.send("/account/email", email="ally@example.com", current=PASSWORD)
     alice.send("/account/password", current=PASSWORD, password=new, verify=new)
-    alice.send("/account/sign-ins/end-others")
+    alice.send("/account/sign-ins/end-others", current=new)
     alice.send("/account/delete", current=new, word="delete")
     events = ["email-changed", "password-changed", "sign-ins-ended", "account-deleted"]
     assert lines() == [f"{event} user={alice_id} client=-" for event in events]
@@ -68,16 +68,21 @@ def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
     form = person.log_in().follow().forms["code"]
     form["code"] = "wrong"
     form = form.submit(status=400).forms["code"]
-    form["code"] = page.html.select_one(".codes code").text
+    codes = [code.text for code in page.html.select(".codes code")]
+    form["code"] = codes[0]
     form.submit(status=303)
-    person.send(place + "renew-codes", status=200, current=PASSWORD)
-    person.send(place + "turn-off", current=PASSWORD)
+    page = person.send(place + "renew-codes", status=200, current=PASSWORD, code=codes[1])
+    person.send(place + "turn-off", current=PASSWORD, code="wrong", status=400)
+    person.send(place + "turn-off", current=PASSWORD, code=page.html.select_one(".codes code").text)
     events = [
         "second-factor-on",
         "second-factor-failed",
         "recovery-code-used",
         "logged-in",
+        "recovery-code-used",
         "recovery-codes-renewed",
+        "second-factor-failed",
+        "recovery-code-used",
         "second-factor-off",
     ]
     assert lines() == [f"{event} user={user_id} client=-" for event in events]

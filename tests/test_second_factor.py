@@ -1,5 +1,6 @@
 """A second factor: set up, asked for, used once, renewed, lost, turned off."""
 
+import base64
 import time
 from types import SimpleNamespace
 
@@ -113,16 +114,18 @@ def test_a_key_that_was_never_confirmed_is_replaced(alice, phone):
     assert begin(alice).html.select_one(".key").text != begin(alice).html.select_one(".key").text
 
 
-def test_a_double_click_sets_it_up_once(alice, db, phone):
+def test_a_double_click_sets_it_up_once(alice, db, phone, clock):
     fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD}
     clicks = [alice.copy() for _ in range(4)]
     at_once([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
     assert len(db.scalars(select(SecondFactor)).all()) == 1
     db.rollback()
     set_up(alice, phone)
-    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD}
+    clock.now += 30
+    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD, "code": phone.code}
     clicks = [alice.copy() for _ in range(4)]
-    at_once([lambda click=click: click.post(PLACE + "renew-codes", fields, status=200) for click in clicks])
+    answers = at_once([lambda click=click: click.post(PLACE + "renew-codes", fields, status="*") for click in clicks])
+    assert sorted(answer.status_int for answer in answers) == [200, 400, 400, 400]
     assert len(db.scalars(select(RecoveryCode)).all()) == 8
 
 
@@ -211,13 +214,14 @@ def test_a_recovery_code_logs_in_once_however_it_is_typed(app, alice, codes):
 
 def test_the_database_knows_no_recovery_code(codes, db):
     hashes = db.scalars(select(RecoveryCode.code_hash)).all()
-    assert len(hashes) == 8
+    assert len(set(hashes)) == len(set(codes)) == 8
+    assert {len(base64.b32decode(code.replace(" ", "").upper())) * 8 for code in codes} == {120}
     assert codes[0].replace(" ", "").encode() not in hashes
 
 
-def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes):
+def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
     form = alice.get("/account/").forms["renew-codes"]
-    form["current"] = "wrong"
+    form["current"], form["code"] = "wrong", phone.code
     form.submit(status=400)
     form["current"] = PASSWORD
     new = [code.text for code in form.submit().html.select(".codes code")]
@@ -227,9 +231,55 @@ def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes):
     type_code(page, new[1])
 
 
-def test_it_is_turned_off_with_the_password_and_all_codes_go(app, alice, codes, db):
-    alice.send(PLACE + "turn-off", current="wrong", status=400)
-    page = alice.send(PLACE + "turn-off", current=PASSWORD).follow()
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/account/password", {"password": NEW_PASSWORD, "verify": NEW_PASSWORD}),
+        ("/account/email", {"email": "ally@example.com"}),
+        ("/account/export", {}),
+        ("/account/delete", {"word": "delete"}),
+        ("/account/sign-ins/end-others", {}),
+        (PLACE + "renew-codes", {}),
+        (PLACE + "turn-off", {}),
+    ],
+    ids=lambda value: value.rpartition("/")[2] if isinstance(value, str) else "",
+)
+def test_where_the_password_is_asked_for_a_code_is_too(alice, codes, phone, path, fields):
+    for code in ("", "000000"):
+        page = alice.send(path, current=PASSWORD, code=code, status=400, **fields)
+        assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
+    answer = alice.send(path, current=PASSWORD, code=phone.code, status="*", **fields)
+    assert answer.status_int in {200, 303}
+
+
+def test_every_form_that_asks_for_the_password_asks_for_the_code(alice, codes):
+    forms = alice.get("/account/").html.select("form:has([name=current])")
+    assert len(forms) == 5
+    assert all(form.select("[name=code]") for form in forms)
+
+
+def test_a_code_that_was_used_for_one_thing_is_not_used_for_another(alice, codes, phone, clock):
+    alice.send("/account/export", current=PASSWORD, code=phone.code, status=200)
+    alice.send("/account/export", current=PASSWORD, code=phone.code, status=400)
+    alice.send("/account/export", current=PASSWORD, code=codes[0], status=200)
+    assert "7 recovery codes are left." in alice.get("/account/")
+
+
+def test_a_code_is_not_used_up_by_what_was_refused(alice, bob, codes, phone):
+    alice.send("/account/email", email="bob@example.com", current=PASSWORD, code=phone.code, status=400)
+    alice.send("/account/email", email="ally@example.com", current=PASSWORD, code=phone.code)
+
+
+def test_codes_are_guessed_five_times_on_the_account_page_too(make_app, alice, codes, phone):
+    alice.app = make_app(limit_second_factor="5 per 5 minutes")
+    for _ in range(5):
+        alice.send(PLACE + "turn-off", current=PASSWORD, code="000000", status=400)
+    alice.send(PLACE + "turn-off", current=PASSWORD, code=phone.code, status=429)
+
+
+def test_it_is_turned_off_with_all_that_one_logs_in_with_and_all_codes_go(app, alice, codes, db, phone):
+    alice.send(PLACE + "turn-off", current="wrong", code=phone.code, status=400)
+    page = alice.send(PLACE + "turn-off", current=PASSWORD, code=phone.code).follow()
     assert messages(page, "success") == ["Your second factor is off. Your password is enough to log in."]
     person = Person(app, EMAIL)
     person.log_in()
@@ -257,7 +307,8 @@ def test_who_is_half_way_has_ten_minutes(app, codes, phone, monkeypatch):
 
 def test_who_is_half_way_is_stopped_when_the_password_changes(app, alice, codes, phone):
     _, page = half_way(app)
-    alice.send("/account/password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    fields = {"current": PASSWORD, "code": codes[0], "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
+    alice.send("/account/password", **fields)
     assert type_code(page, phone.code).location == "http://localhost/login"
 
 

@@ -154,7 +154,7 @@ def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
     pages = [visitor.get("/register"), visitor.get("/login"), visitor.get("/forgot"), alice.get("/account/")]
     forms = [form for page in pages for form in page.html.select("form")]
     secret = [form for form in forms if form.select("[type=password], [type=email], [name=csrf_token]")]
-    assert len(secret) > 8
+    assert len(secret) >= 8
     assert {form["method"] for form in secret} == {"post"}
 
 

@@ -7,15 +7,15 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import forget, remember
-from pyramid.view import view_config
+from pyramid.view import exception_view_config, view_config
 
 from flicklist.audit import Event, audit
 from flicklist.exporting import everything
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
-from flicklist.limiting import log_in_rules
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
+from flicklist.proof import WRONG_PASSWORD, NotProven, require_code, require_password, require_proof
 from flicklist.resources import Account, EmailTaken, Root, SignIn, SignIns
 from flicklist.security import Permission
 from flicklist.views import flash_outdated_link, redirect
@@ -23,7 +23,6 @@ from flicklist.views import flash_outdated_link, redirect
 PAGE = "flicklist:templates/account/account.jinja2"
 WORD_TO_DELETE = "delete"
 EMAIL_TAKEN = "An account with that email address already exists."
-WRONG_PASSWORD = "That is not your present password."  # noqa: S105 - a sentence, not a password
 
 
 @view_config(context=Account, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
@@ -37,17 +36,17 @@ def change_password(context: Account, request: Request) -> dict[str, Any] | HTTP
     form = ChangePasswordForm(
         request.POST, email=request.identity.email, least_length=request.settings.password_least_length
     )
-    user_id, known = context.user_id, known_hash(context, request)
-    if known is None:
-        return refused(context, request, WRONG_PASSWORD)
     if not form.validate():
-        return refused(context, request, form.problem)
-    if not root.settle_password(user_id, known, request.passwords.hash(form.password.data)):
-        return refused(context, request, WRONG_PASSWORD)
+        return _refused(context, request, form.problem)
+    known = require_password(request)
+    new = request.passwords.hash(form.password.data)
+    require_code(request)
+    if not root.settle_password(context.user_id, known, new):
+        raise NotProven(WRONG_PASSWORD)
     context.sign_ins.end_others()
-    remember(request, user_id)
+    remember(request, context.user_id)
     audit(request, Event.PASSWORD_CHANGED)
-    request.send_mail(Kind.PASSWORD_CHANGED, request.identity.email, user_id)
+    request.send_mail(Kind.PASSWORD_CHANGED, request.identity.email, context.user_id)
     flash_success(request, "Your password is changed. Every other device is logged out.")
     return redirect(request.path_to(context))
 
@@ -57,15 +56,14 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
     form = ChangeEmailForm(request.POST)
     typed = form.email.data
     if not form.validate():
-        return refused(context, request, form.problem, typed)
-    if known_hash(context, request) is None:
-        return refused(context, request, WRONG_PASSWORD, typed)
+        return _refused(context, request, form.problem, typed)
+    require_proof(request)
     if request.settings.sends_mail:
         request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
         flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
         return redirect(request.path_to(context))
     if not _changes_email(context, request, typed):
-        return refused(context, request, EMAIL_TAKEN, typed)
+        return _refused(context, request, EMAIL_TAKEN, typed)
     return redirect(request.path_to(context))
 
 
@@ -110,10 +108,9 @@ def _outdated(context: Account, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-@view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW, renderer=PAGE)
-def export(context: Account, request: Request) -> dict[str, Any] | Response:
-    if known_hash(context, request) is None:
-        return refused(context, request, WRONG_PASSWORD)
+@view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW)
+def export(context: Account, request: Request) -> Response:
+    require_proof(request)
     data = everything(request.identity.email, context.movies())
     return Response(
         json.dumps(data, ensure_ascii=False, indent=2),
@@ -126,9 +123,8 @@ def export(context: Account, request: Request) -> dict[str, Any] | Response:
 @view_config(context=Account, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
-        return refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
-    if known_hash(context, request) is None:
-        return refused(context, request, WRONG_PASSWORD)
+        return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
+    require_proof(request)
     audit(request, Event.ACCOUNT_DELETED)
     context.delete()
     forget(request)
@@ -138,6 +134,7 @@ def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
 
 @view_config(context=SignIns, name="end-others", request_method="POST", permission=Permission.EDIT)
 def end_others(context: SignIns, request: Request) -> HTTPSeeOther:
+    require_proof(request)
     context.end_others()
     audit(request, Event.SIGN_INS_ENDED)
     flash_success(request, "Every other device is logged out.")
@@ -147,39 +144,30 @@ def end_others(context: SignIns, request: Request) -> HTTPSeeOther:
 @view_config(context=SignIn, name="end", request_method="POST", permission=Permission.EDIT)
 def end(context: SignIn, request: Request) -> HTTPSeeOther:
     device = context.sign_in.device
-    audit(request, Event.SIGN_INS_ENDED)
-    if context.sign_in.id == request.identity.sign_in_id:
-        forget(request)
-        flash_success(request, "You are logged out. See you soon!")
-        return redirect(request.path_to(request.root, "login"))
+    require_proof(request)
     context.end()
+    audit(request, Event.SIGN_INS_ENDED)
     flash_success(request, f"{device} is logged out.")
-    return redirect(request.path_to(context.__parent__.__parent__))
+    return redirect(request.path_to(context.sign_ins.__parent__))
 
 
-def known_hash(context: Account, request: Request) -> str | None:
-    """Return the hash that the present password, as typed, fits, or ``None``: that counts like a log-in that failed."""
-    rules = log_in_rules(request, f"user:{context.user_id}")
-    request.limiter.check(rules)
-    stored = context.password_hash()
-    if request.passwords.verify(request.POST.get("current", ""), stored):
-        return stored
-    audit(request, Event.LOG_IN_FAILED)
-    request.limiter.count(rules)
-    return None
+@exception_view_config(NotProven, renderer=PAGE)
+def not_proven(exc: NotProven, request: Request) -> dict[str, Any]:
+    return _refused(request.root["account"], request, str(exc), request.POST.get("email", ""))
 
 
 def _page(context: Account, request: Request, typed_email: str = "") -> dict[str, Any]:
     return {
         "sign_ins": context.sign_ins.all(),
         "second_factor": context.second_factor,
+        "has_second_factor": context.second_factor.is_on,
         "email": typed_email,
         "least_length": request.settings.password_least_length,
         "word": WORD_TO_DELETE,
     }
 
 
-def refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
+def _refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
     flash_error(request, problem)
     request.response.status_int = 400
     return _page(context, request, typed_email)

@@ -13,6 +13,7 @@ from flicklist.forms import LogInForm, RegisterForm, SiteForm
 from flicklist.limiting import log_in_rules, register_rules, second_factor_rules
 from flicklist.models import User
 from flicklist.models.user import email_key
+from flicklist.proof import WRONG_CODE, accepts_code
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
 from flicklist.views import redirect
@@ -164,21 +165,11 @@ def log_in_with_code(context: Root, request: Request) -> Answer:
     request.limiter.count(second_factor_rules(request, person.id))
     if not context.settle_password(person.id, person.password_hash, person.password_hash):
         return _password_first(context, request)
-    if _accepts(context, request, person.id, request.POST.get("code", "").replace(" ", "")):
+    if accepts_code(request, person.id):
         return _let_in(context, request, person.id)
-    audit(request, Event.SECOND_FACTOR_FAILED, person.id)
-    flash_error(request, "That code does not fit. Wait for the next one, or type a recovery code.")
+    flash_error(request, WRONG_CODE)
     request.response.status_int = 400
     return {"next": local_path(request.POST.get("next"))}
-
-
-def _accepts(context: Root, request: Request, user_id: int, code: str) -> bool:
-    if context.accept_code(user_id, code):
-        return True
-    is_recovery = context.accept_recovery_code(user_id, code)
-    if is_recovery:
-        audit(request, Event.RECOVERY_CODE_USED, user_id)
-    return is_recovery
 
 
 def _password_first(context: Root, request: Request) -> HTTPSeeOther:

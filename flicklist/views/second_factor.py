@@ -15,11 +15,10 @@ from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.limiting import second_factor_rules
 from flicklist.models.outbox import Kind
+from flicklist.proof import require_password, require_proof
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
 from flicklist.views import redirect
-from flicklist.views.account import PAGE as ACCOUNT_PAGE
-from flicklist.views.account import WRONG_PASSWORD, known_hash, refused
 
 PAGE = "flicklist:templates/second_factor/second_factor.jinja2"
 CODES_PAGE = "flicklist:templates/second_factor/codes.jinja2"
@@ -27,16 +26,12 @@ ALREADY = "Your second factor is on already."
 QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 
-@view_config(
-    context=SecondFactor, name="start", request_method="POST", permission=Permission.EDIT, renderer=ACCOUNT_PAGE
-)
-def start(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    account = context.account
-    if known_hash(account, request) is None:
-        return refused(account, request, WRONG_PASSWORD)
+@view_config(context=SecondFactor, name="start", request_method="POST", permission=Permission.EDIT)
+def start(context: SecondFactor, request: Request) -> HTTPSeeOther:
+    require_password(request)
     if context.is_on:
         flash_error(request, ALREADY)
-        return redirect(request.path_to(account))
+        return redirect(request.path_to(context.account))
     context.start()
     return redirect(request.path_to(context))
 
@@ -79,31 +74,23 @@ def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSee
     return _show_codes(context, request)
 
 
-@view_config(
-    context=SecondFactor, name="renew-codes", request_method="POST", permission=Permission.EDIT, renderer=ACCOUNT_PAGE
-)
-def renew_codes(context: SecondFactor, request: Request) -> dict[str, Any] | Response | HTTPSeeOther:
-    account = context.account
-    if known_hash(account, request) is None:
-        return refused(account, request, WRONG_PASSWORD)
+@view_config(context=SecondFactor, name="renew-codes", request_method="POST", permission=Permission.EDIT)
+def renew_codes(context: SecondFactor, request: Request) -> Response | HTTPSeeOther:
+    require_proof(request)
     if not context.is_on:
-        return redirect(request.path_to(account))
+        return redirect(request.path_to(context.account))
     audit(request, Event.RECOVERY_CODES_RENEWED)
     return _show_codes(context, request)
 
 
-@view_config(
-    context=SecondFactor, name="turn-off", request_method="POST", permission=Permission.EDIT, renderer=ACCOUNT_PAGE
-)
-def turn_off(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    account = context.account
-    if known_hash(account, request) is None:
-        return refused(account, request, WRONG_PASSWORD)
-    context.turn_off()
-    audit(request, Event.SECOND_FACTOR_OFF)
-    request.send_mail(Kind.SECOND_FACTOR_OFF, request.identity.email, context.user_id)
+@view_config(context=SecondFactor, name="turn-off", request_method="POST", permission=Permission.EDIT)
+def turn_off(context: SecondFactor, request: Request) -> HTTPSeeOther:
+    require_proof(request)
+    if context.turn_off():
+        audit(request, Event.SECOND_FACTOR_OFF)
+        request.send_mail(Kind.SECOND_FACTOR_OFF, request.identity.email, context.user_id)
     flash_success(request, "Your second factor is off. Your password is enough to log in.")
-    return redirect(request.path_to(account))
+    return redirect(request.path_to(context.account))
 
 
 def _show_codes(context: SecondFactor, request: Request) -> Response:

@@ -1,0 +1,54 @@
+"""Who is signed in proves that it is them, before something is done that a stranger at their browser should not do."""
+
+from pyramid.request import Request
+
+from flicklist.audit import Event, audit
+from flicklist.limiting import log_in_rules, second_factor_rules
+from flicklist.resources import Root
+
+WRONG_PASSWORD = "That is not your present password."  # noqa: S105 - a sentence, not a password
+WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery code."
+
+
+class NotProven(Exception):
+    """What was typed is not what only the person knows or has; the message says which."""
+
+
+def require_proof(request: Request) -> str:
+    """Ask for all that the person logs in with. Raises `NotProven`; else returns the hash that the password fits."""
+    password_hash = require_password(request)
+    require_code(request)
+    return password_hash
+
+
+def require_password(request: Request) -> str:
+    """Ask for the present password. Raises `NotProven`, which counts like a log-in that failed."""
+    account = request.root["account"]
+    rules = log_in_rules(request, f"user:{account.user_id}")
+    request.limiter.check(rules)
+    password_hash: str = account.password_hash()
+    if not request.passwords.verify(request.POST.get("current", ""), password_hash):
+        audit(request, Event.LOG_IN_FAILED)
+        request.limiter.count(rules)
+        raise NotProven(WRONG_PASSWORD)
+    return password_hash
+
+
+def require_code(request: Request) -> None:
+    """Ask for a code, of a person who uses a second factor. Raises `NotProven`. Begins the transaction."""
+    account = request.root["account"]
+    if account.second_factor.is_on:
+        request.limiter.count(second_factor_rules(request, account.user_id))
+        if not accepts_code(request, account.user_id):
+            raise NotProven(WRONG_CODE)
+
+
+def accepts_code(request: Request, user_id: int) -> bool:
+    """Use up the code that was typed, of the app or for recovery. Return whether it was one."""
+    root: Root = request.root
+    code = request.POST.get("code", "")
+    if root.accept_code(user_id, code.replace(" ", "")):
+        return True
+    is_recovery = root.accept_recovery_code(user_id, code)
+    audit(request, Event.RECOVERY_CODE_USED if is_recovery else Event.SECOND_FACTOR_FAILED, user_id)
+    return is_recovery
