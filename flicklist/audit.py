@@ -22,10 +22,13 @@ class Event(StrEnum):
     REGISTERED = "registered"
     LOGGED_IN = "logged-in"
     LOG_IN_FAILED = "log-in-failed"
+    CODE_ASKED = "code-asked"
+    RESET_ASKED = "reset-asked"
     LOGGED_OUT = "logged-out"
     LIMITED = "limited"
     CSRF_FAILED = "csrf-failed"
     REFUSED = "refused"
+    MALFORMED = "malformed"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an event
     EMAIL_CHANGED = "email-changed"
     SECOND_FACTOR_FAILED = "second-factor-failed"

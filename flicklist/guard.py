@@ -25,13 +25,14 @@ PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
 class Refused(Exception):
-    """A request that goes no further: the status of the answer, and what the page says."""
+    """A request that goes no further: the status of the answer, what the page says, and what the audit log does."""
 
-    def __init__(self, status: int, title: str, text: str) -> None:
+    def __init__(self, status: int, title: str, text: str, event: Event = Event.MALFORMED) -> None:
         super().__init__(status, title)
         self.status = status
         self.title = title
         self.text = text
+        self.event = event
 
 
 def check(request: Request) -> None:
@@ -75,8 +76,8 @@ def _check_origin(request: Request) -> None:
     one, in place of the one of the person who is signed in: another site could log them out.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-        audit(request, Event.CSRF_FAILED, NOBODY)
-        raise Refused(403, "Not from there", "That form was sent from another site, so it was not accepted.")
+        text = "That form was sent from another site, so it was not accepted."
+        raise Refused(403, "Not from there", text, Event.CSRF_FAILED)
 
 
 def _check_form(request: Request) -> None:
@@ -101,6 +102,7 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
         try:
             check(request)
         except Refused as refused:
+            audit(request, refused.event, NOBODY)
             words = {"title": refused.title, "text": refused.text, "status": refused.status}
             response = render_to_response(PAGE, words, request=request)
             response.status_int = refused.status

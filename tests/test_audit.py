@@ -76,6 +76,7 @@ def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
     person.send(place + "turn-off", current=PASSWORD, code=page.html.select_one(".codes code").text)
     events = [
         "second-factor-on",
+        "code-asked",
         "second-factor-failed",
         "recovery-code-used",
         "logged-in",
@@ -86,6 +87,20 @@ def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
         "second-factor-off",
     ]
     assert lines() == [f"{event} user={user_id} client=-" for event in events]
+
+
+def test_a_request_that_no_browser_sends_has_its_line(visitor, lines):
+    visitor.request("/", method="TRACE", status=405)
+    visitor.get("/%00", status=400)
+    assert lines() == ["malformed user=- client=-"] * 2
+
+
+def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app, alice, lines):
+    lines()
+    visitor = Person(make_app(smtp_url="smtp://127.0.0.1:9"))
+    for address in ("alice@example.com", "nobody@example.com"):
+        visitor.send("/forgot", email=address)
+    assert lines() == ["reset-asked user=- client=-"] * 2
 
 
 def test_a_limit_has_its_line(make_app, lines):

@@ -13,9 +13,10 @@ from tests.people import PASSWORD, Person
 
 @pytest.mark.parametrize(("path", "status"), [("/register", 200), ("/", 303), ("/static/nothing", 404)])
 def test_every_answer_carries_the_security_headers(visitor, path, status):
-    response = visitor.get(path, status=status)
+    response = visitor.get(path, status=status, headers={"Origin": "https://evil.example"})
     for name, value in SECURITY_HEADERS.items():
         assert response.headers[name] == value
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
 
 
 def test_only_static_files_may_be_kept_by_the_browser(alice, visitor):
@@ -190,8 +191,48 @@ def test_no_statement_is_made_of_strings_and_nothing_is_unpickled():
         assert not plain or path.name in {"engines.py", "env.py"}, path  # BEGIN IMMEDIATE, and pragmas
 
 
+def test_nothing_that_was_typed_is_run():
+    for path in Path(flicklist.__file__).parent.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        imported = {
+            alias.name for node in nodes if isinstance(node, ast.ImportFrom | ast.Import) for alias in node.names
+        }
+        called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        assert not imported & {"subprocess", "system", "popen", "Template"}, path
+        assert not called & {"eval", "exec", "compile", "__import__"}, path
+        assert not attributes & {"system", "popen", "from_string"}, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/.git/config", "/development.ini", "/flicklist.db", "/static/", "{static}/", "{static}/../../settings.py"]
+)
+def test_of_the_files_only_the_static_ones_are_shown_and_no_folder(visitor, path):
+    page = visitor.get("/register")
+    static = page.html.select("link[rel=stylesheet]")[-1]["href"].rpartition("/")[0]
+    assert visitor.get(f"{static}/flicklist.css")
+    assert visitor.get(path.format(static=static), status="*").status_int in {303, 404}
+
+
+SECURITY = Path("docs", "security.md")
+# The sections of the ASVS 5.0, each with the number of its rows of Level 1 and 2.
+ASVS = """
+1.1 2, 1.2 9, 1.3 11, 1.4 3, 1.5 2, 2.1 3, 2.2 3, 2.3 4, 2.4 1, 3.2 2, 3.3 4, 3.4 6, 3.5 5, 3.7 2, 4.1 3, 4.2 1, 4.3 2,
+4.4 4, 5.1 1, 5.2 3, 5.3 2, 5.4 3, 6.1 3, 6.2 12, 6.3 4, 6.4 4, 6.5 5, 6.6 3, 6.8 4, 7.1 3, 7.2 4, 7.3 2, 7.4 5, 7.5 2,
+7.6 2, 8.1 2, 8.2 3, 8.3 1, 8.4 1, 9.1 3, 9.2 4, 11.1 2, 11.2 3, 11.3 3, 11.4 4, 11.5 1, 11.6 1, 12.1 3, 12.2 2, 12.3 4,
+13.1 1, 13.2 5, 13.3 2, 13.4 5, 14.1 2, 14.2 4, 14.3 3, 15.1 3, 15.2 3, 15.3 7, 16.1 1, 16.2 5, 16.3 4, 16.4 3, 16.5 3
+"""
+
+
+def test_every_row_of_the_asvs_has_its_answer(root):
+    document = (root / SECURITY).read_text(encoding="utf-8")
+    for section, rows in re.findall(r"([\d.]+) (\d+)", ASVS):
+        for row in range(1, int(rows) + 1):
+            assert re.search(rf"(?<![\d.]){section}.{row}(?![\d.])", document), f"{section}.{row}"
+
+
 def test_every_test_that_the_documentation_names_exists(root):
-    document = (root / "docs" / "security.md").read_text(encoding="utf-8")
+    document = (root / SECURITY).read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)\.(test_\w+)`", document))
     assert len(named) > 60
     for module, test in named:

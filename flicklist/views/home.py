@@ -122,6 +122,7 @@ def _ask_for_code(context: Root, request: Request, user_id: int) -> HTTPSeeOther
         return None
     request.session.invalidate()
     request.session[HALF_WAY] = token
+    audit(request, Event.CODE_ASKED, user_id)
     wanted = local_path(request.POST.get("next"))
     return redirect(request.path_to(context, "login-code", query={"next": wanted} if wanted else None))
 

@@ -37,6 +37,7 @@ def forgot(context: Root, request: Request) -> HTTPSeeOther:
     if request.settings.sends_mail and key is not None:
         request.limiter.count(reset_rules(request, key))
         request.send_mail(Kind.RESET, key)
+        audit(request, Event.RESET_ASKED)
     flash_success(request, "If there is an account with that email address, a mail with a link is on its way.")
     return redirect(request.path_to(context, "login"))
 

@@ -56,6 +56,17 @@ def test_pages_come_in_place_and_the_back_button_goes_back(list_of_movies):
     assert page.url == first
 
 
+def test_the_browser_is_given_no_movie_to_keep(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text("Movie 00", exact=True)).to_be_visible()
+    kept = page.evaluate("[...Object.entries(localStorage), ...Object.entries(sessionStorage)]")
+    assert {name for name, _ in kept} <= {"htmx-current-path-for-history"}
+    assert "Movie" not in str(kept)
+
+
 def test_the_back_button_shows_no_movie_after_logging_out(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("link", name="Ratings").click()
