@@ -16,16 +16,25 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from flicklist import models
 from flicklist.finding import Find, Sort
 from flicklist.models import Movie, User
-from flicklist.models.change import KEPT
+from flicklist.models.change import KEPT, MOST_KEPT, is_as, snapshot
 from flicklist.models.meta import utc_now
-from flicklist.models.movie import IS_REMOVED, IS_TO_WATCH, IS_WATCHED, REMOVED_KEPT, movie_key, title_key
+from flicklist.models.movie import (
+    IS_LISTED,
+    IS_REMOVED,
+    IS_TO_WATCH,
+    IS_WATCHED,
+    REMOVED_KEPT,
+    NoRoom,
+    movie_key,
+    title_key,
+)
 from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash
 from flicklist.models.sign_in import LASTS, token_hash
 from flicklist.paging import Keyset, Page, Where
@@ -35,6 +44,7 @@ from flicklist.tokens import Tokens
 STATIC = "flicklist:static"
 STATIC_PLACE = "static"
 YEAR_SECONDS = 31_536_000
+UNDONE = "as before"
 
 AccessControlList = list[tuple[str, str, Any]]
 
@@ -45,6 +55,14 @@ class EmailTaken(Exception):
 
 class AlreadyListed(Exception):
     """The movie is on the list already, or was removed from it not long ago."""
+
+    def __init__(self, movie: Movie) -> None:
+        super().__init__(movie.title)
+        self.movie = movie
+
+
+class IsRemoved(Exception):
+    """The movie was removed from its list; it has to be restored first."""
 
     def __init__(self, movie: Movie) -> None:
         super().__init__(movie.title)
@@ -370,8 +388,10 @@ class Watchlist(Resource):
         return page, keyset.count(self.dbsession, scope, criteria)
 
     def add(self, title: str, year: int | None) -> Movie:
-        """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster."""
+        """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster, and `NoRoom`."""
         self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
+        if self._is_full():
+            raise NoRoom(f"You have {self.request.settings.most_movies:,} movies, and there is no room for more.")
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
         try:
             with self.dbsession.begin_nested():
@@ -384,8 +404,7 @@ class Watchlist(Resource):
             raise AlreadyListed(listed) from None
         return movie
 
-    def is_full(self) -> bool:
-        """Tell whether there are as many movies as a person can have."""
+    def _is_full(self) -> bool:
         last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)
         return self.dbsession.scalar(last.limit(1)) is not None
 
@@ -404,21 +423,45 @@ class Watchlist(Resource):
         title = title_key(movie.title)
         # A key is the title and " (year)"; the parenthesis that closes follows the one that opens.
         keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
-        others = (Movie.owner_id == self.owner_id, Movie.id != movie.id, Movie.removed_at.is_(None))
-        return self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.year)).all()
+        others = (Movie.owner_id == self.owner_id, Movie.id != movie.id, IS_LISTED)
+        found = self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.year))
+        return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
 
-    def change(self, movies: Sequence[Movie]) -> "Change":
-        """Note how movies are, before they are changed, so that it can be undone."""
-        changes = models.Change
-        self.dbsession.execute(
-            delete(changes).where(changes.owner_id == self.owner_id, changes.created_at < utc_now() - KEPT)
-        )
-        change = changes.of(movies)
-        self.dbsession.add(change)
-        self.dbsession.flush()
+    def change(self, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str) -> "Change | None":
+        """Do something to movies, and note how those were that it changed, so that it can be undone.
+
+        Return that. Where nothing changes, return what did just this before, if it can still be undone: it is then
+        the second click of two.
+        """
+        snapshots = [(movie, snapshot(movie)) for movie in movies]
         for movie in movies:
+            verb(movie)
+        changed = [(movie, before) for movie, before in snapshots if not is_as(movie, before)]
+        if not changed:
+            return self._same_change(movies, outcome)
+        with self.dbsession.no_autoflush:
+            self._forget_old_changes()
+            noted = {"owner_id": self.owner_id, "outcome": outcome, "before": [before for _, before in changed]}
+            change = self.dbsession.scalars(insert(models.Change).values(noted).returning(models.Change)).one()
+        for movie, _ in changed:
             movie.change_id = change.id
         return Change(Changes(self, "changes"), str(change.id), change)
+
+    def _same_change(self, movies: Sequence[Movie], outcome: str) -> "Change | None":
+        ids = {movie.change_id for movie in movies}
+        same = (models.Change.owner_id == self.owner_id, models.Change.outcome == outcome, models.Change.id.in_(ids))
+        change = self.dbsession.scalars(select(models.Change).where(*same)).first() if len(ids) == 1 else None
+        if change is None or change.movie_ids != [movie.id for movie in movies]:
+            return None
+        return Change(Changes(self, "changes"), str(change.id), change)
+
+    def _forget_old_changes(self) -> None:
+        changes = models.Change
+        own = changes.owner_id == self.owner_id
+        newest_first = select(changes.created_at).where(own).order_by(changes.created_at.desc())
+        last_kept = newest_first.offset(MOST_KEPT - 1).limit(1).scalar_subquery()
+        is_old = (changes.created_at < utc_now() - KEPT) | (changes.created_at <= last_kept)
+        self.dbsession.execute(delete(changes).where(own, is_old).execution_options(synchronize_session=False))
 
 
 class Entry(Resource):
@@ -432,13 +475,20 @@ class Entry(Resource):
     def __getitem__(self, name: str) -> "Viewings":
         return {"viewings": Viewings}[name](self, name)
 
-    def change(self) -> "Change":
-        """Note how the movie is, before it is changed."""
-        return self.watchlist.change([self.movie])
+    def change(self, verb: Callable[[Movie], None], outcome: str) -> "Change | None":
+        """Do something to the movie; see `Watchlist.change`. Raises `IsRemoved`."""
+        if self.movie.is_removed:
+            raise IsRemoved(self.movie)
+        return self.watchlist.change([self.movie], verb, outcome)
 
-    def edit(self, title: str, year: int | None, why: str, notes: str) -> None:
-        self.watchlist.settle(self.movie, partial(self.movie.name, title, year))
-        self.movie.describe(why, notes)
+    def edit(self, title: str, year: int | None, why: str, notes: str) -> "Change | None":
+        """Write other words about the movie. Raises `IsRemoved`."""
+
+        def write(movie: Movie) -> None:
+            self.watchlist.settle(movie, partial(movie.name, title, year))
+            movie.describe(why, notes)
+
+        return self.change(write, "saved")
 
 
 class Viewings(Resource):
@@ -494,10 +544,14 @@ class Change(Resource):
         movies = [movie for movie in self.watchlist.movies(self.change.movie_ids) if movie.change_id == self.change.id]
         if not movies:
             return [], None
-        undoing = self.watchlist.change(movies)
-        for movie in movies:
-            self.watchlist.settle(movie, partial(self.change.bring_back, movie))
-        return movies, undoing
+        try:
+            with self.dbsession.begin_nested():
+                return movies, self.watchlist.change(movies, self.change.bring_back, UNDONE)
+        except IntegrityError:  # another movie has taken a title meanwhile
+            return movies, self.watchlist.change(movies, self._settle, UNDONE)
+
+    def _settle(self, movie: Movie) -> None:
+        self.watchlist.settle(movie, partial(self.change.bring_back, movie))
 
 
 def row_id(name: str) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, String, create_engine, func, inspect, se
 from sqlalchemy.orm import Session
 
 from flicklist import main, migrations
-from flicklist.models import Base, Movie, User
+from flicklist.models import Base, Movie, User, Viewing
 from flicklist.models.engines import migrating_engine
 from flicklist.settings import CannotStart
 
@@ -66,6 +66,35 @@ def test_a_database_that_does_not_answer_stops_the_start_with_one_line():
             migrations.require_newest(url)
         assert str(stopped.value).startswith("FlickList cannot start: the database does not answer: ")
         assert "\n" not in str(stopped.value)
+
+
+def test_the_migration_that_gives_no_id_twice_keeps_every_row(migrated, empty_database_url):
+    command.downgrade(migrations.alembic_config(empty_database_url), "0004")
+    with Session(migrated) as session:
+        user = User(id=7, email="alice@example.com", email_key="alice@example.com", password_hash="x")
+        session.add(user)
+        session.flush()
+        movie = Movie(id=8, title="Heat", owner_id=7)
+        session.add(movie)
+        movie.viewings = [Viewing(id=9, seen_on="2009", note="")]
+        session.commit()
+    migrations.upgrade(empty_database_url)
+    with Session(migrated) as session:
+        movie = session.scalars(select(Movie)).one()
+        assert (movie.id, movie.owner_id, movie.title, [viewing.id for viewing in movie.viewings]) == (
+            8,
+            7,
+            "Heat",
+            [9],
+        )
+
+
+def test_sqlite_gives_no_id_twice(migrated):
+    if migrated.dialect.name == "sqlite":
+        with migrated.connect() as connection:
+            tables = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all()
+        plain = {name for name, sql in tables if "AUTOINCREMENT" not in sql}
+        assert plain == {"alembic_version", "sqlite_sequence"}
 
 
 def test_a_migration_that_makes_a_table_anew_keeps_what_refers_to_it(migrated, empty_database_url):

@@ -91,11 +91,12 @@ def test_a_refused_edit_keeps_what_was_typed(heat, field, typed, reason, db):
 def test_a_title_of_another_movie_is_told_and_not_refused(heat):
     heat.add("Heat", "1986")
     heat.add("Cold")
+    heat.add("Heat (Director’s cut)")
     page = edit(heat, "Cold", title="HEAT", year="2013").follow()
-    assert messages(page, "success") == ["“HEAT (2013)” is saved. You also have “Heat (1986)”."]
+    assert messages(page, "success") == ["“HEAT (2013)” is saved. You also have “Heat (1986)” and 1 more."]
     page = edit(heat, "HEAT", title="heat", year="1995").follow()
-    assert "You also have “Heat (1986)”." in messages(page, "success")[0]
-    assert len(heat.to_watch()) == 3
+    assert "You also have “Heat (1986)” and 1 more." in messages(page, "success")[0]
+    assert len(heat.to_watch()) == 4
 
 
 def test_crossing_off_notes_a_viewing_today(heat, db):

@@ -1,22 +1,23 @@
 """Changes: what a person did to movies, and how those were before, so that it can be undone."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, utc_now
 from flicklist.models.movie import Movie, Viewing
 
 KEPT = timedelta(days=30)
+MOST_KEPT = 100  # of one person; each can be some hundred kB
+OUTCOME_MOST_LENGTH = 60
 _TIMES = ("watched_at", "removed_at")
 _COLUMNS = ("title", "year", "why", "notes", "rating", "key")
 
 
 class Change(Base):
-    """How one or more movies were before something was done to them."""
+    """How one or more movies were before something was done to them, and what that was, in words."""
 
     __tablename__ = "changes"
     __table_args__ = (Index(None, "owner_id", "created_at"),)
@@ -24,24 +25,21 @@ class Change(Base):
     id: Mapped[PrimaryKey]
     owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    outcome: Mapped[str] = mapped_column(String(OUTCOME_MOST_LENGTH))
     before: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-
-    @classmethod
-    def of(cls, movies: Sequence[Movie]) -> "Change":
-        """Note how the movies of one person are, before they are changed."""
-        return cls(owner_id=movies[0].owner_id, before=[_snapshot(movie) for movie in movies])
 
     @property
     def movie_ids(self) -> list[int]:
-        return [snapshot["id"] for snapshot in self.before]
+        return [each["id"] for each in self.before]
 
     def bring_back(self, movie: Movie) -> None:
         """Make the movie what it was before this change."""
-        (snapshot,) = (each for each in self.before if each["id"] == movie.id)
-        _bring_back(movie, snapshot)
+        (before,) = (each for each in self.before if each["id"] == movie.id)
+        _bring_back(movie, before)
 
 
-def _snapshot(movie: Movie) -> dict[str, Any]:
+def snapshot(movie: Movie) -> dict[str, Any]:
+    """Return all that was written about a movie, as JSON has it."""
     return {
         "id": movie.id,
         **{name: getattr(movie, name) for name in _COLUMNS},
@@ -50,15 +48,20 @@ def _snapshot(movie: Movie) -> dict[str, Any]:
     }
 
 
-def _bring_back(movie: Movie, snapshot: dict[str, Any]) -> None:
-    movie.name(snapshot["title"], snapshot["year"])
-    movie.describe(snapshot["why"], snapshot["notes"])
+def is_as(movie: Movie, before: dict[str, Any]) -> bool:
+    """Tell whether a movie still is, or is again, as in a snapshot. What its key is is the list's affair."""
+    return {**snapshot(movie), "key": ""} == {**before, "key": ""}
+
+
+def _bring_back(movie: Movie, before: dict[str, Any]) -> None:
+    movie.name(before["title"], before["year"])
+    movie.describe(before["why"], before["notes"])
     for name in _COLUMNS:
-        setattr(movie, name, snapshot[name])
+        setattr(movie, name, before[name])
     for name in _TIMES:
-        setattr(movie, name, snapshot[name] and datetime.fromisoformat(snapshot[name]))
+        setattr(movie, name, before[name] and datetime.fromisoformat(before[name]))
     present = {viewing.id: viewing for viewing in movie.viewings}
-    movie.viewings = [present.get(row["id"]) or Viewing(id=row["id"]) for row in snapshot["viewings"]]
-    for viewing, row in zip(movie.viewings, snapshot["viewings"], strict=True):
+    movie.viewings = [present.get(row["id"]) or Viewing(id=row["id"]) for row in before["viewings"]]
+    for viewing, row in zip(movie.viewings, before["viewings"], strict=True):
         viewing.seen_on, viewing.note = row["seen_on"], row["note"]
     movie.refresh_last_seen()

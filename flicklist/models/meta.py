@@ -1,7 +1,7 @@
 """What all tables share."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Identity, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase, mapped_column
@@ -20,6 +20,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # So that SQLite, too, gives no id a second time: what was undone comes back with the ids that it had.
+        cls.__table_args__ = (*getattr(cls, "__table_args__", ()), {"sqlite_autoincrement": True})
+        super().__init_subclass__(**options)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

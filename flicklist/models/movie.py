@@ -15,6 +15,8 @@ TITLE_MOST_LENGTH = 200
 WHY_MOST_LENGTH = 300
 NOTES_MOST_LENGTH = 5000
 VIEWING_NOTE_MOST_LENGTH = 1000
+DAY_LENGTH = len("2009-07-14")
+VIEWINGS_MOST = 1000
 # *Passage de Vénus*, the oldest entry of IMDb, is from 1874.
 FIRST_YEAR, LAST_YEAR = 1874, 2100
 BEST_RATING = 10  # half-stars
@@ -28,6 +30,10 @@ def ordered_text(length: int) -> String:
 
 class NotWatched(Exception):
     """Only a movie that was watched can be rated."""
+
+
+class NoRoom(Exception):
+    """There is as much as there can be, which the message says."""
 
 
 def title_key(title: str) -> str:
@@ -128,17 +134,37 @@ class Movie(Base):
             self.see(seen_on)
 
     def see(self, seen_on: str | None, note: str = "") -> None:
-        """Note a viewing; a movie that was to watch is crossed off by it."""
+        """Note a viewing; a movie that was to watch is crossed off by it. Raises `NoRoom`."""
+        if len(self.viewings) >= VIEWINGS_MOST:
+            raise NoRoom(f"A movie can have at most {VIEWINGS_MOST:,} viewings.")
         self.viewings.append(Viewing(seen_on=seen_on, note=note))
         self.watched_at = utc_now()
         self.refresh_last_seen()
 
+    def see_again(self, day: str) -> None:
+        """Note a viewing of a day, if none is."""
+        if not self.was_seen_on(day):
+            self.see(day)
+
+    def see_once(self, seen_on: str | None, note: str) -> None:
+        """Note a viewing, unless this very one is noted: that of a day. In a year it may have been seen twice."""
+        is_day = len(seen_on or "") == DAY_LENGTH
+        if not (is_day and any((each.seen_on, each.note) == (seen_on, note) for each in self.viewings)):
+            self.see(seen_on, note)
+
     def was_seen_on(self, day: str) -> bool:
         return any(viewing.seen_on == day for viewing in self.viewings)
 
-    def forget_viewing(self, viewing: "Viewing") -> None:
+    def edit_viewing(self, viewing: "Viewing", seen_on: str | None, note: str) -> None:
+        viewing.seen_on, viewing.note = seen_on, note
+        self.refresh_last_seen()
+
+    def forget_viewing(self, viewing: "Viewing", *, puts_back: bool) -> None:
+        """Delete a viewing; with the last one the movie goes back to the movies to watch, where that is wanted."""
         self.viewings.remove(viewing)
         self.refresh_last_seen()
+        if puts_back and not self.viewings:
+            self.put_back()
 
     def refresh_last_seen(self) -> None:
         self.last_seen_on = max((viewing.seen_on or "" for viewing in self.viewings), default="")

@@ -38,6 +38,6 @@ def movies_are(movies: Sequence[Movie]) -> str:
     return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
 
 
-def flash_change(request: Request, text: str, change: Change) -> None:
-    """Tell what was done to movies, and offer to undo it."""
-    flash_success(request, text, "Undo", request.path_to(change, "undo"))
+def flash_change(request: Request, text: str, change: Change | None) -> None:
+    """Tell what was done to movies, and offer to undo it; what changed nothing, nothing undoes."""
+    flash_success(request, text, *(("Undo", request.path_to(change, "undo")) if change else ()))

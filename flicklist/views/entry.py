@@ -7,11 +7,11 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
-from flicklist.flash import flash_error, flash_success, quote
+from flicklist.flash import flash_error, quote
 from flicklist.forms import EntryForm, RatingForm
 from flicklist.models import Movie
 from flicklist.models.movie import wording
-from flicklist.resources import Entry
+from flicklist.resources import Change, Entry
 from flicklist.security import Permission
 from flicklist.views import flash_change, redirect, redirect_back, today
 
@@ -36,11 +36,16 @@ def edit(context: Entry, request: Request) -> dict[str, Any] | HTTPSeeOther:
         flash_error(request, f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote.")
         request.response.status_int = 409
         return {"movie": context.movie, "form": form}
-    change = context.change()
-    context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
-    also = "".join(f" You also have {quote(other.label)}." for other in context.watchlist.namesakes(context.movie)[:1])
-    flash_change(request, f"{quote(context.movie.label)} is saved.{also}", change)
+    change = context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
+    flash_change(request, f"{quote(context.movie.label)} is saved.{_also(context)}", change)
     return redirect(request.path_to(context))
+
+
+def _also(context: Entry) -> str:
+    """Tell of the other movies of the same title."""
+    others = context.watchlist.namesakes(context.movie)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 
 def _was_changed_meanwhile(movie: Movie, request: Request, form: EntryForm) -> bool:
@@ -51,21 +56,19 @@ def _was_changed_meanwhile(movie: Movie, request: Request, form: EntryForm) -> b
 
 @view_config(context=Entry, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: Entry, request: Request) -> HTTPSeeOther:
-    if not context.movie.is_watched:
-        day = today(request).isoformat()
-        _change(context, request, lambda movie: movie.cross_off(day), "crossed off")
+    day = today(request).isoformat()
+    _change(context, request, lambda movie: movie.cross_off(day), "crossed off")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=Entry, name="rewatch", request_method="POST", permission=Permission.EDIT)
 def rewatch(context: Entry, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
-    if movie.was_seen_on(day):
-        flash_success(request, f"That you watched {quote(movie.label)} today is noted.")
-    else:
-        change = context.change()
-        movie.see(day)
-        flash_change(request, f"You watched {quote(movie.label)} again today.", change)
+    text = f"That you watched {quote(movie.label)} today is noted."
+    if not movie.was_seen_on(day):
+        text = f"You watched {quote(movie.label)} again today."
+    change = context.change(lambda movie: movie.see_again(day), "watched again")
+    flash_change(request, text, change)
     return redirect_back(request, context)
 
 
@@ -89,17 +92,20 @@ def rate(context: Entry, request: Request) -> HTTPSeeOther:
 
 @view_config(context=Entry, name="remove", request_method="POST", permission=Permission.EDIT)
 def remove(context: Entry, request: Request) -> HTTPSeeOther:
-    _change(context, request, Movie.remove, "removed")
+    _tell(context, request, context.watchlist.change([context.movie], Movie.remove, "removed"), "removed")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=Entry, name="restore", request_method="POST", permission=Permission.EDIT)
 def restore(context: Entry, request: Request) -> HTTPSeeOther:
-    _change(context, request, Movie.restore, "on your list again, with all it had")
+    restored = "on your list again, with all it had"
+    _tell(context, request, context.watchlist.change([context.movie], Movie.restore, restored), restored)
     return redirect(request.path_to(context))
 
 
 def _change(context: Entry, request: Request, verb: Callable[[Movie], None], outcome: str) -> None:
-    change = context.change()
-    verb(context.movie)
+    _tell(context, request, context.change(verb, outcome), outcome)
+
+
+def _tell(context: Entry, request: Request, change: Change | None, outcome: str) -> None:
     flash_change(request, f"{quote(context.movie.label)} is {outcome}.", change)

@@ -20,10 +20,9 @@ def add(context: Viewings, request: Request) -> dict[str, Any] | HTTPSeeOther:
     form = ViewingForm(request.POST, today=today(request))
     if not form.validate():
         return _refused(request, form, context)
-    movie = context.entry.movie
-    change = context.entry.change()
-    movie.see(form.seen_on.data or None, form.note.data)
-    flash_change(request, f"A viewing of {quote(movie.label)} is noted.", change)
+    seen_on, note = form.seen_on.data or None, form.note.data
+    change = context.entry.change(lambda movie: movie.see_once(seen_on, note), "viewing noted")
+    flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is noted.", change)
     return redirect(request.path_to(context.entry))
 
 
@@ -38,21 +37,20 @@ def edit(context: Viewing, request: Request) -> dict[str, Any] | HTTPSeeOther:
     form = ViewingForm(request.POST, today=today(request))
     if not form.validate():
         return _refused(request, form, context)
-    movie = context.entry.movie
-    change = context.entry.change()
-    context.viewing.seen_on, context.viewing.note = form.seen_on.data or None, form.note.data
-    movie.refresh_last_seen()
-    flash_change(request, f"A viewing of {quote(movie.label)} is saved.", change)
+    seen_on, note = form.seen_on.data or None, form.note.data
+    change = context.entry.change(lambda movie: movie.edit_viewing(context.viewing, seen_on, note), "viewing saved")
+    flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is saved.", change)
     return redirect(request.path_to(context.entry))
 
 
 @view_config(context=Viewing, name="delete", request_method="POST", permission=Permission.EDIT)
 def delete(context: Viewing, request: Request) -> HTTPSeeOther:
-    movie = context.entry.movie
-    change = context.entry.change()
-    movie.forget_viewing(context.viewing)
-    if request.POST.get("put-back") and not movie.viewings:
-        movie.put_back()
+    movie, puts_back = context.entry.movie, bool(request.POST.get("put-back"))
+    was_watched = movie.is_watched
+    change = context.entry.change(
+        lambda movie: movie.forget_viewing(context.viewing, puts_back=puts_back), "viewing deleted"
+    )
+    if was_watched and not movie.is_watched:
         flash_change(request, f"The viewing is deleted, and {quote(movie.label)} is back on your watchlist.", change)
     else:
         flash_change(request, f"A viewing of {quote(movie.label)} is deleted.", change)

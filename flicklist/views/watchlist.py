@@ -6,14 +6,15 @@ from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
-from pyramid.view import view_config
+from pyramid.view import exception_view_config, view_config
 
 from flicklist.finding import Sort
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import AddForm, FindForm, MovieForm, RatingForm
 from flicklist.models import Movie
+from flicklist.models.movie import NoRoom
 from flicklist.paging import COUNT_LIMIT, PAGE_SIZE, Where
-from flicklist.resources import AlreadyListed, Watchlist, row_id
+from flicklist.resources import AlreadyListed, IsRemoved, Watchlist, row_id
 from flicklist.security import Permission
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
@@ -85,9 +86,6 @@ def add(context: Watchlist, request: Request) -> HTTPSeeOther:
         flash_error(request, form.problem)
         typed = {name: text[:TYPED_MOST_LENGTH] for name, text in form.data.items() if text}
         return redirect(request.path_to(context, query=typed))
-    if context.is_full():
-        flash_error(request, f"You have {request.settings.most_movies:,} movies, and there is no room for more.")
-        return redirect(request.path_to(context))
     try:
         movie = context.add(form.title.data, form.year_number)
     except AlreadyListed as listed:
@@ -129,7 +127,7 @@ def put_back(context: Watchlist, request: Request) -> HTTPSeeOther:
     context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
 )
 def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _marked(context, request), Movie.remove, "removed")
+    return _change(context, request, _marked(context, request, removed_too=True), Movie.remove, "removed")
 
 
 @view_config(
@@ -152,19 +150,34 @@ def _change(
 ) -> HTTPSeeOther:
     """Do the same to some movies, as one change."""
     if movies:
-        change = context.change(movies)
-        for movie in movies:
-            verb(movie)
-        flash_change(request, f"{movies_are(movies)} {outcome}.", change)
+        flash_change(request, f"{movies_are(movies)} {outcome}.", context.change(movies, verb, outcome))
     return redirect_back(request, context)
 
 
-def _marked(context: Watchlist, request: Request) -> Sequence[Movie]:
+def _marked(context: Watchlist, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
     """Return the movies whose boxes are checked; where there are none, say so."""
     movies = context.movies(list(_row_ids(request.POST.getall("movie")[:PAGE_SIZE])))
     if not movies:
         flash_error(request, "Mark the movies first, with the boxes beside them.")
-    return movies
+    listed = [movie for movie in movies if removed_too or not movie.is_removed]
+    if movies and not listed:
+        raise IsRemoved(movies[0])
+    return listed
+
+
+@exception_view_config(IsRemoved)
+def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
+    """Tell somebody whose page is older than what they did elsewhere."""
+    watchlist = request.root.own_watchlist()
+    restore = request.path_to(watchlist, str(exc.movie.id), "restore")
+    flash_error(request, f"You removed {quote(exc.movie.label)}. Nothing was changed.", "Restore", restore)
+    return redirect_back(request, watchlist)
+
+
+@exception_view_config(NoRoom)
+def no_room(exc: NoRoom, request: Request) -> HTTPSeeOther:
+    flash_error(request, str(exc))
+    return redirect_back(request, request.root.own_watchlist())
 
 
 def _row_ids(texts: Sequence[str]) -> Iterator[int]:
