@@ -9,7 +9,6 @@ from wtforms import Field, Form, PasswordField, StringField, TextAreaField, Vali
 from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
-from flicklist import passwords
 from flicklist.dates import first_day
 from flicklist.finding import Find
 from flicklist.flash import quote
@@ -24,6 +23,7 @@ from flicklist.models.movie import (
     title_key,
 )
 from flicklist.models.user import email_key
+from flicklist.passwords import PasswordHasher
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -129,9 +129,9 @@ class NewPasswordForm(SiteForm):
     password = PasswordField()
     verify = PasswordField()
 
-    def __init__(self, *args: Any, least_length: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, passwords: PasswordHasher, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.least_length = least_length
+        self.passwords = passwords
 
     @property
     def whose(self) -> str:
@@ -140,7 +140,7 @@ class NewPasswordForm(SiteForm):
 
     def validate_password(self, field: Field) -> None:
         known_words = [self.whose, self.whose.partition("@")[0]]
-        if problem := passwords.weakness(field.data or "", self.least_length, known_words):
+        if problem := self.passwords.weakness(field.data or "", known_words):
             raise ValidationError(problem)
 
     def validate_verify(self, field: Field) -> None:

@@ -14,15 +14,15 @@ class NotProven(Exception):
     """What was typed is not what only the person knows or has; the message says which."""
 
 
-def require_proof(request: Request) -> str:
-    """Ask for all that the person logs in with. Raises `NotProven`; else returns the hash that the password fits."""
+def require_proof(request: Request) -> None:
+    """Ask for all that the person logs in with. Raises `NotProven`. Begins the transaction."""
     password_hash = require_password(request)
+    require_unchanged(request, password_hash, password_hash)
     require_code(request)
-    return password_hash
 
 
 def require_password(request: Request) -> str:
-    """Ask for the present password. Raises `NotProven`, which counts like a log-in that failed."""
+    """Ask for the present password, and return its hash. Raises `NotProven`, which counts like a log-in that failed."""
     account = request.root["account"]
     rules = log_in_rules(request, f"user:{account.user_id}")
     request.limiter.check(rules)
@@ -34,8 +34,18 @@ def require_password(request: Request) -> str:
     return password_hash
 
 
+def require_unchanged(request: Request, known_hash: str, password_hash: str) -> None:
+    """Give the person another password, or the same. Raises `NotProven` if it was changed since it was asked for.
+
+    Begins the transaction, in which the person's row is locked from here on.
+    """
+    root: Root = request.root
+    if not root.settle_password(request.identity.user_id, known_hash, password_hash):
+        raise NotProven(WRONG_PASSWORD)
+
+
 def require_code(request: Request) -> None:
-    """Ask for a code, of a person who uses a second factor. Raises `NotProven`. Begins the transaction."""
+    """Ask for a code, of a person who uses a second factor. Raises `NotProven`."""
     account = request.root["account"]
     if account.second_factor.is_on:
         request.limiter.count(second_factor_rules(request, account.user_id))

@@ -295,7 +295,6 @@ class SecondFactor(Resource):
 
     def start(self) -> None:
         """Make a key, in place of one that was never confirmed."""
-        self._take_turn()
         self.dbsession.execute(delete(models.SecondFactor).where(*self._begun))
         self.dbsession.add(models.SecondFactor(user_id=self.user_id))
 
@@ -309,14 +308,13 @@ class SecondFactor(Resource):
     def renew_codes(self) -> list[str]:
         """Return new recovery codes; the old ones are worth nothing from now on."""
         codes = new_recovery_codes()
-        self._take_turn()
         self.dbsession.execute(delete(models.RecoveryCode).where(models.RecoveryCode.user_id == self.user_id))
         hashes = [models.RecoveryCode(user_id=self.user_id, code_hash=recovery_code_hash(code)) for code in codes]
         self.dbsession.add_all(hashes)
         return codes
 
-    def _take_turn(self) -> None:
-        """Wait for another click, so that what it made is there to be replaced."""
+    def take_turn(self) -> None:
+        """Wait for another click, or for a log-in that is under way, so that what it made is there to be replaced."""
         self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
 
     def codes_left(self) -> int:

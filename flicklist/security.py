@@ -146,13 +146,14 @@ class SecurityPolicy:
         now = utc_now()
         parameters = {"token_hash": token_hash(token), **lasting(request, now)}
         row = request.dbreader.execute(_SIGNED_IN, parameters).one_or_none()
-        if row is None:
+        identity = None
+        if row is not None:
+            *person, last_seen_at = row
+            identity = Identity(*person)
+            if now - last_seen_at > LAST_SEEN_PRECISION:
+                _note_visit(request, identity, now)
+        if request.writes:
             request.dbreader.rollback()  # Gives the connection back: a password may be hashed next.
-            return None
-        *person, last_seen_at = row
-        identity = Identity(*person)
-        if now - last_seen_at > LAST_SEEN_PRECISION:
-            _note_visit(request, identity, now)
         return identity
 
 
@@ -221,5 +222,5 @@ def includeme(config: Configurator) -> None:
     config.set_csrf_storage_policy(CSRFStoragePolicy())
     config.set_default_csrf_options(require_csrf=True)
     config.add_tween("flicklist.security.headers_tween_factory")
-    hasher = PasswordHasher(settings.bcrypt_cost, settings.hashes_at_once)
+    hasher = PasswordHasher(settings.bcrypt_cost, settings.hashes_at_once, settings.password_least_length)
     config.add_request_method(lambda request: hasher, "passwords", reify=True)

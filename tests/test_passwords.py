@@ -1,9 +1,12 @@
 """Hashes: any password a person types verifies again, and no other one does."""
 
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
 import bcrypt
 import pytest
 
-from flicklist.passwords import PasswordHasher, weakness
+from flicklist.passwords import PasswordHasher, TooBusy
 
 HASHER = PasswordHasher(4)
 
@@ -63,9 +66,22 @@ def test_a_hash_of_another_cost_or_scheme_is_outdated():
 
 @pytest.mark.parametrize("password", ["🔑🎬🍿🎥🎞️📽️🎟️🪑", "correct horse battery", "пароль из многих слов", "x7$kQ!pw2#"])
 def test_there_are_no_rules_of_composition(password):
-    assert weakness(password, 8, []) is None
+    assert HASHER.weakness(password, []) is None
 
 
 def test_the_email_is_a_weak_password():
-    assert "too easy" in weakness("zaphodbeeblebrox", 8, ["zaphodbeeblebrox@example.com", "zaphodbeeblebrox"])
-    assert weakness("zaphodbeeblebrox", 8, []) is None
+    assert "too easy" in HASHER.weakness("zaphodbeeblebrox", ["zaphodbeeblebrox@example.com", "zaphodbeeblebrox"])
+    assert HASHER.weakness("zaphodbeeblebrox", []) is None
+
+
+def test_judging_waits_its_turn_too(monkeypatch):
+    """What takes zxcvbn long keeps others waiting no more than a hash does: one is judged, two wait."""
+    judges = threading.Event()
+    monkeypatch.setattr("zxcvbn.zxcvbn", lambda *_, **__: judges.wait(10) and {"score": 4})
+    hasher = PasswordHasher(4, at_once=1)
+    with ThreadPoolExecutor(4) as pool:
+        judged = [pool.submit(hasher.weakness, "correct horse battery", []) for _ in range(4)]
+        (refused,) = wait(judged, 10, FIRST_COMPLETED).done
+        judges.set()
+    assert isinstance(refused.exception(), TooBusy)
+    assert [each.result() for each in judged if each is not refused] == [None] * 3

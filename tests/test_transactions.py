@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pyotp
 import pytest
 from pyramid_retry import IRetryableError, mark_error_retryable
 from sqlalchemy import func, select, text
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from flicklist.models import Movie, User
 from flicklist.models.engines import writing_engine
 from flicklist.passwords import PasswordHasher
+from flicklist.resources import Root
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import PASSWORD, Person, messages
@@ -138,6 +140,49 @@ def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, ali
     during_the_hash(monkeypatch, "verify", lambda: change_password(alice, "wrong staple donkey"))
     form.submit(status=400)
     assert not late.is_signed_in
+    assert alice.is_signed_in
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("email", {"email": "thief@example.com"}),
+        ("export", {}),
+        ("delete", {"word": "delete"}),
+        ("sign-ins/end-others", {}),
+        ("second-factor/start", {}),
+    ],
+)
+def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, path, fields):
+    thief = Person(app, alice.email)
+    thief.log_in()
+    token = thief.csrf_token()
+    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, "wrong staple donkey"))
+    answer = thief.post(f"/account/{path}", {"csrf_token": token, "current": PASSWORD, **fields}, status=400)
+    assert "That is not your present password." in answer
+    assert alice.is_signed_in
+    assert alice.get("/account/").html.header.select_one(".email").text == alice.email
+
+
+def test_a_log_in_that_is_under_way_ends_when_the_second_factor_is_turned_on(app, alice, monkeypatch):
+    alice.send("/account/second-factor/start", current=PASSWORD)
+    key = alice.get("/account/second-factor/").html.select_one(".key").text.replace(" ", "")
+    fields = {"csrf_token": alice.csrf_token(), "code": pyotp.TOTP(key).now()}
+    thief, confirming, original = Person(app, alice.email), [], Root.log_in_token
+
+    def slow(root, user_id):
+        token = original(root, user_id)
+        if not confirming:
+            confirm = threading.Thread(target=alice.post, args=("/account/second-factor/confirm", fields))
+            confirming.append(confirm)
+            confirm.start()
+            confirm.join(0.5)  # it waits for this log-in, or else it is done
+        return token
+
+    monkeypatch.setattr(Root, "log_in_token", slow)
+    thief.log_in()
+    confirming[0].join()
+    assert not thief.is_signed_in
     assert alice.is_signed_in
 
 

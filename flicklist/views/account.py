@@ -15,8 +15,8 @@ from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
-from flicklist.proof import WRONG_PASSWORD, NotProven, require_code, require_password, require_proof
-from flicklist.resources import Account, EmailTaken, Root, SignIn, SignIns
+from flicklist.proof import NotProven, require_code, require_password, require_proof, require_unchanged
+from flicklist.resources import Account, EmailTaken, SignIn, SignIns
 from flicklist.security import Permission
 from flicklist.views import flash_outdated_link, redirect
 
@@ -32,17 +32,13 @@ def account(context: Account, request: Request) -> dict[str, Any]:
 
 @view_config(context=Account, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def change_password(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    root: Root = request.root
-    form = ChangePasswordForm(
-        request.POST, email=request.identity.email, least_length=request.settings.password_least_length
-    )
+    form = ChangePasswordForm(request.POST, email=request.identity.email, passwords=request.passwords)
     if not form.validate():
         return _refused(context, request, form.problem)
     known = require_password(request)
     new = request.passwords.hash(form.password.data)
+    require_unchanged(request, known, new)
     require_code(request)
-    if not root.settle_password(context.user_id, known, new):
-        raise NotProven(WRONG_PASSWORD)
     context.sign_ins.end_others()
     remember(request, context.user_id)
     audit(request, Event.PASSWORD_CHANGED)
@@ -162,7 +158,7 @@ def _page(context: Account, request: Request, typed_email: str = "") -> dict[str
         "second_factor": context.second_factor,
         "has_second_factor": context.second_factor.is_on,
         "email": typed_email,
-        "least_length": request.settings.password_least_length,
+        "least_length": request.passwords.least_length,
         "word": WORD_TO_DELETE,
     }
 

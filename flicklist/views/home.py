@@ -189,7 +189,7 @@ def log_out(context: Root, request: Request) -> HTTPSeeOther:
 
 
 def _register_form(request: Request) -> RegisterForm:
-    return RegisterForm(request.POST, least_length=request.settings.password_least_length)
+    return RegisterForm(request.POST, passwords=request.passwords)
 
 
 def _page(request: Request, form: SiteForm) -> dict[str, Any]:

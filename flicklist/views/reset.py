@@ -73,7 +73,7 @@ def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
 
 
 def _form(request: Request, email: str) -> ResetForm:
-    return ResetForm(request.POST, email=email, least_length=request.settings.password_least_length)
+    return ResetForm(request.POST, email=email, passwords=request.passwords)
 
 
 def _outdated(context: Root, request: Request) -> HTTPSeeOther:

@@ -15,7 +15,7 @@ from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.limiting import second_factor_rules
 from flicklist.models.outbox import Kind
-from flicklist.proof import require_password, require_proof
+from flicklist.proof import require_password, require_proof, require_unchanged
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
 from flicklist.views import redirect
@@ -28,7 +28,8 @@ QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 @view_config(context=SecondFactor, name="start", request_method="POST", permission=Permission.EDIT)
 def start(context: SecondFactor, request: Request) -> HTTPSeeOther:
-    require_password(request)
+    known = require_password(request)
+    require_unchanged(request, known, known)
     if context.is_on:
         flash_error(request, ALREADY)
         return redirect(request.path_to(context.account))
@@ -56,6 +57,7 @@ def qr(context: SecondFactor, request: Request) -> Response:
 
 @view_config(context=SecondFactor, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther | Response:
+    context.take_turn()
     factor = context.begun()
     if factor is None:
         return redirect(request.path_to(context.account))
