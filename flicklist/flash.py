@@ -4,14 +4,16 @@ They wait in the session cookie, which holds 4 kB, so what waits is bounded: a q
 message quotes no more than the beginning of what somebody typed.
 """
 
+import json
 from dataclasses import dataclass
 
 from pyramid.config import Configurator
 from pyramid.request import Request
 
 QUEUES = ("success", "error")
-# Four messages that each quote 40 emoji (12 characters each as JSON) and offer an undo make a cookie of 3.8 kB.
 MOST_WAITING = 2
+# As JSON, in which an emoji has 12 characters. It leaves room for two tokens, and one of a link, within 4,064 bytes.
+MOST_WAITING_LENGTH = 1900
 QUOTE_MOST_LENGTH = 40
 
 
@@ -42,8 +44,11 @@ def flash_error(request: Request, text: str, *offer: str) -> None:
 
 def _flash(request: Request, queue: str, text: str, offer: tuple[str, ...]) -> None:
     request.session.flash([text, *offer], queue, allow_duplicate=False)
-    waiting = request.session.peek_flash(queue)
-    del waiting[:-MOST_WAITING]
+    waiting = {each: request.session.peek_flash(each) for each in QUEUES}
+    del waiting[queue][:-MOST_WAITING]
+    (other,) = (each for each in QUEUES if each != queue)
+    while len(json.dumps(waiting)) > MOST_WAITING_LENGTH:
+        (waiting[other] or waiting[queue]).pop(0)
 
 
 def take_messages(request: Request, queue: str) -> list[Message]:
