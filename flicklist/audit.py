@@ -37,15 +37,35 @@ class Event(StrEnum):
     RECOVERY_CODE_USED = "recovery-code-used"
     RECOVERY_CODES_RENEWED = "recovery-codes-renewed"
     SIGN_INS_ENDED = "sign-ins-ended"
+    EXPORTED = "exported"
     ACCOUNT_DELETED = "account-deleted"
 
 
+# What happened though, and even because, nothing was changed. Of the rest a line tells once it is committed.
+AT_ONCE = {
+    Event.LOG_IN_FAILED,
+    Event.LIMITED,
+    Event.CSRF_FAILED,
+    Event.REFUSED,
+    Event.MALFORMED,
+    Event.SECOND_FACTOR_FAILED,
+}
+
+
 def audit(request: Request, event: Event, user_id: int | None = None) -> None:
-    """Write a line. Without an id, it is the person who is signed in, if anybody is."""
+    """Write a line, about what was done when that is committed. Without an id, it is the person who is signed in."""
     if user_id is None and request.identity is not None:
         user_id = request.identity.user_id
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    log.info("%s %s user=%s client=%s", time, event, user_id or "-", client_network(request, IPV4_PREFIX, IPV6_PREFIX))
+    line = event, user_id or "-", client_network(request, IPV4_PREFIX, IPV6_PREFIX)
+    if event in AT_ONCE:
+        _write(True, *line)
+    else:
+        request.tm.get().addAfterCommitHook(_write, line)
+
+
+def _write(is_true: bool, event: Event, user: int | str, network: str) -> None:  # noqa: FBT001 - as hooks are called
+    if is_true:
+        log.info("%s %s user=%s client=%s", datetime.now(UTC).isoformat(timespec="seconds"), event, user, network)
 
 
 def client_network(request: Request, ipv4_prefix: int, ipv6_prefix: int) -> str:

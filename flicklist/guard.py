@@ -109,7 +109,10 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
             if refused.status == 405:  # noqa: PLR2004
                 response.allow = METHODS
             return response
-        return handler(request)
+        try:
+            return handler(request)
+        except Exception:  # noqa: BLE001 - of an error page, which asked a database that is away
+            return request.invoke_exception_view()
 
     return guard_tween
 

@@ -90,14 +90,15 @@ def register_rules(request: Request) -> list[Rule]:
     return [Rule(request.settings.limit_register, "register", (client,))]
 
 
-def reset_rules(request: Request, account: str) -> list[Rule]:
+def mail_rules(request: Request, address: str) -> list[Rule]:
+    """Limit the mails that are asked for, to one address and from one client."""
     client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.limit_reset
-    return [Rule(limits, "reset-of-client", (client,)), Rule(limits, "reset-of-account", (account,))]
+    return [Rule(limits, "mail-of-client", (client,)), Rule(limits, "mail-to-address", (address,))]
 
 
 def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that a person who is signed in can POST to only so often."""
-    if info.exception_only:
+    """Derive a view that a person who is signed in can POST to only so often, but for one that says ``unlimited``."""
+    if info.exception_only or info.options.get("unlimited"):
         return view
 
     def limited(context: Any, request: Request) -> Response:
@@ -107,6 +108,9 @@ def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Re
         return view(context, request)
 
     return limited
+
+
+limited_writes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
 def includeme(config: Configurator) -> None:

@@ -23,6 +23,7 @@ from flicklist.models import Mail, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import Kind
+from flicklist.models.user import ascii_email
 from flicklist.settings import Settings
 from flicklist.tokens import email_tokens, reset_tokens
 
@@ -59,7 +60,7 @@ class Sender:
             message = self._compose(mail)
             if message is not None:
                 deliver(message, self._settings.smtp_url)
-        except (OSError, smtplib.SMTPException) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, one mail must not keep back the others
             # The error itself may tell the address, which has no place in a log.
             log.error("Mail %s was not sent at attempt %s: %s", mail.id, mail.attempts, type(error).__name__)  # noqa: TRY400
             if not mail.is_hopeless:
@@ -82,7 +83,7 @@ def compose(mail: Mail, user: User, settings: Settings) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = settings.mail_from
-    message["To"] = mail.recipient
+    message["To"] = ascii_email(mail.recipient)
     message.set_content(f"{text}\n\n-- \nFlickList, {settings.public_url}/\n")
     return message
 

@@ -219,7 +219,7 @@ class Account(Resource):
     def movies(self) -> Sequence[Movie]:
         """Find all movies of the person, with their viewings, in the order in which they were added."""
         own = select(Movie).where(Movie.owner_id == self.user_id).order_by(Movie.added_at, Movie.id)
-        return self.dbsession.scalars(own.options(selectinload(Movie.viewings))).all()
+        return self.request.dbreader.scalars(own.options(selectinload(Movie.viewings))).all()
 
     def delete(self) -> None:
         """Delete the account, and with it, by cascade, all that refers to it."""

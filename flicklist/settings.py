@@ -7,7 +7,9 @@ variable ``FLICKLIST_BCRYPT_COST``; the environment wins.
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
+from email.message import EmailMessage
 from typing import Any, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -88,6 +90,16 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _mail_from(text: str) -> str:
+    message = EmailMessage()
+    with suppress(ValueError, IndexError):  # a line feed; an address that ends with its @
+        message["From"] = text
+    addresses: tuple[Any, ...] = message["From"].addresses if message["From"] else ()
+    if len(addresses) != 1 or not addresses[0].domain:
+        raise ValueError(f"must be like FlickList <movies@example.com>, not {text!r}")
+    return text
+
+
 def _smtp_url(text: str) -> str:
     if text and not (re.fullmatch(r"smtps?://[!-~]+", text, re.ASCII) and _names_a_server(text)):
         raise ValueError("must be like smtp://user:password@host:587 or smtps://host:465")
@@ -158,7 +170,7 @@ class Settings:
         "smtps://host:465; empty: no mail is sent",
         default="",
     )
-    mail_from: str = _knob(str, "the sender of mail", default="FlickList <flicklist@localhost>")
+    mail_from: str = _knob(_mail_from, "the sender of mail", default="FlickList <flicklist@localhost>")
     password_least_length: int = _knob(
         _whole_number(8, 64), "characters that a new password must have at least", default=8
     )
@@ -225,6 +237,10 @@ class Settings:
             if key.startswith("flicklist.") and key not in knobs:
                 raise CannotStart(f"FlickList cannot start: the ini file sets {key}, which does not exist.")
         settings = cls(**{knob.name: _value(knob, ini, environ) for knob in knobs.values()})
+        if settings.smtp_url and settings.public_url == cls.public_url:
+            raise CannotStart(
+                "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing: mails have links."
+            )
         if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
             raise CannotStart(
                 "FlickList cannot start: FLICKLIST_SECRET is the development secret, which everybody knows."

@@ -50,11 +50,12 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
         "csrf-failed user=- client=-",
     ]
     new = "wrong staple donkey"
+    alice.send("/account/export", current=PASSWORD, status=200)
     alice.send("/account/email", email="ally@example.com", current=PASSWORD)
     alice.send("/account/password", current=PASSWORD, password=new, verify=new)
     alice.send("/account/sign-ins/end-others", current=new)
     alice.send("/account/delete", current=new, word="delete")
-    events = ["email-changed", "password-changed", "sign-ins-ended", "account-deleted"]
+    events = ["exported", "email-changed", "password-changed", "sign-ins-ended", "account-deleted"]
     assert lines() == [f"{event} user={alice_id} client=-" for event in events]
 
 
@@ -89,6 +90,15 @@ def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
     assert lines() == [f"{event} user={user_id} client=-" for event in events]
 
 
+def test_what_is_not_committed_has_no_line(app, lines, monkeypatch):
+    def fail(self, transaction):
+        raise ValueError("the disk is on fire")
+
+    monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", fail)
+    Person(app).register("carol@example.com", status=500)
+    assert lines() == []
+
+
 def test_a_request_that_no_browser_sends_has_its_line(visitor, lines):
     visitor.request("/", method="TRACE", status=405)
     visitor.get("/%00", status=400)
@@ -97,7 +107,7 @@ def test_a_request_that_no_browser_sends_has_its_line(visitor, lines):
 
 def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app, alice, lines):
     lines()
-    visitor = Person(make_app(smtp_url="smtp://127.0.0.1:9"))
+    visitor = Person(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
     for address in ("alice@example.com", "nobody@example.com"):
         visitor.send("/forgot", email=address)
     assert lines() == ["reset-asked user=- client=-"] * 2

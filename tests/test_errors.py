@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 from pyramid.httpexceptions import HTTPRequestEntityTooLarge
-from sqlalchemy import event, update
+from sqlalchemy import delete, event, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
-from flicklist.models import SignIn
+from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
+from flicklist.resources import Watchlist
 from tests.people import Person
 
 
@@ -51,6 +52,33 @@ def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_back(br
     page = person.get(person.list_path, status=503)
     assert page.headers["Retry-After"] == "10"
     assert page.html.h1.text == "Intermission"
+
+
+@pytest.mark.parametrize(("method", "path"), [("get", "/nothing"), ("get", "/"), ("post", "/logout")])
+def test_while_the_database_is_away_every_answer_is_a_page(alice, app, method, path):
+    def refuse(connection, cursor, statement, *_):
+        raise OperationalError(statement, {}, Exception("the server closed the connection"))
+
+    for engine in app.registry.dbengines:
+        event.listen(engine, "before_cursor_execute", refuse)
+    page = getattr(alice, method)(path, status=503)
+    for engine in app.registry.dbengines:
+        event.remove(engine, "before_cursor_execute", refuse)
+    assert page.html.h1.text == "Intermission"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert alice.is_signed_in
+
+
+def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypatch):
+    add = Watchlist.add
+
+    def delete_first(watchlist, *arguments):
+        watchlist.dbsession.execute(delete(User))
+        return add(watchlist, *arguments)
+
+    monkeypatch.setattr(Watchlist, "add", delete_first)
+    page = alice.send(alice.list_path + "add", title="Heat", status=409)
+    assert page.html.h1.text == "Two at once"
 
 
 def test_a_change_that_may_have_come_through_is_not_said_to_be_lost(make_app, alice, monkeypatch):

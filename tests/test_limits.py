@@ -106,6 +106,16 @@ def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
     assert len(person.to_watch()) == 3
 
 
+def test_logging_out_is_not_limited(make_app, alice):
+    person = Person(make_app(limit_writes="1 per hour"), alice.email)
+    person.log_in()
+    person.list_path = alice.list_path
+    person.add("Heat")
+    person.send(person.list_path + "add", title="Ran", status=429)
+    person.log_out()
+    assert not person.is_signed_in
+
+
 def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, caplog):
     def fail_to_answer(*_):
         raise StorageError(OSError("connection refused"))

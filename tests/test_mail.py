@@ -18,6 +18,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from sqlalchemy import select, update
 
+import flicklist.mail
 from flicklist.mail import Sender, deliver, is_this_machine
 from flicklist.models import Mail
 from flicklist.models.engines import writing_engine
@@ -128,7 +129,7 @@ def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site
 
 
 def test_asking_again_and_again_is_limited(make_app, postbox, alice):
-    site = make_app(smtp_url=postbox.url, limit_reset="2 per hour")
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
     ask(site, "alice@example.com")
     ask(site, "alice@example.com")
     Person(site).send("/forgot", email="alice@example.com", status=429)
@@ -225,6 +226,39 @@ def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
     engine.dispose()
     db.rollback()
     assert db.scalars(select(Mail)).all() == []
+
+
+def test_a_mail_that_cannot_be_written_is_given_up_too_and_keeps_back_no_other(site, postbox, db, monkeypatch):
+    site.registry.mail_thread.stop()
+    compose = flicklist.mail.compose
+
+    def compose_or_fail(mail, *rest):
+        return compose(mail, *rest) if mail.attempts == 1 else 1 / 0
+
+    monkeypatch.setattr("flicklist.mail.compose", compose_or_fail)
+    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MOST_ATTEMPTS - 1))
+    db.add(Mail(kind="reset", recipient="alice@example.com"))
+    db.commit()
+    engine = writing_engine(site.registry.flicklist.database_url)
+    assert Sender(site.registry.flicklist, engine).send_due() == 1
+    engine.dispose()
+    db.rollback()
+    assert db.scalars(select(Mail)).all() == []
+
+
+def test_an_address_of_another_alphabet_is_written_as_every_server_takes_it(site, postbox):
+    Person(site).register("alice@münchen.example")
+    ask(site, "alice@münchen.example")
+    assert postbox.wait_for(1)["To"] == "alice@xn--mnchen-3ya.example"
+
+
+def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
+    person = Person(site, "alice@example.com")
+    person.log_in()
+    for _ in range(2):
+        person.send("/account/email", email="victim@example.com", current=PASSWORD)
+    person.send("/account/email", email="victim@example.com", current=PASSWORD, status=429)
 
 
 def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):

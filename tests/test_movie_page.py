@@ -37,6 +37,17 @@ def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
     assert (movie.why, movie.notes) == ("Ann said so", "")
 
 
+def test_a_refused_edit_does_not_forget_what_it_began_from(heat, db):
+    early = heat.get(heat.entry_path("Heat") + "/").forms["edit"]
+    edit(heat, "Heat", notes="from the phone")
+    early["title"] = ""
+    form = early.submit(status=400).forms["edit"]
+    form["title"] = "Heat"
+    page = form.submit(status=409)
+    assert "from the phone" in page.html.select_one(".meanwhile").text
+    assert db.scalars(select(Movie.notes)).one() == "from the phone"
+
+
 def test_saving_twice_with_one_form_is_no_conflict(heat):
     form = heat.get(entry(heat)).forms["edit"]
     form["why"] = "Ann said so"

@@ -10,6 +10,8 @@ from sqlalchemy import select, update
 from flicklist.models import Invitation, RecoveryCode, SecondFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.scripts import flicklist
+from flicklist.tokens import reset_tokens
+from tests.conftest import SECRET
 from tests.people import PASSWORD, Person, messages
 
 NEW_PASSWORD = "wrong staple donkey"
@@ -118,6 +120,17 @@ def test_a_reset_link_sets_another_password_once_and_ends_every_sign_in(app, ali
     visitor.log_in("alice@example.com", NEW_PASSWORD)
     again = Person(app).get(link, status=303).follow()
     assert messages(again, "error") == ["That link does not work any more: it is for one use, within an hour."]
+
+
+def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
+    user = db.scalars(select(User).where(User.email == alice.email)).one()
+    token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    copied = bob.copy()
+    form = bob.get(f"/reset?token={token}").follow().forms["reset"]
+    form["password"] = form["verify"] = "wrong staple donkey"
+    form.submit(status=303)
+    assert not bob.is_signed_in
+    assert not copied.is_signed_in
 
 
 def test_the_token_does_not_stay_in_the_address(app, link):

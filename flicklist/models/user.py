@@ -18,8 +18,8 @@ def new_slug() -> str:
     return secrets.token_urlsafe(SLUG_BYTES)
 
 
-def email_key(email: str) -> str:
-    """Return what two spellings of one address have in common: ASCII, with an IDNA domain, in lower case.
+def ascii_email(email: str) -> str:
+    """Return an email address as every mail server takes it: ASCII, with an IDNA domain.
 
     Raises `ValueError` for what is no email address. Letters outside ASCII are refused before the @, since whether
     two of them are the same letter depends on who compares.
@@ -29,7 +29,12 @@ def email_key(email: str) -> str:
     validated = email_validator.validate_email(email, check_deliverability=False, allow_smtputf8=False)
     if validated.ascii_email is None or len(validated.ascii_email) > EMAIL_MOST_LENGTH:
         raise ValueError("too long for an email address")
-    return validated.ascii_email.lower()
+    return validated.ascii_email
+
+
+def email_key(email: str) -> str:
+    """Return what two spellings of one address have in common. Raises `ValueError` for what is no email address."""
+    return ascii_email(email).lower()
 
 
 class User(Base):

@@ -13,6 +13,7 @@ from flicklist.audit import Event, audit
 from flicklist.exporting import everything
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
+from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
 from flicklist.proof import NotProven, require_code, require_password, require_proof, require_unchanged
@@ -55,6 +56,7 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
         return _refused(context, request, form.problem, typed)
     require_proof(request)
     if request.settings.sends_mail:
+        request.limiter.count(mail_rules(request, email_key(typed)))
         request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
         flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
         return redirect(request.path_to(context))
@@ -106,10 +108,14 @@ def _outdated(context: Account, request: Request) -> HTTPSeeOther:
 
 @view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW)
 def export(context: Account, request: Request) -> Response:
-    require_proof(request)
-    data = everything(request.identity.email, context.movies())
+    known = require_password(request)
+    # Read and written before the transaction: a long list takes seconds, in which others could not write.
+    data = json.dumps(everything(request.identity.email, context.movies()), ensure_ascii=False, indent=2)
+    require_unchanged(request, known, known)
+    require_code(request)
+    audit(request, Event.EXPORTED)
     return Response(
-        json.dumps(data, ensure_ascii=False, indent=2),
+        data,
         content_type="application/json",
         charset="utf-8",
         content_disposition='attachment; filename="flicklist.json"',

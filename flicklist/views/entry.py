@@ -22,7 +22,7 @@ PAGE = "flicklist:templates/entry/entry.jinja2"
 def entry(context: Entry, request: Request) -> dict[str, Any]:
     movie = context.movie
     form = EntryForm(title=movie.title, year=str(movie.year or ""), why=movie.why, notes=movie.notes)
-    return {"movie": movie, "form": form}
+    return _page(movie, form, movie.wording)
 
 
 @view_config(context=Entry, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
@@ -31,14 +31,19 @@ def edit(context: Entry, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if not form.validate():
         flash_error(request, form.problem)
         request.response.status_int = 400
-        return {"movie": context.movie, "form": form}
+        return _page(context.movie, form, request.POST.get("wording", context.movie.wording))
     if _was_changed_meanwhile(context.movie, request, form):
         flash_error(request, f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote.")
         request.response.status_int = 409
-        return {"movie": context.movie, "form": form}
+        return _page(context.movie, form, context.movie.wording, is_conflict=True)
     change = context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
     flash_change(request, f"{quote(context.movie.label)} is saved.{_also(context)}", change)
     return redirect(request.path_to(context))
+
+
+def _page(movie: Movie, form: EntryForm, wording: str, *, is_conflict: bool = False) -> dict[str, Any]:
+    """Show a movie, and a form that began from a wording, which may be an older one."""
+    return {"movie": movie, "form": form, "wording": wording, "is_conflict": is_conflict}
 
 
 def _also(context: Entry) -> str:

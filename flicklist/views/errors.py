@@ -8,7 +8,7 @@ from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken
 from pyramid.httpexceptions import HTTPError, HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -78,8 +78,11 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
 
 
 @exception_view_config(StaleDataError, renderer=PAGE)
+@exception_view_config(IntegrityError, renderer=PAGE)
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
     """Tell that what was to be changed was changed, or deleted, after it was read. Trying again did not help."""
+    log.error("Two at once, or a rule that was broken", exc_info=exc)
+    drop_messages(request)
     return _page(request, HTTPStatus.CONFLICT)
 
 

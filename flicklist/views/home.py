@@ -179,7 +179,7 @@ def _password_first(context: Root, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context, "login"))
 
 
-@view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+@view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED, unlimited=True)
 def log_out(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         audit(request, Event.LOGGED_OUT)

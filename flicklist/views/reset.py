@@ -4,13 +4,13 @@ from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
-from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.security import NO_PERMISSION_REQUIRED, forget
 from pyramid.view import view_config
 
 from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms import LogInForm, ResetForm
-from flicklist.limiting import reset_rules
+from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.resources import Root
 from flicklist.views import flash_outdated_link, redirect
@@ -35,7 +35,7 @@ def forgot(context: Root, request: Request) -> HTTPSeeOther:
     """Promise a mail, in the same words and with the same work for every address, known or not."""
     key = LogInForm(request.POST).email_key
     if request.settings.sends_mail and key is not None:
-        request.limiter.count(reset_rules(request, key))
+        request.limiter.count(mail_rules(request, key))
         request.send_mail(Kind.RESET, key)
         audit(request, Event.RESET_ASKED)
     flash_success(request, "If there is an account with that email address, a mail with a link is on its way.")
@@ -67,7 +67,7 @@ def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
     context.end_sign_ins(person.id)
     request.send_mail(Kind.PASSWORD_CHANGED, person.email_key, person.id)
     audit(request, Event.PASSWORD_CHANGED, person.id)
-    request.session.invalidate()
+    forget(request)
     flash_success(request, "Your password is changed. Log in with the new one.")
     return redirect(request.path_to(context, "login"))
 
