@@ -16,6 +16,23 @@
     if (field) field.value = today();
   }, true);
 
+  // Another page than the one that is seen, such as the login wall: as it came, since it tells its messages only once.
+  function showWhole(html, address) {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    document.title = page.title;
+    document.body.replaceWith(document.adoptNode(page.body));
+    history.replaceState(null, "", address);
+    htmx.process(document.body);
+    scrollTo({ top: 0, behavior: "instant" });
+    focusOn(document.querySelector("main h1"));
+  }
+
+  function focusOn(heading) {
+    if (!heading) return;
+    heading.tabIndex = -1;
+    heading.focus();
+  }
+
   // Where the keyboard was when the page was swapped: the row, and which of its controls.
   let place = null;
   let height = 0;
@@ -23,9 +40,9 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const landed = new URL(event.detail.xhr.responseURL);
     if (landed.pathname !== location.pathname) {
-      // The answer is another page, such as the login wall: go there whole.
       event.detail.shouldSwap = false;
-      location.assign(landed);
+      // An address that answered with a refusal shows something else when it is asked for again.
+      showWhole(event.detail.xhr.responseText, event.detail.xhr.status < 400 ? landed : location);
       return;
     }
     const focused = document.activeElement;
@@ -47,9 +64,17 @@
     const rows = document.querySelectorAll(".movies > li");
     const row = place && rows[Math.min(place.row, rows.length - 1)];
     const control = row && row.querySelectorAll("button, select")[Math.max(place.control, 0)];
-    const heading = document.querySelector("main h1");
-    if (heading) heading.tabIndex = -1;
-    (control || heading)?.focus({ preventScroll: Boolean(place) });
+    if (control) control.focus({ preventScroll: true });
+    else focusOn(document.querySelector("main h1"));
     place = null;
+  });
+
+  document.addEventListener("htmx:sendError", () => {
+    const message = document.createElement("div");
+    const text = document.createElement("p");
+    message.className = "message error";
+    text.textContent = "The site did not answer. Look whether you are online, and try again.";
+    message.append(text);
+    document.getElementById("said-error").replaceChildren(message);
   });
 })();

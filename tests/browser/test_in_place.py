@@ -98,11 +98,37 @@ def test_many_are_crossed_off_at_once(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_a_sign_in_that_has_ended_leads_to_the_wall(list_of_movies):
+def test_a_sign_in_that_has_ended_leads_to_the_wall_with_the_reason(list_of_movies):
     page = list_of_movies.page
     page.context.clear_cookies()
     page.get_by_role("button", name="I watched it! Movie 30").click()
     expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("What you sent was not saved.")
+    expect(page.get_by_role("heading", name="Keep a list")).to_be_focused()
+    assert page.url == f"{list_of_movies.site}/register"
+    page.get_by_role("link", name="Log in").first.click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_a_form_that_has_expired_says_so_and_works_after(list_of_movies):
+    page = list_of_movies.page
+    path = page.url
+    page.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(field => field.value = 'x')")
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("heading", name="That form has expired")).to_be_visible()
+    assert page.url == path
+    page.reload()
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+
+
+def test_a_site_that_does_not_answer_is_told_and_the_list_stays(list_of_movies):
+    page = list_of_movies.page
+    page.route("**/cross-off", lambda route: route.abort())
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
+    assert "Movie 30" in list_of_movies.titles
+    list_of_movies.complaints.clear()  # Chromium tells of it, too
 
 
 def test_stars_are_radio_buttons(list_of_movies):
