@@ -83,8 +83,8 @@ class Keyset:
                 return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
         elif edge := self._edge(where.before):
             rows = read(self._before, edge)
-            if len(rows) > PAGE_SIZE:
-                return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=True, has_after=True)
+            if len(rows) >= PAGE_SIZE:
+                return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=len(rows) > PAGE_SIZE, has_after=True)
         rows = read(self._first, {})
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
 

@@ -317,9 +317,9 @@ class SecondFactor(Resource):
         """Wait for another click, or for a log-in that is under way, so that what it made is there to be replaced."""
         self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
 
-    def codes_left(self) -> int:
-        own = models.RecoveryCode.user_id == self.user_id
-        return self.dbsession.scalar(select(func.count()).select_from(models.RecoveryCode).where(own)) or 0
+    def codes_left(self) -> int | None:
+        """Count the recovery codes; ``None`` where no second factor is on."""
+        return self.dbsession.scalar(_CODES_LEFT, {"user_id": self.user_id})
 
 
 class Watchlists(Resource):
@@ -626,6 +626,13 @@ _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindp
 _PASSWORD = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
 _SECOND_FACTOR = select(models.SecondFactor).where(
     models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None)
+)
+_CODES_LEFT = (
+    select(func.count(models.RecoveryCode.id))
+    .select_from(models.SecondFactor)
+    .outerjoin(models.RecoveryCode, models.RecoveryCode.user_id == models.SecondFactor.user_id)
+    .where(models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None))
+    .group_by(models.SecondFactor.id)
 )
 _HALF_WAY = _PASSWORD.join(models.SecondFactor).where(models.SecondFactor.confirmed_at.is_not(None))
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))

@@ -1,8 +1,10 @@
 """A page costs at most three statements, whatever the number of movies."""
 
+import pyotp
 import pytest
 
 from flicklist.paging import PAGE_SIZE
+from tests.people import PASSWORD
 from tests.test_watchlist import fill
 
 
@@ -14,6 +16,27 @@ def test_a_list_costs_two_statements_and_a_third_to_count_what_is_on_other_pages
     statements.clear()
     alice.get(alice.list_path + view)
     assert len(statements) == (3 if movies > PAGE_SIZE and not view else 2), statements
+
+
+def test_going_back_costs_as_much_as_going_on(alice, db, statements):
+    fill(alice, db, 120)
+    page = alice.get(alice.list_path)
+    page = alice.get(page.html.select_one("[rel=next]")["href"])
+    statements.clear()
+    page = alice.get(page.html.select_one("[rel=prev]")["href"])
+    assert len(statements) == 3, statements
+    assert not page.html.select_one("[rel=prev]")
+
+
+@pytest.mark.parametrize("has_second_factor", [False, True])
+def test_the_account_costs_three_statements(alice, statements, has_second_factor):
+    if has_second_factor:
+        alice.send("/account/second-factor/start", current=PASSWORD)
+        key = alice.get("/account/second-factor/").html.select_one(".key").text.replace(" ", "")
+        alice.send("/account/second-factor/confirm", status=200, code=pyotp.TOTP(key).now())
+    statements.clear()
+    alice.get("/account/")
+    assert len(statements) == 3, statements
 
 
 def test_a_movie_costs_three_statements(alice, statements):

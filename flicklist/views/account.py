@@ -162,7 +162,7 @@ def _page(context: Account, request: Request, typed_email: str = "") -> dict[str
     return {
         "sign_ins": context.sign_ins.all(),
         "second_factor": context.second_factor,
-        "has_second_factor": context.second_factor.is_on,
+        "codes_left": context.second_factor.codes_left(),
         "email": typed_email,
         "least_length": request.passwords.least_length,
         "word": WORD_TO_DELETE,
