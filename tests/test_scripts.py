@@ -49,14 +49,14 @@ def invitation(run, invited):
 
 
 def register(person, page, email="alice@example.com", status=303):
-    form = person.get(page).forms["register"]
+    form = person.get(page).maybe_follow().forms["register"]
     form["email"], form["password"], form["verify"] = email, PASSWORD, PASSWORD
     return form.submit(status=status)
 
 
 def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
     register(Person(invited), invitation)
-    page = Person(invited).get(invitation)
+    page = Person(invited).get(invitation).follow()
     assert "register" not in page.forms
     assert "Registration is by invitation." in page.html.main.text
     assert db.scalars(select(Invitation)).all() == []
@@ -73,14 +73,15 @@ def test_a_registration_that_fails_does_not_use_the_invitation_up(invited, invit
 def test_an_invitation_ends_after_its_days(invited, invitation, db):
     db.execute(update(Invitation).values(expires_at=utc_now()))
     db.commit()
-    assert "register" not in Person(invited).get(invitation).forms
+    assert "register" not in Person(invited).get(invitation).follow().forms
 
 
 def test_without_an_invitation_nobody_registers(invited, db):
     visitor = Person(invited)
     fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
-    for more in ({}, {"invitation": ""}, {"invitation": "x"}):
-        page = visitor.send("/register", status=400, **fields, **more)
+    for link in ("/register", "/register?invitation=", "/register?invitation=x"):
+        visitor.get(link)
+        page = visitor.send("/register", status=400, **fields)
         assert messages(page, "error") == ["This site takes no registrations without an invitation."]
     assert db.scalars(select(User)).all() == []
 
@@ -131,6 +132,13 @@ def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
     form.submit(status=303)
     assert not bob.is_signed_in
     assert not copied.is_signed_in
+
+
+def test_an_invitation_does_not_stay_in_the_address(invited, invitation):
+    person = Person(invited)
+    answer = person.get(invitation, status=303)
+    assert answer.location == "http://localhost/register"
+    assert urlsplit(invitation).query.partition("=")[2] not in answer.follow()
 
 
 def test_the_token_does_not_stay_in_the_address(app, link):

@@ -22,6 +22,7 @@ from flicklist.security import Permission
 from flicklist.views import flash_outdated_link, redirect
 
 PAGE = "flicklist:templates/account/account.jinja2"
+TOKEN = "email"  # noqa: S105 - the key in the session, where the token stays out of the address
 WORD_TO_DELETE = "delete"
 EMAIL_TAKEN = "An account with that email address already exists."
 
@@ -74,16 +75,20 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
 )
 def confirm_email_page(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
     """Show a button: a mail scanner that opens the link must not confirm anything."""
-    token = request.GET.get("token", "")
-    email = context.confirmed_email(token)
-    return _outdated(context, request) if email is None else {"email": email, "token": token}
+    token = request.GET.get("token")
+    if token and context.confirmed_email(token):
+        request.session[TOKEN] = token
+        return redirect(request.path_to(context, "confirm-email"))
+    email = None if token else context.confirmed_email(request.session.get(TOKEN, ""))
+    return _outdated(context, request) if email is None else {"email": email}
 
 
 @view_config(context=Account, name="confirm-email", request_method="POST", permission=Permission.EDIT)
 def confirm_email(context: Account, request: Request) -> HTTPSeeOther:
-    email = context.confirmed_email(request.POST.get("token", ""))
+    email = context.confirmed_email(request.session.get(TOKEN, ""))
     if email is None:
         return _outdated(context, request)
+    del request.session[TOKEN]
     if not _changes_email(context, request, email):
         flash_error(request, EMAIL_TAKEN)
     return redirect(request.path_to(context))
@@ -102,6 +107,7 @@ def _changes_email(context: Account, request: Request, email: str) -> bool:
 
 
 def _outdated(context: Account, request: Request) -> HTTPSeeOther:
+    request.session.pop(TOKEN, None)
     flash_outdated_link(request)
     return redirect(request.path_to(context))
 

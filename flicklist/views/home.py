@@ -18,7 +18,10 @@ from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
 from flicklist.views import redirect
 
+# In the session, so that they stay out of the address, of logs and of Referer.
 HALF_WAY = "half-way"
+INVITATION = "invitation"
+INVITATION_MOST_LENGTH = 100
 
 Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
 
@@ -36,7 +39,12 @@ def home(context: Root, request: Request) -> HTTPSeeOther:
     renderer="flicklist:templates/home/register.jinja2",
 )
 def register_page(context: Root, request: Request) -> Answer:
-    return home(context, request) if request.identity else _register_page(context, request, _register_form(request))
+    if request.identity:
+        return home(context, request)
+    if invitation := request.GET.get("invitation"):
+        request.session[INVITATION] = invitation[:INVITATION_MOST_LENGTH]
+        return redirect(request.path_to(context, "register"))
+    return _register_page(context, request, _register_form(request))
 
 
 @view_config(
@@ -201,7 +209,6 @@ def _register_page(context: Root, request: Request, form: RegisterForm) -> dict[
         **_page(request, form),
         "may_register": _may_register(context, request),
         "registration": request.settings.registration,
-        "invitation": _invitation(request),
     }
 
 
@@ -216,7 +223,7 @@ def _may_register(context: Root, request: Request) -> bool:
 
 
 def _invitation(request: Request) -> str:
-    return request.params.get("invitation", "")
+    return request.session.get(INVITATION, "")
 
 
 def _refused(context: Root, request: Request, form: RegisterForm, problem: str) -> dict[str, Any]:

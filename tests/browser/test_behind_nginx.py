@@ -77,6 +77,7 @@ def origin(served, plain, root, tmp_path_factory):
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("/etc/ssl/flicklist.example.pem", str(certificate)),
         ("/etc/ssl/flicklist.example.key", str(key)),
+        ("/var/log/nginx/access.log", f"{folder}/access.log"),
         ("http://127.0.0.1:6543", f"http://127.0.0.1:{served}"),
     ]:
         assert written in configuration
@@ -90,6 +91,9 @@ def origin(served, plain, root, tmp_path_factory):
     wait_until(lambda: (folder / "pid").exists() or nginx.poll() is not None, "nginx starts")
     assert nginx.poll() is None, (folder / "error.log").read_text()
     yield f"https://{HOST}:{port}"
+    logged = (folder / "access.log").read_text()
+    assert "GET /login" in logged
+    assert "0123456789" not in logged
     nginx.terminate()
     nginx.wait()
 
@@ -236,3 +240,11 @@ def test_tls_of_the_past_is_not(origin, version):
 def test_no_cipher_is_taken_without_forward_secrecy(origin):
     with pytest.raises(ssl.SSLError, match="alert handshake failure"):
         shake_hands(origin, ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256:AES256-SHA:@SECLEVEL=0")
+
+
+@pytest.mark.parametrize(
+    "path", ["reset?token=", "register?invitation=", "register?next=/account/confirm-email%3Ftoken%3D"]
+)
+def test_no_token_of_a_link_comes_into_the_log(context, origin, path):
+    """The log is read once nginx has gone."""
+    assert context.new_page().goto(f"{origin}/{path}0123456789").status == 200
