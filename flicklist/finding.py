@@ -1,8 +1,9 @@
 """What a person looks for in a list of theirs, and the SQL that finds it."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 
@@ -41,7 +42,8 @@ class Find:
     watched_from: str = ""
     watched_to: str = ""
 
-    def criteria(self) -> list[ColumnElement[bool]]:
+    def criteria(self, time_zone: ZoneInfo) -> list[ColumnElement[bool]]:
+        """Return what a movie must meet, where days begin as they do in a time zone."""
         found: list[ColumnElement[bool]] = [
             Movie.search_text.contains(word, autoescape=True) for word in fold(self.text).split()[:MOST_WORDS]
         ]
@@ -52,9 +54,9 @@ class Find:
         if self.least_rating is not None:
             found.append(Movie.rating >= self.least_rating)
         if self.added_from:
-            found.append(Movie.added_at >= _midnight(first_day(self.added_from)))
+            found.append(Movie.added_at >= _midnight(first_day(self.added_from), time_zone))
         if self.added_to:
-            found.append(Movie.added_at < _midnight(day_after(self.added_to)))
+            found.append(Movie.added_at < _midnight(day_after(self.added_to), time_zone))
         if self.watched_from or self.watched_to:
             found.append(_was_seen_between(self.watched_from, self.watched_to))
         return found
@@ -71,5 +73,5 @@ def _was_seen_between(start: str, end: str) -> ColumnElement[bool]:
     return seen.exists()
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _midnight(day: date, time_zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), time_zone)

@@ -366,11 +366,11 @@ class Watchlist(Resource):
 
     def to_watch(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, why)``, and count the list."""
-        return self._page(_TO_WATCH, sort, where, find.criteria())
+        return self._page(_TO_WATCH, sort, where, find.criteria(self.request.settings.time_zone))
 
     def watched(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, rating, last_seen_on)``, and count the list."""
-        return self._page(_WATCHED, sort, where, find.criteria())
+        return self._page(_WATCHED, sort, where, find.criteria(self.request.settings.time_zone))
 
     def removed(self, where: Where) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, removed_at)``, and count the list."""

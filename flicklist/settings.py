@@ -196,7 +196,7 @@ class Settings:
     )
     limit_reset: Limits = _knob(
         _limits,
-        "mails asked for by who forgot a password, to one address and from one address",
+        "mails asked for, for a new password or a new email, to one email and from one address",
         default=_limits("3 per hour"),
     )
     limit_writes: Limits = _knob(_limits, "changes by one person", default=_limits("120 per minute"))
@@ -211,7 +211,9 @@ class Settings:
     sign_in_idle_days: int = _knob(_whole_number(1, 400), "days without a visit after which a sign-in ends", default=30)
     sign_in_days: int = _knob(_whole_number(1, 400), "days after which a sign-in ends in any case", default=90)
     time_zone: ZoneInfo = _knob(
-        _time_zone, "where it is today for a person whose browser does not say, such as Europe/Vienna", default=UTC
+        _time_zone,
+        "where days begin, such as Europe/Vienna, but for the viewings of a person whose browser says it itself",
+        default=UTC,
     )
     terrible_movies: tuple[str, ...] = _knob(
         _lines,

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from itertools import chain
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from flicklist.models import Movie, User, Viewing
 from flicklist.views.watchlist import TO_WATCH_SORTS, WATCHED_SORTS
-from tests.people import messages, titles
+from tests.people import Person, messages, titles
 
 SORTED_LISTS = [("", sort) for sort in TO_WATCH_SORTS] + [("ratings", sort) for sort in WATCHED_SORTS]
 MOST_PAGES = 10
@@ -100,6 +100,22 @@ def test_filters_of_the_watchlist(shelf, query, expected):
 )
 def test_filters_of_the_ratings(shelf, query, expected):
     assert found(shelf, "ratings", **query) == expected
+
+
+def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_app, db):
+    db.execute(update(Movie).where(Movie.title == "Amélie").values(added_at=datetime(2020, 3, 1, 22, 30, tzinfo=UTC)))
+    db.commit()
+    vienna = Person(make_app(time_zone="Europe/Vienna"), shelf.email)
+    vienna.log_in()
+    query = {"added_from": "2020-03-01", "added_to": "2020-03-01"}
+    assert found(shelf, **query) == {"Amélie"}
+    vienna.list_path = shelf.list_path
+    assert found(vienna, **query) == {"Amélie"}
+    db.execute(update(Movie).where(Movie.title == "Amélie").values(added_at=datetime(2020, 3, 1, 23, 30, tzinfo=UTC)))
+    db.commit()
+    assert found(vienna, **query) == set()
+    assert found(vienna, added_from="2020-03-02", added_to="2020-03-02") == {"Amélie"}
+    assert "added 2020-03-02" in vienna.get(vienna.entry_path("Amélie") + "/")
 
 
 def test_the_search_is_in_the_address_and_in_the_form(shelf):
