@@ -91,11 +91,11 @@ def origin(served, plain, root, tmp_path_factory):
     wait_until(lambda: (folder / "pid").exists() or nginx.poll() is not None, "nginx starts")
     assert nginx.poll() is None, (folder / "error.log").read_text()
     yield f"https://{HOST}:{port}"
+    nginx.terminate()
+    nginx.wait()
     logged = (folder / "access.log").read_text()
     assert "GET /login" in logged
     assert "0123456789" not in logged
-    nginx.terminate()
-    nginx.wait()
 
 
 @pytest.fixture(scope="module")
