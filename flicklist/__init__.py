@@ -23,6 +23,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.mail")
         config.include("flicklist.flash")
         config.include("flicklist.resources")
+        config.include("flicklist.assets")
         config.include("flicklist.templates")
         config.scan("flicklist.views")
         return config.make_wsgi_app()

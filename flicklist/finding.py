@@ -24,6 +24,7 @@ class Sort(StrEnum):
     YEAR = "year"
     RATING = "rating"
     WATCHED = "watched"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPBadRequest
+from pyramid.httpexceptions import HTTPBadRequest, HTTPNotFound
 from pyramid.registry import Registry
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
@@ -117,6 +117,22 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
     return guard_tween
 
 
+def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view that is not found where something is left of the path behind the view's name.
+
+    Without this, ``/login/and/anything`` is the log-in page too.
+    """
+    if info.exception_only:
+        return view
+
+    def exact(context: Any, request: Request) -> Response:
+        if request.subpath and request.matched_route is None:
+            raise HTTPNotFound
+        return view(context, request)
+
+    return exact
+
+
 def single_fields(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that takes each field of a form once, but for those that it declares with ``repeated_fields``."""
     if info.exception_only:
@@ -138,4 +154,5 @@ single_fields.options = ("repeated_fields",)  # type: ignore[attr-defined]
 
 def includeme(config: Configurator) -> None:
     config.add_tween("flicklist.guard.guard_tween_factory", under="flicklist.security.headers_tween_factory")
+    config.add_view_deriver(exact_path)
     config.add_view_deriver(single_fields)

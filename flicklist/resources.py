@@ -3,19 +3,14 @@
 An access control list guards the *path*; every query is scoped by the owner of the path, which ties the *row* to it.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from pyramid.asset import abspath_from_asset_spec
 from pyramid.authorization import DENY_ALL, Allow, Authenticated
 from pyramid.config import Configurator
-from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
-from pyramid.response import Response
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
@@ -41,9 +36,6 @@ from flicklist.paging import Keyset, Page, Where
 from flicklist.security import Permission, lasting, principal_of
 from flicklist.tokens import Tokens
 
-STATIC = "flicklist:static"
-STATIC_PLACE = "static"
-YEAR_SECONDS = 31_536_000
 UNDONE = "as before"
 
 AccessControlList = list[tuple[str, str, Any]]
@@ -374,7 +366,7 @@ class Watchlist(Resource):
 
     def removed(self, where: Where) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, removed_at)``, and count the list."""
-        return self._page(_REMOVED, Sort.ADDED, where, [~_is_gone()])
+        return self._page(_REMOVED, Sort.REMOVED, where, [~_is_gone()])
 
     def _page(
         self, orders: dict[Sort, Keyset], sort: Sort, where: Where, criteria: list[ColumnElement[bool]]
@@ -577,22 +569,6 @@ def _one_or_key_error(rows: Sequence[Any], name: str) -> Any:
     return rows[0]
 
 
-def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that is not found where something is left of the path behind the view's name.
-
-    Without this, ``/login/and/anything`` is the log-in page too.
-    """
-    if info.exception_only:
-        return view
-
-    def exact(context: Any, request: Request) -> Response:
-        if request.subpath and request.matched_route is None:
-            raise HTTPNotFound
-        return view(context, request)
-
-    return exact
-
-
 def path_to(request: Request, resource: "Root | Resource", *elements: str, query: Any = None) -> str:
     """Return the absolute path of a resource, or of a view or a row below it, below where the site is mounted."""
     return request.resource_url(resource, *elements, query=query, app_url=request.script_name)
@@ -601,19 +577,6 @@ def path_to(request: Request, resource: "Root | Resource", *elements: str, query
 def includeme(config: Configurator) -> None:
     config.set_root_factory(Root)
     config.add_request_method(path_to)
-    config.add_view_deriver(exact_path)
-    # What a stylesheet names beside itself is below the fingerprint too.
-    config.add_static_view(f"{STATIC_PLACE}/{_fingerprint(STATIC)}", STATIC, cache_max_age=YEAR_SECONDS)
-
-
-def _fingerprint(spec: str) -> str:
-    """Return what changes when any file below changes, so that browsers can keep what did not."""
-    folder = Path(abspath_from_asset_spec(spec))
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _is_gone() -> ColumnElement[bool]:
@@ -653,4 +616,4 @@ _WATCHED = {
     Sort.YEAR: Keyset(_WATCHED_ROWS, Movie.sort_year, Movie.id, descending=True),
     Sort.ADDED: Keyset(_WATCHED_ROWS, Movie.added_at, Movie.id, descending=True),
 }
-_REMOVED = {Sort.ADDED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}
+_REMOVED = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}

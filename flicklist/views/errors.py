@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
+from flicklist.assets import STATIC_PLACE
 from flicklist.audit import Event, audit
 from flicklist.flash import drop_messages, flash_error
 from flicklist.limiting import TooOften
 from flicklist.passwords import TooBusy
-from flicklist.resources import STATIC_PLACE
 from flicklist.security import Permission
 from flicklist.views import redirect
 
