@@ -33,7 +33,11 @@
     heading.focus();
   }
 
-  // Where the keyboard was when the page was swapped: the row, and which of its controls.
+  const ROWS = ".movies > li";
+  const CONTROLS = "a, button, input, select";
+  const movieOf = (row) => row.querySelector("[name=movie]")?.value;
+
+  // Where the keyboard was when the page was swapped: at which movie, where that stood, and at which of its controls.
   let place = null;
   let height = 0;
 
@@ -47,10 +51,11 @@
     }
     const focused = document.activeElement;
     height = scrollY;
-    const row = focused.closest(".movies > li");
+    const row = focused.closest(ROWS);
     place = row && {
-      row: [...row.parentElement.children].indexOf(row),
-      control: [...row.querySelectorAll("button, select")].indexOf(focused),
+      movie: movieOf(row),
+      index: [...row.parentElement.children].indexOf(row),
+      control: [...row.querySelectorAll(CONTROLS)].indexOf(focused),
     };
   });
 
@@ -61,9 +66,10 @@
 
   document.addEventListener("htmx:afterSettle", () => {
     if (document.activeElement !== document.body) return;
-    const rows = document.querySelectorAll(".movies > li");
-    const row = place && rows[Math.min(place.row, rows.length - 1)];
-    const control = row && row.querySelectorAll("button, select")[Math.max(place.control, 0)];
+    const rows = [...document.querySelectorAll(ROWS)];
+    const same = place && rows.find((row) => movieOf(row) === place.movie);
+    const row = same ?? rows[Math.min(place?.index, rows.length - 1)];
+    const control = row?.querySelectorAll(CONTROLS)[place.control];
     if (control) control.focus({ preventScroll: true });
     else focusOn(document.querySelector("main h1"));
     place = null;

@@ -1,6 +1,7 @@
 """What JavaScript makes smoother: lists that change in place, suggestions, and the person's own day."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -42,6 +43,24 @@ def test_the_focus_stays_where_the_movie_was(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").press("Enter")
     expect(page.get_by_role("button", name="I watched it! Movie 29")).to_be_focused()
+
+
+def test_the_focus_follows_a_movie_that_its_rating_moves(list_of_movies):
+    page = list_of_movies.page
+    for number in (30, 31, 32):
+        page.get_by_label(f"Mark Movie {number}").check()
+    page.get_by_role("button", name="Cross off").click()
+    expect(page.get_by_role("status")).to_contain_text("3 movies are crossed off.")
+    list_of_movies.go(f"{urlsplit(page.url).path}ratings?sort=rating")
+    assert list_of_movies.titles == ["Movie 32", "Movie 31", "Movie 30"]
+    page.evaluate(MARK)
+    last = page.locator(".movies > li", has_text="Movie 30")
+    last.get_by_role("combobox").select_option("5")
+    last.get_by_role("button", name="Rate").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("is rated 5 of 5 stars")
+    assert list_of_movies.titles == ["Movie 30", "Movie 32", "Movie 31"]
+    expect(last.get_by_role("button", name="Rate")).to_be_focused()
+    assert page.evaluate(IS_MARKED)
 
 
 def test_pages_come_in_place_and_the_back_button_goes_back(list_of_movies):
