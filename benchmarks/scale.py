@@ -29,7 +29,7 @@ from flicklist.finding import Sort
 from flicklist.models import Movie, User, Viewing
 from flicklist.paging import Keyset
 from flicklist.passwords import PasswordHasher
-from flicklist.resources import _TO_WATCH, _WATCHED
+from flicklist.resources.watchlist import TO_WATCH_ORDERS, WATCHED_ORDERS
 
 SHAPES = [(1, 10), (1, 100), (1, 1_000), (1, 5_000), (1, 100_000), (1_000, 1_000)]
 REQUESTS = 30
@@ -172,7 +172,7 @@ def what_is_timed() -> Iterator[tuple[str, Callable[[Person], float], int]]:
     for name, page in [("watchlist", ""), ("ratings", "ratings")]:
         yield name, lambda person, page=page: person.get(person.list_path + page), REQUESTS
         yield "  of it, the template", lambda person, page=page: person.render(person.list_path + page), REQUESTS
-    for page, orders in (("", _TO_WATCH), ("ratings", _WATCHED)):
+    for page, orders in (("", TO_WATCH_ORDERS), ("ratings", WATCHED_ORDERS)):
         for sort, keyset in orders.items():
             descending = sort not in {Sort.OLDEST, Sort.TITLE}
             query = f"{page}?sort={sort}&before={last_page(keyset, descending=descending)}"

@@ -1,4 +1,4 @@
-"""One module per place in the tree: the code of a URL is where its place is."""
+"""The pages: each module has the templates of its name, and the README's table says which has the code of a URL."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,0 +1,53 @@
+"""The tree that the site is: what lies at each address, who may do what there, and the queries that find it.
+
+An access control list guards the *path*; every query is scoped by the owner of the path, which ties the *row* to it.
+"""
+
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+
+from flicklist.resources.account import Account, EmailTaken, SecondFactor, SignIn, SignIns
+from flicklist.resources.base import Resource, row_id
+from flicklist.resources.root import Root
+from flicklist.resources.watchlist import (
+    AlreadyListed,
+    Change,
+    Changes,
+    Entry,
+    IsRemoved,
+    Viewing,
+    Viewings,
+    Watchlist,
+    Watchlists,
+)
+
+__all__ = [
+    "Account",
+    "AlreadyListed",
+    "Change",
+    "Changes",
+    "EmailTaken",
+    "Entry",
+    "IsRemoved",
+    "Root",
+    "SecondFactor",
+    "SignIn",
+    "SignIns",
+    "Viewing",
+    "Viewings",
+    "Watchlist",
+    "Watchlists",
+    "row_id",
+]
+
+
+def path_to(request: Request, resource: Resource, *elements: str, query: Any = None) -> str:
+    """Return the absolute path of a resource, or of a view or a row below it, below where the site is mounted."""
+    return request.resource_url(resource, *elements, query=query, app_url=request.script_name)
+
+
+def includeme(config: Configurator) -> None:
+    config.set_root_factory(Root)
+    config.add_request_method(path_to)

@@ -1,0 +1,180 @@
+"""``/account/``: a person's account, its sign-ins and its second factor."""
+
+from collections.abc import Sequence
+
+from pyramid.authorization import DENY_ALL, Allow, Authenticated
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+from flicklist import models
+from flicklist.models import Movie, User
+from flicklist.models.meta import utc_now
+from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash
+from flicklist.models.sign_in import LASTS
+from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_let_go, row_id
+from flicklist.security import Permission, lasting
+
+PASSWORD = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
+SECOND_FACTOR = select(models.SecondFactor).where(
+    models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None)
+)
+_CODES_LEFT = (
+    select(func.count(models.RecoveryCode.id))
+    .select_from(models.SecondFactor)
+    .outerjoin(models.RecoveryCode, models.RecoveryCode.user_id == models.SecondFactor.user_id)
+    .where(models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None))
+    .group_by(models.SecondFactor.id)
+)
+
+
+class EmailTaken(Exception):
+    """An account with that email exists."""
+
+
+class Account(Resource):
+    """``/account/``: the signed-in person's own account."""
+
+    def __acl__(self) -> AccessControlList:
+        return [(Allow, Authenticated, (Permission.VIEW, Permission.EDIT)), DENY_ALL]
+
+    def __getitem__(self, name: str) -> "SignIns | SecondFactor":
+        places: dict[str, SignIns | SecondFactor] = {"sign-ins": self.sign_ins, "second-factor": self.second_factor}
+        return places[name]
+
+    @property
+    def sign_ins(self) -> "SignIns":
+        return SignIns(self, "sign-ins")
+
+    @property
+    def second_factor(self) -> "SecondFactor":
+        return SecondFactor(self, "second-factor")
+
+    @property
+    def user_id(self) -> int:
+        return self.request.identity.user_id
+
+    def password_hash(self) -> str:
+        return read_and_let_go(self.request, PASSWORD, user_id=self.user_id).password_hash
+
+    def change_email(self, email: str, key: str) -> None:
+        """Give the account another email address. Raises `EmailTaken`."""
+        try:
+            with self.dbsession.begin_nested():
+                self.dbsession.execute(update(User).where(User.id == self.user_id).values(email=email, email_key=key))
+        except IntegrityError as error:
+            raise EmailTaken from error
+
+    def confirmed_email(self, token: str) -> str | None:
+        """Return the email address that a token confirms, if it is this person's and they still have the old one."""
+        tokens = self.request.email_tokens
+        claim = tokens.read(token)
+        if claim is None or claim[0] != self.user_id:
+            return None
+        present = self.request.dbreader.scalars(select(User.email_key).where(User.id == self.user_id)).one()
+        return claim[1] if tokens.fits(token, present) else None
+
+    def movies(self) -> Sequence[Movie]:
+        """Find all movies of the person, with their viewings, in the order in which they were added."""
+        own = select(Movie).where(Movie.owner_id == self.user_id).order_by(Movie.added_at, Movie.id)
+        return self.request.dbreader.scalars(own.options(selectinload(Movie.viewings))).all()
+
+    def delete(self) -> None:
+        """Delete the account, and with it, by cascade, all that refers to it."""
+        self.dbsession.execute(delete(User).where(User.id == self.user_id))
+
+
+class SignIns(Resource):
+    """``/account/sign-ins/``: the devices on which the person is signed in."""
+
+    def __getitem__(self, name: str) -> "SignIn":
+        if self.request.identity is None:
+            raise KeyError(name)
+        return SignIn(self, name, one_or_key_error(self._find(self.others, models.SignIn.id == row_id(name)), name))
+
+    def all(self) -> Sequence[models.SignIn]:
+        return self._find()
+
+    def end_others(self) -> None:
+        self.dbsession.execute(delete(models.SignIn).where(self.others))
+
+    @property
+    def others(self) -> ColumnElement[bool]:
+        """Say whether a row is a sign-in of the person, and not the one of this request."""
+        return self._own & (models.SignIn.id != self.request.identity.sign_in_id)
+
+    @property
+    def _own(self) -> ColumnElement[bool]:
+        return models.SignIn.user_id == self.request.identity.user_id
+
+    def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.SignIn]:
+        newest_first = models.SignIn.last_seen_at.desc(), models.SignIn.id.desc()
+        found = select(models.SignIn).where(self._own, LASTS, *criteria).order_by(*newest_first)
+        # Outside the transaction, which waits until the password has been hashed that is asked for next.
+        return self.request.dbreader.scalars(found, lasting(self.request, utc_now())).all()
+
+
+class SignIn(Resource):
+    """``/account/sign-ins/7/``: another device on which the person is signed in."""
+
+    def __init__(self, parent: SignIns, name: str, sign_in: models.SignIn) -> None:
+        super().__init__(parent, name)
+        self.sign_ins = parent
+        self.sign_in = sign_in
+
+    def end(self) -> None:
+        self.dbsession.execute(
+            delete(models.SignIn).where(self.sign_ins.others, models.SignIn.id == row_id(self.__name__))
+        )
+
+
+class SecondFactor(Resource):
+    """``/account/second-factor/``: the code that is asked for after the password, where the person wants that."""
+
+    def __init__(self, account: Account, name: str) -> None:
+        super().__init__(account, name)
+        self.account = account
+
+    @property
+    def user_id(self) -> int:
+        return self.account.user_id
+
+    @property
+    def is_on(self) -> bool:
+        return self.dbsession.scalar(SECOND_FACTOR, {"user_id": self.user_id}) is not None
+
+    def begun(self) -> models.SecondFactor | None:
+        """Return what the person has begun to set up, and not yet confirmed with a code."""
+        return self.dbsession.scalar(select(models.SecondFactor).where(*self._begun))
+
+    @property
+    def _begun(self) -> tuple[ColumnElement[bool], ...]:
+        return models.SecondFactor.user_id == self.user_id, models.SecondFactor.confirmed_at.is_(None)
+
+    def start(self) -> None:
+        """Make a key, in place of one that was never confirmed."""
+        self.dbsession.execute(delete(models.SecondFactor).where(*self._begun))
+        self.dbsession.add(models.SecondFactor(user_id=self.user_id))
+
+    def turn_off(self) -> bool:
+        """Return whether it was on, or begun."""
+        factors, codes = models.SecondFactor, models.RecoveryCode
+        self.dbsession.execute(delete(codes).where(codes.user_id == self.user_id))
+        turned_off = delete(factors).where(factors.user_id == self.user_id).returning(factors.id)
+        return self.dbsession.scalar(turned_off) is not None
+
+    def renew_codes(self) -> list[str]:
+        """Return new recovery codes; the old ones are worth nothing from now on."""
+        codes = new_recovery_codes()
+        self.dbsession.execute(delete(models.RecoveryCode).where(models.RecoveryCode.user_id == self.user_id))
+        hashes = [models.RecoveryCode(user_id=self.user_id, code_hash=recovery_code_hash(code)) for code in codes]
+        self.dbsession.add_all(hashes)
+        return codes
+
+    def take_turn(self) -> None:
+        """Wait for another click, or for a log-in that is under way, so that what it made is there to be replaced."""
+        self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
+
+    def codes_left(self) -> int | None:
+        """Count the recovery codes; ``None`` where no second factor is on."""
+        return self.dbsession.scalar(_CODES_LEFT, {"user_id": self.user_id})

@@ -1,0 +1,45 @@
+"""What every place of the tree is made of."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pyramid.request import Request
+from sqlalchemy.orm import Session
+
+AccessControlList = list[tuple[str, str, Any]]
+
+
+class Resource:
+    """A place in the tree. It knows the request, its parent and its row; what a script would do too is the row's."""
+
+    __parent__: "Resource | None"
+
+    def __init__(self, parent: "Resource", name: str) -> None:
+        self.__parent__ = parent
+        self.__name__ = name
+        self.request: Request = parent.request
+
+    @property
+    def dbsession(self) -> Session:
+        return self.request.dbsession
+
+
+def row_id(name: str) -> int:
+    """Read a segment of a path as the id of a row. Raises `KeyError` for all but its one canonical spelling."""
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", name, re.ASCII):
+        raise KeyError(name)
+    return int(name)
+
+
+def one_or_key_error(rows: Sequence[Any], name: str) -> Any:
+    if not rows:
+        raise KeyError(name)
+    return rows[0]
+
+
+def read_and_let_go(request: Request, statement: Any, **parameters: Any) -> Any:
+    """Read a row, or ``None``, and give the connection back: what follows is a password hash, which takes its time."""
+    row = request.dbreader.execute(statement, parameters).one_or_none()
+    request.dbreader.rollback()
+    return row

@@ -1,0 +1,121 @@
+"""``/``: the way in."""
+
+from typing import Any
+
+from pyramid.authorization import DENY_ALL, Allow, Authenticated
+from pyramid.request import Request
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from flicklist import models
+from flicklist.models import User
+from flicklist.models.meta import utc_now
+from flicklist.models.second_factor import recovery_code_hash
+from flicklist.models.sign_in import token_hash
+from flicklist.resources.account import PASSWORD, SECOND_FACTOR, Account, EmailTaken
+from flicklist.resources.base import AccessControlList, Resource, read_and_let_go
+from flicklist.resources.watchlist import Watchlist, Watchlists
+from flicklist.security import Permission
+from flicklist.tokens import Tokens
+
+_CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
+_HALF_WAY = PASSWORD.join(models.SecondFactor).where(models.SecondFactor.confirmed_at.is_not(None))
+
+
+class Root(Resource):
+    """``/``: the way in."""
+
+    __parent__ = None
+    __name__ = ""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    def __acl__(self) -> AccessControlList:
+        return [(Allow, Authenticated, Permission.VIEW), DENY_ALL]
+
+    def __getitem__(self, name: str) -> Resource:
+        return {"account": Account, "watchlists": Watchlists}[name](self, name)
+
+    def own_watchlist(self) -> Watchlist:
+        """Return the list of the person who is signed in."""
+        return Watchlists(self, "watchlists")[self.request.identity.watchlist_slug]
+
+    def credentials(self, email_key: str | None) -> tuple[int, str] | None:
+        """Return the user's id and password hash."""
+        row = read_and_let_go(self.request, _CREDENTIALS, email_key=email_key)
+        return row and (row.id, row.password_hash)
+
+    def register(self, user: User) -> None:
+        """Store a new person. Raises `EmailTaken`, also when somebody else is just faster."""
+        try:
+            with self.dbsession.begin_nested():
+                self.dbsession.add(user)
+        except IntegrityError as error:
+            if self.dbsession.scalar(_CREDENTIALS, {"email_key": user.email_key}) is None:
+                raise
+            raise EmailTaken from error
+
+    def accept(self, invitation: str) -> bool:
+        """Use an invitation up. Return whether it was one, and nobody had used it."""
+        accepted = delete(models.Invitation).where(_is_usable(invitation)).returning(models.Invitation.id)
+        return self.dbsession.scalar(accepted) is not None
+
+    def is_invitation(self, invitation: str) -> bool:
+        """Tell whether an invitation can still be used."""
+        usable = select(models.Invitation.id).where(_is_usable(invitation))
+        return read_and_let_go(self.request, usable) is not None
+
+    def person_of(self, reset_token: str) -> Any:
+        """Return the id, email key and password hash of the person who may set another password with this token."""
+        return self._claimant(self.request.reset_tokens, reset_token)
+
+    def person_half_way(self, log_in_token: str) -> Any:
+        """Return the id and password hash of the person who has typed their password, and whose code is to come."""
+        return self._claimant(self.request.log_in_tokens, log_in_token)
+
+    def _claimant(self, tokens: Tokens, token: str) -> Any:
+        """Find the person to whom a token was given, if their email and password are still what they were."""
+        claim = tokens.read(token)
+        row = claim and read_and_let_go(self.request, PASSWORD, user_id=claim[0])
+        return row if row is not None and tokens.fits(token, row.email_key, row.password_hash) else None
+
+    def log_in_token(self, user_id: int) -> str | None:
+        """Make the token with which a person whose password was right goes on to the code, if they use one."""
+        row = self.dbsession.execute(_HALF_WAY, {"user_id": user_id}).one_or_none()
+        return row and self.request.log_in_tokens.make(user_id, "", row.email_key, row.password_hash)
+
+    def accept_code(self, user_id: int, code: str) -> bool:
+        """Use a code of the person's app up. Return whether it was one of now, and nobody had used it."""
+        factor = self.dbsession.scalar(SECOND_FACTOR, {"user_id": user_id})
+        step = factor and factor.step_of(code)
+        if step is None:
+            return False
+        factors = models.SecondFactor
+        unused = (factors.user_id == user_id, factors.last_step < step)
+        used = update(factors).where(*unused).values(last_step=step).returning(factors.id)
+        return self.dbsession.scalar(used) is not None
+
+    def accept_recovery_code(self, user_id: int, code: str) -> bool:
+        """Use a recovery code up. Return whether it was one, and nobody had used it."""
+        codes = models.RecoveryCode
+        same = (codes.user_id == user_id, codes.code_hash == recovery_code_hash(code))
+        return self.dbsession.scalar(delete(codes).where(*same).returning(codes.id)) is not None
+
+    def end_sign_ins(self, user_id: int) -> None:
+        self.dbsession.execute(delete(models.SignIn).where(models.SignIn.user_id == user_id))
+
+    def settle_password(self, user_id: int, known_hash: str, password_hash: str) -> bool:
+        """Give a person another password hash, or the same; return whether they still had the known one.
+
+        The hash was read before the transaction. This locks the row and looks again, so that of two who come with one
+        password or one token, only the first succeeds, and nobody gets in with a password that was just replaced.
+        """
+        known = (User.id == user_id, User.password_hash == known_hash)
+        settled = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
+        return self.dbsession.scalar(settled) is not None
+
+
+def _is_usable(invitation: str) -> ColumnElement[bool]:
+    """Say whether a row is this invitation, and it can still be used."""
+    return (models.Invitation.token_hash == token_hash(invitation)) & (models.Invitation.expires_at > utc_now())

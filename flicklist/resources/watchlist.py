@@ -1,0 +1,300 @@
+"""``/watchlists/``: the lists, the movies on them, their viewings, and what was done to them."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from pyramid.authorization import DENY_ALL, Allow
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+from flicklist import models
+from flicklist.finding import Find, Sort
+from flicklist.models import Movie, User
+from flicklist.models.change import KEPT, MOST_KEPT, is_as, snapshot
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import (
+    IS_LISTED,
+    IS_REMOVED,
+    IS_TO_WATCH,
+    IS_WATCHED,
+    REMOVED_KEPT,
+    NoRoom,
+    movie_key,
+    title_key,
+)
+from flicklist.paging import Keyset, Page, Where
+from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, row_id
+from flicklist.security import Permission, principal_of
+
+UNDONE = "as before"
+
+_OWN = Movie.owner_id == bindparam("owner_id")
+_OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
+_TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)
+_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_seen_on).where(_OWN, IS_WATCHED)
+_REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
+TO_WATCH_ORDERS = {
+    Sort.ADDED: Keyset(_TO_WATCH_ROWS, Movie.added_at, Movie.id, descending=True),
+    Sort.OLDEST: Keyset(_TO_WATCH_ROWS, Movie.added_at, Movie.id, descending=False),
+    Sort.TITLE: Keyset(_TO_WATCH_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_TO_WATCH_ROWS, Movie.sort_year, Movie.id, descending=True),
+}
+WATCHED_ORDERS = {
+    Sort.WATCHED: Keyset(_WATCHED_ROWS, Movie.last_seen_on, Movie.watched_at, Movie.id, descending=True),
+    Sort.RATING: Keyset(_WATCHED_ROWS, Movie.sort_rating, Movie.id, descending=True),
+    Sort.TITLE: Keyset(_WATCHED_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_WATCHED_ROWS, Movie.sort_year, Movie.id, descending=True),
+    Sort.ADDED: Keyset(_WATCHED_ROWS, Movie.added_at, Movie.id, descending=True),
+}
+_REMOVED_ORDERS = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}
+
+
+class AlreadyListed(Exception):
+    """The movie is on the list already, or was removed from it not long ago."""
+
+    def __init__(self, movie: Movie) -> None:
+        super().__init__(movie.title)
+        self.movie = movie
+
+
+class IsRemoved(Exception):
+    """The movie was removed from its list; it has to be restored first."""
+
+    def __init__(self, movie: Movie) -> None:
+        super().__init__(movie.title)
+        self.movie = movie
+
+
+class Watchlists(Resource):
+    """``/watchlists/``: nothing is to be seen here but the lists below."""
+
+    def __getitem__(self, slug: str) -> "Watchlist":
+        if not re.fullmatch(r"[\w-]{22}", slug, re.ASCII):
+            raise KeyError(slug)
+        identity = self.request.identity
+        if identity is not None and identity.watchlist_slug == slug:  # nearly always; saves the page a statement
+            return Watchlist(self, slug, identity.user_id)
+        owner_id = self.request.dbreader.scalar(_OWNER, {"slug": slug})
+        if owner_id is None:
+            raise KeyError(slug)
+        return Watchlist(self, slug, owner_id)
+
+
+class Watchlist(Resource):
+    """``/watchlists/pX3v…/``: one person's movies, and nobody else's business."""
+
+    def __init__(self, parent: Watchlists, slug: str, owner_id: int) -> None:
+        super().__init__(parent, slug)
+        self.owner_id = owner_id
+
+    def __acl__(self) -> AccessControlList:
+        return [(Allow, principal_of(self.owner_id), (Permission.VIEW, Permission.EDIT)), DENY_ALL]
+
+    def __getitem__(self, name: str) -> "Entry | Changes":
+        if name == "changes":
+            return Changes(self, name)
+        return Entry(self, name, one_or_key_error(self.movies([row_id(name)]), name))
+
+    def movies(self, ids: Sequence[int]) -> Sequence[Movie]:
+        """Find movies of this list, in the order of their ids; removed ones too, while they can be restored."""
+        statement = (
+            select(Movie)
+            .where(Movie.owner_id == self.owner_id, Movie.id.in_(ids), ~_is_gone())
+            .order_by(Movie.id)
+            .options(selectinload(Movie.viewings))
+        )
+        if self.request.writes:  # so that what a row is now is what it is when it is changed
+            statement = statement.with_for_update(of=Movie)
+        return self.dbsession.scalars(statement).all()
+
+    def to_watch(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
+        """Read a page of ``(id, title, year, why)``, and count the list."""
+        return self._page(TO_WATCH_ORDERS, sort, where, find.criteria(self.request.settings.time_zone))
+
+    def watched(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
+        """Read a page of ``(id, title, year, rating, last_seen_on)``, and count the list."""
+        return self._page(WATCHED_ORDERS, sort, where, find.criteria(self.request.settings.time_zone))
+
+    def removed(self, where: Where) -> tuple[Page, int]:
+        """Read a page of ``(id, title, year, removed_at)``, and count the list."""
+        return self._page(_REMOVED_ORDERS, Sort.REMOVED, where, [~_is_gone()])
+
+    def _page(
+        self, orders: dict[Sort, Keyset], sort: Sort, where: Where, criteria: list[ColumnElement[bool]]
+    ) -> tuple[Page, int]:
+        keyset, scope = orders[sort], {"owner_id": self.owner_id}
+        page = keyset.page(self.dbsession, scope, where, criteria)
+        if page.is_whole_list:
+            return page, len(page.rows)
+        return page, keyset.count(self.dbsession, scope, criteria)
+
+    def add(self, title: str, year: int | None) -> Movie:
+        """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster, and `NoRoom`."""
+        self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
+        if self._is_full():
+            raise NoRoom(f"You have {self.request.settings.most_movies:,} movies, and there is no room for more.")
+        movie = Movie(title=title, year=year, owner_id=self.owner_id)
+        try:
+            with self.dbsession.begin_nested():
+                self.dbsession.add(movie)
+        except IntegrityError:
+            same = (Movie.owner_id == self.owner_id, Movie.key == movie_key(title, year))
+            listed = self.dbsession.scalar(select(Movie).where(*same))
+            if listed is None:
+                raise
+            raise AlreadyListed(listed) from None
+        return movie
+
+    def _is_full(self) -> bool:
+        last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)
+        return self.dbsession.scalar(last.limit(1)) is not None
+
+    def settle(self, movie: Movie, rename: Callable[[], None]) -> None:
+        """Give a movie another title or year, also one that another movie of the list has."""
+        try:
+            with self.dbsession.begin_nested():
+                rename()
+        except IntegrityError:
+            with self.dbsession.no_autoflush:
+                rename()
+                movie.set_apart()
+
+    def namesakes(self, movie: Movie) -> Sequence[Movie]:
+        """Find the other movies of the same title, of whatever year."""
+        title = title_key(movie.title)
+        # A key is the title and " (year)"; the parenthesis that closes follows the one that opens.
+        keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
+        others = (Movie.owner_id == self.owner_id, Movie.id != movie.id, IS_LISTED)
+        found = self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.year))
+        return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
+
+    def change(self, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str) -> "Change | None":
+        """Do something to movies, and note how those were that it changed, so that it can be undone.
+
+        Return that. Where nothing changes, return what did just this before, if it can still be undone: it is then
+        the second click of two.
+        """
+        snapshots = [(movie, snapshot(movie)) for movie in movies]
+        for movie in movies:
+            verb(movie)
+        changed = [(movie, before) for movie, before in snapshots if not is_as(movie, before)]
+        if not changed:
+            return self._same_change(movies, outcome)
+        with self.dbsession.no_autoflush:
+            self._forget_old_changes()
+            noted = {"owner_id": self.owner_id, "outcome": outcome, "before": [before for _, before in changed]}
+            change = self.dbsession.scalars(insert(models.Change).values(noted).returning(models.Change)).one()
+        for movie, _ in changed:
+            movie.change_id = change.id
+        return Change(Changes(self, "changes"), str(change.id), change)
+
+    def _same_change(self, movies: Sequence[Movie], outcome: str) -> "Change | None":
+        ids = {movie.change_id for movie in movies}
+        same = (models.Change.owner_id == self.owner_id, models.Change.outcome == outcome, models.Change.id.in_(ids))
+        change = self.dbsession.scalars(select(models.Change).where(*same)).first() if len(ids) == 1 else None
+        if change is None or change.movie_ids != [movie.id for movie in movies]:
+            return None
+        return Change(Changes(self, "changes"), str(change.id), change)
+
+    def _forget_old_changes(self) -> None:
+        changes = models.Change
+        own = changes.owner_id == self.owner_id
+        newest_first = select(changes.created_at).where(own).order_by(changes.created_at.desc())
+        last_kept = newest_first.offset(MOST_KEPT - 1).limit(1).scalar_subquery()
+        is_old = (changes.created_at < utc_now() - KEPT) | (changes.created_at <= last_kept)
+        self.dbsession.execute(delete(changes).where(own, is_old).execution_options(synchronize_session=False))
+
+
+class Entry(Resource):
+    """``/watchlists/pX3v…/42/``: one movie on a list. Its list says who may do what."""
+
+    def __init__(self, parent: Watchlist, name: str, movie: Movie) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent
+        self.movie = movie
+
+    def __getitem__(self, name: str) -> "Viewings":
+        return {"viewings": Viewings}[name](self, name)
+
+    def change(self, verb: Callable[[Movie], None], outcome: str) -> "Change | None":
+        """Do something to the movie; see `Watchlist.change`. Raises `IsRemoved`."""
+        if self.movie.is_removed:
+            raise IsRemoved(self.movie)
+        return self.watchlist.change([self.movie], verb, outcome)
+
+    def edit(self, title: str, year: int | None, why: str, notes: str) -> "Change | None":
+        """Write other words about the movie. Raises `IsRemoved`."""
+
+        def write(movie: Movie) -> None:
+            self.watchlist.settle(movie, partial(movie.name, title, year))
+            movie.describe(why, notes)
+
+        return self.change(write, "saved")
+
+
+class Viewings(Resource):
+    """``/watchlists/pX3v…/42/viewings/``: the times one movie was seen."""
+
+    def __init__(self, parent: Entry, name: str) -> None:
+        super().__init__(parent, name)
+        self.entry = parent
+
+    def __getitem__(self, name: str) -> "Viewing":
+        viewing_id = row_id(name)
+        return Viewing(self, name, one_or_key_error([v for v in self.entry.movie.viewings if v.id == viewing_id], name))
+
+
+class Viewing(Resource):
+    """``/watchlists/pX3v…/42/viewings/3/``: one time it was seen."""
+
+    def __init__(self, parent: Viewings, name: str, viewing: models.Viewing) -> None:
+        super().__init__(parent, name)
+        self.entry = parent.entry
+        self.viewing = viewing
+
+
+class Changes(Resource):
+    """``/watchlists/pX3v…/changes/``: what was done to the list, for as long as it can be undone."""
+
+    def __init__(self, parent: Watchlist, name: str) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent
+
+    def __getitem__(self, name: str) -> "Change":
+        own = (models.Change.owner_id == self.watchlist.owner_id, models.Change.id == row_id(name))
+        return Change(
+            self, name, one_or_key_error(self.dbsession.scalars(select(models.Change).where(*own)).all(), name)
+        )
+
+
+class Change(Resource):
+    """``/watchlists/pX3v…/changes/5/``: something that was done to one or more movies."""
+
+    def __init__(self, parent: Changes, name: str, change: models.Change) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent.watchlist
+        self.change = change
+
+    def undo(self) -> tuple[list[Movie], "Change | None"]:
+        """Make the movies what they were, but for those that were changed again since.
+
+        Return them, and the change that this was, which can be undone in its turn.
+        """
+        movies = [movie for movie in self.watchlist.movies(self.change.movie_ids) if movie.change_id == self.change.id]
+        if not movies:
+            return [], None
+        try:
+            with self.dbsession.begin_nested():
+                return movies, self.watchlist.change(movies, self.change.bring_back, UNDONE)
+        except IntegrityError:  # another movie has taken a title meanwhile
+            return movies, self.watchlist.change(movies, self._settle, UNDONE)
+
+    def _settle(self, movie: Movie) -> None:
+        self.watchlist.settle(movie, partial(self.change.bring_back, movie))
+
+
+def _is_gone() -> ColumnElement[bool]:
+    """Say whether a movie was removed so long ago that it cannot be restored any more."""
+    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_KEPT)
