@@ -72,7 +72,8 @@ def client_network(request: Request, ipv4_prefix: int, ipv6_prefix: int) -> str:
     """Return the network of the client's address, of so many bits; ``-`` where the server knows none."""
     try:
         # Not client_addr, which believes X-Forwarded-For. The server has taken from it what a proxy may say.
-        address = ip_address(request.remote_addr or "")
+        given = ip_address(request.remote_addr or "")
     except ValueError:
         return "-"
+    address = getattr(given, "ipv4_mapped", None) or given
     return str(ip_network((address, ipv4_prefix if address.version == 4 else ipv6_prefix), strict=False))  # noqa: PLR2004

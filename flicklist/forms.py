@@ -29,11 +29,13 @@ FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surr
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 INVISIBLE_CATEGORIES = ("C", "Z")
 FIRST_DECADE, LAST_DECADE = 1870, 2030
+MOST_TIDIED = 20_000  # characters: longer than any field may be, and short enough to be brought to NFC in no time
 
 
 def tidy(text: str | None) -> str:
-    """Bring text to NFC, without blanks around it."""
-    return unicodedata.normalize("NFC", text or "").strip()
+    """Bring text to NFC, without blanks around it; what is too long for any field stays as it is, and is refused."""
+    text = text or ""
+    return text if len(text) > MOST_TIDIED else unicodedata.normalize("NFC", text).strip()
 
 
 def _with_line_feeds(text: str) -> str:

@@ -1,5 +1,6 @@
 """The guard at the door: what no browser sends to this site goes no further, and gets a plain page."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
@@ -18,9 +19,12 @@ from flicklist.audit import Event, audit
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 65_536
+MOST_QUERY_BYTES = 8_192  # as much as nginx takes by default; the longest address that the site makes has 6 kB
 MOST_FIELDS = 100
 NOBODY = 0  # for the audit log: who is signed in is not looked up at the door
 NO_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
+UNREADABLE = ("That did not work", "The site could not read what your browser sent.")
+HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
@@ -50,23 +54,31 @@ def check(request: Request) -> None:
 
 def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
-    name = request.host.rpartition(":")[0] or request.host
-    if hosts and name.lower() not in hosts:
+    host = HOST.fullmatch(request.host)
+    if host is None or (hosts and host[1].lower() not in hosts):
         raise Refused(400, "Nobody of that name", "This site is not reached by that name.")
 
 
 def _check_text(request: Request) -> None:
     """Look at all that Pyramid will read as text, before it does."""
-    unreadable = Refused(400, "That did not work", "The site could not read what your browser sent.")
+    if len(request.query_string) > MOST_QUERY_BYTES:
+        raise Refused(
+            414, "Too much", f"What follows the question mark can have at most {MOST_QUERY_BYTES // 1024} kB."
+        )
     try:
         path = request.path_info
-        _fields(request.query_string)
+        _check_fields(request.query_string)
         for header in ("Origin", "Referer"):
             _ = urlsplit(request.headers.get(header, "")).port
-    except ValueError:  # bytes that are no UTF-8, too many fields, or an address that is none
-        raise unreadable from None
-    if any(unicodedata.category(char) == "Cc" for char in path):
-        raise unreadable
+    except ValueError:  # bytes that are no UTF-8, fields that are none, or an address that is none
+        raise Refused(400, *UNREADABLE) from None
+    if any(unicodedata.category(char) == "Cc" for char in path) or not _is_straight(path):
+        raise Refused(400, *UNREADABLE)
+
+
+def _is_straight(path: str) -> bool:
+    """Tell whether a path leads where it says: browsers resolve ``..`` themselves, and traversal would do it again."""
+    return path.startswith("/") and not {".", ".."} & set(path.split("/"))
 
 
 def _check_origin(request: Request) -> None:
@@ -87,14 +99,16 @@ def _check_form(request: Request) -> None:
     if request.content_type not in {FORM, ""}:
         raise Refused(415, *NO_FORM)
     try:
-        _fields(request.body.decode("ascii"))
+        _check_fields(request.body.decode("ascii"))
     except ValueError:
-        raise Refused(400, "That did not work", "The site could not read what your browser sent.") from None
+        raise Refused(400, *UNREADABLE) from None
 
 
-def _fields(encoded: str) -> list[tuple[str, str]]:
-    """Read fields as Pyramid will. Raises `ValueError` for bytes that are no UTF-8, and for too many fields."""
-    return parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+def _check_fields(encoded: str) -> None:
+    """Read fields as Pyramid will. Raises `ValueError` for bytes that are no UTF-8, a NUL, and too many fields."""
+    fields = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    if any("\0" in name or "\0" in value for name, value in fields):
+        raise ValueError("NUL")
 
 
 def guard_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
@@ -118,15 +132,16 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
 
 
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that is not found where something is left of the path behind the view's name.
+    """Derive a view that is found at its one path.
 
-    Without this, ``/login/and/anything`` is the log-in page too.
+    Without this, ``/login/and/anything`` is the log-in page too, and so is ``/@@login``, past what a proxy in front
+    says of ``/login``.
     """
     if info.exception_only:
         return view
 
     def exact(context: Any, request: Request) -> Response:
-        if request.subpath and request.matched_route is None:
+        if request.matched_route is None and (request.subpath or "/@@" in request.path_info):
             raise HTTPNotFound
         return view(context, request)
 
@@ -134,14 +149,14 @@ def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Respon
 
 
 def single_fields(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that takes each field of a form once, but for those that it declares with ``repeated_fields``."""
+    """Derive a view that takes each field once, but for those that it declares with ``repeated_fields``."""
     if info.exception_only:
         return view
     repeated = frozenset(info.options.get("repeated_fields") or ())
 
     def single(context: Any, request: Request) -> Response:
-        if request.writes:
-            times = Counter(request.POST.keys())
+        for fields in (request.GET, request.POST) if request.writes else (request.GET,):
+            times = Counter(fields.keys())
             if any(number > 1 and name not in repeated for name, number in times.items()):
                 raise HTTPBadRequest
         return view(context, request)

@@ -1,8 +1,8 @@
-"""How often something may be tried: logging in, registering, and changing things."""
+"""How often something may be tried: logging in, registering, asking for mail, and changing things."""
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # One household has one IPv4 address, and one IPv6 network of this size.
 IPV4_PREFIX, IPV6_PREFIX = 32, 64
+PATIENCE_SECONDS = 1.0
 
 
 class TooOften(Exception):
@@ -42,18 +43,19 @@ class Limiter:
     """Counts attempts in moving windows. A storage that does not answer limits nothing, and is logged."""
 
     def __init__(self, storage_url: str) -> None:
-        self.storage = storage_from_string(storage_url, wrap_exceptions=True)
+        self.storage = storage_from_string(storage_url, wrap_exceptions=True, **_patience_with(storage_url))
         self._windows = MovingWindowRateLimiter(self.storage)
 
-    def check(self, rules: Iterable[Rule]) -> None:
+    def check(self, rules: Sequence[Rule]) -> None:
         """Raise `TooOften` where an attempt would be one too many. Counts nothing."""
         self._ask(self._windows.test, rules)
 
-    def count(self, rules: Iterable[Rule]) -> None:
-        """Count an attempt. Raises `TooOften` where it was one too many."""
+    def count(self, rules: Sequence[Rule]) -> None:
+        """Count an attempt. Raises `TooOften` where it was one too many; it then uses up none of the other limits."""
+        self.check(rules)
         self._ask(self._windows.hit, rules)
 
-    def _ask(self, question: Callable[..., bool], rules: Iterable[Rule]) -> None:
+    def _ask(self, question: Callable[..., bool], rules: Sequence[Rule]) -> None:
         try:
             spent = [
                 self._windows.get_window_stats(limit, name, *keys).reset_time
@@ -68,15 +70,18 @@ class Limiter:
             raise TooOften(max(1, ceil(max(spent) - time.time())))
 
 
-def log_in_rules(request: Request, account: str) -> list[Rule]:
+def log_in_rules(request: Request, account: str | None) -> list[Rule]:
     """Limit failures: tightly for one account from one client, loosely for each alone.
 
-    A stranger can thus make a person wait, but only a little.
+    A stranger can thus make a person wait, but only a little. Where no account is meant, only the client counts.
     """
     settings, client = request.settings, client_network(request, IPV4_PREFIX, IPV6_PREFIX)
+    of_client = Rule(settings.limit_log_in_of_client, "log-in-of-client", (client,))
+    if account is None:
+        return [of_client]
     return [
         Rule(settings.limit_log_in, "log-in", (client, account)),
-        Rule(settings.limit_log_in_of_client, "log-in-of-client", (client,)),
+        of_client,
         Rule(settings.limit_log_in_of_account, "log-in-of-account", (account,)),
     ]
 
@@ -94,6 +99,13 @@ def mail_rules(request: Request, address: str) -> list[Rule]:
     """Limit the mails that are asked for, to one address and from one client."""
     client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.limit_reset
     return [Rule(limits, "mail-of-client", (client,)), Rule(limits, "mail-to-address", (address,))]
+
+
+def _patience_with(storage_url: str) -> dict[str, float]:
+    """Return how long to wait for Redis: one that hangs would otherwise hold each log-in for ten seconds."""
+    if storage_url.startswith("memory:"):
+        return {}
+    return {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
 
 
 def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:

@@ -90,7 +90,8 @@ class PasswordHasher:
         if len(password) > MOST_LENGTH:
             return f"A password can have at most {MOST_LENGTH:,} characters."
         with self._turn():
-            judged = zxcvbn.zxcvbn(password[:_JUDGED_LENGTH], user_inputs=["flicklist", *known_words])
+            words = [word[:_JUDGED_LENGTH] for word in ("flicklist", *known_words)]
+            judged = zxcvbn.zxcvbn(password[:_JUDGED_LENGTH], user_inputs=words)
         if judged["score"] < LEAST_SCORE:
             hint = judged["feedback"]["warning"] or "Add another word or two; uncommon words are better."
             return f"That password is too easy to guess. {hint.rstrip('.')}."

@@ -1,11 +1,14 @@
 """What is tried too often has to wait, and what would keep everybody waiting is sent away."""
 
+import socket
 import threading
 import time
 
 import pytest
 from limits.errors import StorageError
+from sqlalchemy import select
 
+from flicklist.models import User
 from flicklist.passwords import PasswordHasher, TooBusy
 from tests.people import Person
 
@@ -75,6 +78,34 @@ def test_a_network_of_ipv6_is_one_client(limited):
     fail(at(Person(limited), "2001:db8:0:1::1"), "alice@example.com", 1)
 
 
+def test_a_client_that_comes_by_ipv4_is_known_by_it_also_on_a_socket_for_both(limited):
+    for number in range(3):
+        fail(at(Person(limited), f"::ffff:192.0.2.{number}"), "alice@example.com", 1)
+    fail(at(Person(limited), "::ffff:192.0.2.1"), "alice@example.com", 2)
+    fail(at(Person(limited), "192.0.2.1"), "alice@example.com", 1, status=429)
+
+
+def test_what_is_no_email_counts_for_the_client_alone(limited, db, alice):
+    user_id = db.scalars(select(User.id)).one()
+    for number in range(9):
+        fail(at(Person(limited), f"192.0.2.{number}"), f"user:{user_id}", 1)
+    person = at(Person(limited), "192.0.2.99")
+    person.log_in("alice@example.com")
+    person.send("/account/export", current="wrong", status=400)
+    for _ in range(5):
+        Person(limited).send("/login", email="x" * 9_000, password="wrong", status=400)
+    kept = limited.registry.limiter.storage.events
+    assert max(len(key) for key in kept) < 100
+
+
+def test_what_one_limit_refuses_uses_up_no_other(make_app, alice):
+    site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", limit_reset="2 per hour")
+    flooding = at(Person(site), "192.0.2.1")
+    for status in (303, 303, 429, 429, 429):
+        flooding.send("/forgot", email="nobody@example.com" if status == 303 else alice.email, status=status)
+    at(Person(site), "192.0.2.2").send("/forgot", email=alice.email)
+
+
 def test_logging_in_is_not_limited_only_failing_is(limited):
     for _ in range(10):
         at(Person(limited), "192.0.2.1").log_in("alice@example.com")
@@ -120,9 +151,21 @@ def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, cap
     def fail_to_answer(*_):
         raise StorageError(OSError("connection refused"))
 
-    monkeypatch.setattr("limits.strategies.MovingWindowRateLimiter.test", fail_to_answer)
-    Person(limited).log_in("alice@example.com")
+    for question in ("test", "hit"):
+        monkeypatch.setattr(f"limits.strategies.MovingWindowRateLimiter.{question}", fail_to_answer)
+    person = Person(limited)
+    fail(person, "alice@example.com", 4)
+    person.log_in("alice@example.com")
     assert "The storage of the limits did not answer" in caplog.text
+
+
+def test_a_storage_that_hangs_does_not_hold_a_log_in_for_long(make_app, alice):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        app = make_app(**LIMITS, limit_storage=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        Person(app).log_in("alice@example.com")
+        assert time.monotonic() - started < 4
+        app.registry.limiter.storage.storage.close()
 
 
 def test_limits_can_be_kept_in_redis(make_app, alice):

@@ -74,6 +74,13 @@ def test_the_email_is_a_weak_password():
     assert HASHER.weakness("zaphodbeeblebrox", []) is None
 
 
+@pytest.mark.parametrize("email", ["bartholomew.featherstonehaugh@example.com", "alice@a-rather-long-company.example"])
+def test_a_long_email_is_a_weak_password_too(email):
+    local_part = email.partition("@")[0]
+    for password in {email, email.upper(), local_part} - {"alice"}:
+        assert "too easy" in HASHER.weakness(password, [email, local_part])
+
+
 def test_judging_waits_its_turn_too(monkeypatch):
     """What takes zxcvbn long keeps others waiting no more than a hash does: one is judged, two wait."""
     judges = threading.Event()

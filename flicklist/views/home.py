@@ -21,7 +21,6 @@ from flicklist.views import redirect
 # In the session, so that they stay out of the address, of logs and of Referer.
 HALF_WAY = "half-way"
 INVITATION = "invitation"
-INVITATION_MOST_LENGTH = 100
 
 Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
 
@@ -42,7 +41,8 @@ def register_page(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
     if invitation := request.GET.get("invitation"):
-        request.session[INVITATION] = invitation[:INVITATION_MOST_LENGTH]
+        if context.is_invitation(invitation):
+            request.session[INVITATION] = invitation
         return redirect(request.path_to(context, "register"))
     return _register_page(context, request, _register_form(request))
 
@@ -104,7 +104,7 @@ def log_in(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
     form = LogInForm(request.POST)
-    rules = log_in_rules(request, form.email_key or form.email.data)
+    rules = log_in_rules(request, form.email_key)
     request.limiter.check(rules)
     user_id, stored = context.credentials(form.email_key) or (0, None)
     password = form.password.data or ""
