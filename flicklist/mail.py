@@ -83,7 +83,8 @@ def compose(mail: Mail, user: User, settings: Settings) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = settings.mail_from
-    message["To"] = ascii_email(mail.recipient)
+    # Who forgot a password typed some spelling of the address: the mail goes to the one that was registered.
+    message["To"] = ascii_email(user.email if mail.user_id is None else mail.recipient)
     message.set_content(f"{text}\n\n-- \nFlickList, {settings.public_url}/\n")
     return message
 
@@ -134,7 +135,7 @@ def _reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
 
 
 def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
-    token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key)
+    token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key, user.password_hash)
     link = f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
     text = (
         f"Your account is to have this email address. Confirm it here, within an hour:\n\n{link}\n\n"

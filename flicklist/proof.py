@@ -26,8 +26,9 @@ def require_password(request: Request) -> str:
     account = request.root["account"]
     rules = log_in_rules(request, f"user:{account.user_id}")
     request.limiter.check(rules)
-    password_hash: str = account.password_hash()
-    if not request.passwords.verify(request.POST.get("current", ""), password_hash):
+    password_hash: str | None = account.password_hash()
+    is_right = request.passwords.verify(request.POST.get("current", ""), password_hash)
+    if password_hash is None or not is_right:
         audit(request, Event.LOG_IN_FAILED)
         request.limiter.count(rules)
         raise NotProven(WRONG_PASSWORD)

@@ -13,6 +13,7 @@ from typing import Any
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.config import Configurator
 from pyramid.csrf import SessionCSRFStoragePolicy
+from pyramid.interfaces import ISessionFactory
 from pyramid.registry import Registry
 from pyramid.request import Request, RequestLocalCache
 from pyramid.response import Response
@@ -164,6 +165,13 @@ def _note_visit(request: Request, identity: Identity, now: datetime) -> None:
     except DBAPIError:
         log.exception("A visit could not be noted")
         request.dbreader.rollback()
+
+
+def restore_session(request: Request) -> None:
+    """Make the session what the browser sent. Without this, a log-in or log-out that was not committed changes it."""
+    sent = request.registry.getUtility(ISessionFactory)(request)
+    request.session.clear()
+    request.session.update(sent)
 
 
 def _clear_site_data(request: Request, response: Response) -> None:

@@ -52,17 +52,17 @@ class Tokens:
 
 
 def reset_tokens(secret: str) -> Tokens:
-    """Make the tokens that replace a password. They fit the email key and the password hash."""
+    """Make the tokens that replace a password. They fit the email key and the password hash, and so work once."""
     return Tokens(secret, "reset")
 
 
 def email_tokens(secret: str) -> Tokens:
-    """Make the tokens that confirm an email address, their subject. They fit the email key of before."""
+    """Make the tokens that confirm an email address, their subject. They fit the present email key and hash."""
     return Tokens(secret, "email")
 
 
 def log_in_tokens(secret: str) -> Tokens:
-    """Make the tokens of people who have typed their password, and not yet their code. They fit the password hash."""
+    """Make the tokens of people who have typed their password, and not yet their code. They fit email key and hash."""
     return Tokens(secret, "log-in", HALF_WAY_LASTS)
 
 

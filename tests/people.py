@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from webtest import TestApp
 
 PASSWORD = "correct horse battery"
+NEW_PASSWORD = "wrong staple donkey"
 
 
 class Person(TestApp):

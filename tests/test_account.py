@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from flicklist.models import Base, SignIn, User
-from tests.people import PASSWORD, Person, messages
+from flicklist.passwords import PasswordHasher
+from flicklist.resources import Account
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 ACCOUNT = "/account/"
-NEW_PASSWORD = "wrong staple donkey"
 
 
 def submit(person, form_id, status=303, **fields):
@@ -73,6 +74,33 @@ def test_a_refused_email_changes_nothing_and_stays_in_the_form(alice, bob, email
     assert messages(page, "error") == [reason]
     assert page.forms["email"]["email"].value == email
     assert page.html.header.select_one(".email").text == "alice@example.com"
+
+
+def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monkeypatch):
+    verify = PasswordHasher.verify
+
+    def take_first(*arguments):
+        monkeypatch.setattr(PasswordHasher, "verify", verify)
+        Person(app).register("ally@example.com")
+        return verify(*arguments)
+
+    monkeypatch.setattr(PasswordHasher, "verify", take_first)
+    page = submit(alice, "email", email="ally@example.com", current=PASSWORD).follow()
+    assert messages(page, "error") == ["An account with that email address already exists."]
+    assert page.html.header.select_one(".email").text == "alice@example.com"
+
+
+def test_an_account_that_is_deleted_meanwhile_gives_nothing_out(alice, db, monkeypatch):
+    token = alice.csrf_token()
+    read = Account.password_hash
+
+    def delete_first(account):
+        db.execute(delete(User))
+        db.commit()
+        return read(account)
+
+    monkeypatch.setattr(Account, "password_hash", delete_first)
+    alice.post(ACCOUNT + "export", {"csrf_token": token, "current": PASSWORD}, status=400)
 
 
 def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):

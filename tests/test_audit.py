@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import User
-from tests.people import PASSWORD, Person
+from tests.people import NEW_PASSWORD, PASSWORD, Person
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 [a-z-]+ user=(\d+|-) client=([0-9a-f.:]+/\d+|-)")
 FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
@@ -49,7 +49,7 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
         f"csrf-failed user={alice_id} client=-",
         "csrf-failed user=- client=-",
     ]
-    new = "wrong staple donkey"
+    new = NEW_PASSWORD
     alice.send("/account/export", current=PASSWORD, status=200)
     alice.send("/account/email", email="ally@example.com", current=PASSWORD)
     alice.send("/account/password", current=PASSWORD, password=new, verify=new)

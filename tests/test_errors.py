@@ -11,7 +11,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
 from flicklist.resources import Watchlist
-from tests.people import Person
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 
 @pytest.fixture
@@ -92,6 +92,34 @@ def test_a_change_that_may_have_come_through_is_not_said_to_be_lost(make_app, al
     page = person.send(f"{alice.list_path}add", title="Heat", status=503)
     assert "Look whether it is there before you send it again." in page.text
     assert "Nothing was changed" not in page.text
+
+
+@pytest.fixture
+def lost_commits(app):
+    """Let no commit come through."""
+
+    def lose(connection):
+        raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))
+
+    for engine in app.registry.dbengines:
+        event.listen(engine, "commit", lose)
+    yield
+    for engine in app.registry.dbengines:
+        event.remove(engine, "commit", lose)
+
+
+def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app, alice, visitor, request):
+    form, token = visitor.get("/login").forms["log-in"], alice.csrf_token()
+    form["email"], form["password"] = alice.email, PASSWORD
+    request.getfixturevalue("lost_commits")
+    form.submit(status=503)
+    alice.post("/logout", {"csrf_token": token}, status=503)
+    fields = {"current": PASSWORD, "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
+    page = alice.post("/account/password", {"csrf_token": token, **fields}, status=503)
+    assert messages(page) == []
+    assert not visitor.is_signed_in
+    assert alice.is_signed_in
+    assert messages(alice.get(alice.list_path)) == []
 
 
 def test_what_somebody_else_changed_at_the_same_moment_is_a_409(broken):

@@ -123,7 +123,9 @@ def test_registering_is_limited(make_app):
     person = at(Person(make_app(limit_register="2 per hour")), "192.0.2.1")
     person.register("nobody", status=400)
     person.register("nobody", status=400)
-    assert int(person.register("nobody", status=429).headers["Retry-After"]) > 3000
+    page = person.register("nobody", status=429)
+    assert int(page.headers["Retry-After"]) > 3000
+    assert "Try again in 60 minutes." in page.html.main.text
 
 
 def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):

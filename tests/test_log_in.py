@@ -12,9 +12,7 @@ from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
 from flicklist.models.sign_in import token_hash
 from flicklist.passwords import PasswordHasher
-from tests.people import PASSWORD, Person, messages
-
-NEW_PASSWORD = "wrong staple donkey"
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 
 @pytest.fixture

@@ -24,9 +24,7 @@ from flicklist.models import Mail
 from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MOST_ATTEMPTS
-from tests.people import PASSWORD, Person, messages
-
-NEW_PASSWORD = "wrong staple donkey"
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 
 class Postbox:
@@ -108,6 +106,17 @@ def test_who_forgot_their_password_gets_a_link_that_sets_another(site, postbox):
     assert postbox.wait_for(2)["Subject"] == "Your password was changed"
 
 
+def test_the_mail_goes_to_the_address_as_it_was_registered(site, postbox):
+    Person(site).register("Carol@Example.com")
+    ask(site, "cAROL@example.com")
+    mail = postbox.wait_for(1)
+    assert mail["To"] == "Carol@example.com"
+    form = Person(site).get(link_in(mail)).follow().forms["reset"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    form.submit(status=303)
+    assert postbox.wait_for(2)["To"] == "Carol@example.com"
+
+
 def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postbox, db):
     work = {}
     for address in ("alice@example.com", "nobody@example.com"):
@@ -136,11 +145,16 @@ def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postb
 
 
 def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site, postbox):
-    Person(site).send("/forgot", email="alice@example.com")
+    headers = {"Host": "evil.example"}
     visitor = Person(site)
-    token = visitor.csrf_token()
-    visitor.post("/forgot", {"csrf_token": token, "email": "alice@example.com"}, {"Host": "evil.example"}, status="*")
-    assert "evil.example" not in postbox.wait_for(1).as_string()
+    page = visitor.get("/forgot", headers=headers)
+    fields = {"csrf_token": page.forms["forgot"]["csrf_token"].value, "email": "alice@example.com"}
+    cookie = page.headers["Set-Cookie"].partition(";")[0]
+    answer = visitor.post("/forgot", fields, {**headers, "Cookie": cookie}, status=303)
+    assert answer.location == "http://evil.example/login"
+    mail = postbox.wait_for(1)
+    assert "evil.example" not in mail.as_string()
+    assert link_in(mail)
 
 
 def test_asking_again_and_again_is_limited(make_app, postbox, alice):
@@ -190,8 +204,15 @@ def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
     other = Person(site)
     other.log_in("bob@example.com")
     assert other.get(link, status=303).location.endswith("/account/")
-    other.send("/account/confirm-email", token=link.partition("=")[2])
+    other.send("/account/confirm-email")
     assert other.get("/account/").html.header.select_one(".email").text == "bob@example.com"
+
+
+def test_a_new_password_makes_a_waiting_confirmation_worthless(site, postbox, inside):
+    change_email(inside)
+    link = link_in(postbox.wait_for(1))
+    inside.send("/account/password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    assert "does not work any more" in messages(inside.get(link, status=303).follow(), "error")[0]
 
 
 def test_a_token_for_one_purpose_is_nothing_for_another(site, postbox, inside):

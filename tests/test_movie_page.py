@@ -87,7 +87,7 @@ def test_all_of_it_can_be_edited(heat, db):
         ("why", "x" * 301, "This line can have at most 300 characters."),
         ("why", "two\nlines", "This line cannot contain control characters."),
         ("notes", "x" * 5001, "Notes can have at most 5,000 characters."),
-        ("notes", "nul\0", "Notes cannot contain control characters."),
+        ("notes", "bell\a", "Notes cannot contain control characters."),
     ],
 )
 def test_a_refused_edit_keeps_what_was_typed(heat, field, typed, reason, db):

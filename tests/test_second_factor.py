@@ -11,12 +11,11 @@ from sqlalchemy import select
 from flicklist.models import RecoveryCode, SecondFactor, User, second_factor
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
-from tests.people import PASSWORD, Person, messages
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 from tests.test_transactions import at_once
 
 PLACE = "/account/second-factor/"
 EMAIL = "alice@example.com"
-NEW_PASSWORD = "wrong staple donkey"
 
 
 @pytest.fixture
@@ -265,9 +264,16 @@ def test_a_code_that_was_used_for_one_thing_is_not_used_for_another(alice, codes
     assert "7 recovery codes are left." in alice.get("/account/")
 
 
-def test_a_code_is_not_used_up_by_what_was_refused(alice, bob, codes, phone):
+def test_a_code_is_not_used_up_by_what_was_refused_before_it_was_looked_at(alice, bob, codes, phone):
     alice.send("/account/email", email="bob@example.com", current=PASSWORD, code=phone.code, status=400)
     alice.send("/account/email", email="ally@example.com", current=PASSWORD, code=phone.code)
+
+
+def test_a_code_that_was_right_counts_once_whatever_comes_of_it(app, alice, codes, phone, monkeypatch):
+    monkeypatch.setattr("flicklist.resources.Account.is_taken", lambda *_: False)  # taken only after it was looked up
+    Person(app).register("bob@example.com")
+    alice.send("/account/email", email="bob@example.com", current=PASSWORD, code=phone.code, status=303)
+    alice.send("/account/export", current=PASSWORD, code=phone.code, status=400)
 
 
 def test_codes_are_guessed_five_times_on_the_account_page_too(make_app, alice, codes, phone):

@@ -12,7 +12,7 @@ from flicklist.models import Movie, User
 from flicklist.security import SECURITY_HEADERS, local_path
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
-from tests.people import PASSWORD, Person, messages
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 
 @pytest.mark.parametrize(("path", "status"), [("/register", 200), ("/", 303), ("/static/nothing", 404)])
@@ -184,7 +184,7 @@ def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
 def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
     caplog.set_level("DEBUG")
     person = Person(make_app(), "carol-the-first@example.com")
-    new = "wrong staple donkey"
+    new = NEW_PASSWORD
     person.register()
     person.add("Heat")
     person.log_out()

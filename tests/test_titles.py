@@ -116,7 +116,7 @@ def test_the_page_answers_titles_and_years_as_json(alice):
     assert response.json == [{"title": "Solaris", "year": 1972}, {"title": "Solaris", "year": 2002}]
 
 
-@pytest.mark.parametrize("query", ["q=", "", "x=heat", "q=%00%00%00", "q=" + "x" * 5000, "q=%F0%9F%8E%AC", "q=%25%5F"])
+@pytest.mark.parametrize("query", ["q=", "", "x=heat", "q=%07%07%07", "q=" + "x" * 5000, "q=%F0%9F%8E%AC", "q=%25%5F"])
 def test_the_page_answers_an_empty_list_where_nothing_is_found(alice, query):
     assert alice.get(f"/titles?{query}").json == []
 

@@ -15,7 +15,7 @@ from flicklist.passwords import PasswordHasher
 from flicklist.resources import Root
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
-from tests.people import PASSWORD, Person, messages
+from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 PEOPLE_AT_ONCE = 8
 
@@ -112,12 +112,12 @@ def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, d
     user = db.scalars(select(User)).one()
     token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
     forms = [Person(app).get(f"/reset?token={token}").follow().forms["reset"] for _ in range(2)]
-    for form, password in zip(forms, ["wrong staple donkey", "other staple donkey"], strict=True):
+    for form, password in zip(forms, [NEW_PASSWORD, "other staple donkey"], strict=True):
         form["password"] = form["verify"] = password
     during_the_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
     page = forms[0].submit(status=303).follow()
     assert messages(page, "error") == ["That link does not work any more: it is for one use, within an hour."]
-    Person(app).log_in(alice.email, "wrong staple donkey", status=400)
+    Person(app).log_in(alice.email, NEW_PASSWORD, status=400)
     Person(app).log_in(alice.email, "other staple donkey")
 
 
@@ -128,16 +128,16 @@ def change_password(person, password, status=303):
 def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeypatch):
     second = Person(app)
     second.log_in(alice.email)
-    during_the_hash(monkeypatch, "hash", lambda: change_password(second, "wrong staple donkey"))
+    during_the_hash(monkeypatch, "hash", lambda: change_password(second, NEW_PASSWORD))
     change_password(alice, "other staple donkey", 400)
-    Person(app).log_in(alice.email, "wrong staple donkey")
+    Person(app).log_in(alice.email, NEW_PASSWORD)
 
 
 def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, db):
     late = Person(app)
     form = late.get("/login").forms["log-in"]
     form["email"], form["password"] = alice.email, PASSWORD
-    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, "wrong staple donkey"))
+    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
     form.submit(status=400)
     assert not late.is_signed_in
     assert alice.is_signed_in
@@ -157,7 +157,7 @@ def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, al
     thief = Person(app, alice.email)
     thief.log_in()
     token = thief.csrf_token()
-    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, "wrong staple donkey"))
+    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
     answer = thief.post(f"/account/{path}", {"csrf_token": token, "current": PASSWORD, **fields}, status=400)
     assert "That is not your present password." in answer
     assert alice.is_signed_in

@@ -28,6 +28,12 @@ def test_existing_and_missing_lists_and_movies_answer_alike(alice, visitor):
         assert visitor.post(path, status=303).location.endswith("/register")
 
 
+def test_a_wanted_page_of_a_long_address_is_forgotten(visitor):
+    response = visitor.get("/nothing?" + "'" * 600, status=303)
+    assert wanted_page(response) is None
+    assert len(response.location) < 100
+
+
 def test_what_was_sent_is_said_to_be_lost(visitor, alice):
     page = visitor.post(alice.list_path + "add", {"title": "Heat"}, status=303).follow()
     assert messages(page, "error") == ["Please register or log in first. What you sent was not saved."]

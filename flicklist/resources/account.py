@@ -15,7 +15,7 @@ from flicklist.models.sign_in import LASTS
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_let_go, row_id
 from flicklist.security import Permission, lasting
 
-PASSWORD = select(User.id, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
+PASSWORD = select(User.id, User.email, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
 SECOND_FACTOR = select(models.SecondFactor).where(
     models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None)
 )
@@ -54,8 +54,15 @@ class Account(Resource):
     def user_id(self) -> int:
         return self.request.identity.user_id
 
-    def password_hash(self) -> str:
-        return read_and_let_go(self.request, PASSWORD, user_id=self.user_id).password_hash
+    def password_hash(self) -> str | None:
+        """Return the hash, or ``None`` where the account has just been deleted elsewhere."""
+        row = read_and_let_go(self.request, PASSWORD, user_id=self.user_id)
+        return row and row.password_hash
+
+    def is_taken(self, key: str) -> bool:
+        """Tell whether another account has an email address."""
+        other = select(User.id).where(User.email_key == key, User.id != self.user_id)
+        return read_and_let_go(self.request, other) is not None
 
     def change_email(self, email: str, key: str) -> None:
         """Give the account another email address. Raises `EmailTaken`."""
@@ -66,13 +73,13 @@ class Account(Resource):
             raise EmailTaken from error
 
     def confirmed_email(self, token: str) -> str | None:
-        """Return the email address that a token confirms, if it is this person's and they still have the old one."""
+        """Return the email address that a token confirms, if email and password are those for which it was made."""
         tokens = self.request.email_tokens
         claim = tokens.read(token)
-        if claim is None or claim[0] != self.user_id:
+        if claim is None or claim[0] != self.user_id:  # the fingerprint would tell, too
             return None
-        present = self.request.dbreader.scalars(select(User.email_key).where(User.id == self.user_id)).one()
-        return claim[1] if tokens.fits(token, present) else None
+        row = self.dbsession.execute(PASSWORD, {"user_id": self.user_id}).one_or_none()
+        return claim[1] if row and tokens.fits(token, row.email_key, row.password_hash) else None
 
     def movies(self) -> Sequence[Movie]:
         """Find all movies of the person, with their viewings, in the order in which they were added."""

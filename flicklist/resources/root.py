@@ -67,7 +67,7 @@ class Root(Resource):
         return read_and_let_go(self.request, usable) is not None
 
     def person_of(self, reset_token: str) -> Any:
-        """Return the id, email key and password hash of the person who may set another password with this token."""
+        """Return the id, email and password hash of the person who may set another password with this token."""
         return self._claimant(self.request.reset_tokens, reset_token)
 
     def person_half_way(self, log_in_token: str) -> Any:

@@ -55,14 +55,17 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
     typed = form.email.data
     if not form.validate():
         return _refused(context, request, form.problem, typed)
-    require_proof(request)
+    # Before the proof, since a refusal would give back the code that it uses up.
+    if context.is_taken(email_key(typed)):
+        return _refused(context, request, EMAIL_TAKEN, typed)
     if request.settings.sends_mail:
         request.limiter.count(mail_rules(request, email_key(typed)))
+    require_proof(request)
+    if request.settings.sends_mail:
         request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
         flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
-        return redirect(request.path_to(context))
-    if not _changes_email(context, request, typed):
-        return _refused(context, request, EMAIL_TAKEN, typed)
+    else:
+        _change_email(context, request, typed)
     return redirect(request.path_to(context))
 
 
@@ -89,21 +92,20 @@ def confirm_email(context: Account, request: Request) -> HTTPSeeOther:
     if email is None:
         return _outdated(context, request)
     del request.session[TOKEN]
-    if not _changes_email(context, request, email):
-        flash_error(request, EMAIL_TAKEN)
+    _change_email(context, request, email)
     return redirect(request.path_to(context))
 
 
-def _changes_email(context: Account, request: Request, email: str) -> bool:
-    """Change the email address, and tell so; return whether nobody else has it."""
+def _change_email(context: Account, request: Request, email: str) -> None:
+    """Change the email address, and tell so, or that somebody else has just taken it."""
     try:
         context.change_email(email, email_key(email))
     except EmailTaken:
-        return False
+        flash_error(request, EMAIL_TAKEN)
+        return
     audit(request, Event.EMAIL_CHANGED)
     request.send_mail(Kind.EMAIL_CHANGED, request.identity.email, context.user_id)
     flash_success(request, "Your email address is changed. Log in with the new one from now on.")
-    return True
 
 
 def _outdated(context: Account, request: Request) -> HTTPSeeOther:

@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken
@@ -17,7 +18,7 @@ from flicklist.audit import Event, audit
 from flicklist.flash import drop_messages, flash_error
 from flicklist.limiting import TooOften
 from flicklist.passwords import TooBusy
-from flicklist.security import Permission
+from flicklist.security import Permission, local_path, restore_session
 from flicklist.views import redirect
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
     """Tell that what was to be changed was changed, or deleted, after it was read. Trying again did not help."""
     log.error("Two at once, or a rule that was broken", exc_info=exc)
-    drop_messages(request)
+    _claim_nothing(request)
     return _page(request, HTTPStatus.CONFLICT)
 
 
@@ -90,7 +91,7 @@ def conflict(exc: Exception, request: Request) -> dict[str, Any]:
 def too_often(exc: TooOften, request: Request) -> dict[str, Any]:
     audit(request, Event.LIMITED)
     request.response.retry_after = exc.seconds
-    wait = f"{exc.seconds} seconds" if exc.seconds < TWO_MINUTES else f"{exc.seconds // 60} minutes"
+    wait = f"{exc.seconds} seconds" if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
     return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was changed.")
 
 
@@ -105,10 +106,16 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("The database did not answer", exc_info=exc)
-    drop_messages(request)
+    _claim_nothing(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.writes else "")
+
+
+def _claim_nothing(request: Request) -> None:
+    """Let the session say nothing of what was not done."""
+    restore_session(request)
+    drop_messages(request)
 
 
 def _close_idle_connections(request: Request) -> None:
@@ -120,7 +127,7 @@ def _close_idle_connections(request: Request) -> None:
 @exception_view_config(Exception, renderer=BARE_PAGE)
 def server_error(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("A request failed", exc_info=exc)
-    drop_messages(request)
+    _claim_nothing(request)
     return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -130,8 +137,8 @@ def _wall(request: Request) -> HTTPSeeOther:
         flash_error(request, "Please register or log in first. What you sent was not saved.")
         return redirect(request.path_to(request.root, "register"))
     flash_error(request, "Please register or log in first.")
-    wanted = {"next": request.path_qs} if request.path_info != "/" else None
-    return redirect(request.path_to(request.root, "register", query=wanted))
+    wanted = local_path(request.path_qs) if request.path_info != "/" else None
+    return redirect(request.path_to(request.root, "register", query={"next": wanted} if wanted else None))
 
 
 def _page(request: Request, status: HTTPStatus, title: str = "", text: str = "") -> dict[str, Any]:

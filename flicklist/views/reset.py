@@ -49,7 +49,7 @@ def reset_page(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther
         request.session[TOKEN] = token
         return redirect(request.path_to(context, "reset"))
     person = None if token else context.person_of(request.session.get(TOKEN, ""))
-    return _outdated(context, request) if person is None else {"form": _form(request, person.email_key)}
+    return _outdated(context, request) if person is None else {"form": _form(request, person.email)}
 
 
 @view_config(context=Root, name="reset", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
@@ -57,7 +57,7 @@ def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
     person = context.person_of(request.session.get(TOKEN, ""))
     if person is None:
         return _outdated(context, request)
-    form = _form(request, person.email_key)
+    form = _form(request, person.email)
     if not form.validate():
         flash_error(request, form.problem)
         request.response.status_int = 400
@@ -65,7 +65,7 @@ def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if not context.settle_password(person.id, person.password_hash, request.passwords.hash(form.password.data)):
         return _outdated(context, request)
     context.end_sign_ins(person.id)
-    request.send_mail(Kind.PASSWORD_CHANGED, person.email_key, person.id)
+    request.send_mail(Kind.PASSWORD_CHANGED, person.email, person.id)
     audit(request, Event.PASSWORD_CHANGED, person.id)
     forget(request)
     flash_success(request, "Your password is changed. Log in with the new one.")
