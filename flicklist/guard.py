@@ -28,6 +28,12 @@ HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
+class BodyInMemoryRequest(Request):
+    """A request whose body stays in memory. WebOb would write one of more than 10 kB to a disk, which may be full."""
+
+    request_body_tempfile_limit = MOST_BYTES
+
+
 class Refused(Exception):
     """A request that goes no further: the status of the answer, what the page says, and what the audit log does."""
 
@@ -168,6 +174,7 @@ single_fields.options = ("repeated_fields",)  # type: ignore[attr-defined]
 
 
 def includeme(config: Configurator) -> None:
+    config.set_request_factory(BodyInMemoryRequest)
     config.add_tween("flicklist.guard.guard_tween_factory", under="flicklist.security.headers_tween_factory")
     config.add_view_deriver(exact_path)
     config.add_view_deriver(single_fields)

@@ -16,9 +16,14 @@ class NotProven(Exception):
 
 def require_proof(request: Request) -> None:
     """Ask for all that the person logs in with. Raises `NotProven`. Begins the transaction."""
+    require_present_password(request)
+    require_code(request)
+
+
+def require_present_password(request: Request) -> None:
+    """Ask for the password that is the person's when the transaction begins, which it does. Raises `NotProven`."""
     password_hash = require_password(request)
     require_unchanged(request, password_hash, password_hash)
-    require_code(request)
 
 
 def require_password(request: Request) -> str:
@@ -58,7 +63,7 @@ def accepts_code(request: Request, user_id: int) -> bool:
     """Use up the code that was typed, of the app or for recovery. Return whether it was one."""
     root: Root = request.root
     code = request.POST.get("code", "")
-    if root.accept_code(user_id, code.replace(" ", "")):
+    if root.accept_code(user_id, code):
         return True
     is_recovery = root.accept_recovery_code(user_id, code)
     audit(request, Event.RECOVERY_CODE_USED if is_recovery else Event.SECOND_FACTOR_FAILED, user_id)

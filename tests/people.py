@@ -2,7 +2,11 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+import pyotp
+from sqlalchemy import select
 from webtest import TestApp
+
+from flicklist.models import Base, Movie
 
 PASSWORD = "correct horse battery"
 NEW_PASSWORD = "wrong staple donkey"
@@ -82,6 +86,16 @@ class Person(TestApp):
         """Post fields that no form would, with a valid CSRF token."""
         return self.post(path, {"csrf_token": self.csrf_token(), **fields}, status=status)
 
+    def begin_second_factor(self):
+        """Return the app that knows the key."""
+        page = self.send("/account/second-factor/start").follow()
+        return pyotp.TOTP(page.html.select_one(".key").text.replace(" ", ""))
+
+    def turn_on_second_factor(self, totp=None):
+        """Return the page with the recovery codes."""
+        code = (totp or self.begin_second_factor()).now()
+        return self.send("/account/second-factor/confirm", current=PASSWORD, code=code, status=200)
+
     # What they see
 
     def csrf_token(self):
@@ -133,3 +147,17 @@ def wanted_page(response):
     location = urlsplit(response.location)
     assert location.path == "/register", location
     return parse_qs(location.query).get("next", [None])[0]
+
+
+def rows_of(db, user_id):
+    """Return all that is stored of a person."""
+    tables = Base.metadata.tables
+    of_movies = select(Movie.id).where(Movie.owner_id == user_id)
+    criteria = {
+        "users": tables["users"].c.id == user_id,
+        "movies": tables["movies"].c.owner_id == user_id,
+        "changes": tables["changes"].c.owner_id == user_id,
+        "viewings": tables["viewings"].c.movie_id.in_(of_movies),
+        **{name: tables[name].c.user_id == user_id for name in ("sign_ins", "second_factors", "recovery_codes")},
+    }
+    return {name: db.execute(select(tables[name]).where(own).order_by("id")).all() for name, own in criteria.items()}

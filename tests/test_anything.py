@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from flicklist.models import Base, Change, Movie, SignIn, User, Viewing
+from flicklist.models import Change, Movie, SignIn, User, Viewing
 from flicklist.security import SECURITY_HEADERS
-from tests.people import PASSWORD, Person
+from tests.people import PASSWORD, Person, rows_of
 from tests.test_access import TABLE
 
 REQUESTS = int(os.environ.get("FLICKLIST_TEST_REQUESTS", "1000"))
@@ -245,20 +245,6 @@ def call(app, environ):
     if hasattr(chunks, "close"):
         chunks.close()
     return (*answer, body)
-
-
-def rows_of(db, user_id):
-    """Return all that is stored of a person."""
-    tables = Base.metadata.tables
-    of_movies = select(Movie.id).where(Movie.owner_id == user_id)
-    criteria = {
-        "users": tables["users"].c.id == user_id,
-        "movies": tables["movies"].c.owner_id == user_id,
-        "changes": tables["changes"].c.owner_id == user_id,
-        "viewings": tables["viewings"].c.movie_id.in_(of_movies),
-        **{name: tables[name].c.user_id == user_id for name in ("sign_ins", "second_factors", "recovery_codes")},
-    }
-    return {name: db.execute(select(tables[name]).where(own).order_by("id")).all() for name, own in criteria.items()}
 
 
 def numbers_of(db, person):

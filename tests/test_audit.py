@@ -2,7 +2,6 @@
 
 import re
 
-import pyotp
 import pytest
 from sqlalchemy import select
 
@@ -62,9 +61,7 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
 def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
     user_id = db.scalars(select(User.id)).one()
     place = "/account/second-factor/"
-    alice.send(place + "start", current=PASSWORD)
-    key = alice.get(place).html.select_one(".key").text.replace(" ", "")
-    page = alice.send(place + "confirm", status=200, code=pyotp.TOTP(key).now())
+    page = alice.turn_on_second_factor()
     person = Person(app, "alice@example.com")
     form = person.log_in().follow().forms["code"]
     form["code"] = "wrong"

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
-import pyotp
 import pytest
 import trustme
 from aiosmtpd.controller import Controller
@@ -306,14 +305,13 @@ def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
 
 
 def test_a_second_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, postbox):
-    inside.send("/account/second-factor/start", current=PASSWORD)
-    key = inside.get("/account/second-factor/").html.select_one(".key").text.replace(" ", "")
-    page = inside.send("/account/second-factor/confirm", status=200, code=pyotp.TOTP(key).now())
+    totp = inside.begin_second_factor()
+    page = inside.turn_on_second_factor(totp)
     assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
     code = page.html.select_one(".codes code").text
     inside.send("/account/second-factor/turn-off", current=PASSWORD, code=code)
     assert postbox.wait_for(2)["Subject"] == "The second factor was turned off"
-    assert key not in "".join(mail.as_string() for mail in postbox.mails)
+    assert totp.secret not in "".join(mail.as_string() for mail in postbox.mails)
 
 
 @pytest.fixture

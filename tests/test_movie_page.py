@@ -22,6 +22,23 @@ def entry(person, title="Heat"):
     return person.entry_path(title) + "/"
 
 
+def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    entry = alice.entry_path("Heat")
+    movie = db.scalars(select(Movie)).one()
+    movie.viewings += [Viewing(seen_on="2001", note="x" * 1000) for _ in range(49)]
+    db.commit()
+    first = db.scalars(select(Viewing.id).order_by(Viewing.id)).first()
+    alice.send(entry + "/viewings/add", seen_on="2002", note="y" * 1000)
+    refused = ["The notes on the viewings of a movie can have at most 50,000 characters together."]
+    for verb in ("add", f"{first}/edit"):
+        page = alice.send(f"{entry}/viewings/{verb}", seen_on="2003", note="z", status=400)
+        assert messages(page, "error") == refused
+        assert page.forms["see"]["note"].value == "z"
+    alice.send(entry + "/viewings/add", seen_on="2004")
+
+
 def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
     old = heat.get(entry(heat)).forms["edit"]
     edit(heat, notes="from the phone")

@@ -51,16 +51,14 @@ def codes(alice, phone, clock):
 
 def begin(person):
     """Return the page that shows the key."""
-    form = person.get("/account/").forms["start-second-factor"]
-    form["current"] = PASSWORD
-    return form.submit(status=303).follow()
+    return person.get("/account/").forms["start-second-factor"].submit(status=303).follow()
 
 
 def set_up(person, phone, status=200):
     page = begin(person)
     phone.read(page)
     form = page.forms["confirm"]
-    form["code"] = phone.code
+    form["current"], form["code"] = PASSWORD, phone.code
     return form.submit(status=status)
 
 
@@ -83,10 +81,16 @@ def test_it_is_off_until_somebody_wants_it(alice, app, db):
     assert db.scalars(select(SecondFactor)).all() == []
 
 
-def test_setting_it_up_needs_the_password(alice):
-    form = alice.get("/account/").forms["start-second-factor"]
-    form["current"] = "wrong"
-    assert messages(form.submit(status=400), "error") == ["That is not your present password."]
+def test_turning_it_on_needs_the_password(alice, phone, db):
+    page = begin(alice)
+    phone.read(page)
+    for current in ("", "wrong"):
+        form = page.forms["confirm"]
+        form["current"], form["code"] = current, phone.code
+        page = form.submit(status=400)
+        assert messages(page, "error") == ["That is not your present password."]
+        assert page.html.select_one(".key")
+    assert db.scalars(select(SecondFactor.confirmed_at)).one() is None
 
 
 def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
@@ -101,7 +105,7 @@ def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
 def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
     page = begin(alice)
     form = page.forms["confirm"]
-    form["code"] = "000000"
+    form["current"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
     assert messages(page, "error") == ["That code does not fit. Is the clock of your device right?"]
     person = Person(app, EMAIL)
@@ -114,7 +118,7 @@ def test_a_key_that_was_never_confirmed_is_replaced(alice, phone):
 
 
 def test_a_double_click_sets_it_up_once(alice, db, phone, clock):
-    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD}
+    fields = {"csrf_token": alice.csrf_token()}
     clicks = [alice.copy() for _ in range(4)]
     at_once([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
     assert len(db.scalars(select(SecondFactor)).all()) == 1
@@ -141,12 +145,12 @@ def test_turning_it_on_ends_every_other_sign_in_and_shows_eight_codes_once(alice
     assert "8 recovery codes are left." in alice.get("/account/")
     alice.get(PLACE, status=303)
     alice.get(PLACE + "qr", status=404)
-    alice.send(PLACE + "confirm", code=phone.code)
+    alice.send(PLACE + "confirm", current=PASSWORD, code=phone.code)
     assert codes[0] not in alice.get("/account/")
 
 
 def test_what_is_on_is_not_set_up_again(alice, codes, db):
-    page = alice.send(PLACE + "start", current=PASSWORD).follow()
+    page = alice.send(PLACE + "start").follow()
     assert messages(page, "error") == ["Your second factor is on already."]
     assert len(db.scalars(select(SecondFactor)).all()) == 1
 

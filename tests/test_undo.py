@@ -1,7 +1,7 @@
 """Every change of a movie can be undone, from what the next page says."""
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Text, cast, select, update
 
 from flicklist.models import Change, Movie, Viewing
 from flicklist.models.change import KEPT, MOST_KEPT
@@ -58,6 +58,19 @@ def prepare(heat, db, verb):
         heat.send(f"{entry}/viewings/{todays}/edit", seen_on="2020", note="")
         heat.get(heat.list_path)
     return f"{entry}/{verb.format(last=db.scalars(select(Viewing.id).order_by(Viewing.id.desc())).first())}"
+
+
+def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
+    entry = heat.entry_path("Heat")
+    heat.send(entry + "/edit", title="Heat", notes="é" * 5000)
+    monkeypatch.setattr("flicklist.resources.watchlist.MOST_KEPT_SIZE", 12_000)
+    for stars in ("1", "2", "3", "4"):
+        heat.send(entry + "/rate", rating=stars)
+    sizes = db.scalars(select(Change.size)).all()
+    assert len(sizes) == 3  # two of some 5 kB, and the newest
+    assert all(5_000 < size < 6_000 for size in sizes)
+    before = db.scalars(select(cast(Change.before, Text))).first()
+    assert "é" in before
 
 
 def test_every_verb_of_a_movie_is_among_them(app):

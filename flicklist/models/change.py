@@ -1,5 +1,6 @@
 """Changes: what a person did to movies, and how those were before, so that it can be undone."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_form
 from flicklist.models.movie import Movie, Viewing
 
 KEPT = timedelta(days=30)
-MOST_KEPT = 100  # of one person; each can be some hundred kB
+MOST_KEPT = 100  # of one person
+MOST_KEPT_SIZE = 5_000_000  # of one person, but for the newest
 OUTCOME_MOST_LENGTH = 60
 _TIMES = ("watched_at", "removed_at")
 _COLUMNS = ("title", "year", "why", "notes", "rating", "key")
@@ -27,6 +29,8 @@ class Change(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     outcome: Mapped[str] = mapped_column(String(OUTCOME_MOST_LENGTH))
     before: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    size: Mapped[int] = mapped_column(server_default="0")
+    """Characters of `before`, as JSON."""
 
     @property
     def movie_ids(self) -> list[int]:
@@ -46,6 +50,10 @@ def snapshot(movie: Movie) -> dict[str, Any]:
         **{name: iso_format(getattr(movie, name)) for name in _TIMES},
         "viewings": [{"id": each.id, "seen_on": each.seen_on, "note": each.note} for each in movie.viewings],
     }
+
+
+def size_of(before: list[dict[str, Any]]) -> int:
+    return len(json.dumps(before, ensure_ascii=False))
 
 
 def is_as(movie: Movie, before: dict[str, Any]) -> bool:

@@ -1,5 +1,7 @@
 """How connections are opened, and what SQLite needs beyond its defaults."""
 
+import json
+from functools import partial
 from typing import Any
 
 from pyramid_retry import mark_error_retryable
@@ -41,7 +43,10 @@ def migrating_engine(url: str) -> Engine:
 
 
 def _engine(url: str, **options: Any) -> Engine:
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), **options)
+    to_json = partial(json.dumps, ensure_ascii=False)  # a third of the bytes, where notes are not in English
+    engine = create_engine(
+        url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), json_serializer=to_json, **options
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine

@@ -15,6 +15,7 @@ TITLE_MOST_LENGTH = 200
 WHY_MOST_LENGTH = 300
 NOTES_MOST_LENGTH = 5000
 VIEWING_NOTE_MOST_LENGTH = 1000
+VIEWING_NOTES_MOST_LENGTH = 50_000  # of one movie together: all of them are noted with each change of it
 DAY_LENGTH = len("2009-07-14")
 VIEWINGS_MOST = 1000
 # *Passage de Vénus*, the oldest entry of IMDb, is from 1874.
@@ -137,6 +138,7 @@ class Movie(Base):
         """Note a viewing; a movie that was to watch is crossed off by it. Raises `NoRoom`."""
         if len(self.viewings) >= VIEWINGS_MOST:
             raise NoRoom(f"A movie can have at most {VIEWINGS_MOST:,} viewings.")
+        self._check_room_for(note)
         self.viewings.append(Viewing(seen_on=seen_on, note=note))
         self.watched_at = utc_now()
         self.refresh_last_seen()
@@ -156,8 +158,16 @@ class Movie(Base):
         return any(viewing.seen_on == day for viewing in self.viewings)
 
     def edit_viewing(self, viewing: "Viewing", seen_on: str | None, note: str) -> None:
+        """Write another date and note. Raises `NoRoom`."""
+        self._check_room_for(note, in_place_of=viewing.note)
         viewing.seen_on, viewing.note = seen_on, note
         self.refresh_last_seen()
+
+    def _check_room_for(self, note: str, in_place_of: str = "") -> None:
+        length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
+        if note and length > VIEWING_NOTES_MOST_LENGTH:
+            most = f"{VIEWING_NOTES_MOST_LENGTH:,}"
+            raise NoRoom(f"The notes on the viewings of a movie can have at most {most} characters together.")
 
     def forget_viewing(self, viewing: "Viewing", *, puts_back: bool) -> None:
         """Delete a viewing; with the last one the movie goes back to the movies to watch, where that is wanted."""

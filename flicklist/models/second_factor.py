@@ -43,6 +43,7 @@ class SecondFactor(Base):
 
     def step_of(self, code: str) -> int | None:
         """Return the time step, newer than the last one used, whose code this is (TOTP, RFC 6238)."""
+        code = code.replace(" ", "")
         now = int(time.time()) // STEP_SECONDS
         otp = pyotp.HOTP(self.key)
         steps = (now + off for off in STEPS_OFF)

@@ -151,7 +151,7 @@ class SecondFactor(Resource):
         return self.dbsession.scalar(SECOND_FACTOR, {"user_id": self.user_id}) is not None
 
     def begun(self) -> models.SecondFactor | None:
-        """Return what the person has begun to set up, and not yet confirmed with a code."""
+        """Return what the person has begun to set up, and not yet confirmed with password and code."""
         return self.dbsession.scalar(select(models.SecondFactor).where(*self._begun))
 
     @property
@@ -179,7 +179,7 @@ class SecondFactor(Resource):
         return codes
 
     def take_turn(self) -> None:
-        """Wait for another click, or for a log-in that is under way, so that what it made is there to be replaced."""
+        """Wait for another click, so that what it made is there to be replaced."""
         self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
 
     def codes_left(self) -> int | None:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from pyramid.authorization import DENY_ALL, Allow
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from flicklist import models
 from flicklist.finding import Find, Sort
 from flicklist.models import Movie, User
-from flicklist.models.change import KEPT, MOST_KEPT, is_as, snapshot
+from flicklist.models.change import KEPT, MOST_KEPT, MOST_KEPT_SIZE, is_as, size_of, snapshot
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import (
     IS_LISTED,
@@ -184,7 +184,8 @@ class Watchlist(Resource):
             return self._same_change(movies, outcome)
         with self.dbsession.no_autoflush:
             self._forget_old_changes()
-            noted = {"owner_id": self.owner_id, "outcome": outcome, "before": [before for _, before in changed]}
+            before = [before for _, before in changed]
+            noted = {"owner_id": self.owner_id, "outcome": outcome, "before": before, "size": size_of(before)}
             change = self.dbsession.scalars(insert(models.Change).values(noted).returning(models.Change)).one()
         for movie, _ in changed:
             movie.change_id = change.id
@@ -200,11 +201,15 @@ class Watchlist(Resource):
 
     def _forget_old_changes(self) -> None:
         changes = models.Change
-        own = changes.owner_id == self.owner_id
-        newest_first = select(changes.created_at).where(own).order_by(changes.created_at.desc())
-        last_kept = newest_first.offset(MOST_KEPT - 1).limit(1).scalar_subquery()
-        is_old = (changes.created_at < utc_now() - KEPT) | (changes.created_at <= last_kept)
-        self.dbsession.execute(delete(changes).where(own, is_old).execution_options(synchronize_session=False))
+        newest_first = changes.created_at.desc(), changes.id.desc()
+        number, size = func.row_number().over(order_by=newest_first), func.sum(changes.size).over(order_by=newest_first)
+        of_each = select(changes.id, changes.created_at, number.label("number"), size.label("size_up_to_it"))
+        each = of_each.where(changes.owner_id == self.owner_id).subquery()
+        is_too_old = each.c.created_at < utc_now() - KEPT
+        is_too_much = (each.c.number >= MOST_KEPT) | (each.c.size_up_to_it > MOST_KEPT_SIZE)
+        outdated = select(each.c.id).where(is_too_old | is_too_much)
+        forget = delete(changes).where(changes.owner_id == self.owner_id, changes.id.in_(outdated))
+        self.dbsession.execute(forget.execution_options(synchronize_session=False))
 
 
 class Entry(Resource):

@@ -15,7 +15,7 @@ from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.limiting import second_factor_rules
 from flicklist.models.outbox import Kind
-from flicklist.proof import require_password, require_proof, require_unchanged
+from flicklist.proof import NotProven, require_present_password, require_proof
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
 from flicklist.views import redirect
@@ -28,8 +28,7 @@ QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 @view_config(context=SecondFactor, name="start", request_method="POST", permission=Permission.EDIT)
 def start(context: SecondFactor, request: Request) -> HTTPSeeOther:
-    known = require_password(request)
-    require_unchanged(request, known, known)
+    context.take_turn()
     if context.is_on:
         flash_error(request, ALREADY)
         return redirect(request.path_to(context.account))
@@ -57,16 +56,17 @@ def qr(context: SecondFactor, request: Request) -> Response:
 
 @view_config(context=SecondFactor, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther | Response:
-    context.take_turn()
+    try:
+        require_present_password(request)
+    except NotProven as problem:
+        return _refused(context, request, str(problem))
     factor = context.begun()
     if factor is None:
         return redirect(request.path_to(context.account))
     request.limiter.count(second_factor_rules(request, context.user_id))
-    step = factor.step_of(request.POST.get("code", "").replace(" ", ""))
+    step = factor.step_of(request.POST.get("code", ""))
     if step is None:
-        flash_error(request, "That code does not fit. Is the clock of your device right?")
-        request.response.status_int = 400
-        return {"factor": factor}
+        return _refused(context, request, "That code does not fit. Is the clock of your device right?")
     factor.confirm(step)
     context.account.sign_ins.end_others()
     remember(request, context.user_id)
@@ -93,6 +93,13 @@ def turn_off(context: SecondFactor, request: Request) -> HTTPSeeOther:
         request.send_mail(Kind.SECOND_FACTOR_OFF, request.identity.email, context.user_id)
     flash_success(request, "Your second factor is off. Your password is enough to log in.")
     return redirect(request.path_to(context.account))
+
+
+def _refused(context: SecondFactor, request: Request, problem: str) -> dict[str, Any] | HTTPSeeOther:
+    """Show the key again, where one is being set up."""
+    flash_error(request, problem)
+    request.response.status_int = 400
+    return second_factor(context, request)
 
 
 def _show_codes(context: SecondFactor, request: Request) -> Response:

@@ -8,6 +8,7 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_error, quote
 from flicklist.forms import ViewingForm
+from flicklist.models.movie import NoRoom
 from flicklist.resources import Viewing, Viewings
 from flicklist.security import Permission
 from flicklist.views import flash_change, redirect, today
@@ -19,9 +20,12 @@ PAGE = "flicklist:templates/viewing/viewing.jinja2"
 def add(context: Viewings, request: Request) -> dict[str, Any] | HTTPSeeOther:
     form = ViewingForm(request.POST, today=today(request))
     if not form.validate():
-        return _refused(request, form, context)
+        return _refused(request, form, context, form.problem)
     seen_on, note = form.seen_on.data or None, form.note.data
-    change = context.entry.change(lambda movie: movie.see_once(seen_on, note), "viewing noted")
+    try:
+        change = context.entry.change(lambda movie: movie.see_once(seen_on, note), "viewing noted")
+    except NoRoom as problem:
+        return _refused(request, form, context, str(problem))
     flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is noted.", change)
     return redirect(request.path_to(context.entry))
 
@@ -36,9 +40,12 @@ def viewing(context: Viewing, request: Request) -> dict[str, Any]:
 def edit(context: Viewing, request: Request) -> dict[str, Any] | HTTPSeeOther:
     form = ViewingForm(request.POST, today=today(request))
     if not form.validate():
-        return _refused(request, form, context)
+        return _refused(request, form, context, form.problem)
     seen_on, note = form.seen_on.data or None, form.note.data
-    change = context.entry.change(lambda movie: movie.edit_viewing(context.viewing, seen_on, note), "viewing saved")
+    try:
+        change = context.entry.change(lambda movie: movie.edit_viewing(context.viewing, seen_on, note), "viewing saved")
+    except NoRoom as problem:
+        return _refused(request, form, context, str(problem))
     flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is saved.", change)
     return redirect(request.path_to(context.entry))
 
@@ -62,7 +69,7 @@ def _page(form: ViewingForm, context: Viewing | Viewings) -> dict[str, Any]:
     return {"entry": context.entry, "movie": context.entry.movie, "viewing": viewing, "form": form}
 
 
-def _refused(request: Request, form: ViewingForm, context: Viewing | Viewings) -> dict[str, Any]:
-    flash_error(request, form.problem)
+def _refused(request: Request, form: ViewingForm, context: Viewing | Viewings, problem: str) -> dict[str, Any]:
+    flash_error(request, problem)
     request.response.status_int = 400
     return _page(form, context)
