@@ -32,9 +32,17 @@ def day_after(text: str) -> date:
 
 def own_today(typed: str | None, zone: ZoneInfo) -> date:
     """Return the person's own day: the one that their browser says, if it can be today anywhere, else the site's."""
-    now = datetime.now(UTC)
+    return _said_today(typed) or datetime.now(zone).date()
+
+
+def own_latest_day(typed: str | None) -> date:
+    """Return the last day that is not to come for the person: their own today, or one that it is already somewhere."""
+    return _said_today(typed) or datetime.now(UTC).date() + timedelta(days=1)
+
+
+def _said_today(typed: str | None) -> date | None:
     try:
         day = date.fromisoformat(typed or "")
     except ValueError:
-        return now.astimezone(zone).date()
-    return day if abs(day - now.date()) <= timedelta(days=1) else now.astimezone(zone).date()
+        return None
+    return day if abs(day - datetime.now(UTC).date()) <= timedelta(days=1) else None

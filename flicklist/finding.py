@@ -1,7 +1,7 @@
 """What a person looks for in a list of theirs, and the SQL that finds it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from flicklist.folding import fold
 from flicklist.models import Movie, Viewing
 
 DECADE = 10
-MOST_WORDS = 8
+MOST_WORDS = 20
 
 
 class Sort(StrEnum):
@@ -46,7 +46,7 @@ class Find:
     def criteria(self, time_zone: ZoneInfo) -> list[ColumnElement[bool]]:
         """Return what a movie must meet, where days begin as they do in a time zone."""
         found: list[ColumnElement[bool]] = [
-            Movie.search_text.contains(word, autoescape=True) for word in fold(self.text).split()[:MOST_WORDS]
+            Movie.search_text.contains(word, autoescape=True) for word in _words(self.text)
         ]
         if self.decade is not None:
             found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
@@ -63,6 +63,10 @@ class Find:
         return found
 
 
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(fold(text).split()))[:MOST_WORDS]
+
+
 def _was_seen_between(start: str, end: str) -> ColumnElement[bool]:
     """Find what was seen in a span. ``2009`` may have been in the span from ``2009-07``, so it is found there."""
     seen = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.seen_on.is_not(None))
@@ -70,7 +74,8 @@ def _was_seen_between(start: str, end: str) -> ColumnElement[bool]:
         year, month = start[:4], start[:7]
         seen = seen.where((Viewing.seen_on >= start) | Viewing.seen_on.in_({year, month}))
     if end:
-        seen = seen.where(Viewing.seen_on < day_after(end).isoformat())
+        last_day = day_after(end) - timedelta(days=1)
+        seen = seen.where(Viewing.seen_on <= last_day.isoformat())
     return seen.exists()
 
 

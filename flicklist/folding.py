@@ -4,7 +4,8 @@ import unicodedata
 
 # Letters that Unicode does not take apart, and that people without them on their keyboard write otherwise.
 _PLAIN_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+    | {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
 )
 _ARTICLES = ("the ", "a ", "an ")
 

@@ -9,7 +9,7 @@ from wtforms import Field, Form, PasswordField, StringField, TextAreaField, Vali
 from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
-from flicklist.dates import first_day
+from flicklist.dates import day_after, first_day
 from flicklist.finding import Find
 from flicklist.flash import quote
 from flicklist.models.movie import (
@@ -248,12 +248,12 @@ class ViewingForm(SiteForm):
     seen_on = TextField(validators=[DateOfAnyPrecision()])
     note = TextField(validators=[Clean("A note"), AtMost("A note", VIEWING_NOTE_MOST_LENGTH)])
 
-    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.today = today
+        self.latest = latest
 
     def validate_seen_on(self, field: Field) -> None:
-        if field.data and first_day(field.data) > self.today:
+        if field.data and first_day(field.data) > self.latest:
             raise ValidationError("That day is still to come.")
 
 
@@ -274,22 +274,33 @@ class FindForm(SiteForm):
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
     FILTERS = ("decade", "rated", "least", "added_from", "added_to", "watched_from", "watched_to")
 
+    def validate_added_to(self, field: Field) -> None:
+        self._require_span(self.added_from, field)
+
+    def validate_watched_to(self, field: Field) -> None:
+        self._require_span(self.watched_from, field)
+
+    def _require_span(self, start: Field, end: Field) -> None:
+        if start.data and end.data and start.name not in self.errors and first_day(start.data) >= day_after(end.data):
+            raise ValidationError(f"Nothing is after {quote(start.data)} and before {quote(end.data)}.")
+
     @property
     def find(self) -> Find:
+        right = self.query
         return Find(
-            text=self.q.data,
+            text=right.get("q", ""),
             decade=self.DECADES.get(self.decade.data),
             rated=self.RATED.get(self.rated.data),
             least_rating=RatingForm.SCALE.get(self.least.data),
-            added_from=self.added_from.data,
-            added_to=self.added_to.data,
-            watched_from=self.watched_from.data,
-            watched_to=self.watched_to.data,
+            added_from=right.get("added_from", ""),
+            added_to=right.get("added_to", ""),
+            watched_from=right.get("watched_from", ""),
+            watched_to=right.get("watched_to", ""),
         )
 
     @property
     def looks_for_something(self) -> bool:
-        return bool(self.q.data) or self.has_filters
+        return bool(self.query.keys() - {"sort"})
 
     @property
     def has_filters(self) -> bool:
@@ -305,13 +316,8 @@ class FindForm(SiteForm):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of the address that is this search."""
-        return {name: typed for name, typed in self.data.items() if typed}
-
-    def drop_what_is_wrong(self) -> None:
-        """Empty the fields that do not validate, so that the rest can be looked for."""
-        for name in self.errors:
-            self[name].data = ""
+        """The parameters of the address that is this search, without what does not validate."""
+        return {name: typed for name, typed in self.data.items() if typed and name not in self.errors}
 
 
 class RatingForm(SiteForm):

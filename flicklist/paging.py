@@ -66,13 +66,14 @@ class Keyset:
         rows = rows.add_columns(*keys).limit(PAGE_SIZE + 1)
         self._first = rows.order_by(*forward)
         self._after = self._first.where(is_after)
-        self._before = rows.where(is_before).order_by(*backward)
+        self._last = rows.order_by(*backward)
+        self._before = self._last.where(is_before)
         self._count = _capped_count(self.rows)
 
     def page(
         self, dbsession: Session, scope: Mapping[str, Any], where: Where, criteria: Sequence[ColumnElement[bool]] = ()
     ) -> Page:
-        """Read a page; the first one, if the marker makes no sense or nothing is left behind it."""
+        """Read a page; the first one, if the marker makes no sense, and the last one, if nothing is left behind it."""
 
         def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
             return dbsession.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
@@ -81,7 +82,9 @@ class Keyset:
             rows = read(self._after, edge)
             if rows:
                 return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
-        elif edge := self._edge(where.before):
+            rows = read(self._last, {})
+            return self._page(rows[:PAGE_SIZE][::-1], has_before=len(rows) > PAGE_SIZE, has_after=False)
+        if edge := self._edge(where.before):
             rows = read(self._before, edge)
             if len(rows) >= PAGE_SIZE:
                 return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=len(rows) > PAGE_SIZE, has_after=True)
@@ -103,7 +106,8 @@ class Keyset:
     def _marker(self, row: AnyRow) -> str:
         keys = row[self._width :]
         plain = [(key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key for key in keys]
-        return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
+        marker = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
+        return base64.urlsafe_b64encode(marker).decode().rstrip("=")
 
     def _edge(self, marker: str | None) -> dict[str, Any] | None:
         if not marker or len(marker) > MARKER_MOST_LENGTH:

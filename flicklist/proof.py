@@ -6,7 +6,7 @@ from flicklist.audit import Event, audit
 from flicklist.limiting import log_in_rules, second_factor_rules
 from flicklist.resources import Root
 
-WRONG_PASSWORD = "That is not your present password."  # noqa: S105 - a sentence, not a password
+WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a sentence, not a password
 WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery code."
 
 
@@ -16,18 +16,18 @@ class NotProven(Exception):
 
 def require_proof(request: Request) -> None:
     """Ask for all that the person logs in with. Raises `NotProven`. Begins the transaction."""
-    require_present_password(request)
+    require_current_password(request)
     require_code(request)
 
 
-def require_present_password(request: Request) -> None:
+def require_current_password(request: Request) -> None:
     """Ask for the password that is the person's when the transaction begins, which it does. Raises `NotProven`."""
     password_hash = require_password(request)
     require_unchanged(request, password_hash, password_hash)
 
 
 def require_password(request: Request) -> str:
-    """Ask for the present password, and return its hash. Raises `NotProven`, which counts like a log-in that failed."""
+    """Ask for the current password, and return its hash. Raises `NotProven`, which counts like a log-in that failed."""
     account = request.root["account"]
     rules = log_in_rules(request, f"user:{account.user_id}")
     request.limiter.check(rules)

@@ -42,7 +42,7 @@ def test_a_changed_password_counts_from_then_on_and_ends_every_other_sign_in(ali
 @pytest.mark.parametrize(
     ("current", "password", "verify", "reason"),
     [
-        ("wrong", NEW_PASSWORD, NEW_PASSWORD, "That is not your present password."),
+        ("wrong", NEW_PASSWORD, NEW_PASSWORD, "That is not your current password."),
         (PASSWORD, NEW_PASSWORD, "other", "The two passwords are not the same."),
         (PASSWORD, "short", "short", "A password needs at least 8 characters."),
         (PASSWORD, "alice@example.com", "alice@example.com", "too easy to guess"),
@@ -64,7 +64,7 @@ def test_a_changed_email_is_the_one_to_log_in_with(alice, app):
 @pytest.mark.parametrize(
     ("email", "current", "reason"),
     [
-        ("ally@example.com", "wrong", "That is not your present password."),
+        ("ally@example.com", "wrong", "That is not your current password."),
         ("BOB@example.com", PASSWORD, "An account with that email address already exists."),
         ("nobody", PASSWORD, "“nobody” does not seem like an email address."),
     ],
@@ -138,7 +138,7 @@ def test_no_device_is_logged_out_without_the_password(alice, app, db):
     phone = Person(app)
     phone.log_in("alice@example.com")
     page = submit(alice, "end-others", 400, current="wrong")
-    assert messages(page, "error") == ["That is not your present password."]
+    assert messages(page, "error") == ["That is not your current password."]
     last = db.scalars(select(SignIn.id).order_by(SignIn.id.desc())).first()
     alice.send(f"/account/sign-ins/{last}/end", current="wrong", status=400)
     assert phone.is_signed_in
@@ -174,7 +174,7 @@ def test_all_data_can_be_taken_out(alice):
 
 def test_data_is_not_given_out_without_the_password(alice):
     page = submit(alice, "export", 400, current="wrong")
-    assert messages(page, "error") == ["That is not your present password."]
+    assert messages(page, "error") == ["That is not your current password."]
 
 
 def test_a_deleted_account_leaves_nothing(alice, bob, db):

@@ -218,7 +218,7 @@ def walk(person, page, direction):
 
 def test_the_pages_of_a_search_keep_the_search(duplicates):
     page = duplicates.get(duplicates.list_path, {"q": "movie", "decade": "1990", "sort": "title"})
-    assert page.html.select_one(".count").text == "43 movies to watch"
+    assert page.html.select_one(".count").text == "43 found"
     pages, last = walk(duplicates, page, "next")
     assert last.html.select_one("form.find [name=decade] [selected]")["value"] == "1990"
     assert all(int(title.split()[-1]) % 3 == 1 for title in chain(*pages))

@@ -111,7 +111,7 @@ def test_logging_in_is_not_limited_only_failing_is(limited):
         at(Person(limited), "192.0.2.1").log_in("alice@example.com")
 
 
-def test_guessing_the_present_password_is_limited_too(limited):
+def test_guessing_the_current_password_is_limited_too(limited):
     person = at(Person(limited), "192.0.2.1")
     person.log_in("alice@example.com")
     for _ in range(3):

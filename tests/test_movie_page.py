@@ -170,7 +170,7 @@ def test_a_viewing_has_a_date_of_any_precision(heat, db, seen_on):
     form["seen_on"], form["note"] = seen_on, "with Ann"
     page = form.submit(status=303).follow()
     assert messages(page, "success") == ["A viewing of “Heat (1995)” is noted."]
-    assert page.html.select_one(".viewings a").text == (seen_on or "some day")
+    assert page.html.select_one(".viewings a").text == (seen_on or "date unknown")
     assert db.scalars(select(Viewing.seen_on)).one() == (seen_on or None)
     assert heat.watched() == ["Heat"]
 

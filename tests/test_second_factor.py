@@ -88,7 +88,7 @@ def test_turning_it_on_needs_the_password(alice, phone, db):
         form = page.forms["confirm"]
         form["current"], form["code"] = current, phone.code
         page = form.submit(status=400)
-        assert messages(page, "error") == ["That is not your present password."]
+        assert messages(page, "error") == ["That is not your current password."]
         assert page.html.select_one(".key")
     assert db.scalars(select(SecondFactor.confirmed_at)).one() is None
 

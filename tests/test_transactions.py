@@ -159,7 +159,7 @@ def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, al
     token = thief.csrf_token()
     during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
     answer = thief.post(f"/account/{path}", {"csrf_token": token, "current": PASSWORD, **fields}, status=400)
-    assert "That is not your present password." in answer
+    assert "That is not your current password." in answer
     assert alice.is_signed_in
     assert alice.get("/account/").html.header.select_one(".email").text == alice.email
 

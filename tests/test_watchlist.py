@@ -12,7 +12,7 @@ from tests.people import Person, messages, titles
 def test_an_empty_list_invites(alice):
     page = alice.get(alice.list_path)
     assert page.html.select_one(".empty")
-    assert page.html.select_one(".count").text == "0 movies to watch"
+    assert page.html.select_one(".count").text == "0 to watch"
 
 
 def test_a_movie_that_is_added_stands_on_top(alice):
@@ -20,7 +20,7 @@ def test_a_movie_that_is_added_stands_on_top(alice):
     page = alice.add("Amélie")
     assert titles(page) == ["Amélie", "Heat"]
     assert messages(page, "success") == ["“Amélie” is on your watchlist."]
-    assert page.html.select_one(".count").text == "2 movies to watch"
+    assert page.html.select_one(".count").text == "2 to watch"
     assert "1995" in page.html.select(".movies > li")[1].text
 
 
@@ -138,7 +138,7 @@ def test_fields_that_no_form_has_are_ignored(alice, bob, db):
 def test_the_list_is_paged_and_every_movie_is_on_one_page(alice, db):
     fill(alice, db, 120)
     page = alice.get(alice.list_path)
-    assert page.html.select_one(".count").text == "120 movies to watch"
+    assert page.html.select_one(".count").text == "120 to watch"
     seen = titles(page)
     assert len(seen) == 50
     pages = [seen]
@@ -170,7 +170,7 @@ def test_a_marker_that_makes_no_sense_is_the_first_page(alice, marker):
 
 def test_a_long_list_is_not_counted_to_its_end(alice, db):
     fill(alice, db, 1001)
-    assert alice.get(alice.list_path).html.select_one(".count").text == "more than 1,000 movies to watch"
+    assert alice.get(alice.list_path).html.select_one(".count").text == "more than 1,000 to watch"
 
 
 def fill(person, db, number):

@@ -14,12 +14,16 @@ KEPT = timedelta(days=30)
 MOST_KEPT = 100  # of one person
 MOST_KEPT_SIZE = 5_000_000  # of one person, but for the newest
 OUTCOME_MOST_LENGTH = 60
+UNDONE, REDONE = "undone", "redone"
 _TIMES = ("watched_at", "removed_at")
 _COLUMNS = ("title", "year", "why", "notes", "rating", "key")
 
 
 class Change(Base):
-    """How one or more movies were before something was done to them, and what that was, in words."""
+    """How one or more movies were before something was done to them, and what that was, in words.
+
+    By the words a second click is known: the same done again to the same movies. See `Watchlist.change`.
+    """
 
     __tablename__ = "changes"
     __table_args__ = (Index(None, "owner_id", "created_at"),)
@@ -31,6 +35,15 @@ class Change(Base):
     before: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     size: Mapped[int] = mapped_column(server_default="0")
     """Characters of `before`, as JSON."""
+
+    @property
+    def is_undoing(self) -> bool:
+        """Tell whether this undid another change, so that undoing it does that one again."""
+        return self.outcome == UNDONE
+
+    @property
+    def outcome_of_undoing(self) -> str:
+        return REDONE if self.is_undoing else UNDONE
 
     @property
     def movie_ids(self) -> list[int]:

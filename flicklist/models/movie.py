@@ -131,7 +131,11 @@ class Movie(Base):
 
     def cross_off(self, seen_on: str | None) -> None:
         """Say that the movie was watched, at a date as in `Viewing`; one that was watched stays as it is."""
-        if not self.is_watched:
+        if self.is_watched:
+            return
+        if seen_on and self.was_seen_on(seen_on):  # and put back, on the same day
+            self.watched_at = utc_now()
+        else:
             self.see(seen_on)
 
     def see(self, seen_on: str | None, note: str = "") -> None:

@@ -28,8 +28,6 @@ from flicklist.paging import Keyset, Page, Where
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, row_id
 from flicklist.security import Permission, principal_of
 
-UNDONE = "as before"
-
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 _TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)
@@ -135,6 +133,8 @@ class Watchlist(Resource):
         self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
         if self._is_full():
             raise NoRoom(f"You have {self.request.settings.most_movies:,} movies, and there is no room for more.")
+        if (twin := self._set_apart(title, year)) is not None:
+            raise AlreadyListed(twin)
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
         try:
             with self.dbsession.begin_nested():
@@ -146,6 +146,12 @@ class Watchlist(Resource):
                 raise
             raise AlreadyListed(listed) from None
         return movie
+
+    def _set_apart(self, title: str, year: int | None) -> Movie | None:
+        """Find the movie of the same title and year on the list that had to make way for another; see `settle`."""
+        key = movie_key(title, year)
+        apart = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
+        return self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart)).first()
 
     def _is_full(self) -> bool:
         last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)
@@ -167,7 +173,7 @@ class Watchlist(Resource):
         # A key is the title and " (year)"; the parenthesis that closes follows the one that opens.
         keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
         others = (Movie.owner_id == self.owner_id, Movie.id != movie.id, IS_LISTED)
-        found = self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.year))
+        found = self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.sort_year, Movie.id))
         return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
 
     def change(self, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str) -> "Change | None":
@@ -292,9 +298,9 @@ class Change(Resource):
             return [], None
         try:
             with self.dbsession.begin_nested():
-                return movies, self.watchlist.change(movies, self.change.bring_back, UNDONE)
+                return movies, self.watchlist.change(movies, self.change.bring_back, self.change.outcome_of_undoing)
         except IntegrityError:  # another movie has taken a title meanwhile
-            return movies, self.watchlist.change(movies, self._settle, UNDONE)
+            return movies, self.watchlist.change(movies, self._settle, self.change.outcome_of_undoing)
 
     def _settle(self, movie: Movie) -> None:
         self.watchlist.settle(movie, partial(self.change.bring_back, movie))

@@ -3,17 +3,42 @@
 (() => {
   "use strict";
 
+  const ROWS = ".movies > li";
+  const CONTROLS = "a, button, input, select";
+  const TWO_TAPS_MILLISECONDS = 400;
+
   const pad = (number) => String(number).padStart(2, "0");
+  const movieOf = (row) => row.querySelector("[name=movie]").value;
+  const isBusy = () => document.querySelector(".htmx-request") !== null;
 
   function today() {
     const now = new Date();
     return `${now.getFullYear()}-${pad(now.getMonth() + 1)}-${pad(now.getDate())}`;
   }
 
-  // The day is the person's own when the form is sent, which may be after the midnight that the page was loaded before.
+  function stop(event) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
   document.addEventListener("submit", (event) => {
+    // One thing at a time: what comes of it takes the place of the forms that are there.
+    if (isBusy() && event.target.closest("[data-hx-boost]")) return stop(event);
+    // The day is the person's own when the form is sent, perhaps after the midnight that the page was loaded before.
     const field = event.target.elements.namedItem("today");
     if (field) field.value = today();
+  }, true);
+
+  // After the first click of two, another movie, or "Redo", is where the second one goes. So does a key that is held.
+  let swappedAt = -Infinity;
+
+  document.addEventListener("click", (event) => {
+    const isTap = event.pointerType === "touch" && performance.now() - swappedAt < TWO_TAPS_MILLISECONDS;
+    if ((event.detail > 1 || isTap) && event.target.closest("[data-hx-boost] button")) stop(event);
+  }, true);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.repeat && event.key === "Enter" && event.target.closest("[data-hx-boost] button")) stop(event);
   }, true);
 
   // Another page than the one that is seen, such as the login wall: as it came, since it tells its messages only once.
@@ -30,15 +55,53 @@
   function focusOn(heading) {
     if (!heading) return;
     heading.tabIndex = -1;
-    heading.focus();
+    heading.focus({ preventScroll: true });
   }
 
-  const ROWS = ".movies > li";
-  const CONTROLS = "a, button, input, select";
-  const movieOf = (row) => row.querySelector("[name=movie]")?.value;
+  // Where a field or a button is, so that it is found again on the page that takes the place of this one.
+  function placeOf(element) {
+    const row = element.closest(ROWS);
+    const home = row ?? element.closest(".message, form[id]");
+    if (!home) return null;
+    const index = [...home.querySelectorAll(CONTROLS)].indexOf(element);
+    if (!row) return { home: home.id ? `#${home.id}` : ".message", index };
+    return { movie: movieOf(row), number: [...row.parentElement.children].indexOf(row), index };
+  }
 
-  // Where the keyboard was when the page was swapped: at which movie, where that stood, and at which of its controls.
-  let place = null;
+  const rowOf = (movie) => [...document.querySelectorAll(ROWS)].find((row) => movieOf(row) === movie);
+
+  function find({ home, movie, index }) {
+    return (home ? document.querySelector(home) : rowOf(movie))?.querySelectorAll(CONTROLS)[index];
+  }
+
+  // The movie may be gone: then what is in its place.
+  function findOrNext(place) {
+    const rows = document.querySelectorAll(ROWS);
+    const next = rows[Math.min(place.number, rows.length - 1)];
+    return find(place) ?? next?.querySelectorAll(CONTROLS)[place.index];
+  }
+
+  // What was typed, marked or chosen in other forms than the one that is sent.
+  function unsent(form) {
+    const isChanged = (field) =>
+      field.type === "checkbox" ? field.checked !== field.defaultChecked
+        : field.options ? !field.selectedOptions[0]?.defaultSelected && field.selectedIndex > 0
+          : field.value !== field.defaultValue;
+    return [...document.querySelectorAll("main :is(input:not([type=hidden]), select, textarea)")]
+      .filter((field) => field.form && field.form !== form && isChanged(field))
+      .map((field) => ({ place: placeOf(field), value: field.value, checked: field.checked }))
+      .filter(({ place }) => place);
+  }
+
+  function putBack({ place, value, checked }) {
+    const field = find(place);
+    if (!field) return;
+    if (field.type === "checkbox" || field.type === "radio") field.checked = checked;
+    else field.value = value;
+  }
+
+  let focused = null;
+  let kept = [];
   let height = 0;
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -49,30 +112,25 @@
       showWhole(event.detail.xhr.responseText, event.detail.xhr.status < 400 ? landed : location);
       return;
     }
-    const focused = document.activeElement;
     height = scrollY;
-    const row = focused.closest(ROWS);
-    place = row && {
-      movie: movieOf(row),
-      index: [...row.parentElement.children].indexOf(row),
-      control: [...row.querySelectorAll(CONTROLS)].indexOf(focused),
-    };
+    focused = placeOf(document.activeElement);
+    kept = unsent(event.detail.requestConfig.elt);
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
     const isAnotherPage = event.detail.requestConfig.verb === "get";
     scrollTo({ top: isAnotherPage ? 0 : height, behavior: "instant" });
+    swappedAt = performance.now();
+    kept.forEach(putBack);
+    kept = [];
   });
 
   document.addEventListener("htmx:afterSettle", () => {
     if (document.activeElement !== document.body) return;
-    const rows = [...document.querySelectorAll(ROWS)];
-    const same = place && rows.find((row) => movieOf(row) === place.movie);
-    const row = same ?? rows[Math.min(place?.index, rows.length - 1)];
-    const control = row?.querySelectorAll(CONTROLS)[place.control];
+    const control = focused && findOrNext(focused);
     if (control) control.focus({ preventScroll: true });
     else focusOn(document.querySelector("main h1"));
-    place = null;
+    focused = null;
   });
 
   document.addEventListener("htmx:sendError", () => {

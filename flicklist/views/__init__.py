@@ -13,6 +13,8 @@ from flicklist.models import Movie
 from flicklist.resources import Change
 from flicklist.security import local_path
 
+BACK_MOST_LENGTH = 4000  # a search of 200 letters, and a marker of 200 more, none of them in ASCII
+
 
 def redirect(path: str) -> HTTPSeeOther:
     """Answer 303, to be *returned*: a raised redirect would abort the transaction."""
@@ -21,7 +23,7 @@ def redirect(path: str) -> HTTPSeeOther:
 
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
     """Return the person to the page whose form they sent, or to a resource."""
-    return redirect(local_path(request.POST.get("back")) or request.path_to(otherwise))
+    return redirect(local_path(request.POST.get("back"), BACK_MOST_LENGTH) or request.path_to(otherwise))
 
 
 def today(request: Request) -> date:

@@ -17,8 +17,9 @@ def undo(context: Change, request: Request) -> HTTPSeeOther:
     if undoing is None:
         flash_error(request, "That was undone already, or has changed again since. Nothing was changed.")
     else:
+        text, button = f"Undone: {movies_are(movies)} as before.", "Redo"
+        if context.change.is_undoing:
+            text, button = f"Redone: {movies_are(movies)} as it was before you undid it.", "Undo"
         but = f" {left} had changed again since, and stay." if left else ""
-        flash_success(
-            request, f"Undone: {movies_are(movies)} as before.{but}", "Redo", request.path_to(undoing, "undo")
-        )
+        flash_success(request, text + but, button, request.path_to(undoing, "undo"))
     return redirect_back(request, context.watchlist)

@@ -15,7 +15,7 @@ from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
 from flicklist.limiting import second_factor_rules
 from flicklist.models.outbox import Kind
-from flicklist.proof import NotProven, require_present_password, require_proof
+from flicklist.proof import NotProven, require_current_password, require_proof
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
 from flicklist.views import redirect
@@ -57,7 +57,7 @@ def qr(context: SecondFactor, request: Request) -> Response:
 @view_config(context=SecondFactor, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther | Response:
     try:
-        require_present_password(request)
+        require_current_password(request)
     except NotProven as problem:
         return _refused(context, request, str(problem))
     factor = context.begun()

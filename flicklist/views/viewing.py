@@ -6,19 +6,20 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
+from flicklist.dates import own_latest_day
 from flicklist.flash import flash_error, quote
 from flicklist.forms import ViewingForm
 from flicklist.models.movie import NoRoom
 from flicklist.resources import Viewing, Viewings
 from flicklist.security import Permission
-from flicklist.views import flash_change, redirect, today
+from flicklist.views import flash_change, redirect
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 
 @view_config(context=Viewings, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def add(context: Viewings, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    form = ViewingForm(request.POST, today=today(request))
+    form = _form(request)
     if not form.validate():
         return _refused(request, form, context, form.problem)
     seen_on, note = form.seen_on.data or None, form.note.data
@@ -32,13 +33,12 @@ def add(context: Viewings, request: Request) -> dict[str, Any] | HTTPSeeOther:
 
 @view_config(context=Viewing, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def viewing(context: Viewing, request: Request) -> dict[str, Any]:
-    form = ViewingForm(seen_on=context.viewing.seen_on, note=context.viewing.note, today=today(request))
-    return _page(form, context)
+    return _page(_form(request, seen_on=context.viewing.seen_on, note=context.viewing.note), context)
 
 
 @view_config(context=Viewing, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def edit(context: Viewing, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    form = ViewingForm(request.POST, today=today(request))
+    form = _form(request)
     if not form.validate():
         return _refused(request, form, context, form.problem)
     seen_on, note = form.seen_on.data or None, form.note.data
@@ -62,6 +62,10 @@ def delete(context: Viewing, request: Request) -> HTTPSeeOther:
     else:
         flash_change(request, f"A viewing of {quote(movie.label)} is deleted.", change)
     return redirect(request.path_to(context.entry))
+
+
+def _form(request: Request, **shown: str | None) -> ViewingForm:
+    return ViewingForm(request.POST, latest=own_latest_day(request.POST.get("today")), **shown)
 
 
 def _page(form: ViewingForm, context: Viewing | Viewings) -> dict[str, Any]:

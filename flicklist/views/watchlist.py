@@ -27,11 +27,11 @@ TO_WATCH_SORTS = {
     Sort.YEAR: "by year",
 }
 WATCHED_SORTS = {
-    Sort.WATCHED: "last watched first",
+    Sort.WATCHED: "last watched",
     Sort.RATING: "best first",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
-    Sort.ADDED: "last added first",
+    Sort.ADDED: "last added",
 }
 
 
@@ -190,7 +190,6 @@ def _find_form(request: Request) -> FindForm:
     form = FindForm(request.GET)
     if not form.validate():
         flash_error(request, form.problem)
-        form.drop_what_is_wrong()
     return form
 
 

@@ -73,10 +73,10 @@ def pages_of_a_member(reader):
     expect(page.get_by_role("status")).to_contain_text("is rated")
     yield "ratings"
     follow(page, "Heat")
-    page.get_by_text("Note a viewing").click()
+    page.get_by_text("Add a viewing").click()
     yield "movie, watched"
     page.get_by_label("When").fill("yesterday")
-    page.get_by_role("button", name="Note it").click()
+    page.locator("#see button").click()
     expect(page.get_by_role("alert")).to_contain_text("is no date")
     yield "viewing, refused"
     page.goto(f"{watchlist}ratings")
@@ -105,7 +105,7 @@ def pages_of_an_account(reader):
     assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
     yield "second factor"
     key = page.locator(".key").inner_text().replace(" ", "")
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("Code").fill(pyotp.TOTP(key).now())
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
