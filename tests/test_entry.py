@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from flicklist.models import Change, Movie
+from flicklist.models import Change, Movie, Viewing
 from tests.people import messages, titles
 
 
@@ -79,6 +79,14 @@ def test_a_movie_that_is_not_crossed_off_cannot_be_rated(heat, db):
     assert messages(page, "error") == ["Watch it first, then rate it: “Heat (1995)” is not crossed off."]
     assert db.scalars(select(Movie.rating)).one() is None
     assert db.scalars(select(Change)).all() == []
+
+
+def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
+    entry = heat.entry_path("Heat")
+    for verb in ("cross-off", "put-back", "cross-off"):
+        heat.send(f"{entry}/{verb}")
+    assert len(db.scalars(select(Viewing)).all()) == 1
+    assert heat.watched() == ["Heat"]
 
 
 def test_putting_back_returns_a_movie_to_the_watchlist(heat):

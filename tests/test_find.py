@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from flicklist.models import Movie, User, Viewing
 from flicklist.views.watchlist import TO_WATCH_SORTS, WATCHED_SORTS
@@ -96,6 +96,9 @@ def test_filters_of_the_watchlist(shelf, query, expected):
         ({"watched_from": "2012"}, {"Heat", "A Separation"}),
         ({"watched_to": "2009-07-14"}, {"Heat", "Ran"}),
         ({"watched_to": "2009-07-13"}, {"Ran"}),
+        ({"watched_from": "2008", "watched_to": "2008"}, set()),
+        ({"watched_to": "2012-02"}, {"Heat", "Ran"}),
+        ({"watched_from": "2012-02", "watched_to": "2012-02-29"}, set()),
     ],
 )
 def test_filters_of_the_ratings(shelf, query, expected):
@@ -148,6 +151,36 @@ def test_a_search_that_makes_no_sense_is_told_and_left_out(shelf, query):
     page = shelf.get(shelf.list_path, query)
     assert len(messages(page, "error")) == 1
     assert len(titles(page)) == 4
+
+
+@pytest.mark.parametrize(
+    ("view", "query", "expected"),
+    [
+        ("", {"added_from": "2020", "added_to": "2019-12-31"}, {"The Sting", "Ænigma", "Smørrebrød"}),
+        ("ratings", {"watched_from": "2012-02", "watched_to": "2012-01"}, {"Heat", "A Separation"}),
+    ],
+)
+def test_of_a_span_that_ends_before_it_begins_the_end_is_left_out(shelf, view, query, expected):
+    page = shelf.get(shelf.list_path + view, query)
+    start, end = query.values()
+    assert messages(page, "error") == [f"Nothing is after “{start}” and before “{end}”."]
+    assert set(titles(page)) == expected
+
+
+def test_what_was_refused_in_a_search_is_still_in_its_field(shelf):
+    page = shelf.get(shelf.list_path, {"added_from": "yesterday", "q": "amelie"})
+    assert titles(page) == ["Amélie"]
+    form = page.html.select_one("form.find")
+    assert form.select_one("[name=added_from]")["value"] == "yesterday"
+    assert form.select_one("details").has_attr("open")
+
+
+def test_every_word_counts_and_quotes_are_alike(shelf):
+    shelf.add("“Crocodile” Dundee – a long, long and rather windy title of many words")
+    assert found(shelf, q='"crocodile" - windy') == {
+        "“Crocodile” Dundee – a long, long and rather windy title of many words"
+    }
+    assert found(shelf, q="a long and rather windy title of many words indeed") == set()
 
 
 @pytest.mark.parametrize("query", [{"decade": "x"}, {"rated": "x"}, {"least": "6"}, {"sort": "x"}, {"sort": "rating"}])
@@ -222,6 +255,35 @@ def test_the_pages_of_a_search_keep_the_search(duplicates):
     pages, last = walk(duplicates, page, "next")
     assert last.html.select_one("form.find [name=decade] [selected]")["value"] == "1990"
     assert all(int(title.split()[-1]) % 3 == 1 for title in chain(*pages))
+
+
+def test_after_an_action_one_is_where_one_was_however_long_the_address(alice, db):
+    alice.add("The first")
+    owner_id = db.scalars(select(User.id)).one()
+    movies = [f"Приключения Шерлока Холмса и доктора Ватсона: сокровища Агры, серия {n:03}" for n in range(60)]
+    db.add_all(Movie(title=title, owner_id=owner_id) for title in movies)
+    db.commit()
+    page = alice.get(alice.list_path, {"sort": "title", "q": "приключения шерлока холмса и доктора ватсона " * 4})
+    page = alice.get(page.html.select_one("[rel=next]")["href"])
+    assert titles(page) == movies[50:]
+    landed = alice.press(page, f"I watched it! {movies[55]}")
+    assert landed.request.path_qs == page.request.path_qs
+    assert titles(landed) == [*movies[50:55], *movies[56:]]
+
+
+@pytest.mark.parametrize(("view", "sort"), SORTED_LISTS)
+def test_where_a_page_is_emptied_the_last_one_is_shown(duplicates, db, view, sort):
+    pages, last = walk(duplicates, duplicates.get(duplicates.list_path + view, {"sort": sort}), "next")
+    rows = last.html.select(".movies [name=movie]")
+    ids = [int(row["value"]) for row in rows]
+    db.execute(delete(Viewing).where(Viewing.movie_id.in_(ids)))
+    db.execute(delete(Movie).where(Movie.id.in_(ids)))
+    db.commit()
+    page = duplicates.get(last.request.path_qs)
+    assert titles(page) == pages[-2]
+    assert not page.html.select_one("[rel=next]")
+    before, _ = walk(duplicates, page, "prev")
+    assert before == pages[-2::-1]
 
 
 MARKERS_FROM_NOWHERE = [

@@ -186,6 +186,11 @@ def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, seen_on):
     assert db.scalars(select(Viewing)).all() == []
 
 
+@pytest.mark.parametrize(("days", "status"), [(1, 303), (2, 400)])
+def test_where_the_browser_does_not_say_it_can_be_tomorrow_already(heat, days, status):
+    heat.send(entry(heat) + "viewings/add", seen_on=str(TODAY + timedelta(days=days)), status=status)
+
+
 def test_a_viewing_to_come_is_refused(heat):
     page = heat.send(entry(heat) + "viewings/add", seen_on=str(TODAY.year + 1), status=400)
     assert messages(page, "error") == ["That day is still to come."]
@@ -261,6 +266,47 @@ def test_adding_a_removed_movie_offers_it_back(heat):
     assert messages(page, "error") == ["You removed “Heat (1995)” not long ago. Do you want it back, with all it had?"]
     heat.press(page, "Restore")
     assert heat.to_watch() == ["Heat"]
+
+
+def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat):
+    place = entry(heat)
+    heat.cross_off("Heat")
+    heat.send(place + "viewings/add", seen_on="", note="on a ferry")
+    edit(heat, why="Ann said so", notes="long\nbut good")
+    page = heat.get(place)
+    viewing = page.html.select(".viewings a")[-1]["href"]
+    page.forms["remove"].submit(status=303)
+    page = heat.get(place)
+    for text in ("date unknown", "on a ferry", "Ann said so", "long\nbut good"):
+        assert text in page.html.main.text
+    assert [button.text for button in page.html.main.select("button")] == ["Restore"]
+    page = heat.get(viewing)
+    assert "on a ferry" in page.html.main.text
+    assert not page.html.main.select("form")
+
+
+def test_removing_leads_back_to_the_list_that_the_movie_was_on(heat):
+    heat.add("Ran")
+    heat.cross_off("Heat")
+    for title, view in (("Heat", "ratings"), ("Ran", "")):
+        answer = heat.get(entry(heat, title)).forms["remove"].submit(status=303)
+        assert answer.location == f"http://localhost{heat.list_path}{view}"
+
+
+def test_a_movie_that_had_to_make_way_is_noticed_when_it_is_added_again(heat):
+    heat.add("Cold", "1995")
+    edit(heat, of="Cold", title="Heat")
+    edit(heat, title="Other")
+    page = heat.add("heat", "1995")
+    assert messages(page, "error") == ["“Heat (1995)” is already on your watchlist."]
+    assert sorted(heat.to_watch()) == ["Heat", "Other"]
+
+
+def test_a_movie_on_the_list_counts_before_a_removed_one_of_its_name(heat):
+    heat.add("Cold", "1995")
+    heat.send(entry(heat) + "remove")
+    edit(heat, of="Cold", title="Heat")
+    assert messages(heat.add("Heat", "1995"), "error") == ["“Heat (1995)” is already on your watchlist."]
 
 
 def test_what_was_removed_is_gone_after_thirty_days(heat, db):

@@ -86,9 +86,14 @@ def test_what_is_done_to_a_movie_is_undone_whole_and_redone(heat, db, verb, fiel
     after = remembered(db)
     assert after != before
     page = heat.press(page, "Undo")
+    assert messages(page, "success")[0].startswith("Undone: “Heat")
     assert remembered(db) == before
-    heat.press(page, "Redo")
+    page = heat.press(page, "Redo")
+    assert messages(page, "success")[0].startswith("Redone: “")
     assert remembered(db) == after
+    page = heat.press(page, "Undo")
+    assert messages(page, "success")[0].startswith("Undone: “Heat")
+    assert remembered(db) == before
 
 
 @pytest.mark.parametrize(("verb", "fields"), [each for each in VERBS if "delete" not in each[0]])
@@ -269,6 +274,17 @@ def test_many_are_rated_put_back_and_removed(alice, db):
     assert messages(page) == ["2 movies are removed."]
     assert titles(page) == []
     assert alice.to_watch() == ["Heat"]
+
+
+def test_a_rating_for_many_has_to_be_chosen(alice):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    alice.rate("Heat", "4.5")
+    page = alice.get(alice.list_path + "ratings")
+    chosen = page.html.select("#marked [name=rating] option")[0]["value"]
+    page = alice.mark(alice.list_path + "ratings", ["Heat"], "Rate", rating=chosen)
+    assert "A rating is a number of stars" in messages(page, "error")[0]
+    assert page.html.select_one(".stars")
 
 
 def test_nothing_marked_is_told(alice):

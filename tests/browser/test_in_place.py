@@ -1,10 +1,13 @@
 """What JavaScript makes smoother: lists that change in place, suggestions, and the person's own day."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.browser.conftest import WIDTHS
 
 MARK = "document.querySelector('html').dataset.marked = 'yes'"
 IS_MARKED = "document.querySelector('html').dataset.marked === 'yes'"
@@ -60,6 +63,126 @@ def test_the_focus_follows_a_movie_that_its_rating_moves(list_of_movies):
     expect(page.get_by_role("status")).to_contain_text("is rated 5 of 5 stars")
     assert list_of_movies.titles == ["Movie 30", "Movie 32", "Movie 31"]
     expect(last.get_by_role("button", name="Rate")).to_be_focused()
+    assert page.evaluate(IS_MARKED)
+
+
+def test_the_focus_goes_on_from_undo_to_redo_and_nothing_jumps(list_of_movies):
+    page = list_of_movies.page
+    below = page.locator(".movies > li", has_text="Movie 28")
+    page.get_by_role("button", name="I watched it! Movie 30").press("Enter")
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    place, height = below.bounding_box()["y"], page.evaluate("scrollY")
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_role("button", name="Redo")).to_be_focused()
+    assert page.evaluate("scrollY") == height
+    assert abs(below.bounding_box()["y"] - place) <= below.bounding_box()["height"] + 1  # the row that came back
+    page.get_by_label("Mark Movie 28").check()
+    height = page.evaluate("scrollY")
+    page.get_by_role("button", name="Cross off").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 28” is crossed off.")
+    assert page.evaluate("scrollY") == height
+
+
+def test_a_message_moves_no_movie(open_browser):
+    reader = open_browser(WIDTHS["phone"])
+    reader.register()
+    for title in ("Ran", "Heat", "Stalker"):
+        reader.add(title)
+    reader.page.reload()
+    first = reader.page.locator(".movies > li").first
+    before = first.bounding_box()["y"]
+    reader.watch("Ran")
+    assert first.bounding_box()["y"] == before
+
+
+def test_the_second_of_two_clicks_goes_nowhere(list_of_movies):
+    page = list_of_movies.page
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("button", name="I watched it! Movie 59").dblclick(delay=50)
+    expect(page.get_by_role("status")).to_contain_text("“Movie 59” is crossed off.")
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Undo").dblclick(delay=50)
+    expect(page.get_by_role("status")).to_contain_text("Undone")
+    page.wait_for_timeout(500)
+    page.reload()
+    assert list_of_movies.titles[:3] == ["Movie 59", "Movie 58", "Movie 57"]
+
+
+def test_a_key_that_is_held_crosses_off_one_movie(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("button", name="I watched it! Movie 30").focus()
+    for _ in range(10):
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(60)
+    page.keyboard.up("Enter")
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    page.wait_for_timeout(300)
+    assert {"Movie 29", "Movie 31"} <= set(list_of_movies.titles)
+    assert "Movie 30" not in list_of_movies.titles
+
+
+def test_on_a_slow_line_one_thing_is_done_at_a_time_and_is_seen_to_be(list_of_movies):
+    page = list_of_movies.page
+    page.route("**/cross-off", lambda route: (time.sleep(0.8), route.continue_()))
+    page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
+    other = page.get_by_role("button", name="I watched it! Movie 31")
+    expect(other).to_have_css("pointer-events", "none")
+    other.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    assert "Movie 31" in list_of_movies.titles
+    other.click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 31” is crossed off.")
+
+
+def test_what_was_marked_chosen_or_typed_elsewhere_stays(list_of_movies):
+    page = list_of_movies.page
+    for number in (20, 21):
+        page.get_by_label(f"Mark Movie {number}").check()
+    list_of_movies.title_field.fill("The Good, the B")
+    list_of_movies.watch("Movie 30")
+    expect(list_of_movies.title_field).to_have_value("The Good, the B")
+    for number in (20, 21):
+        expect(page.get_by_label(f"Mark Movie {number}")).to_be_checked()
+    page.get_by_role("button", name="Cross off").click()
+    expect(page.get_by_role("status")).to_contain_text("2 movies are crossed off.")
+    list_of_movies.go(f"{urlsplit(page.url).path}ratings")
+    page.get_by_label("Rating of Movie 20").select_option("3")
+    page.get_by_label("Rating of Movie 21").select_option("4")
+    row = page.locator(".movies > li", has_text="Movie 20")
+    row.get_by_role("button", name="Rate").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 20” is rated 3 of 5 stars.")
+    expect(page.get_by_label("Rating of Movie 21")).to_have_value("4")
+    row = page.locator(".movies > li", has_text="Movie 21")
+    row.get_by_role("button", name="Rate").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 21” is rated 4 of 5 stars.")
+    expect(page.get_by_label("Rating of Movie 20")).to_have_value("3")
+
+
+def test_back_from_a_movie_leads_to_the_search_it_was_found_by(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_label("Find in titles and notes").fill("movie 1")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("15 found")).to_be_visible()
+    search = page.url
+    page.get_by_role("link", name="Movie 15").click()
+    expect(page.get_by_role("heading", name="Movie 15")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("15 found")).to_be_visible()
+    assert page.url == search
+
+
+def test_rating_on_the_page_of_a_movie_stays_on_it(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_role("link", name="Movie 30").click()
+    page.evaluate(MARK)
+    page.get_by_role("button", name="I watched it!").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    page.locator("label", has_text="3½ of 5").click()
+    page.get_by_role("button", name="Rate").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is rated 3.5 of 5 stars.")
+    expect(page.get_by_role("radio", name="3½ of 5")).to_be_checked()
+    expect(page.get_by_role("button", name="Rate")).to_be_focused()
     assert page.evaluate(IS_MARKED)
 
 
