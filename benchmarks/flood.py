@@ -1,4 +1,6 @@
-"""What other pages cost while eight clients fail to log in without a pause: python benchmarks/flood.py.
+"""What other pages cost while eight clients fail to log in without a pause: prints both.
+
+    PYTHONPATH=. .venv/bin/python benchmarks/flood.py
 
 The server is a process of its own, at the bcrypt cost that people have. Limits are off, so that nothing but the gate of
 the hashes holds the flood back.

@@ -12,7 +12,7 @@ from pyramid.request import Request
 
 QUEUES = ("success", "error")
 MOST_WAITING = 2
-# As JSON, in which an emoji has 12 characters. It leaves room for two tokens, and one of a link, within 4,064 bytes.
+# As JSON, in which an emoji has 12 characters. It leaves room for the tokens of the session within 4,064 bytes.
 MOST_WAITING_LENGTH = 1900
 QUOTE_MOST_LENGTH = 40
 

@@ -140,7 +140,11 @@ class Settings:
     """What the person who runs the site decides."""
 
     database_url: str = _knob(_database_url, "SQLAlchemy URL of the SQLite file or the PostgreSQL database")
-    secret: str = _knob(_secret, "signs the session cookie; in the environment, never in a file that is shared")
+    secret: str = _knob(
+        _secret,
+        "signs the session cookie and the links of mails; 64 characters or more, 10 of them different; "
+        "in the environment, never in a file that is shared",
+    )
     allow_development_secret: bool = _knob(
         _yes_or_no, "lets a secret that begins with “development” pass", default=False
     )
@@ -156,7 +160,7 @@ class Settings:
         default=frozenset(),
     )
     bcrypt_cost: int = _knob(
-        _whole_number(4, 16), "each step doubles the work of a password hash; 4 only in tests", default=12
+        _whole_number(4, 16), "4 to 16; each step doubles the work of a password hash; 4 only in tests", default=12
     )
     registration: str = _knob(
         _registration, "who may register: open, invitation (see `flicklist invite`) or closed", default="open"
@@ -166,13 +170,13 @@ class Settings:
     )
     smtp_url: str = _knob(
         _smtp_url,
-        "the server that takes mail, such as smtp://user:password@host:587 (with STARTTLS, but for this machine) or "
-        "smtps://host:465; empty: no mail is sent",
+        "the server that takes mail, such as smtp://user:password@host:587 "
+        "(STARTTLS is required, except to this machine) or smtps://host:465; empty: no mail is sent",
         default="",
     )
     mail_from: str = _knob(_mail_from, "the sender of mail", default="FlickList <flicklist@localhost>")
     password_least_length: int = _knob(
-        _whole_number(8, 64), "characters that a new password must have at least", default=8
+        _whole_number(8, 64), "8 to 64; characters that a new password must have at least", default=8
     )
     hashes_at_once: int = _knob(
         _whole_number(1, 64),
@@ -181,7 +185,7 @@ class Settings:
     )
     limit_log_in: Limits = _knob(
         _limits,
-        "failed log-ins to one account from one address, such as 5 per minute; empty: no limit",
+        "failed log-ins to one account from one address; several limits are separated by ;, empty is no limit",
         default=_limits("5 per minute"),
     )
     limit_log_in_of_client: Limits = _knob(_limits, "failed log-ins from one address", default=_limits("20 per minute"))
@@ -205,14 +209,18 @@ class Settings:
     )
     limit_storage: str = _knob(
         _storage_url,
-        "where attempts are counted: memory:// for one process, redis://host:6379 for more than one",
+        "where attempts are counted: memory:// for one process, redis://host:6379 (extra redis) for more than one",
         default="memory://",
     )
-    sign_in_idle_days: int = _knob(_whole_number(1, 400), "days without a visit after which a sign-in ends", default=30)
-    sign_in_days: int = _knob(_whole_number(1, 400), "days after which a sign-in ends in any case", default=90)
+    sign_in_idle_days: int = _knob(
+        _whole_number(1, 400), "1 to 400; days without a visit after which a sign-in ends", default=30
+    )
+    sign_in_days: int = _knob(
+        _whole_number(1, 400), "1 to 400; days after which a sign-in ends in any case", default=90
+    )
     time_zone: ZoneInfo = _knob(
         _time_zone,
-        "where days begin, such as Europe/Vienna, but for the viewings of a person whose browser says it itself",
+        "where days begin, such as Europe/Vienna; for viewings, the browser's own day counts where there is JavaScript",
         default=UTC,
     )
     terrible_movies: tuple[str, ...] = _knob(

@@ -33,13 +33,19 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def documented(root):
+    return (root / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def served(documented, tmp_path_factory):
     """The site below waitress, with what production.ini says of proxies."""
+    (hosts,) = re.findall(r"(?m)^FLICKLIST_HOSTS=(.*)$", documented)
     settings = {
         "flicklist.database_url": f"sqlite:///{tmp_path_factory.mktemp('https')}/flicklist.db",
         "flicklist.migrate_at_start": "true",
         "flicklist.secret": SECRET,
-        "flicklist.hosts": HOST,
+        "flicklist.hosts": hosts,
         "flicklist.bcrypt_cost": "4",
         **{f"flicklist.{name}": "" for name in LIMITS},
     }
@@ -61,7 +67,7 @@ def plain():
 
 
 @pytest.fixture(scope="module")
-def origin(served, plain, root, tmp_path_factory):
+def origin(served, plain, documented, tmp_path_factory):
     """Start nginx with the configuration of the documentation, on other ports."""
     if NGINX is None:
         pytest.fail("These tests need nginx. On Debian: apt-get install nginx-light")
@@ -70,7 +76,6 @@ def origin(served, plain, root, tmp_path_factory):
     issued = trustme.CA().issue_cert(HOST)
     issued.private_key_pem.write_to_path(key)
     issued.cert_chain_pems[0].write_to_path(certificate)
-    documented = (root / "docs" / "deployment.md").read_text(encoding="utf-8")
     configuration = re.search(r"flicklist\.conf`:\n\n```\n(.*?)```", documented, re.DOTALL)[1]
     for written, here in [
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
@@ -248,3 +253,17 @@ def test_no_cipher_is_taken_without_forward_secrecy(origin):
 def test_no_token_of_a_link_comes_into_the_log(context, origin, path):
     """The log is read once nginx has gone."""
     assert context.new_page().goto(f"{origin}/{path}0123456789").status == 200
+
+
+def test_who_tries_too_often_is_told_when_to_come_back(origin):
+    """Last, since all who are here come from one address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for _ in range(40):
+        connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(origin).port, context=context)
+        connection.request("POST", "/login", headers={"Host": HOST, "Content-Length": "0"})
+        answer = connection.getresponse()
+        connection.close()
+        if answer.status == 429:
+            break
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
