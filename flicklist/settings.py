@@ -74,7 +74,7 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
 def _time_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):  # which of them, depends on what it is not
         raise ValueError(f"is no time zone: {text!r}") from None
 
 

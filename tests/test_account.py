@@ -1,11 +1,12 @@
 """The account: password, email, devices, data, and the end of it all."""
 
 import json
+from datetime import UTC
 
 import pytest
 from sqlalchemy import delete, select
 
-from flicklist.models import Base, SignIn, User
+from flicklist.models import Base, Movie, SignIn, User
 from flicklist.passwords import PasswordHasher
 from flicklist.resources import Account
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
@@ -170,6 +171,24 @@ def test_all_data_can_be_taken_out(alice):
     assert (heat["title"], heat["year"], heat["rating"], len(heat["viewings"])) == ("Heat", 1995, 4.5, 1)
     assert (amelie["title"], amelie["watched_at"]) == ("Amélie", None)
     assert "password" not in answer.text
+
+
+def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
+    alice.add("Heat", "1995")
+    entry = alice.entry_path("Heat")
+    alice.cross_off("Heat")
+    alice.send(f"{entry}/viewings/add", seen_on="2009-07", note="on a ferry")
+    alice.send(f"{entry}/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
+    alice.send(f"{entry}/remove")
+    (heat,) = json.loads(submit(alice, "export", 200, current=PASSWORD).body)["movies"]
+    movie = db.scalars(select(Movie)).one()
+    kept_by_the_site = {"id", "owner_id", "key", "search_text", "change_id", "sort_title", "sort_year", "sort_rating"}
+    assert set(heat) == {c.name for c in Movie.__table__.c} - kept_by_the_site - {"last_seen_on"} | {"viewings"}
+    assert (heat["why"], heat["notes"]) == ("Ann said so", "long\nbut good")
+    assert heat["added_at"] == movie.added_at.replace(tzinfo=UTC).isoformat()
+    assert heat["removed_at"] is not None
+    assert {"seen_on": "2009-07", "note": "on a ferry"} in heat["viewings"]
+    assert all(set(viewing) == {"seen_on", "note"} for viewing in heat["viewings"])
 
 
 def test_data_is_not_given_out_without_the_password(alice):

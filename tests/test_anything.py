@@ -21,7 +21,7 @@ from tests.people import PASSWORD, Person, rows_of
 from tests.test_access import TABLE
 
 REQUESTS = int(os.environ.get("FLICKLIST_TEST_REQUESTS", "1000"))
-SECONDS = int(os.environ.get("FLICKLIST_TEST_SECONDS", "120"))
+SECONDS = int(os.environ.get("FLICKLIST_TEST_SECONDS", "300"))
 REQUESTS_AT_ONCE = 10
 OWN_TOKEN = "the token of the session"
 
@@ -295,4 +295,4 @@ def test_nothing_that_is_sent_fails_or_changes_what_is_somebody_elses(make_app, 
     fire_all()
     record_property("requests", len(sent))
     assert alice.is_signed_in
-    assert len(sent) >= REQUESTS // 2 or time.monotonic() > end
+    assert len(sent) >= REQUESTS // 2, f"only {len(sent)} requests in {SECONDS} seconds"

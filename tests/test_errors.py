@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from pyramid.httpexceptions import HTTPRequestEntityTooLarge
+from pyramid.exceptions import BadCSRFOrigin
+from pyramid.httpexceptions import HTTPBadRequest, HTTPNotFound, HTTPRequestEntityTooLarge
 from sqlalchemy import delete, event, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
+from flicklist.limiting import TooOften
 from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
+from flicklist.passwords import TooBusy
 from flicklist.resources import Watchlist
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
@@ -173,7 +177,25 @@ def test_a_form_from_another_site_is_a_403(make_app):
     assert page.html.h1.text == "Not from there"
 
 
-def test_every_error_page_has_the_wordmark_and_a_title(alice):
-    page = alice.get("/nothing", status=404)
-    assert page.html.title.text == "Nothing here – FlickList"
+@pytest.mark.parametrize(
+    ("error", "status", "title"),
+    [
+        (HTTPBadRequest(), 400, "That did not work"),
+        (BadCSRFOrigin(), 403, "Not from there"),
+        (HTTPNotFound(), 404, "Nothing here"),
+        (StaleDataError(), 409, "Two at once"),
+        (TooOften(179), 429, "Take a breath"),
+        (ZeroDivisionError(), 500, "A broken reel"),
+        (OperationalError("", {}, Exception()), 503, "Intermission"),
+        (PoolTimeoutError(), 503, "Intermission"),
+        (TooBusy(), 503, "Intermission"),
+    ],
+)
+def test_every_error_page_has_the_wordmark_and_a_title(broken, error, status, title):
+    person = broken(error)
+    page = person.get(person.list_path, status=status)
+    assert page.html.title.text == f"{title} – FlickList"
     assert page.html.select_one("header .wordmark")
+    assert page.html.h1.text == title
+    if status == 429:
+        assert "Try again in 3 minutes." in page.html.main.text

@@ -110,6 +110,16 @@ def test_a_sign_in_ends_after_its_days(alice, db, column, days):
     assert not alice.is_signed_in
 
 
+@pytest.mark.parametrize(("setting", "column"), [("sign_in_days", "created_at"), ("sign_in_idle_days", "last_seen_at")])
+def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
+    short, long = (Person(make_app(**{setting: days}), alice.email) for days in ("3", "300"))
+    for person, is_in in ((short, False), (long, True)):
+        person.log_in()
+        db.execute(update(SignIn).values({column: utc_now() - timedelta(days=100)}))
+        db.commit()
+        assert person.is_signed_in == is_in
+
+
 def test_a_sign_in_that_has_ended_is_not_listed_and_goes_with_the_next_log_in(alice, app, db):
     phone = Person(app)
     phone.log_in(alice.email)

@@ -1,5 +1,7 @@
 """Registering: who gets an account, and what is said to those who do not."""
 
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import select
 
@@ -15,10 +17,19 @@ def test_a_new_person_lands_on_their_own_empty_watchlist_with_a_welcome(visitor)
     assert "alice@example.com" in page.html.header.text
 
 
-def test_a_watchlist_is_at_an_address_that_nobody_can_guess(visitor):
-    visitor.register("alice@example.com")
-    slug = visitor.list_path.split("/")[2]
-    assert len(slug) == 22
+def test_a_watchlist_is_at_an_address_that_nobody_can_guess(alice, bob, monkeypatch, app):
+    asked = []
+
+    def from_the_system(length):
+        asked.append(length)
+        return "x" * 22
+
+    monkeypatch.setattr("flicklist.models.user.secrets", SimpleNamespace(token_urlsafe=from_the_system))
+    carol = Person(app)
+    carol.register("carol@example.com")
+    assert asked == [16]  # bytes of the system's random numbers, which are all of the address
+    assert carol.list_path == f"/watchlists/{'x' * 22}/"
+    assert len({person.list_path for person in (alice, bob, carol)}) == 3
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
-from flicklist.models import Invitation, RecoveryCode, SecondFactor, User
+from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, User
 from flicklist.models.meta import utc_now
+from flicklist.models.outbox import Kind
 from flicklist.scripts import flicklist
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
+from tests.test_mail import opened_postbox
 
 
 @pytest.fixture
@@ -50,6 +52,23 @@ def register(person, page, email="alice@example.com", status=303):
     form = person.get(page).maybe_follow().forms["register"]
     form["email"], form["password"], form["verify"] = email, PASSWORD, PASSWORD
     return form.submit(status=status)
+
+
+def test_mail_that_is_due_is_sent_by_the_command(run, alice, db):
+    with opened_postbox() as postbox:
+        settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
+        assert run("send-mail", **settings).output == "0 sent.\n"
+        db.add(Mail(kind=Kind.RESET, recipient=alice.email))
+        db.commit()
+        assert run("send-mail", **settings).output == "1 sent.\n"
+        assert postbox.wait_for(1)["To"] == alice.email
+    assert "No mail is sent" in run("send-mail").output
+
+
+def test_no_mail_is_sent_from_a_database_that_is_behind(run, empty_database_url):
+    settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
+    result = run("send-mail", database_url=empty_database_url, **settings)
+    assert "Run: flicklist migrate" in str(result.exception)
 
 
 def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
@@ -196,7 +215,10 @@ def test_who_lost_app_and_recovery_codes_is_helped(run, alice, app, db):
     visitor = Person(app)
     visitor.log_in("alice@example.com")
     assert not visitor.is_signed_in
-    assert run("remove-second-factor", "ALICE@example.com").output == "From now on their password is enough.\n"
+    settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
+    done = run("remove-second-factor", "ALICE@example.com", **settings)
+    assert done.output == "From now on their password is enough.\n"
+    assert db.execute(select(Mail.kind, Mail.recipient)).all() == [("second-factor-off", "alice@example.com")]
     visitor.log_in("alice@example.com")
     assert visitor.is_signed_in
     assert run("remove-second-factor", "nobody@example.com").exit_code == 1

@@ -53,7 +53,10 @@ def test_a_stranger_costs_two_and_nobody_one(alice, bob, visitor, statements):
     assert len(statements) == 1, statements
 
 
-def test_crossing_off_costs_the_same_whatever_else_is_on_the_list(alice, statements):
+@pytest.mark.parametrize("others", [0, 60])
+def test_crossing_off_costs_the_same_whatever_else_is_on_the_list(alice, db, statements, others):
+    if others:
+        fill(alice, db, others)
     alice.add("Heat")
     entry, token = alice.entry_path("Heat"), alice.csrf_token()
     statements.clear()

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 from sqlalchemy import func, select
 
-from flicklist.models import Movie
+from flicklist.models import Movie, User
 from tests.people import Person, messages, titles
 
 
@@ -129,9 +129,12 @@ def test_a_title_is_text_and_never_markup(alice):
 
 
 def test_fields_that_no_form_has_are_ignored(alice, bob, db):
-    alice.send(alice.list_path + "add", title="Heat", owner_id="2", id="77", watched_at="2020-01-01", rating="10")
+    ids = dict(db.execute(select(User.email, User.id)).all())
+    fields = {"owner_id": ids[bob.email], "id": "77", "watched_at": "2020-01-01", "rating": "10"}
+    alice.send(alice.list_path + "add", title="Heat", **fields)
     movie = db.scalars(select(Movie)).one()
-    assert (movie.id != 77, movie.watched_at, movie.rating) == (True, None, None)
+    assert (movie.owner_id, movie.watched_at, movie.rating) == (ids[alice.email], None, None)
+    assert movie.id != 77
     assert bob.to_watch() == []
 
 

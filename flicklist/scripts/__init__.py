@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from flicklist import migrations
 from flicklist.mail import Sender
-from flicklist.models import Invitation, RecoveryCode, SecondFactor, SignIn, User
+from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, SignIn, User
 from flicklist.models.engines import writing_engine
+from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
 from flicklist.settings import Settings
 from flicklist.tokens import reset_tokens
@@ -82,9 +83,11 @@ def remove_second_factor(ini: str, email: str) -> None:
     """Ask the person with EMAIL for their password only, since they have lost their app and their recovery codes."""
     settings = _settings(ini)
     with _database(settings) as dbsession:
-        user_id = _user(dbsession, email).id
+        user = _user(dbsession, email)
         for table in (SecondFactor, RecoveryCode):
-            dbsession.execute(delete(table).where(table.user_id == user_id))
+            dbsession.execute(delete(table).where(table.user_id == user.id))
+        if settings.sends_mail:
+            dbsession.add(Mail(kind=Kind.SECOND_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 
 
@@ -95,6 +98,7 @@ def send_mail(ini: str) -> None:
     settings = _settings(ini)
     if not settings.sends_mail:
         raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
+    migrations.require_newest(settings.database_url)
     engine = writing_engine(settings.database_url)
     click.echo(f"{Sender(settings, engine).send_due()} sent.")
     engine.dispose()
