@@ -27,7 +27,7 @@ class Event(StrEnum):
     LOGGED_OUT = "logged-out"
     LIMITED = "limited"
     CSRF_FAILED = "csrf-failed"
-    REFUSED = "refused"
+    FORBIDDEN = "forbidden"
     MALFORMED = "malformed"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an event
     EMAIL_CHANGED = "email-changed"
@@ -46,7 +46,7 @@ AT_ONCE = {
     Event.LOG_IN_FAILED,
     Event.LIMITED,
     Event.CSRF_FAILED,
-    Event.REFUSED,
+    Event.FORBIDDEN,
     Event.MALFORMED,
     Event.SECOND_FACTOR_FAILED,
 }

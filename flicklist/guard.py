@@ -34,7 +34,7 @@ class BodyInMemoryRequest(Request):
     request_body_tempfile_limit = MOST_BYTES
 
 
-class Refused(Exception):
+class TurnedAway(Exception):
     """A request that goes no further: the status of the answer, what the page says, and what the audit log does."""
 
     def __init__(self, status: int, title: str, text: str, event: Event = Event.MALFORMED) -> None:
@@ -46,12 +46,12 @@ class Refused(Exception):
 
 
 def check(request: Request) -> None:
-    """Raise `Refused` for a request that no view should see."""
+    """Raise `TurnedAway` for a request that no view should see."""
     if request.method not in METHODS:
-        raise Refused(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
+        raise TurnedAway(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
     _check_host(request)
     if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails over any other, also in a GET
-        raise Refused(415, *NO_FORM)
+        raise TurnedAway(415, *NO_FORM)
     _check_text(request)
     if request.method == "POST":
         _check_origin(request)
@@ -62,13 +62,13 @@ def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
     host = HOST.fullmatch(request.host)
     if host is None or (hosts and host[1].lower() not in hosts):
-        raise Refused(400, "Nobody of that name", "This site is not reached by that name.")
+        raise TurnedAway(400, "Nobody of that name", "This site is not reached by that name.")
 
 
 def _check_text(request: Request) -> None:
     """Look at all that Pyramid will read as text, before it does."""
     if len(request.query_string) > MOST_QUERY_BYTES:
-        raise Refused(
+        raise TurnedAway(
             414, "Too much", f"What follows the question mark can have at most {MOST_QUERY_BYTES // 1024} kB."
         )
     try:
@@ -77,9 +77,9 @@ def _check_text(request: Request) -> None:
         for header in ("Origin", "Referer"):
             _ = urlsplit(request.headers.get(header, "")).port
     except ValueError:  # bytes that are no UTF-8, fields that are none, or an address that is none
-        raise Refused(400, *UNREADABLE) from None
+        raise TurnedAway(400, *UNREADABLE) from None
     if any(unicodedata.category(char) == "Cc" for char in path) or not _is_straight(path):
-        raise Refused(400, *UNREADABLE)
+        raise TurnedAway(400, *UNREADABLE)
 
 
 def _is_straight(path: str) -> bool:
@@ -95,19 +95,19 @@ def _check_origin(request: Request) -> None:
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
         text = "That form was sent from another site, so it was not accepted."
-        raise Refused(403, "Not from there", text, Event.CSRF_FAILED)
+        raise TurnedAway(403, "Not from there", text, Event.CSRF_FAILED)
 
 
 def _check_form(request: Request) -> None:
     if (request.content_length or 0) > MOST_BYTES:
         request.body_file_raw.close()  # a temporary file by now, since the body may have been needed again
-        raise Refused(413, "Too much", f"A form can have at most {MOST_BYTES // 1024} kB.")
+        raise TurnedAway(413, "Too much", f"A form can have at most {MOST_BYTES // 1024} kB.")
     if request.content_type not in {FORM, ""}:
-        raise Refused(415, *NO_FORM)
+        raise TurnedAway(415, *NO_FORM)
     try:
         _check_fields(request.body.decode("ascii"))
     except ValueError:
-        raise Refused(400, *UNREADABLE) from None
+        raise TurnedAway(400, *UNREADABLE) from None
 
 
 def _check_fields(encoded: str) -> None:
@@ -121,12 +121,12 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
     def guard_tween(request: Request) -> Response:
         try:
             check(request)
-        except Refused as refused:
-            audit(request, refused.event, NOBODY)
-            words = {"title": refused.title, "text": refused.text, "status": refused.status}
+        except TurnedAway as turned_away:
+            audit(request, turned_away.event, NOBODY)
+            words = {"title": turned_away.title, "text": turned_away.text, "status": turned_away.status}
             response = render_to_response(PAGE, words, request=request)
-            response.status_int = refused.status
-            if refused.status == 405:  # noqa: PLR2004
+            response.status_int = turned_away.status
+            if turned_away.status == 405:  # noqa: PLR2004
                 response.allow = METHODS
             return response
         try:

@@ -25,7 +25,7 @@ from flicklist.models.meta import utc_now
 from flicklist.models.outbox import Kind
 from flicklist.models.user import ascii_email
 from flicklist.settings import Settings
-from flicklist.tokens import email_tokens, reset_tokens
+from flicklist.tokens import email_tokens, reset_link
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +125,9 @@ def is_this_machine(host: str) -> bool:
 
 
 def _reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
-    token = reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
-    link = f"{settings.public_url}/reset?{urlencode({'token': token})}"
     text = (
-        f"Somebody, perhaps you, asked for a new password. Set it here, within an hour:\n\n{link}\n\n"
+        "Somebody, perhaps you, asked for a new password. Set it here, within an hour:\n\n"
+        f"{reset_link(settings, user)}\n\n"
         "If it was not you, there is nothing to do."
     )
     return "Set a new password", text

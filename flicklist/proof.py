@@ -23,7 +23,7 @@ def require_proof(request: Request) -> None:
 def require_current_password(request: Request) -> None:
     """Ask for the password that is the person's when the transaction begins, which it does. Raises `NotProven`."""
     password_hash = require_password(request)
-    require_unchanged(request, password_hash, password_hash)
+    replace_unless_changed(request, password_hash, password_hash)
 
 
 def require_password(request: Request) -> str:
@@ -40,13 +40,13 @@ def require_password(request: Request) -> str:
     return password_hash
 
 
-def require_unchanged(request: Request, known_hash: str, password_hash: str) -> None:
+def replace_unless_changed(request: Request, known_hash: str, password_hash: str) -> None:
     """Give the person another password, or the same. Raises `NotProven` if it was changed since it was asked for.
 
     Begins the transaction, in which the person's row is locked from here on.
     """
     root: Root = request.root
-    if not root.settle_password(request.identity.user_id, known_hash, password_hash):
+    if not root.replace_password_hash(request.identity.user_id, known_hash, password_hash):
         raise NotProven(WRONG_PASSWORD)
 
 

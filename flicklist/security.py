@@ -22,8 +22,8 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from flicklist.models import SignIn, User
-from flicklist.models.meta import utc_now
-from flicklist.models.sign_in import LASTS, lasts_at, token_hash
+from flicklist.models.meta import token_hash, utc_now
+from flicklist.models.sign_in import IS_ALIVE, alive_at
 from flicklist.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
@@ -77,13 +77,13 @@ class Identity:
 _SIGNED_IN = (
     select(User.id, User.email, User.watchlist_slug, SignIn.id, SignIn.last_seen_at)
     .join(SignIn, SignIn.user_id == User.id)
-    .where(SignIn.token_hash == bindparam("token_hash"), LASTS)
+    .where(SignIn.token_hash == bindparam("token_hash"), IS_ALIVE)
 )
 
 
-def lasting(request: Request, now: datetime) -> dict[str, Any]:
-    """Return the parameters of `LASTS` on this site."""
-    return lasts_at(now, request.settings.sign_in_days, request.settings.sign_in_idle_days)
+def alive_here(request: Request, now: datetime) -> dict[str, Any]:
+    """Return the parameters of `IS_ALIVE` on this site."""
+    return alive_at(now, request.settings.sign_in_days, request.settings.sign_in_idle_days)
 
 
 def principal_of(user_id: int) -> str:
@@ -118,7 +118,9 @@ class SecurityPolicy:
     def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
         """Sign the person in on this device, in place of who was signed in here before."""
         self._end_sign_in(request)
-        request.dbsession.execute(delete(SignIn).where(SignIn.user_id == userid, ~LASTS), lasting(request, utc_now()))
+        request.dbsession.execute(
+            delete(SignIn).where(SignIn.user_id == userid, ~IS_ALIVE), alive_here(request, utc_now())
+        )
         token, sign_in = SignIn.start(userid, request.user_agent or "")
         request.dbsession.add(sign_in)
         request.dbsession.flush()
@@ -145,7 +147,7 @@ class SecurityPolicy:
         if token is None:
             return None
         now = utc_now()
-        parameters = {"token_hash": token_hash(token), **lasting(request, now)}
+        parameters = {"token_hash": token_hash(token), **alive_here(request, now)}
         row = request.dbreader.execute(_SIGNED_IN, parameters).one_or_none()
         identity = None
         if row is not None:

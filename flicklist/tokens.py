@@ -7,20 +7,23 @@ import hashlib
 import hmac
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pyramid.config import Configurator
 
+from flicklist.models import User
 from flicklist.security import subkey
+from flicklist.settings import Settings
 
-LASTS = timedelta(hours=1)
+LINK_LASTS = timedelta(hours=1)
 HALF_WAY_LASTS = timedelta(minutes=10)
 
 
 class Tokens:
     """Makes and reads the tokens of one site for one purpose; another purpose's tokens mean nothing to it."""
 
-    def __init__(self, secret: str, purpose: str, lasts: timedelta = LASTS) -> None:
+    def __init__(self, secret: str, purpose: str, lasts: timedelta = LINK_LASTS) -> None:
         self._most_seconds = int(lasts.total_seconds())
         self._key = subkey(secret, purpose).encode()
         self._serializer = URLSafeTimedSerializer(
@@ -54,6 +57,12 @@ class Tokens:
 def reset_tokens(secret: str) -> Tokens:
     """Make the tokens that replace a password. They fit the email key and the password hash, and so work once."""
     return Tokens(secret, "reset")
+
+
+def reset_link(settings: Settings, user: User) -> str:
+    """Return the link with which a person sets another password."""
+    token = reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
+    return f"{settings.public_url}/reset?{urlencode({'token': token})}"
 
 
 def email_tokens(secret: str) -> Tokens:

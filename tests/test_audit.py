@@ -44,7 +44,7 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     alice.post("/logout", status=400)
     alice.post("/logout", headers={"Sec-Fetch-Site": "cross-site"}, status=403)
     assert lines() == [
-        f"refused user={bob_id} client=-",
+        f"forbidden user={bob_id} client=-",
         f"csrf-failed user={alice_id} client=-",
         "csrf-failed user=- client=-",
     ]

@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from flicklist.models import SignIn, User
-from flicklist.models.meta import utc_now
-from flicklist.models.sign_in import token_hash
+from flicklist.models.meta import token_hash, utc_now
 from flicklist.passwords import PasswordHasher
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 

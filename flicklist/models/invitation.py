@@ -7,10 +7,9 @@ from typing import Self
 from sqlalchemy import LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flicklist.models.meta import Base, PrimaryKey, UtcDateTime, utc_now
-from flicklist.models.sign_in import token_hash
+from flicklist.models.meta import Base, PrimaryKey, UtcDateTime, token_hash, utc_now
 
-LASTS = timedelta(days=14)
+INVITATION_LASTS = timedelta(days=14)
 
 
 class Invitation(Base):
@@ -27,4 +26,4 @@ class Invitation(Base):
     def make(cls) -> tuple[str, Self]:
         """Return a new token, for the link, and the row that knows it by its hash."""
         token = secrets.token_urlsafe(32)
-        return token, cls(token_hash=token_hash(token), expires_at=utc_now() + LASTS)
+        return token, cls(token_hash=token_hash(token), expires_at=utc_now() + INVITATION_LASTS)

@@ -10,14 +10,13 @@ import pyotp
 from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
-from flicklist.models.sign_in import token_hash
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
 ISSUER = "FlickList"
 STEP_SECONDS = 30  # RFC 6238, 5.2: the recommended step, and the only one that all apps know
 STEPS_OFF = (0, -1, 1)  # RFC 6238, 5.2: one step back, for the way of the code; one forward, for a clock that is ahead
 RECOVERY_CODES = 8
-RECOVERY_CODE_BYTES = 15  # 120 bits: from 112 on, a plain hash is enough (ASVS 5.0, 6.5.2)
+RECOVERY_CODE_BYTES = 15  # 120 bits, so that a plain hash is enough
 _GROUP = 4
 
 

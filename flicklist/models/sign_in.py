@@ -1,6 +1,5 @@
 """Devices that are signed in."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -9,16 +8,11 @@ import ua_parser
 from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint, bindparam
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
 USER_AGENT_MOST_LENGTH = 200
 # A sign-in from later than this began while the clock was wrong, and would last too long.
 CLOCK_TOLERANCE = timedelta(days=2)
-
-
-def token_hash(token: str) -> bytes:
-    """Return what the database keeps of a token: SHA-256, enough for 256 random bits."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 class SignIn(Base):
@@ -49,13 +43,13 @@ class SignIn(Base):
         return token, cls(user_id=user_id, token_hash=token_hash(token), user_agent=agent)
 
 
-LASTS = SignIn.created_at.between(bindparam("oldest_start"), bindparam("newest_start")) & (
+IS_ALIVE = SignIn.created_at.between(bindparam("oldest_start"), bindparam("newest_start")) & (
     SignIn.last_seen_at > bindparam("oldest_visit")
 )
 
 
-def lasts_at(now: datetime, days: int, idle_days: int) -> dict[str, Any]:
-    """Return the parameters of `LASTS`, for sign-ins that end after so many days, or so many without a visit."""
+def alive_at(now: datetime, days: int, idle_days: int) -> dict[str, Any]:
+    """Return the parameters of `IS_ALIVE`, for sign-ins that end after so many days, or so many without a visit."""
     return {
         "oldest_start": now - timedelta(days=days),
         "newest_start": now + CLOCK_TOLERANCE,

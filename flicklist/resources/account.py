@@ -11,9 +11,9 @@ from flicklist import models
 from flicklist.models import Movie, User
 from flicklist.models.meta import utc_now
 from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash
-from flicklist.models.sign_in import LASTS
+from flicklist.models.sign_in import IS_ALIVE
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_let_go, row_id
-from flicklist.security import Permission, lasting
+from flicklist.security import Permission, alive_here
 
 PASSWORD = select(User.id, User.email, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
 SECOND_FACTOR = select(models.SecondFactor).where(
@@ -116,9 +116,9 @@ class SignIns(Resource):
 
     def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.SignIn]:
         newest_first = models.SignIn.last_seen_at.desc(), models.SignIn.id.desc()
-        found = select(models.SignIn).where(self._own, LASTS, *criteria).order_by(*newest_first)
+        found = select(models.SignIn).where(self._own, IS_ALIVE, *criteria).order_by(*newest_first)
         # Outside the transaction, which waits until the password has been hashed that is asked for next.
-        return self.request.dbreader.scalars(found, lasting(self.request, utc_now())).all()
+        return self.request.dbreader.scalars(found, alive_here(self.request, utc_now())).all()
 
 
 class SignIn(Resource):

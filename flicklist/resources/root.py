@@ -9,9 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from flicklist import models
 from flicklist.models import User
-from flicklist.models.meta import utc_now
+from flicklist.models.meta import token_hash, utc_now
 from flicklist.models.second_factor import recovery_code_hash
-from flicklist.models.sign_in import token_hash
 from flicklist.resources.account import PASSWORD, SECOND_FACTOR, Account, EmailTaken
 from flicklist.resources.base import AccessControlList, Resource, read_and_let_go
 from flicklist.resources.watchlist import Watchlist, Watchlists
@@ -105,15 +104,15 @@ class Root(Resource):
     def end_sign_ins(self, user_id: int) -> None:
         self.dbsession.execute(delete(models.SignIn).where(models.SignIn.user_id == user_id))
 
-    def settle_password(self, user_id: int, known_hash: str, password_hash: str) -> bool:
+    def replace_password_hash(self, user_id: int, known_hash: str, password_hash: str) -> bool:
         """Give a person another password hash, or the same; return whether they still had the known one.
 
         The hash was read before the transaction. This locks the row and looks again, so that of two who come with one
         password or one token, only the first succeeds, and nobody gets in with a password that was just replaced.
         """
         known = (User.id == user_id, User.password_hash == known_hash)
-        settled = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
-        return self.dbsession.scalar(settled) is not None
+        replaced = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
+        return self.dbsession.scalar(replaced) is not None
 
 
 def _is_usable(invitation: str) -> ColumnElement[bool]:

@@ -148,7 +148,7 @@ class Watchlist(Resource):
         return movie
 
     def _set_apart(self, title: str, year: int | None) -> Movie | None:
-        """Find the movie of the same title and year on the list that had to make way for another; see `settle`."""
+        """Find the movie of that title and year on the list that had to make way; see `rename_or_set_apart`."""
         key = movie_key(title, year)
         apart = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
         return self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart)).first()
@@ -157,7 +157,7 @@ class Watchlist(Resource):
         last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)
         return self.dbsession.scalar(last.limit(1)) is not None
 
-    def settle(self, movie: Movie, rename: Callable[[], None]) -> None:
+    def rename_or_set_apart(self, movie: Movie, rename: Callable[[], None]) -> None:
         """Give a movie another title or year, also one that another movie of the list has."""
         try:
             with self.dbsession.begin_nested():
@@ -239,7 +239,7 @@ class Entry(Resource):
         """Write other words about the movie. Raises `IsRemoved`."""
 
         def write(movie: Movie) -> None:
-            self.watchlist.settle(movie, partial(movie.name, title, year))
+            self.watchlist.rename_or_set_apart(movie, partial(movie.name, title, year))
             movie.describe(why, notes)
 
         return self.change(write, "saved")
@@ -300,10 +300,10 @@ class Change(Resource):
             with self.dbsession.begin_nested():
                 return movies, self.watchlist.change(movies, self.change.bring_back, self.change.outcome_of_undoing)
         except IntegrityError:  # another movie has taken a title meanwhile
-            return movies, self.watchlist.change(movies, self._settle, self.change.outcome_of_undoing)
+            return movies, self.watchlist.change(movies, self._bring_back_apart, self.change.outcome_of_undoing)
 
-    def _settle(self, movie: Movie) -> None:
-        self.watchlist.settle(movie, partial(self.change.bring_back, movie))
+    def _bring_back_apart(self, movie: Movie) -> None:
+        self.watchlist.rename_or_set_apart(movie, partial(self.change.bring_back, movie))
 
 
 def _is_gone() -> ColumnElement[bool]:

@@ -9,14 +9,13 @@ import plaster
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from flicklist import migrations
+from flicklist import migrations, tokens
 from flicklist.mail import Sender
 from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, SignIn, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
 from flicklist.settings import Settings
-from flicklist.tokens import reset_tokens
 
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
@@ -54,9 +53,8 @@ def reset_link(ini: str, email: str) -> None:
     """Print a link with which the person with EMAIL can set another password, once and within an hour."""
     settings = _settings(ini)
     with _database(settings) as dbsession:
-        user = _user(dbsession, email)
-        token = reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
-    click.echo(f"{settings.public_url}/reset?{urlencode({'token': token})}")
+        link = tokens.reset_link(settings, _user(dbsession, email))
+    click.echo(link)
 
 
 @flicklist.command("end-sign-ins")

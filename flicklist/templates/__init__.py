@@ -1,6 +1,9 @@
 """The pages. Folders mirror ``flicklist.views``; what a page says of a person comes from ``layout.jinja2``."""
 
+from datetime import date, datetime
+
 from pyramid.config import Configurator
+from pyramid.request import Request
 
 from flicklist import forms
 from flicklist.models.movie import (
@@ -24,6 +27,11 @@ def stars(rating: int) -> str:
     return "★" * (rating // 2) + "½" * (rating % 2)
 
 
+def day(time: datetime, request: Request) -> date:
+    """Return the day of a time, where the site is."""
+    return time.astimezone(request.settings.time_zone).date()
+
+
 def number_of_stars(rating: int) -> str:
     """Write 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
     return f"{rating // 2 or ''}{'½' * (rating % 2)}"
@@ -36,7 +44,12 @@ def includeme(config: Configurator) -> None:
     config.commit()
     environment = config.get_jinja2_environment()
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.filters |= {"stars": stars, "number_of_stars": number_of_stars, "half_stars": forms.half_stars}
+    environment.filters |= {
+        "day": day,
+        "stars": stars,
+        "number_of_stars": number_of_stars,
+        "half_stars": forms.half_stars,
+    }
     environment.globals |= {
         "EMAIL_MOST_LENGTH": EMAIL_MOST_LENGTH,
         "PASSWORD_MOST_LENGTH": MOST_LENGTH,

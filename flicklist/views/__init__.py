@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -14,6 +14,16 @@ from flicklist.resources import Change
 from flicklist.security import local_path
 
 BACK_MOST_LENGTH = 4000  # a search of 200 letters, and a marker of 200 more, none of them in ASCII
+
+
+Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
+
+
+def refuse(request: Request, problem: str, page: dict[str, Any], status: int = 400) -> dict[str, Any]:
+    """Show a page again, with what is wrong with the form that was sent. Nothing is committed."""
+    flash_error(request, problem)
+    request.response.status_int = status
+    return page
 
 
 def redirect(path: str) -> HTTPSeeOther:

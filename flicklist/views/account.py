@@ -16,10 +16,10 @@ from flicklist.forms import ChangeEmailForm, ChangePasswordForm
 from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
-from flicklist.proof import NotProven, require_code, require_password, require_proof, require_unchanged
+from flicklist.proof import NotProven, replace_unless_changed, require_code, require_password, require_proof
 from flicklist.resources import Account, EmailTaken, SignIn, SignIns
 from flicklist.security import Permission
-from flicklist.views import flash_outdated_link, redirect
+from flicklist.views import Answer, flash_outdated_link, redirect, refuse
 
 PAGE = "flicklist:templates/account/account.jinja2"
 TOKEN = "email"  # noqa: S105 - the key in the session, where the token stays out of the address
@@ -33,13 +33,13 @@ def account(context: Account, request: Request) -> dict[str, Any]:
 
 
 @view_config(context=Account, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_password(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def change_password(context: Account, request: Request) -> Answer:
     form = ChangePasswordForm(request.POST, email=request.identity.email, passwords=request.passwords)
     if not form.validate():
         return _refused(context, request, form.problem)
     known = require_password(request)
     new = request.passwords.hash(form.password.data)
-    require_unchanged(request, known, new)
+    replace_unless_changed(request, known, new)
     require_code(request)
     context.sign_ins.end_others()
     remember(request, context.user_id)
@@ -50,7 +50,7 @@ def change_password(context: Account, request: Request) -> dict[str, Any] | HTTP
 
 
 @view_config(context=Account, name="email", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def change_email(context: Account, request: Request) -> Answer:
     form = ChangeEmailForm(request.POST)
     typed = form.email.data
     if not form.validate():
@@ -76,7 +76,7 @@ def change_email(context: Account, request: Request) -> dict[str, Any] | HTTPSee
     permission=Permission.VIEW,
     renderer="flicklist:templates/account/confirm.jinja2",
 )
-def confirm_email_page(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def confirm_email_page(context: Account, request: Request) -> Answer:
     """Show a button: a mail scanner that opens the link must not confirm anything."""
     token = request.GET.get("token")
     if token and context.confirmed_email(token):
@@ -119,7 +119,7 @@ def export(context: Account, request: Request) -> Response:
     known = require_password(request)
     # Read and written before the transaction: a long list takes seconds, in which others could not write.
     data = json.dumps(everything(request.identity.email, context.movies()), ensure_ascii=False, indent=2)
-    require_unchanged(request, known, known)
+    replace_unless_changed(request, known, known)
     require_code(request)
     audit(request, Event.EXPORTED)
     return Response(
@@ -131,7 +131,7 @@ def export(context: Account, request: Request) -> Response:
 
 
 @view_config(context=Account, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def delete(context: Account, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def delete(context: Account, request: Request) -> Answer:
     if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
         return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
     require_proof(request)
@@ -178,6 +178,4 @@ def _page(context: Account, request: Request, typed_email: str = "") -> dict[str
 
 
 def _refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
-    flash_error(request, problem)
-    request.response.status_int = 400
-    return _page(context, request, typed_email)
+    return refuse(request, problem, _page(context, request, typed_email))

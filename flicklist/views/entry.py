@@ -13,7 +13,7 @@ from flicklist.models import Movie
 from flicklist.models.movie import wording
 from flicklist.resources import Change, Entry
 from flicklist.security import Permission
-from flicklist.views import flash_change, redirect, redirect_back, today
+from flicklist.views import Answer, flash_change, redirect, redirect_back, refuse, today
 
 PAGE = "flicklist:templates/entry/entry.jinja2"
 
@@ -26,16 +26,14 @@ def entry(context: Entry, request: Request) -> dict[str, Any]:
 
 
 @view_config(context=Entry, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def edit(context: Entry, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def edit(context: Entry, request: Request) -> Answer:
     form = EntryForm(request.POST)
     if not form.validate():
-        flash_error(request, form.problem)
-        request.response.status_int = 400
-        return _page(context.movie, form, request.POST.get("wording", context.movie.wording))
+        page = _page(context.movie, form, request.POST.get("wording", context.movie.wording))
+        return refuse(request, form.problem, page)
     if _was_changed_meanwhile(context.movie, request, form):
-        flash_error(request, f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote.")
-        request.response.status_int = 409
-        return _page(context.movie, form, context.movie.wording, is_conflict=True)
+        problem = f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote."
+        return refuse(request, problem, _page(context.movie, form, context.movie.wording, is_conflict=True), 409)
     change = context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
     flash_change(request, f"{quote(context.movie.label)} is saved.{_also(context)}", change)
     return redirect(request.path_to(context))

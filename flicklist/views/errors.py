@@ -44,7 +44,7 @@ WORDS = {
 def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if request.identity is None:
         return _wall(request)
-    audit(request, Event.REFUSED)
+    audit(request, Event.FORBIDDEN)
     return _page(request, HTTPStatus.NOT_FOUND)
 
 

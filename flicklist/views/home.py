@@ -1,6 +1,6 @@
 """``/``: home, register, log in with a password and perhaps a code, log out."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -16,13 +16,11 @@ from flicklist.models.user import email_key
 from flicklist.proof import WRONG_CODE, accepts_code
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
-from flicklist.views import redirect
+from flicklist.views import Answer, redirect, refuse
 
 # In the session, so that they stay out of the address, of logs and of Referer.
 HALF_WAY = "half-way"
 INVITATION = "invitation"
-
-Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
 
 
 @view_config(context=Root, request_method="GET", permission=Permission.VIEW)
@@ -109,19 +107,17 @@ def log_in(context: Root, request: Request) -> Answer:
     user_id, stored = context.credentials(form.email_key) or (0, None)
     password = form.password.data or ""
     is_right = request.passwords.verify(password, stored)
-    if not is_right or stored is None or not _settle_hash(context, request, user_id, password, stored):
+    if not is_right or stored is None or not _renew_hash(context, request, user_id, password, stored):
         audit(request, Event.LOG_IN_FAILED, user_id)
         request.limiter.count(rules)
-        flash_error(request, "Wrong email or password.")
-        request.response.status_int = 400
-        return _page(request, form)
+        return refuse(request, "Wrong email or password.", _page(request, form))
     return _ask_for_code(context, request, user_id) or _let_in(context, request, user_id)
 
 
-def _settle_hash(context: Root, request: Request, user_id: int, password: str, stored: str) -> bool:
+def _renew_hash(context: Root, request: Request, user_id: int, password: str, stored: str) -> bool:
     """Renew a hash that was made in an older way; return whether the password is still the person's."""
     is_outdated = request.passwords.is_outdated(stored)
-    return context.settle_password(user_id, stored, request.passwords.hash(password) if is_outdated else stored)
+    return context.replace_password_hash(user_id, stored, request.passwords.hash(password) if is_outdated else stored)
 
 
 def _ask_for_code(context: Root, request: Request, user_id: int) -> HTTPSeeOther | None:
@@ -172,13 +168,11 @@ def log_in_with_code(context: Root, request: Request) -> Answer:
     if person is None:
         return _password_first(context, request)
     request.limiter.count(second_factor_rules(request, person.id))
-    if not context.settle_password(person.id, person.password_hash, person.password_hash):
+    if not context.replace_password_hash(person.id, person.password_hash, person.password_hash):
         return _password_first(context, request)
     if accepts_code(request, person.id):
         return _let_in(context, request, person.id)
-    flash_error(request, WRONG_CODE)
-    request.response.status_int = 400
-    return {"next": local_path(request.POST.get("next"))}
+    return refuse(request, WRONG_CODE, {"next": local_path(request.POST.get("next"))})
 
 
 def _password_first(context: Root, request: Request) -> HTTPSeeOther:
@@ -228,6 +222,4 @@ def _invitation(request: Request) -> str:
 
 def _refused(context: Root, request: Request, form: RegisterForm, problem: str) -> dict[str, Any]:
     """Show the form again, with what was typed (but for passwords, which no page ever repeats)."""
-    flash_error(request, problem)
-    request.response.status_int = 400
-    return _register_page(context, request, form)
+    return refuse(request, problem, _register_page(context, request, form))

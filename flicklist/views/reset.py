@@ -8,12 +8,12 @@ from pyramid.security import NO_PERMISSION_REQUIRED, forget
 from pyramid.view import view_config
 
 from flicklist.audit import Event, audit
-from flicklist.flash import flash_error, flash_success
+from flicklist.flash import flash_success
 from flicklist.forms import LogInForm, ResetForm
 from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.resources import Root
-from flicklist.views import flash_outdated_link, redirect
+from flicklist.views import Answer, flash_outdated_link, redirect, refuse
 
 PAGE = "flicklist:templates/reset/reset.jinja2"
 TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays out of the address, of logs and of Referer
@@ -43,7 +43,7 @@ def forgot(context: Root, request: Request) -> HTTPSeeOther:
 
 
 @view_config(context=Root, name="reset", request_method="GET", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
-def reset_page(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def reset_page(context: Root, request: Request) -> Answer:
     token = request.GET.get("token")
     if token and context.person_of(token):
         request.session[TOKEN] = token
@@ -53,16 +53,14 @@ def reset_page(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther
 
 
 @view_config(context=Root, name="reset", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
-def reset(context: Root, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def reset(context: Root, request: Request) -> Answer:
     person = context.person_of(request.session.get(TOKEN, ""))
     if person is None:
         return _outdated(context, request)
     form = _form(request, person.email)
     if not form.validate():
-        flash_error(request, form.problem)
-        request.response.status_int = 400
-        return {"form": form}
-    if not context.settle_password(person.id, person.password_hash, request.passwords.hash(form.password.data)):
+        return refuse(request, form.problem, {"form": form})
+    if not context.replace_password_hash(person.id, person.password_hash, request.passwords.hash(form.password.data)):
         return _outdated(context, request)
     context.end_sign_ins(person.id)
     request.send_mail(Kind.PASSWORD_CHANGED, person.email, person.id)

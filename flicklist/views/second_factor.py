@@ -1,7 +1,6 @@
 """``/account/second-factor/``: a code that is asked for after the password, set up, renewed and turned off."""
 
 import io
-from typing import Any
 
 import segno
 from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
@@ -18,7 +17,7 @@ from flicklist.models.outbox import Kind
 from flicklist.proof import NotProven, require_current_password, require_proof
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
-from flicklist.views import redirect
+from flicklist.views import Answer, redirect, refuse
 
 PAGE = "flicklist:templates/second_factor/second_factor.jinja2"
 CODES_PAGE = "flicklist:templates/second_factor/codes.jinja2"
@@ -37,7 +36,7 @@ def start(context: SecondFactor, request: Request) -> HTTPSeeOther:
 
 
 @view_config(context=SecondFactor, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def second_factor(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def second_factor(context: SecondFactor, request: Request) -> Answer:
     factor = context.begun()
     return redirect(request.path_to(context.account)) if factor is None else {"factor": factor}
 
@@ -55,7 +54,7 @@ def qr(context: SecondFactor, request: Request) -> Response:
 
 
 @view_config(context=SecondFactor, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def confirm(context: SecondFactor, request: Request) -> dict[str, Any] | HTTPSeeOther | Response:
+def confirm(context: SecondFactor, request: Request) -> Answer | Response:
     try:
         require_current_password(request)
     except NotProven as problem:
@@ -95,11 +94,13 @@ def turn_off(context: SecondFactor, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context.account))
 
 
-def _refused(context: SecondFactor, request: Request, problem: str) -> dict[str, Any] | HTTPSeeOther:
+def _refused(context: SecondFactor, request: Request, problem: str) -> Answer:
     """Show the key again, where one is being set up."""
-    flash_error(request, problem)
-    request.response.status_int = 400
-    return second_factor(context, request)
+    factor = context.begun()
+    if factor is None:
+        flash_error(request, problem)
+        return redirect(request.path_to(context.account))
+    return refuse(request, problem, {"factor": factor})
 
 
 def _show_codes(context: SecondFactor, request: Request) -> Response:

@@ -7,18 +7,18 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.dates import own_latest_day
-from flicklist.flash import flash_error, quote
+from flicklist.flash import quote
 from flicklist.forms import ViewingForm
 from flicklist.models.movie import NoRoom
 from flicklist.resources import Viewing, Viewings
 from flicklist.security import Permission
-from flicklist.views import flash_change, redirect
+from flicklist.views import Answer, flash_change, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 
 @view_config(context=Viewings, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def add(context: Viewings, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def add(context: Viewings, request: Request) -> Answer:
     form = _form(request)
     if not form.validate():
         return _refused(request, form, context, form.problem)
@@ -37,7 +37,7 @@ def viewing(context: Viewing, request: Request) -> dict[str, Any]:
 
 
 @view_config(context=Viewing, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def edit(context: Viewing, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def edit(context: Viewing, request: Request) -> Answer:
     form = _form(request)
     if not form.validate():
         return _refused(request, form, context, form.problem)
@@ -74,6 +74,4 @@ def _page(form: ViewingForm, context: Viewing | Viewings) -> dict[str, Any]:
 
 
 def _refused(request: Request, form: ViewingForm, context: Viewing | Viewings, problem: str) -> dict[str, Any]:
-    flash_error(request, problem)
-    request.response.status_int = 400
-    return _page(form, context)
+    return refuse(request, problem, _page(form, context))

@@ -35,6 +35,10 @@ WATCHED_SORTS = {
 }
 
 
+class NothingMarked(Exception):
+    """Something is to be done to the marked movies, and none is."""
+
+
 @view_config(
     context=Watchlist,
     request_method="GET",
@@ -134,8 +138,8 @@ def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
     context=Watchlist, name="rate", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
 )
 def rate(context: Watchlist, request: Request) -> HTTPSeeOther:
-    form = RatingForm(request.POST)
     movies = _marked(context, request)
+    form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
         return redirect_back(request, context)
@@ -149,20 +153,25 @@ def _change(
     context: Watchlist, request: Request, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str
 ) -> HTTPSeeOther:
     """Do the same to some movies, as one change."""
-    if movies:
-        flash_change(request, f"{movies_are(movies)} {outcome}.", context.change(movies, verb, outcome))
+    flash_change(request, f"{movies_are(movies)} {outcome}.", context.change(movies, verb, outcome))
     return redirect_back(request, context)
 
 
 def _marked(context: Watchlist, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
-    """Return the movies whose boxes are checked; where there are none, say so."""
+    """Return the movies whose boxes are checked. Raises `NothingMarked`, and `IsRemoved` where none is on the list."""
     movies = context.movies(list(_row_ids(request.POST.getall("movie")[:PAGE_SIZE])))
     if not movies:
-        flash_error(request, "Mark the movies first, with the boxes beside them.")
+        raise NothingMarked
     listed = [movie for movie in movies if removed_too or not movie.is_removed]
-    if movies and not listed:
+    if not listed:
         raise IsRemoved(movies[0])
     return listed
+
+
+@exception_view_config(NothingMarked)
+def nothing_marked(exc: NothingMarked, request: Request) -> HTTPSeeOther:
+    flash_error(request, "Mark the movies first, with the boxes beside them.")
+    return redirect_back(request, request.root.own_watchlist())
 
 
 @exception_view_config(IsRemoved)
