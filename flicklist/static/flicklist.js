@@ -4,11 +4,11 @@
   "use strict";
 
   const ROWS = ".movies > li";
-  const CONTROLS = "a, button, input, select";
+  const CONTROLS = "a, button, input, select, textarea";
   const TWO_TAPS_MILLISECONDS = 400;
 
   const pad = (number) => String(number).padStart(2, "0");
-  const movieOf = (row) => row.querySelector("[name=movie]").value;
+  const movieOf = (row) => row.querySelector("[name=movie]")?.value;
   const isBusy = () => document.querySelector(".htmx-request") !== null;
 
   function today() {
@@ -81,12 +81,17 @@
     return find(place) ?? next?.querySelectorAll(CONTROLS)[place.index];
   }
 
+  const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
+
+  function isChanged(field) {
+    if (isTicked(field)) return field.checked !== field.defaultChecked;
+    if (!field.options) return field.value !== field.defaultValue;
+    const first = [...field.options].findIndex((option) => option.defaultSelected);
+    return field.selectedIndex !== Math.max(first, 0);
+  }
+
   // What was typed, marked or chosen in other forms than the one that is sent.
   function unsent(form) {
-    const isChanged = (field) =>
-      field.type === "checkbox" ? field.checked !== field.defaultChecked
-        : field.options ? !field.selectedOptions[0]?.defaultSelected && field.selectedIndex > 0
-          : field.value !== field.defaultValue;
     return [...document.querySelectorAll("main :is(input:not([type=hidden]), select, textarea)")]
       .filter((field) => field.form && field.form !== form && isChanged(field))
       .map((field) => ({ place: placeOf(field), value: field.value, checked: field.checked }))
@@ -96,8 +101,9 @@
   function putBack({ place, value, checked }) {
     const field = find(place);
     if (!field) return;
-    if (field.type === "checkbox" || field.type === "radio") field.checked = checked;
+    if (isTicked(field)) field.checked = checked;
     else field.value = value;
+    field.closest("details")?.setAttribute("open", "");
   }
 
   let focused = null;
