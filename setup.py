@@ -22,20 +22,20 @@ setup(
         "email-validator",
         "itsdangerous>=2.2",
         "Jinja2>=3.1.6",
+        "limits>=5",
+        "plaster",
         "plaster_pastedeploy",
         "pyotp>=2.9",
         "pyramid>=2.1",
         "pyramid_jinja2",
         "pyramid_retry",
         "pyramid_tm",
-        "limits>=5",
-        "plaster",
         "segno>=1.6",
         "setuptools<81",  # Pyramid 2.1 imports pkg_resources
         "SQLAlchemy>=2.1",
+        "tzdata",  # time zones on systems that have none of their own
         "ua-parser>=1",
         "waitress>=3.0.1",
-        "tzdata",  # time zones on systems that have none of their own
         "WebOb>=1.8.11",
         "WTForms",
         "zope.sqlalchemy",

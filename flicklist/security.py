@@ -171,7 +171,7 @@ def _note_visit(request: Request, identity: Identity, now: datetime) -> None:
 
 def restore_session(request: Request) -> None:
     """Make the session what the browser sent. Without this, a log-in or log-out that was not committed changes it."""
-    sent = request.registry.getUtility(ISessionFactory)(request)
+    sent = request.registry.getUtility(ISessionFactory)(request.copy_get())  # a copy, whose cookie nobody gets
     request.session.clear()
     request.session.update(sent)
 

@@ -19,7 +19,7 @@ def undo(context: Change, request: Request) -> HTTPSeeOther:
     else:
         text, button = f"Undone: {movies_are(movies)} as before.", "Redo"
         if context.change.is_undoing:
-            text, button = f"Redone: {movies_are(movies)} as it was before you undid it.", "Undo"
+            text, button = f"Redone: {movies_are(movies)} changed again.", "Undo"
         but = f" {left} had changed again since, and stay." if left else ""
         flash_success(request, text + but, button, request.path_to(undoing, "undo"))
     return redirect_back(request, context.watchlist)
