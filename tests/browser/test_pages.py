@@ -49,7 +49,7 @@ def pages_of_a_visitor(reader):
     yield "nothing here"
 
 
-def pages_of_a_member(reader):
+def pages_of_lists(reader):
     page = reader.page
     reader.register()
     yield "watchlist, empty"
@@ -57,6 +57,12 @@ def pages_of_a_member(reader):
     for title in ("Heat", "Amélie", "The Assassination of Jesse James by the Coward Robert Ford", "x" * 200):
         reader.add(title)
     yield "watchlist"
+    if reader.javascript:
+        reader.title_field.press_sequentially("blade run")
+        expect(page.get_by_role("option").first).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        yield "watchlist, with suggestions"
+        page.reload()
     page.get_by_label("Mark Heat").check()
     page.get_by_text("Filters").click()
     yield "watchlist, marked, with filters"
@@ -72,6 +78,16 @@ def pages_of_a_member(reader):
     page.get_by_role("button", name="Rate").first.click()
     expect(page.get_by_role("status")).to_contain_text("is rated")
     yield "ratings"
+    page.goto(f"{watchlist}ratings?q=nothing+like+it")
+    yield "ratings, nothing found"
+
+
+def pages_of_movies(reader):
+    """Go on as the member."""
+    page = reader.page
+    reader.go("/")
+    watchlist = page.url
+    page.goto(f"{watchlist}ratings")
     follow(page, "Heat")
     page.get_by_text("Add a viewing").click()
     yield "movie, watched"
@@ -87,6 +103,15 @@ def pages_of_a_member(reader):
     page.goto(watchlist)
     follow(page, "Amélie")
     yield "movie, to watch"
+    token = page.locator("[name=csrf_token]").first.input_value()
+    elsewhere = {"csrf_token": token, "title": "Amélie", "why": "Ann said so", "notes": "in Montmartre"}
+    page.request.post(f"{page.url}edit", form=elsewhere)
+    page.get_by_label("Notes").fill("in Paris")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("was changed meanwhile")
+    yield "movie, changed meanwhile"
+    page.goto(watchlist)
+    follow(page, "Amélie")
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("status")).to_contain_text("is removed")
     page.goto(f"{watchlist}removed")
@@ -127,6 +152,9 @@ def pages_of_an_account(reader):
     yield "not found"
 
 
+PAGES = (pages_of_a_visitor, pages_of_lists, pages_of_movies, pages_of_an_account)
+
+
 def follow(page, title):
     """Go to the page of a movie."""
     page.get_by_role("link", name=title).click()
@@ -134,14 +162,14 @@ def follow(page, title):
 
 
 def test_every_page_is_accessible_and_fits_its_window(reader):
-    for pages in (pages_of_a_visitor, pages_of_a_member, pages_of_an_account):
+    for pages in PAGES:
         for name in pages(reader):
             look_at(reader, name)
 
 
 def test_every_page_is_valid_html(open_browser, tmp_path):
     reader = open_browser(javascript=False)
-    for pages in (pages_of_a_visitor, pages_of_a_member, pages_of_an_account):
+    for pages in PAGES:
         for name in pages(reader):
             (tmp_path / f"{name.replace(' ', '-').replace(',', '')}.html").write_text(
                 reader.page.content(), encoding="utf-8"
