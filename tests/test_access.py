@@ -169,6 +169,14 @@ def test_every_change_needs_the_csrf_token(people, view, db):
     assert alice.is_signed_in
 
 
+@pytest.mark.parametrize("view", [view for view in TABLE if view[2] == "POST"], ids="-".join)
+def test_a_form_without_its_fields_fails_nowhere(people, view, db):
+    resource, name, _ = view
+    for person in people.values():
+        path = path_of(resource, people["owner"], db) + name
+        assert person.send(path, status="*").status_int in {200, 303, 400, 404}
+
+
 def path_of(resource, alice, db):
     """Return the path of a resource that is Alice's, or of the root."""
     entry = alice.entry_path("Heat")
