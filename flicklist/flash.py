@@ -59,11 +59,5 @@ def take_messages(request: Request, queue: str) -> list[Message]:
     return [Message(*message) for message in request.session.pop_flash(queue)]
 
 
-def drop_messages(request: Request) -> None:
-    """Forget what waits. Without this, "Heat is on your watchlist" follows a failure that kept it off the list."""
-    for queue in QUEUES:
-        request.session.pop_flash(queue)
-
-
 def includeme(config: Configurator) -> None:
     config.add_request_method(take_messages)

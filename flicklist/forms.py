@@ -175,7 +175,7 @@ class ResetForm(NewPasswordForm):
 
 
 class ChangePasswordForm(ResetForm):
-    """Another password, for who knows the present one."""
+    """Another password, for who knows the current one."""
 
     current = PasswordField()
 

@@ -78,7 +78,8 @@ def _check_text(request: Request) -> None:
             _ = urlsplit(request.headers.get(header, "")).port
     except ValueError:  # bytes that are no UTF-8, fields that are none, or an address that is none
         raise TurnedAway(400, *UNREADABLE) from None
-    if any(unicodedata.category(char) == "Cc" for char in path) or not _is_straight(path):
+    is_root_of_prefix = not path and request.script_name
+    if any(unicodedata.category(char) == "Cc" for char in path) or not (_is_straight(path) or is_root_of_prefix):
         raise TurnedAway(400, *UNREADABLE)
 
 
@@ -138,7 +139,7 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
 
 
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that is found at its one path.
+    """Derive a view that is found by its name alone, with nothing behind it.
 
     Without this, ``/login/and/anything`` is the log-in page too, and so is ``/@@login``, past what a proxy in front
     says of ``/login``.

@@ -52,10 +52,11 @@ class Limiter:
 
     def count(self, rules: Sequence[Rule]) -> None:
         """Count an attempt. Raises `TooOften` where it was one too many; it then uses up none of the other limits."""
-        self.check(rules)
-        self._ask(self._windows.hit, rules)
+        if self._ask(self._windows.test, rules):
+            self._ask(self._windows.hit, rules)
 
-    def _ask(self, question: Callable[..., bool], rules: Sequence[Rule]) -> None:
+    def _ask(self, question: Callable[..., bool], rules: Sequence[Rule]) -> bool:
+        """Return whether the storage answered."""
         try:
             spent = [
                 self._windows.get_window_stats(limit, name, *keys).reset_time
@@ -65,9 +66,10 @@ class Limiter:
             ]
         except StorageError:
             log.exception("The storage of the limits did not answer")
-            return
+            return False
         if spent:
             raise TooOften(max(1, ceil(max(spent) - time.time())))
+        return True
 
 
 def log_in_rules(request: Request, account: str | None) -> list[Rule]:

@@ -170,10 +170,15 @@ def _note_visit(request: Request, identity: Identity, now: datetime) -> None:
 
 
 def restore_session(request: Request) -> None:
-    """Make the session what the browser sent. Without this, a log-in or log-out that was not committed changes it."""
+    """Make the session what the browser sent.
+
+    Without this, who is logged out by a request that failed is logged out, and "Heat is on your watchlist" follows a
+    failure that kept it off the list.
+    """
     sent = request.registry.getUtility(ISessionFactory)(request.copy_get())  # a copy, whose cookie nobody gets
-    request.session.clear()
-    request.session.update(sent)
+    if dict(request.session) != dict(sent):
+        request.session.clear()
+        request.session.update(sent)
 
 
 def _clear_site_data(request: Request, response: Response) -> None:

@@ -127,6 +127,14 @@ def _storage_url(text: str) -> str:
     return text
 
 
+def _hosts(text: str) -> frozenset[str]:
+    hosts = frozenset(host.lower() for host in _lines(text))
+    for host in hosts:
+        if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host, re.ASCII):
+            raise ValueError(f"must be names as browsers send them, such as movies.example.com, not {host!r}")
+    return hosts
+
+
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -155,7 +163,7 @@ class Settings:
         _yes_or_no, "people reach the site by https: the cookie is Secure and named `__Host-flicklist`", default=True
     )
     hosts: frozenset[str] = _knob(
-        lambda text: frozenset(host.lower() for host in _lines(text)),
+        _hosts,
         "names by which people reach the site, one a line, without port; empty: any name",
         default=frozenset(),
     )

@@ -77,6 +77,11 @@ def test_a_refused_email_changes_nothing_and_stays_in_the_form(alice, bob, email
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
+def test_without_the_password_the_form_does_not_tell_who_has_an_account(alice, bob):
+    page = submit(alice, "email", 400, email="bob@example.com", current="wrong")
+    assert messages(page, "error") == ["That is not your current password."]
+
+
 def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monkeypatch):
     verify = PasswordHasher.verify
 
@@ -86,7 +91,7 @@ def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monk
         return verify(*arguments)
 
     monkeypatch.setattr(PasswordHasher, "verify", take_first)
-    page = submit(alice, "email", email="ally@example.com", current=PASSWORD).follow()
+    page = submit(alice, "email", 400, email="ally@example.com", current=PASSWORD)
     assert messages(page, "error") == ["An account with that email address already exists."]
     assert page.html.header.select_one(".email").text == "alice@example.com"
 

@@ -126,6 +126,16 @@ def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app
     assert messages(alice.get(alice.list_path)) == []
 
 
+def test_a_failure_takes_away_no_message_that_is_true(make_app, alice, monkeypatch):
+    person = Person(make_app(), alice.email)
+    person.log_in()
+    with monkeypatch.context() as broken:
+        broken.setattr(Watchlist, "to_watch", lambda *_: 1 / 0)
+        answer = person.get(alice.list_path, status=500)
+        assert "Set-Cookie" not in answer.headers
+    assert messages(person.get(alice.list_path)) == ["Welcome back!"]
+
+
 def test_what_somebody_else_changed_at_the_same_moment_is_a_409(broken):
     person = broken(StaleDataError("UPDATE statement on table 'movies' expected to update 1 row(s)"))
     page = person.get(person.list_path, status=409)

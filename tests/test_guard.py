@@ -83,7 +83,12 @@ def test_a_path_that_leads_elsewhere_than_it_says_is_refused(ask, signed_in):
         assert_refused(ask("GET", path, signed_in=signed_in), 400)
 
 
-def test_a_view_has_one_path(ask):
+def test_the_root_of_a_site_below_a_prefix_needs_no_slash(ask):
+    answer = ask("GET", "", signed_in=False, SCRIPT_NAME="/movies")
+    assert (answer["status"], answer["headers"]["Location"]) == (303, "http://localhost/movies/register")
+
+
+def test_a_view_has_one_name(ask):
     for path in ("/@@login", "/login/x", "/login/@@x"):
         answer = ask("GET", path, signed_in=False)
         assert (answer["status"], answer["headers"]["Location"].partition("?")[0]) == (303, "http://localhost/register")

@@ -288,6 +288,20 @@ def test_an_address_of_another_alphabet_is_written_as_every_server_takes_it(site
     assert postbox.wait_for(1)["To"] == "alice@xn--mnchen-3ya.example"
 
 
+def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
+    person = Person(site, "alice@example.com")
+    person.log_in()
+    for _ in range(3):
+        person.send("/account/email", email="ally@example.com", current="wrong", status=400)
+    person.send("/account/email", email="ally@example.com", current=PASSWORD)
+
+
+def test_where_there_is_mail_the_form_does_not_tell_who_has_an_account(inside, bob):
+    page = change_email(inside, "bob@example.com")
+    assert "A mail is on its way to “bob@example.com”." in messages(page, "success")[-1]
+
+
 def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
     person = Person(site, "alice@example.com")

@@ -1,16 +1,29 @@
 """Migrations and models say the same of the database."""
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, String, create_engine, func, inspect, select
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    String,
+    column,
+    create_engine,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from flicklist import main, migrations
-from flicklist.models import Base, Movie, User, Viewing
+from flicklist.models import Base, Change, Movie, User, Viewing
 from flicklist.models.engines import migrating_engine
+from flicklist.models.meta import utc_now
 from flicklist.settings import CannotStart
 
 
@@ -87,6 +100,19 @@ def test_the_migration_that_gives_no_id_twice_keeps_every_row(migrated, empty_da
             "Heat",
             [9],
         )
+
+
+def test_changes_of_before_have_their_size(migrated, empty_database_url):
+    command.downgrade(migrations.alembic_config(empty_database_url), "0005")
+    with migrated.begin() as connection:
+        user = {"email": "a@x.example", "email_key": "a@x.example", "password_hash": "x"}
+        user_id = connection.scalar(insert(User).values(user).returning(User.id))
+        changes = sa.table("changes", column("owner_id"), column("created_at"), column("outcome"), column("before"))
+        values = {"owner_id": user_id, "created_at": utc_now(), "outcome": "saved", "before": literal([1, 22], JSON)}
+        connection.execute(changes.insert().values(values))
+    migrations.upgrade(empty_database_url)
+    with Session(migrated) as session:
+        assert session.scalars(select(Change.size)).one() == len("[1, 22]")
 
 
 def test_sqlite_gives_no_id_twice(migrated):

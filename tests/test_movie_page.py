@@ -37,6 +37,8 @@ def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
         assert messages(page, "error") == refused
         assert page.forms["see"]["note"].value == "z"
     alice.send(entry + "/viewings/add", seen_on="2004")
+    for note in ("y" * 999, "y" * 999, ""):
+        alice.send(f"{entry}/viewings/{first + 1}/edit", seen_on="2003", note=note)
 
 
 def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
@@ -300,6 +302,12 @@ def test_a_movie_that_had_to_make_way_is_noticed_when_it_is_added_again(heat):
     page = heat.add("heat", "1995")
     assert messages(page, "error") == ["“Heat (1995)” is already on your watchlist."]
     assert sorted(heat.to_watch()) == ["Heat", "Other"]
+
+
+def test_a_title_that_ends_like_a_movie_that_made_way_is_another_movie(heat):
+    heat.add("Scream () #2")
+    assert messages(heat.add("Scream"), "success") == ["“Scream” is on your watchlist."]
+    assert sorted(heat.to_watch()) == ["Heat", "Scream", "Scream () #2"]
 
 
 def test_a_movie_on_the_list_counts_before_a_removed_one_of_its_name(heat):

@@ -297,6 +297,14 @@ def test_it_is_turned_off_with_all_that_one_logs_in_with_and_all_codes_go(app, a
     assert db.scalars(select(RecoveryCode)).all() == []
 
 
+def test_what_was_only_begun_is_not_told_to_be_off(alice, caplog):
+    caplog.set_level("INFO", "flicklist.audit")
+    begin(alice)
+    alice.send(PLACE + "turn-off", current=PASSWORD)
+    assert "second-factor-off" not in caplog.text
+    alice.get(PLACE, status=303)
+
+
 def test_there_are_no_recovery_codes_without_a_second_factor(alice, db):
     alice.send(PLACE + "renew-codes", current=PASSWORD)
     assert db.scalars(select(RecoveryCode)).all() == []

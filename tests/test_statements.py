@@ -1,8 +1,11 @@
-"""A page costs at most three statements, whatever the number of movies."""
+"""A page costs at most three statements, whatever the number of movies; one that was emptied meanwhile, four."""
 
 import pytest
+from sqlalchemy import select
 
+from flicklist.models import Movie
 from flicklist.paging import PAGE_SIZE
+from tests.people import titles
 from tests.test_watchlist import fill
 
 
@@ -24,6 +27,20 @@ def test_going_back_costs_as_much_as_going_on(alice, db, statements):
     page = alice.get(page.html.select_one("[rel=prev]")["href"])
     assert len(statements) == 3, statements
     assert not page.html.select_one("[rel=prev]")
+
+
+def test_an_emptied_page_costs_four_statements(alice, db, statements):
+    fill(alice, db, 120)
+    second = alice.get(alice.get(alice.list_path).html.select_one("[rel=next]")["href"])
+    third = second.html.select_one("[rel=next]")["href"]
+    left = db.scalars(select(Movie).where(Movie.title.in_(titles(alice.get(third))))).all()
+    for movie in left:
+        db.delete(movie)
+    db.commit()
+    statements.clear()
+    page = alice.get(third)
+    assert len(statements) == 4, statements
+    assert titles(page) == titles(second)
 
 
 @pytest.mark.parametrize("has_second_factor", [False, True])

@@ -169,7 +169,7 @@ class Movie(Base):
 
     def _check_room_for(self, note: str, in_place_of: str = "") -> None:
         length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
-        if note and length > VIEWING_NOTES_MOST_LENGTH:
+        if len(note) > len(in_place_of) and length > VIEWING_NOTES_MOST_LENGTH:
             most = f"{VIEWING_NOTES_MOST_LENGTH:,}"
             raise NoRoom(f"The notes on the viewings of a movie can have at most {most} characters together.")
 

@@ -62,7 +62,7 @@ class Account(Resource):
     def is_taken(self, key: str) -> bool:
         """Tell whether another account has an email address."""
         other = select(User.id).where(User.email_key == key, User.id != self.user_id)
-        return read_and_let_go(self.request, other) is not None
+        return self.dbsession.scalar(other) is not None
 
     def change_email(self, email: str, key: str) -> None:
         """Give the account another email address. Raises `EmailTaken`."""
@@ -164,11 +164,11 @@ class SecondFactor(Resource):
         self.dbsession.add(models.SecondFactor(user_id=self.user_id))
 
     def turn_off(self) -> bool:
-        """Return whether it was on, or begun."""
-        factors, codes = models.SecondFactor, models.RecoveryCode
-        self.dbsession.execute(delete(codes).where(codes.user_id == self.user_id))
-        turned_off = delete(factors).where(factors.user_id == self.user_id).returning(factors.id)
-        return self.dbsession.scalar(turned_off) is not None
+        """Return whether it was on."""
+        was_on = self.is_on
+        for table in (models.RecoveryCode, models.SecondFactor):
+            self.dbsession.execute(delete(table).where(table.user_id == self.user_id))
+        return was_on
 
     def renew_codes(self) -> list[str]:
         """Return new recovery codes; the old ones are worth nothing from now on."""

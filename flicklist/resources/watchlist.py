@@ -133,7 +133,7 @@ class Watchlist(Resource):
         self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
         if self._is_full():
             raise NoRoom(f"You have {self.request.settings.most_movies:,} movies, and there is no room for more.")
-        if (twin := self._set_apart(title, year)) is not None:
+        if (twin := self._find_set_apart(title, year)) is not None:
             raise AlreadyListed(twin)
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
         try:
@@ -147,11 +147,13 @@ class Watchlist(Resource):
             raise AlreadyListed(listed) from None
         return movie
 
-    def _set_apart(self, title: str, year: int | None) -> Movie | None:
+    def _find_set_apart(self, title: str, year: int | None) -> Movie | None:
         """Find the movie of that title and year on the list that had to make way; see `rename_or_set_apart`."""
         key = movie_key(title, year)
         apart = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
-        return self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart)).first()
+        found = self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart))
+        # Not one whose very title ends like that: "Heat (1995) #2".
+        return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
 
     def _is_full(self) -> bool:
         last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)

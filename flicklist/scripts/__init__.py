@@ -82,9 +82,11 @@ def remove_second_factor(ini: str, email: str) -> None:
     settings = _settings(ini)
     with _database(settings) as dbsession:
         user = _user(dbsession, email)
+        was_on = SecondFactor.confirmed_at.is_not(None) & (SecondFactor.user_id == user.id)
+        is_to_be_told = settings.sends_mail and dbsession.scalar(select(SecondFactor.id).where(was_on)) is not None
         for table in (SecondFactor, RecoveryCode):
             dbsession.execute(delete(table).where(table.user_id == user.id))
-        if settings.sends_mail:
+        if is_to_be_told:
             dbsession.add(Mail(kind=Kind.SECOND_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 

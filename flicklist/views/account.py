@@ -16,7 +16,14 @@ from flicklist.forms import ChangeEmailForm, ChangePasswordForm
 from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
-from flicklist.proof import NotProven, replace_unless_changed, require_code, require_password, require_proof
+from flicklist.proof import (
+    NotProven,
+    replace_unless_changed,
+    require_code,
+    require_current_password,
+    require_password,
+    require_proof,
+)
 from flicklist.resources import Account, EmailTaken, SignIn, SignIns
 from flicklist.security import Permission
 from flicklist.views import Answer, flash_outdated_link, redirect, refuse
@@ -55,13 +62,15 @@ def change_email(context: Account, request: Request) -> Answer:
     typed = form.email.data
     if not form.validate():
         return _refused(context, request, form.problem, typed)
-    # Before the proof, since a refusal would give back the code that it uses up.
-    if context.is_taken(email_key(typed)):
+    rules = mail_rules(request, email_key(typed)) if request.settings.sends_mail else []
+    request.limiter.check(rules)
+    require_current_password(request)
+    # Before the code, since a refusal would give it back. Where there is mail, only the new address is told.
+    if not request.settings.sends_mail and context.is_taken(email_key(typed)):
         return _refused(context, request, EMAIL_TAKEN, typed)
+    require_code(request)
     if request.settings.sends_mail:
-        request.limiter.count(mail_rules(request, email_key(typed)))
-    require_proof(request)
-    if request.settings.sends_mail:
+        request.limiter.count(rules)
         request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
         flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
     else:

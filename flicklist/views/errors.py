@@ -15,7 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.assets import STATIC_PLACE
 from flicklist.audit import Event, audit
-from flicklist.flash import drop_messages, flash_error
+from flicklist.flash import flash_error
 from flicklist.limiting import TooOften
 from flicklist.passwords import TooBusy
 from flicklist.security import Permission, local_path, restore_session
@@ -78,12 +78,12 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
     return _page(request, HTTPStatus(exc.status_int))
 
 
-@exception_view_config(StaleDataError, renderer=PAGE)
-@exception_view_config(IntegrityError, renderer=PAGE)
+@exception_view_config(StaleDataError, renderer=BARE_PAGE)
+@exception_view_config(IntegrityError, renderer=BARE_PAGE)
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
     """Tell that what was to be changed was changed, or deleted, after it was read. Trying again did not help."""
     log.error("Two at once, or a rule that was broken", exc_info=exc)
-    _claim_nothing(request)
+    restore_session(request)
     return _page(request, HTTPStatus.CONFLICT)
 
 
@@ -106,16 +106,10 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("The database did not answer", exc_info=exc)
-    _claim_nothing(request)
+    restore_session(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.writes else "")
-
-
-def _claim_nothing(request: Request) -> None:
-    """Let the session say nothing of what was not done."""
-    restore_session(request)
-    drop_messages(request)
 
 
 def _close_idle_connections(request: Request) -> None:
@@ -127,7 +121,7 @@ def _close_idle_connections(request: Request) -> None:
 @exception_view_config(Exception, renderer=BARE_PAGE)
 def server_error(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("A request failed", exc_info=exc)
-    _claim_nothing(request)
+    restore_session(request)
     return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -137,7 +131,7 @@ def _wall(request: Request) -> HTTPSeeOther:
         flash_error(request, "Please register or log in first. What you sent was not saved.")
         return redirect(request.path_to(request.root, "register"))
     flash_error(request, "Please register or log in first.")
-    wanted = local_path(request.path_qs) if request.path_info != "/" else None
+    wanted = local_path(request.path_qs) if request.path_info not in {"", "/"} else None
     return redirect(request.path_to(request.root, "register", query={"next": wanted} if wanted else None))
 
 
