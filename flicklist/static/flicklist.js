@@ -5,11 +5,10 @@
 
   const ROWS = ".movies > li";
   const CONTROLS = "a, button, input, select, textarea";
-  const TWO_TAPS_MILLISECONDS = 400;
+  const TWO_CLICKS_MILLISECONDS = 300;
 
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const pad = (number) => String(number).padStart(2, "0");
-  const movieOf = (row) => row.querySelector("[name=movie]")?.value;
-  const isBusy = () => document.querySelector(".htmx-request") !== null;
 
   function today() {
     const now = new Date();
@@ -21,32 +20,45 @@
     event.stopImmediatePropagation();
   }
 
+  // --- One thing at a time: what comes of it takes the place of the forms that are there ---
+
+  const isBusy = () => document.querySelector(".htmx-request") !== null;
+  let swappedAt = -Infinity;
+
   document.addEventListener("submit", (event) => {
-    // One thing at a time: what comes of it takes the place of the forms that are there.
-    if (isBusy() && event.target.closest("[data-hx-boost]")) return stop(event);
+    if (isBusy()) {
+      const button = placeOf(event.submitter ?? event.target.elements[0]);
+      const isInPlace = event.target.closest("[data-hx-boost=true]");
+      // Loading a page would cut off what is under way: first that, then this.
+      if (button && !isInPlace) document.addEventListener("htmx:afterSettle", () => find(button)?.click(), { once: true });
+      return stop(event);
+    }
     // The day is the person's own when the form is sent, perhaps after the midnight that the page was loaded before.
     const field = event.target.elements.namedItem("today");
     if (field) field.value = today();
   }, true);
 
   // After the first click of two, another movie, or "Redo", is where the second one goes. So does a key that is held.
-  let swappedAt = -Infinity;
-
   document.addEventListener("click", (event) => {
-    const isTap = event.pointerType === "touch" && performance.now() - swappedAt < TWO_TAPS_MILLISECONDS;
-    if ((event.detail > 1 || isTap) && event.target.closest("[data-hx-boost] button")) stop(event);
+    const isSecond = event.detail > 1 || event.pointerType === "touch";
+    const isTooSoon = isSecond && performance.now() - swappedAt < TWO_CLICKS_MILLISECONDS;
+    if (isTooSoon && event.target.closest("[data-hx-boost] button")) stop(event);
+    if (isBusy() && event.target.closest("a[data-hx-boost]")) stop(event);
   }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.repeat && event.key === "Enter" && event.target.closest("[data-hx-boost] button")) stop(event);
   }, true);
 
-  // Another page than the one that is seen, such as the login wall: as it came, since it tells its messages only once.
+  // --- Another page than the one that is seen, such as the login wall ---
+
+  // It is shown as it came, since it tells its messages only once.
   function showWhole(html, address) {
     const page = new DOMParser().parseFromString(html, "text/html");
     document.title = page.title;
     document.body.replaceWith(document.adoptNode(page.body));
-    history.replaceState(null, "", address);
+    history.replaceState({ htmx: true }, "", location); // who comes back to it gets it anew
+    if (address !== location) history.pushState({ htmx: true }, "", address);
     htmx.process(document.body);
     scrollTo({ top: 0, behavior: "instant" });
     focusOn(document.querySelector("main h1"));
@@ -58,27 +70,31 @@
     heading.focus({ preventScroll: true });
   }
 
+  // --- What stays as it was ---
+
+  const movieOf = (row) => row.querySelector("[name=movie]")?.value;
+  const rowOf = (movie) => all(ROWS).find((row) => movieOf(row) === movie);
+
   // Where a field or a button is, so that it is found again on the page that takes the place of this one.
   function placeOf(element) {
     const row = element.closest(ROWS);
     const home = row ?? element.closest(".message, form[id]");
     if (!home) return null;
-    const index = [...home.querySelectorAll(CONTROLS)].indexOf(element);
+    const index = all(CONTROLS, home).indexOf(element);
     if (!row) return { home: home.id ? `#${home.id}` : ".message", index };
     return { movie: movieOf(row), number: [...row.parentElement.children].indexOf(row), index };
   }
 
-  const rowOf = (movie) => [...document.querySelectorAll(ROWS)].find((row) => movieOf(row) === movie);
-
   function find({ home, movie, index }) {
-    return (home ? document.querySelector(home) : rowOf(movie))?.querySelectorAll(CONTROLS)[index];
+    const found = home ? document.querySelector(home) : rowOf(movie);
+    return found && all(CONTROLS, found)[index];
   }
 
   // The movie may be gone: then what is in its place.
   function findOrNext(place) {
-    const rows = document.querySelectorAll(ROWS);
+    const rows = all(ROWS);
     const next = rows[Math.min(place.number, rows.length - 1)];
-    return find(place) ?? next?.querySelectorAll(CONTROLS)[place.index];
+    return find(place) ?? (next && all(CONTROLS, next)[place.index]);
   }
 
   const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
@@ -90,25 +106,34 @@
     return field.selectedIndex !== Math.max(first, 0);
   }
 
-  // What was typed, marked or chosen in other forms than the one that is sent.
+  // What was typed, marked or chosen in other forms than the one that is sent; and from which words an edit began,
+  // without which it would overwrite what was written in another window.
   function unsent(form) {
-    return [...document.querySelectorAll("main :is(input:not([type=hidden]), select, textarea)")]
-      .filter((field) => field.form && field.form !== form && isChanged(field))
-      .map((field) => ({ place: placeOf(field), value: field.value, checked: field.checked }))
+    const fields = all("main :is(input:not([type=hidden]), select, textarea)");
+    const changed = fields.filter((field) => field.form && field.form !== form && isChanged(field));
+    const wordings = new Set(changed.map((field) => field.form.elements.namedItem("wording")).filter(Boolean));
+    return [...changed, ...wordings]
+      .map((field) => ({ place: placeOf(field), value: field.value, checked: field.checked, data: { ...field.dataset } }))
       .filter(({ place }) => place);
   }
 
-  function putBack({ place, value, checked }) {
+  function putBack({ place, value, checked, data }) {
     const field = find(place);
     if (!field) return;
     if (isTicked(field)) field.checked = checked;
     else field.value = value;
-    field.closest("details")?.setAttribute("open", "");
+    Object.assign(field.dataset, data);
   }
 
-  let focused = null;
-  let kept = [];
-  let height = 0;
+  function focusAgain({ focused, caret }) {
+    if (document.activeElement !== document.body) return;
+    const control = focused && findOrNext(focused);
+    if (!control) return focusOn(document.querySelector("main h1"));
+    control.focus({ preventScroll: true });
+    if (caret.every(Number.isInteger) && control.setSelectionRange) control.setSelectionRange(...caret);
+  }
+
+  let seen = null;
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const landed = new URL(event.detail.xhr.responseURL);
@@ -118,25 +143,24 @@
       showWhole(event.detail.xhr.responseText, event.detail.xhr.status < 400 ? landed : location);
       return;
     }
-    height = scrollY;
-    focused = placeOf(document.activeElement);
-    kept = unsent(event.detail.requestConfig.elt);
+    const { activeElement } = document;
+    seen = {
+      height: event.detail.requestConfig.verb === "get" ? 0 : scrollY, // another page begins at its top
+      focused: placeOf(activeElement),
+      caret: [activeElement.selectionStart, activeElement.selectionEnd],
+      unsent: unsent(event.detail.requestConfig.elt),
+      open: all("main details").map((details) => details.open),
+    };
   });
 
-  document.addEventListener("htmx:afterSwap", (event) => {
-    const isAnotherPage = event.detail.requestConfig.verb === "get";
-    scrollTo({ top: isAnotherPage ? 0 : height, behavior: "instant" });
+  document.addEventListener("htmx:afterSwap", () => {
     swappedAt = performance.now();
-    kept.forEach(putBack);
-    kept = [];
-  });
-
-  document.addEventListener("htmx:afterSettle", () => {
-    if (document.activeElement !== document.body) return;
-    const control = focused && findOrNext(focused);
-    if (control) control.focus({ preventScroll: true });
-    else focusOn(document.querySelector("main h1"));
-    focused = null;
+    if (!seen) return;
+    seen.unsent.forEach(putBack);
+    all("main details").forEach((details, number) => { details.open ||= seen.open[number]; });
+    scrollTo({ top: seen.height, behavior: "instant" });
+    focusAgain(seen);
+    seen = null;
   });
 
   document.addEventListener("htmx:sendError", () => {
@@ -146,5 +170,6 @@
     text.textContent = "The site did not answer. Look whether you are online, and try again.";
     message.append(text);
     document.getElementById("said-error").replaceChildren(message);
+    document.getElementById("said-success").replaceChildren();
   });
 })();

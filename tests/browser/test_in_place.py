@@ -135,6 +135,110 @@ def test_on_a_slow_line_one_thing_is_done_at_a_time_and_is_seen_to_be(list_of_mo
     expect(page.get_by_role("status")).to_contain_text("“Movie 31” is crossed off.")
 
 
+def slowly(page, path, seconds=0.8):
+    page.route(path, lambda route: (time.sleep(seconds), route.continue_()))
+
+
+def test_clicks_that_are_meant_count_each(list_of_movies):
+    page = list_of_movies.page
+    page.evaluate("scrollTo(0, 0)")
+    button = page.get_by_role("button", name="I watched it! Movie 59").bounding_box()
+    for times in range(3):  # at one spot, as one who goes through a list
+        page.mouse.click(button["x"] + 5, button["y"] + 5, click_count=times + 1)
+        page.wait_for_timeout(600)
+    page.reload()
+    assert list_of_movies.titles[0] == "Movie 56"
+
+
+def test_what_comes_while_something_is_under_way_comes_after_it(list_of_movies):
+    page = list_of_movies.page
+    slowly(page, "**/cross-off")
+    page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
+    list_of_movies.title_field.fill("Ran")
+    list_of_movies.title_field.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("“Ran” is on your watchlist.")
+    assert "Movie 30" not in list_of_movies.titles
+
+
+def test_the_next_page_waits_for_what_is_under_way(list_of_movies):
+    page = list_of_movies.page
+    first = page.url
+    slowly(page, "**/cross-off")
+    page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
+    page.get_by_role("link", name="Next").dispatch_event("click")
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    page.wait_for_timeout(300)
+    assert page.url == first
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
+def test_letters_that_are_typed_while_a_page_is_swapped_are_not_lost(list_of_movies):
+    page = list_of_movies.page
+    slowly(page, "**/cross-off", 0.3)
+    page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
+    list_of_movies.title_field.focus()
+    page.keyboard.type("The quick brown fox jumps over", delay=25)
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(list_of_movies.title_field).to_have_value("The quick brown fox jumps over")
+    expect(list_of_movies.title_field).to_be_focused()
+
+
+def test_filters_stay_open(list_of_movies):
+    page = list_of_movies.page
+    page.get_by_text("Filters").click()
+    list_of_movies.watch("Movie 30")
+    expect(page.get_by_label("Decade")).to_be_visible()
+
+
+def test_what_was_written_in_another_window_is_not_overwritten_in_place(list_of_movies):
+    page = list_of_movies.page
+    token = page.locator("[name=csrf_token]").first.input_value()
+    page.get_by_role("link", name="Movie 30").click()
+    page.get_by_label("Notes").fill("mine")
+    elsewhere = {"csrf_token": token, "title": "Movie 30", "notes": "written elsewhere"}
+    page.request.post(f"{page.url}edit", form=elsewhere)
+    page.get_by_role("button", name="I watched it!").click()
+    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("was changed meanwhile")
+    expect(page.get_by_text("written elsewhere")).to_be_visible()
+
+
+def test_back_from_a_movie_that_was_restored_leads_to_the_list(list_of_movies):
+    page = list_of_movies.page
+    path, token = page.url, page.locator("[name=csrf_token]").first.input_value()
+    movie = page.get_by_role("link", name="Movie 30").get_attribute("href")
+    page.request.post(f"{list_of_movies.site}{movie}remove", form={"csrf_token": token})
+    page.get_by_role("button", name="I watched it! Movie 30").click()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("heading", name="Movie 30")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
+    assert page.url == path
+    assert "Movie 30" in list_of_movies.titles
+
+
+def test_a_message_covers_no_button_of_the_bar(open_browser):
+    reader = open_browser(WIDTHS["phone"])
+    reader.register()
+    page = reader.page
+    token = page.locator("[name=csrf_token]").first.input_value()
+    for number in range(12):
+        title = f"{number:02} The Assassination of Jesse James by the Coward Robert Ford"
+        page.request.post(f"{page.url}add", form={"csrf_token": token, "title": title})
+    page.reload()
+    page.get_by_role("button", name="I watched it! 11 The").click()
+    expect(page.get_by_role("status")).to_contain_text("is crossed off.")
+    page.get_by_label("Mark 10 The").check()
+    page.route("**/cross-off", lambda route: route.abort())
+    page.locator("#marked").get_by_role("button", name="Cross off").click()
+    expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
+    page.unroute("**/cross-off")
+    reader.complaints.clear()
+    page.locator("#marked").get_by_role("button", name="Cross off").click()
+    expect(page.get_by_role("status")).to_contain_text("is crossed off.")
+
+
 def test_what_was_marked_chosen_or_typed_elsewhere_stays(list_of_movies):
     page = list_of_movies.page
     for number in (20, 21):
