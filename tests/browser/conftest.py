@@ -95,6 +95,12 @@ class Reader:
         yield
         self._run_scripts(self.javascript)
 
+    def slow_down(self, milliseconds: int) -> None:
+        """Let each answer from now on come so much later."""
+        self._developer_tools.send("Network.enable")
+        conditions = {"offline": False, "latency": milliseconds, "downloadThroughput": -1, "uploadThroughput": -1}
+        self._developer_tools.send("Network.emulateNetworkConditions", conditions)
+
     def _run_scripts(self, on: bool) -> None:  # noqa: FBT001 - says what it does by its name
         self._developer_tools.send("Emulation.setScriptExecutionDisabled", {"value": not on})
 

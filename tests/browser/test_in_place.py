@@ -1,6 +1,5 @@
 """What JavaScript makes smoother: lists that change in place, suggestions, and the person's own day."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -123,7 +122,7 @@ def test_a_key_that_is_held_crosses_off_one_movie(list_of_movies):
 
 def test_on_a_slow_line_one_thing_is_done_at_a_time_and_is_seen_to_be(list_of_movies):
     page = list_of_movies.page
-    page.route("**/cross-off", lambda route: (time.sleep(0.8), route.continue_()))
+    list_of_movies.slow_down(500)
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     other = page.get_by_role("button", name="I watched it! Movie 31")
     expect(other).to_have_css("pointer-events", "none")
@@ -133,10 +132,6 @@ def test_on_a_slow_line_one_thing_is_done_at_a_time_and_is_seen_to_be(list_of_mo
     assert "Movie 31" in list_of_movies.titles
     other.click()
     expect(page.get_by_role("status")).to_contain_text("“Movie 31” is crossed off.")
-
-
-def slowly(page, path, seconds=0.8):
-    page.route(path, lambda route: (time.sleep(seconds), route.continue_()))
 
 
 def test_clicks_that_are_meant_count_each(list_of_movies):
@@ -151,11 +146,13 @@ def test_clicks_that_are_meant_count_each(list_of_movies):
 
 
 def test_what_comes_while_something_is_under_way_comes_after_it(list_of_movies):
-    page = list_of_movies.page
-    slowly(page, "**/cross-off")
+    page, held = list_of_movies.page, []
+    page.route("**/cross-off", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no method of a list
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     list_of_movies.title_field.fill("Ran")
     list_of_movies.title_field.press("Enter")
+    page.wait_for_timeout(300)
+    held[0].continue_()
     expect(page.get_by_role("status")).to_contain_text("“Ran” is on your watchlist.")
     assert "Movie 30" not in list_of_movies.titles
 
@@ -163,18 +160,18 @@ def test_what_comes_while_something_is_under_way_comes_after_it(list_of_movies):
 def test_the_next_page_waits_for_what_is_under_way(list_of_movies):
     page = list_of_movies.page
     first = page.url
-    slowly(page, "**/cross-off")
+    list_of_movies.slow_down(500)
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     page.get_by_role("link", name="Next").dispatch_event("click")
     expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1500)
     assert page.url == first
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
 
 
 def test_letters_that_are_typed_while_a_page_is_swapped_are_not_lost(list_of_movies):
     page = list_of_movies.page
-    slowly(page, "**/cross-off", 0.3)
+    list_of_movies.slow_down(200)
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     list_of_movies.title_field.focus()
     page.keyboard.type("The quick brown fox jumps over", delay=25)
