@@ -15,6 +15,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from flicklist.audit import Event, audit
+from flicklist.settings import HOST_NAME
 
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
@@ -24,7 +25,8 @@ MOST_FIELDS = 100
 NOBODY = 0  # for the audit log: who is signed in is not looked up at the door
 NO_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
 UNREADABLE = ("That did not work", "The site could not read what your browser sent.")
-HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+FOREIGN_FORM = ("Not from there", "That form was sent from another site, so it was not accepted.")
+HOST = re.compile(rf"({HOST_NAME})(:[0-9]{{1,5}})?", re.ASCII | re.IGNORECASE)
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
@@ -95,8 +97,7 @@ def _check_origin(request: Request) -> None:
     one, in place of the one of the person who is signed in: another site could log them out.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-        text = "That form was sent from another site, so it was not accepted."
-        raise TurnedAway(403, "Not from there", text, Event.CSRF_FAILED)
+        raise TurnedAway(403, *FOREIGN_FORM, Event.CSRF_FAILED)
 
 
 def _check_form(request: Request) -> None:

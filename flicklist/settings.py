@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 UTC = ZoneInfo("UTC")
+HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # as browsers send it
 Limits = tuple[limits.RateLimitItem, ...]
 REGISTRATION = ("open", "invitation", "closed")
 SECRET_LEAST_LENGTH = 64
@@ -130,7 +131,7 @@ def _storage_url(text: str) -> str:
 def _hosts(text: str) -> frozenset[str]:
     hosts = frozenset(host.lower() for host in _lines(text))
     for host in hosts:
-        if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host, re.ASCII):
+        if not re.fullmatch(HOST_NAME, host, re.ASCII):
             raise ValueError(f"must be names as browsers send them, such as movies.example.com, not {host!r}")
     return hosts
 

@@ -1,13 +1,12 @@
 """Changes: what a person did to movies, and how those were before, so that it can be undone."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, utc_now
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, to_json, utc_now
 from flicklist.models.movie import Movie, Viewing
 
 KEPT = timedelta(days=30)
@@ -66,7 +65,7 @@ def snapshot(movie: Movie) -> dict[str, Any]:
 
 
 def size_of(before: list[dict[str, Any]]) -> int:
-    return len(json.dumps(before, ensure_ascii=False))
+    return len(to_json(before))
 
 
 def is_as(movie: Movie, before: dict[str, Any]) -> bool:

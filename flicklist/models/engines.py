@@ -1,11 +1,11 @@
 """How connections are opened, and what SQLite needs beyond its defaults."""
 
-import json
-from functools import partial
 from typing import Any
 
 from pyramid_retry import mark_error_retryable
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+
+from flicklist.models.meta import to_json
 
 SQLITE_PRAGMAS = (
     "journal_mode = WAL",  # readers and the one writer do not wait for each other
@@ -43,7 +43,6 @@ def migrating_engine(url: str) -> Engine:
 
 
 def _engine(url: str, **options: Any) -> Engine:
-    to_json = partial(json.dumps, ensure_ascii=False)  # a third of the bytes, where notes are not in English
     engine = create_engine(
         url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), json_serializer=to_json, **options
     )

@@ -1,6 +1,7 @@
 """What all tables share."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -53,6 +54,11 @@ def utc_now() -> datetime:
 
 def iso_format(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
+
+
+def to_json(value: Any) -> str:
+    """Write JSON as the database stores it: a third of the bytes of plain ASCII, where notes are not in English."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def token_hash(token: str) -> bytes:

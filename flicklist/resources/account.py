@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload
 from flicklist import models
 from flicklist.models import Movie, User
 from flicklist.models.meta import utc_now
-from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash
+from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash, turn_off
 from flicklist.models.sign_in import IS_ALIVE
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_let_go, row_id
 from flicklist.security import Permission, alive_here
@@ -165,10 +165,7 @@ class SecondFactor(Resource):
 
     def turn_off(self) -> bool:
         """Return whether it was on."""
-        was_on = self.is_on
-        for table in (models.RecoveryCode, models.SecondFactor):
-            self.dbsession.execute(delete(table).where(table.user_id == self.user_id))
-        return was_on
+        return turn_off(self.dbsession, self.user_id)
 
     def renew_codes(self) -> list[str]:
         """Return new recovery codes; the old ones are worth nothing from now on."""

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from flicklist import migrations, tokens
 from flicklist.mail import Sender
-from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, SignIn, User
+from flicklist.models import Invitation, Mail, SignIn, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.outbox import Kind
+from flicklist.models.second_factor import turn_off
 from flicklist.models.user import email_key
 from flicklist.settings import Settings
 
@@ -82,11 +83,7 @@ def remove_second_factor(ini: str, email: str) -> None:
     settings = _settings(ini)
     with _database(settings) as dbsession:
         user = _user(dbsession, email)
-        was_on = SecondFactor.confirmed_at.is_not(None) & (SecondFactor.user_id == user.id)
-        is_to_be_told = settings.sends_mail and dbsession.scalar(select(SecondFactor.id).where(was_on)) is not None
-        for table in (SecondFactor, RecoveryCode):
-            dbsession.execute(delete(table).where(table.user_id == user.id))
-        if is_to_be_told:
+        if turn_off(dbsession, user.id) and settings.sends_mail:
             dbsession.add(Mail(kind=Kind.SECOND_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from flicklist.assets import STATIC_PLACE
 from flicklist.audit import Event, audit
 from flicklist.flash import flash_error
+from flicklist.guard import FOREIGN_FORM, UNREADABLE
 from flicklist.limiting import TooOften
 from flicklist.passwords import TooBusy
 from flicklist.security import Permission, local_path, restore_session
@@ -30,8 +31,8 @@ UNCONFIRMED = "The site could not confirm what you sent. Look whether it is ther
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 WORDS = {
-    HTTPStatus.BAD_REQUEST: ("That did not work", "The site could not read what your browser sent."),
-    HTTPStatus.FORBIDDEN: ("Not from there", "That form was sent from another site, so it was not accepted."),
+    HTTPStatus.BAD_REQUEST: UNREADABLE,
+    HTTPStatus.FORBIDDEN: FOREIGN_FORM,
     HTTPStatus.NOT_FOUND: ("Nothing here", "There is no such page, or it is not yours to see."),
     HTTPStatus.CONFLICT: ("Two at once", "Somebody changed that at the same moment. Nothing was changed; look again."),
     HTTPStatus.TOO_MANY_REQUESTS: ("Take a breath", "That was too often."),

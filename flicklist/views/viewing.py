@@ -1,5 +1,6 @@
 """``/watchlists/pX3v…/42/viewings/``: the times that a movie was seen."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -9,6 +10,7 @@ from pyramid.view import view_config
 from flicklist.dates import own_latest_day
 from flicklist.flash import quote
 from flicklist.forms import ViewingForm
+from flicklist.models import Movie
 from flicklist.models.movie import NoRoom
 from flicklist.resources import Viewing, Viewings
 from flicklist.security import Permission
@@ -19,16 +21,7 @@ PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 @view_config(context=Viewings, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def add(context: Viewings, request: Request) -> Answer:
-    form = _form(request)
-    if not form.validate():
-        return _refused(request, form, context, form.problem)
-    seen_on, note = form.seen_on.data or None, form.note.data
-    try:
-        change = context.entry.change(lambda movie: movie.see_once(seen_on, note), "viewing noted")
-    except NoRoom as problem:
-        return _refused(request, form, context, str(problem))
-    flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is noted.", change)
-    return redirect(request.path_to(context.entry))
+    return _write(context, request, Movie.see_once, "noted")
 
 
 @view_config(context=Viewing, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
@@ -38,15 +31,24 @@ def viewing(context: Viewing, request: Request) -> dict[str, Any]:
 
 @view_config(context=Viewing, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def edit(context: Viewing, request: Request) -> Answer:
+    def write(movie: Movie, seen_on: str | None, note: str) -> None:
+        movie.edit_viewing(context.viewing, seen_on, note)
+
+    return _write(context, request, write, "saved")
+
+
+def _write(
+    context: Viewing | Viewings, request: Request, verb: Callable[[Movie, str | None, str], None], outcome: str
+) -> Answer:
     form = _form(request)
     if not form.validate():
-        return _refused(request, form, context, form.problem)
+        return refuse(request, form.problem, _page(form, context))
     seen_on, note = form.seen_on.data or None, form.note.data
     try:
-        change = context.entry.change(lambda movie: movie.edit_viewing(context.viewing, seen_on, note), "viewing saved")
+        change = context.entry.change(lambda movie: verb(movie, seen_on, note), f"viewing {outcome}")
     except NoRoom as problem:
-        return _refused(request, form, context, str(problem))
-    flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is saved.", change)
+        return refuse(request, str(problem), _page(form, context))
+    flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is {outcome}.", change)
     return redirect(request.path_to(context.entry))
 
 
@@ -71,7 +73,3 @@ def _form(request: Request, **shown: str | None) -> ViewingForm:
 def _page(form: ViewingForm, context: Viewing | Viewings) -> dict[str, Any]:
     viewing = context.viewing if isinstance(context, Viewing) else None
     return {"entry": context.entry, "movie": context.entry.movie, "viewing": viewing, "form": form}
-
-
-def _refused(request: Request, form: ViewingForm, context: Viewing | Viewings, problem: str) -> dict[str, Any]:
-    return refuse(request, problem, _page(form, context))
