@@ -31,6 +31,19 @@ def look_at(reader, name):
     )
 
 
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_header_shows_the_email_or_the_ways_in_at_every_width(open_browser, width):
+    reader = open_browser(width)
+    page = reader.go("/login")
+    header = page.locator("header.site-header")
+    expect(header.get_by_role("link", name="Log in")).to_be_in_viewport(ratio=1)
+    expect(header.get_by_role("link", name="Register")).to_be_in_viewport(ratio=1)
+    reader.register()
+    email = header.get_by_text(reader.email)
+    expect(email).to_be_in_viewport(ratio=1)
+    assert email.evaluate("element => element.scrollWidth <= element.clientWidth"), "the email is cut off"
+
+
 def pages_of_a_visitor(reader):
     page = reader.page
     reader.go("/register")
