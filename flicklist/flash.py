@@ -1,7 +1,7 @@
-"""What the site tells a person on the next page they see: two queues, ``success`` and ``error``.
+"""Messages for the next page a person sees, in the queues ``success``, ``info`` and ``error``.
 
-They wait in the session cookie, which holds 4 kB, so what waits is bounded: a queue keeps its newest messages, and a
-message quotes no more than the beginning of what somebody typed.
+They are kept in the session cookie, which holds 4 kB, so they are bounded: a queue keeps its newest messages, and a
+message quotes only the beginning of typed text.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pyramid.config import Configurator
 from pyramid.request import Request
 
-QUEUES = ("success", "error")
+QUEUES = ("success", "info", "error")
 MOST_WAITING = 2
 # As JSON, in which an emoji has 12 characters. It leaves room for the tokens of the session within 4,064 bytes.
 MOST_WAITING_LENGTH = 1900
@@ -19,11 +19,12 @@ QUOTE_MOST_LENGTH = 40
 
 @dataclass(frozen=True)
 class Message:
-    """One thing to tell, and perhaps what the person may do about it: a button, and the path it sends a POST to."""
+    """A message, with an optional action: a button that sends a POST to `path`, or a link to it."""
 
     text: str
-    button: str | None = None
+    label: str | None = None
     path: str | None = None
+    is_link: bool = False
 
 
 def quote(typed: str) -> str:
@@ -37,18 +38,28 @@ def flash_success(request: Request, text: str, *offer: str) -> None:
     _flash(request, "success", text, offer)
 
 
+def flash_info(request: Request, text: str, *link: str) -> None:
+    """Tell something neutral, with an optional link (its label and its path). Replaces a waiting message of this text.
+
+    Without that, opening ten tabs as a visitor would fill the queue with ten links to the same log-in page.
+    """
+    waiting = request.session.peek_flash("info")
+    waiting[:] = [message for message in waiting if message[0] != text]
+    _flash(request, "info", text, (*link, True) if link else ())
+
+
 def flash_error(request: Request, text: str, *offer: str) -> None:
     """Tell why nothing was done, and offer a button (its label, and its path)."""
     _flash(request, "error", text, offer)
 
 
-def _flash(request: Request, queue: str, text: str, offer: tuple[str, ...]) -> None:
-    request.session.flash([text, *offer], queue, allow_duplicate=False)
+def _flash(request: Request, queue: str, text: str, action: tuple[str | bool, ...]) -> None:
+    request.session.flash([text, *action], queue, allow_duplicate=False)
     waiting = {each: request.session.peek_flash(each) for each in QUEUES}
     del waiting[queue][:-MOST_WAITING]
-    (other,) = (each for each in QUEUES if each != queue)
+    others = [waiting[each] for each in QUEUES if each != queue]
     while len(json.dumps(waiting)) > MOST_WAITING_LENGTH:
-        (waiting[other] or waiting[queue]).pop(0)
+        next(each for each in (*others, waiting[queue]) if each).pop(0)
 
 
 def take_messages(request: Request, queue: str) -> list[Message]:

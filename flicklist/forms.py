@@ -109,8 +109,20 @@ class SiteForm(Form):
     """A form that can say in one sentence why it refuses."""
 
     @property
+    def first_error(self) -> tuple[str, str]:
+        """The name of the first field with an error, and its message. The empty name is the form as a whole."""
+        return next((name, error) for name, errors in self.errors.items() for error in errors)
+
+    @property
     def problem(self) -> str:
-        return next(error for errors in self.errors.values() for error in errors)
+        return self.first_error[1]
+
+    def refuse(self, field: str, problem: str) -> None:
+        """Add an error to a field, or with an empty name to the form as a whole."""
+        if field:
+            self[field].errors = [*self[field].errors, problem]
+        else:
+            self.form_errors.append(problem)
 
 
 class EmailField(TextField):
@@ -122,7 +134,13 @@ class EmailField(TextField):
         except ValueError:
             if not self.data:
                 raise ValidationError("Please type your email address.") from None
-            raise ValidationError(f"{quote(self.data)} does not seem like an email address.") from None
+            raise ValidationError("That is not a valid email address.") from None
+
+
+class ForgotForm(SiteForm):
+    """The email address to which a link for a new password is sent."""
+
+    email = EmailField()
 
 
 class NewPasswordForm(SiteForm):
@@ -199,6 +217,12 @@ class LogInForm(SiteForm):
             return email_key(self.email.data)
         except ValueError:
             return None
+
+
+class CodeForm(SiteForm):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = TextField()
 
 
 class MovieForm(SiteForm):

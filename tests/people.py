@@ -22,19 +22,35 @@ class Person(TestApp):
 
     # What they do
 
-    def register(self, email=None, password=PASSWORD, verify=None, status=303):
+    def register(self, email=None, status=303):
         self.email = email or self.email
-        form = self.get("/register").forms["register"]
-        form["email"], form["password"], form["verify"] = self.email, password, verify or password
-        response = form.submit(status=status)
+        response = self._send_registration(self.email, PASSWORD, PASSWORD, status)
         if status == 303:
             self.list_path = urlsplit(response.location).path
+            assert self.list_path.startswith("/watchlists/"), "the registration was refused"
         return response
+
+    def fail_to_register(self, email, password=PASSWORD, verify=None):
+        """Return the page that a refused registration leads to."""
+        return refused(self._send_registration(email, password, verify or password))
+
+    def _send_registration(self, email, password, verify, status=303):
+        form = self.get("/register").forms["register"]
+        form["email"], form["password"], form["verify"] = email, password, verify
+        return form.submit(status=status)
 
     def log_in(self, email=None, password=PASSWORD, status=303, page="/login"):
         form = self.get(page).forms["log-in"]
         form["email"], form["password"] = email or self.email, password
-        return form.submit(status=status)
+        response = form.submit(status=status)
+        assert status != 303 or urlsplit(response.location).path != "/login", "the log-in was refused"
+        return response
+
+    def fail_to_log_in(self, email=None, password=PASSWORD):
+        """Return the page that a refused log-in leads to."""
+        form = self.get("/login").forms["log-in"]
+        form["email"], form["password"] = email or self.email, password
+        return refused(form.submit(status=303))
 
     def copy(self):
         """Return somebody who has copied this person's cookies."""
@@ -66,12 +82,15 @@ class Person(TestApp):
 
     def press(self, page, label):
         """Press the button with that label on a page, and return the page that follows."""
-        page = self.get(page) if isinstance(page, str) else page
+        return self.press_and_stay(self.get(page) if isinstance(page, str) else page, label).follow()
+
+    def press_and_stay(self, page, label):
+        """Press the button with that label on a page, and return the redirect."""
         button = page.html.find("button", attrs={"aria-label": label}) or page.html.find("button", string=label)
         assert button, f"no button {label!r} in {page.html.main.text}"
         form = button.find_parent("form")
         fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
-        return self.post(button.get("formaction") or form["action"], fields, status=303).follow()
+        return self.post(button.get("formaction") or form["action"], fields, status=303)
 
     def mark(self, path, marked, label, **fields):
         """Check the boxes of movies, press a button of the bar for the marked ones, and return the next page."""
@@ -129,6 +148,26 @@ class Person(TestApp):
 
     def app_url(self, path):
         return f"http://localhost{path}"
+
+
+def refused(response):
+    """Return the page of a refused form. The form redirects there, with its own path."""
+    assert (response.status_int, urlsplit(response.location).path) == (303, urlsplit(response.request.path).path)
+    return response.follow()
+
+
+def is_marked_invalid(page, name, problem):
+    """Return whether a field, and no other, has the focus, is announced as invalid, and has the message beside it."""
+    invalid = page.html.main.select("[aria-invalid], [autofocus]")
+    beside = page.html.find(id=f"{name}-problem")
+    described_by = invalid[0].get("aria-describedby", "").split() if invalid else []
+    return (
+        [field["name"] for field in invalid] == [name]
+        and invalid[0].has_attr("autofocus")
+        and beside is not None
+        and beside.text == problem
+        and beside["id"] in described_by
+    )
 
 
 def titles(page):

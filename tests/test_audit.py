@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import User
-from tests.people import NEW_PASSWORD, PASSWORD, Person
+from tests.people import NEW_PASSWORD, PASSWORD, Person, refused
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 [a-z-]+ user=(\d+|-) client=([0-9a-f.:]+/\d+|-)")
 FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
@@ -31,8 +31,8 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     Person(app).register("carol@example.com")
     assert lines() == [f"registered user={db.scalars(select(User.id).order_by(User.id.desc())).first()} client=-"]
     alice.log_out()
-    alice.log_in(password="wrong horse battery", status=400)
-    alice.log_in("nobody@example.com", status=400)
+    alice.fail_to_log_in(password="wrong horse battery")
+    alice.fail_to_log_in("nobody@example.com")
     alice.log_in("alice@example.com")
     assert lines() == [
         f"logged-out user={alice_id} client=-",
@@ -65,7 +65,7 @@ def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
     person = Person(app, "alice@example.com")
     form = person.log_in().follow().forms["code"]
     form["code"] = "wrong"
-    form = form.submit(status=400).forms["code"]
+    form = refused(form.submit()).forms["code"]
     codes = [code.text for code in page.html.select(".codes code")]
     form["code"] = codes[0]
     form.submit(status=303)
@@ -112,7 +112,7 @@ def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app,
 
 def test_a_limit_has_its_line(make_app, lines):
     person = Person(make_app(limit_register="1 per hour"))
-    person.register("nobody", status=400)
+    person.fail_to_register("nobody")
     person.register("nobody", status=429)
     assert lines() == ["limited user=- client=-"]
 
@@ -121,16 +121,16 @@ def test_a_limit_has_its_line(make_app, lines):
     ("address", "network"), [("192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2::3", "2001:db8:1::/48"), (FORGED, "-")]
 )
 def test_the_client_is_known_by_its_network_only(visitor, lines, address, network):
-    visitor.log_in("nobody@example.com", status=400)
+    visitor.fail_to_log_in("nobody@example.com")
     lines()
     visitor.extra_environ = {"REMOTE_ADDR": address}
-    visitor.log_in("nobody@example.com", status=400)
+    visitor.fail_to_log_in("nobody@example.com")
     assert lines() == [f"log-in-failed user=- client={network}"]
 
 
 def test_no_line_can_be_forged_and_none_tells_what_was_typed(visitor, lines, caplog):
     caplog.set_level("DEBUG")
     visitor.extra_environ = {"HTTP_USER_AGENT": "agent-that-nobody-should-read"}
-    visitor.send("/login", email=FORGED, password="secret-that-nobody-should-read", status=400)
+    visitor.send("/login", email=FORGED, password="secret-that-nobody-should-read", status=303)
     assert "nobody-should-read" not in caplog.text
     assert lines() == ["log-in-failed user=- client=-"]

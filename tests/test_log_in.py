@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from flicklist.models import SignIn, User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.passwords import PasswordHasher
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
+from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 
 
 @pytest.fixture
@@ -44,17 +44,42 @@ def test_the_letter_case_of_the_email_does_not_matter(alice_outside):
     ],
 )
 def test_every_failure_says_the_same(alice_outside, email, password):
-    page = alice_outside.log_in(email, password, status=400) if email else alice_outside.send("/login", status=400)
+    page = alice_outside.fail_to_log_in(email, password) if email else refused(alice_outside.send("/login"))
     assert messages(page) == ["Wrong email or password."]
     assert page.forms["log-in"]["email"].value == email
     assert not alice_outside.is_signed_in
+
+
+def test_refused_log_in_marks_the_password_and_keeps_the_email_for_one_page(alice_outside):
+    page = alice_outside.fail_to_log_in(password="wrong horse battery")
+    assert is_marked_invalid(page, "password", "Wrong email or password.")
+    again = alice_outside.get("/login")
+    assert again.forms["log-in"]["email"].value == ""
+    assert messages(again) == []
+    assert not again.html.select("[aria-invalid]")
+
+
+def test_refused_form_is_shown_on_its_own_page_only(alice_outside):
+    form = alice_outside.get("/login").forms["log-in"]
+    form["email"], form["password"] = alice_outside.email, "wrong horse battery"
+    form.submit(status=303)
+    alice_outside.head("/login")  # shows nobody anything
+    register = alice_outside.get("/register")
+    assert register.forms["register"]["email"].value == ""
+    assert not register.html.select("[aria-invalid]")
+
+
+def test_logging_in_as_somebody_else_asks_to_log_out_first(alice, bob):
+    page = alice.send("/login", email=bob.email, password=PASSWORD).follow()
+    assert page.request.path == alice.list_path
+    assert messages(page, "info") == ["You’re logged in as alice@example.com. Log out to switch."]
 
 
 def test_an_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
     checked = []
     monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: bool(checked.append(arguments)))
     for email in ("alice@example.com", "nobody@example.com", "no address"):
-        alice_outside.log_in(email, status=400)
+        alice_outside.fail_to_log_in(email)
     assert len(checked) == 3
     costs = {stored[:7] for _, stored in checked}
     assert costs == {b"$2b$04$"}

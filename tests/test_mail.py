@@ -23,7 +23,7 @@ from flicklist.models import Mail
 from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MOST_ATTEMPTS
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
+from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 
 
 class Postbox:
@@ -154,6 +154,14 @@ def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site
     mail = postbox.wait_for(1)
     assert "evil.example" not in mail.as_string()
     assert link_in(mail)
+
+
+def test_malformed_address_is_refused_beside_the_field(site, postbox):
+    form = Person(site).get("/forgot").forms["forgot"]
+    form["email"] = "alice@"
+    page = refused(form.submit())
+    assert page.forms["forgot"]["email"].value == "alice@"
+    assert is_marked_invalid(page, "email", "That is not a valid email address.")
 
 
 def test_asking_again_and_again_is_limited(make_app, postbox, alice):

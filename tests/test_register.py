@@ -1,12 +1,14 @@
 """Registering: who gets an account, and what is said to those who do not."""
 
+import base64
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 
 from flicklist.models import Movie, User
-from tests.people import PASSWORD, Person, messages, titles
+from flicklist.passwords import PasswordHasher
+from tests.people import PASSWORD, Person, is_marked_invalid, messages, refused, titles
 
 
 def test_a_new_person_lands_on_their_own_empty_watchlist_with_a_welcome(visitor):
@@ -48,10 +50,12 @@ def test_a_watchlist_is_at_an_address_that_nobody_can_guess(alice, bob, monkeypa
     ],
 )
 def test_what_is_no_email_address_is_refused_and_stays_in_the_form(visitor, email, db):
-    page = visitor.register(email, status=400)
+    page = visitor.fail_to_register(email)
     (said,) = messages(page, "error")
-    assert said == (f"“{email}” does not seem like an email address." if email else "Please type your email address.")
-    assert page.forms["register"]["email"].value == email
+    assert said == ("That is not a valid email address." if email else "Please type your email address.")
+    field = page.forms["register"]["email"]
+    assert field.value == email
+    assert is_marked_invalid(page, "email", said)
     assert db.scalars(select(User)).all() == []
 
 
@@ -68,30 +72,34 @@ def test_what_is_no_email_address_is_refused_and_stays_in_the_form(visitor, emai
     ],
 )
 def test_a_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
-    page = visitor.register("alice@example.com", password, status=400)
+    page = visitor.fail_to_register("alice@example.com", password)
     (said,) = messages(page, "error")
     assert reason in said
     assert page.forms["register"]["email"].value == "alice@example.com"
+    assert is_marked_invalid(page, "password", said)
     assert db.scalars(select(User)).all() == []
 
 
 def test_two_different_passwords_are_refused(visitor):
-    page = visitor.register("alice@example.com", verify="correct horse batteries", status=400)
+    page = visitor.fail_to_register("alice@example.com", verify="correct horse batteries")
     assert messages(page, "error") == ["The two passwords are not the same."]
+    assert is_marked_invalid(page, "verify", "The two passwords are not the same.")
 
 
 def test_no_page_repeats_a_password(visitor):
-    page = visitor.register("nobody", password="mirror mirror on the wall", status=400)
+    page = visitor.fail_to_register("nobody", password="mirror mirror on the wall")
     assert "mirror" not in page.text
-    page = visitor.log_in("nobody", password="mirror mirror on the wall", status=400)
+    page = visitor.fail_to_log_in("nobody", password="mirror mirror on the wall")
     assert "mirror" not in page.text
+    session = base64.urlsafe_b64decode(visitor.cookies["flicklist"] + "==")
+    assert b"mirror" not in session
 
 
 @pytest.mark.parametrize(
     "twin", ["alice@example.com", "ALICE@Example.COM", " alice@example.com ", "alice@ｅxample.com"]
 )
 def test_an_email_address_has_one_account_in_whatever_spelling(alice, visitor, twin):
-    page = visitor.register(twin, status=400)
+    page = visitor.fail_to_register(twin)
     (said,) = messages(page, "error")
     assert said.startswith("An account with that email address already exists.")
     assert page.forms["register"]["email"].value == twin.strip()
@@ -100,12 +108,31 @@ def test_an_email_address_has_one_account_in_whatever_spelling(alice, visitor, t
 def test_a_domain_is_the_same_composed_decomposed_and_in_ascii(visitor, app):
     visitor.register("alice@m\u00fcnchen.de")
     for twin in ("alice@mu\u0308nchen.de", "alice@xn--mnchen-3ya.de"):
-        page = Person(app).register(twin, status=400)
+        page = Person(app).fail_to_register(twin)
         assert messages(page, "error")[0].startswith("An account with that email address already exists.")
 
 
+def test_a_taken_email_address_is_found_before_anything_is_hashed_or_written(alice, visitor, monkeypatch, statements):
+    monkeypatch.setattr(PasswordHasher, "hash", lambda *_: 1 / 0)
+    form = visitor.get("/register").forms["register"]
+    form["email"], form["password"], form["verify"] = "ALICE@example.com", PASSWORD, PASSWORD
+    del statements[:]
+    page = refused(form.submit())
+    assert is_marked_invalid(page, "email", "An account with that email address already exists. Is it yours? Log in.")
+    (looked_up,) = statements
+    assert looked_up.startswith("SELECT users.id")
+
+
+def test_an_email_address_that_no_cookie_can_hold_is_cut_off(visitor):
+    page = visitor.fail_to_register("🎬" * 5_000)
+    assert set(page.forms["register"]["email"].value) == {"🎬"}
+    assert len(visitor.cookies["flicklist"]) < 2000
+    page = visitor.fail_to_register("x" * 254)
+    assert page.forms["register"]["email"].value == "x" * 254
+
+
 def test_missing_fields_are_refused_as_empty_ones(visitor, db):
-    page = visitor.send("/register", status=400)
+    page = refused(visitor.send("/register"))
     assert messages(page, "error") == ["Please type your email address."]
     assert db.scalars(select(User)).all() == []
 

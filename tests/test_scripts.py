@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import Kind
+from flicklist.passwords import PasswordHasher
 from flicklist.scripts import flicklist
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
+from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 from tests.test_mail import opened_postbox
 
 
@@ -48,10 +49,10 @@ def invitation(run, invited):
     return path_of(run("invite", registration="invitation", public_url="https://movies.example/"))
 
 
-def register(person, page, email="alice@example.com", status=303):
+def register(person, page, email="alice@example.com"):
     form = person.get(page).maybe_follow().forms["register"]
     form["email"], form["password"], form["verify"] = email, PASSWORD, PASSWORD
-    return form.submit(status=status)
+    return form.submit(status=303)
 
 
 def test_mail_that_is_due_is_sent_by_the_command(run, alice, db):
@@ -81,10 +82,24 @@ def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
 
 def test_a_registration_that_fails_does_not_use_the_invitation_up(invited, invitation):
     person = Person(invited)
-    page = register(person, invitation, email="nobody", status=400)
+    page = refused(register(person, invitation, email="nobody"))
     form = page.forms["register"]
     form["email"], form["password"], form["verify"] = "alice@example.com", PASSWORD, PASSWORD
     form.submit(status=303)
+
+
+def test_an_email_address_taken_at_the_same_moment_does_not_use_the_invitation_up(invited, invitation, db, monkeypatch):
+    original = PasswordHasher.hash
+
+    def register_somebody_else(hasher, password):
+        db.add(User(email="alice@example.com", email_key="alice@example.com", password_hash="x"))
+        db.commit()
+        return original(hasher, password)
+
+    monkeypatch.setattr(PasswordHasher, "hash", register_somebody_else)
+    page = refused(register(Person(invited), invitation))
+    assert is_marked_invalid(page, "email", "An account with that email address already exists. Is it yours? Log in.")
+    assert len(db.scalars(select(Invitation)).all()) == 1
 
 
 def test_an_invitation_ends_after_its_days(invited, invitation, db):
@@ -98,7 +113,7 @@ def test_without_an_invitation_nobody_registers(invited, db):
     fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
     for link in ("/register", "/register?invitation=", "/register?invitation=x"):
         visitor.get(link)
-        page = visitor.send("/register", status=400, **fields)
+        page = refused(visitor.send("/register", **fields))
         assert messages(page, "error") == ["This site takes no registrations without an invitation."]
     assert db.scalars(select(User)).all() == []
 
@@ -108,7 +123,7 @@ def test_a_closed_site_says_so_and_leads_to_the_log_in_page(make_app, db):
     page = visitor.get("/watchlists/x/", status=303).follow()
     assert "Nobody can register here at present." in page.html.main.text
     assert page.forms[0].submit().request.path_qs == "/login?next=%2Fwatchlists%2Fx%2F"
-    visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD, status=400)
+    refused(visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD))
     assert db.scalars(select(User)).all() == []
 
 
@@ -123,10 +138,10 @@ def link(run, alice):
     return path_of(run("reset-link", "ALICE@example.com", public_url="https://movies.example"))
 
 
-def set_password(page, password=NEW_PASSWORD, status=303):
+def set_password(page, password=NEW_PASSWORD):
     form = page.forms["reset"]
     form["password"] = form["verify"] = password
-    return form.submit(status=status)
+    return form.submit(status=303)
 
 
 def test_a_reset_link_sets_another_password_once_and_ends_every_sign_in(app, alice, link):
@@ -134,7 +149,7 @@ def test_a_reset_link_sets_another_password_once_and_ends_every_sign_in(app, ali
     page = set_password(visitor.get(link, status=303).follow()).follow()
     assert messages(page, "success") == ["Your password is changed. Log in with the new one."]
     assert not alice.is_signed_in
-    visitor.log_in("alice@example.com", status=400)
+    visitor.fail_to_log_in("alice@example.com")
     visitor.log_in("alice@example.com", NEW_PASSWORD)
     again = Person(app).get(link, status=303).follow()
     assert messages(again, "error") == ["That link does not work any more: it is for one use, within an hour."]
@@ -165,7 +180,7 @@ def test_the_token_does_not_stay_in_the_address(app, link):
 
 def test_a_refused_password_leaves_the_link_good(app, link):
     visitor = Person(app)
-    page = set_password(visitor.get(link).follow(), "short", status=400)
+    page = refused(set_password(visitor.get(link).follow(), "short"))
     assert messages(page, "error") == ["A password needs at least 8 characters."]
     set_password(page)
 

@@ -188,7 +188,7 @@ def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
     person.register()
     person.add("Heat")
     person.log_out()
-    person.log_in(password="wrong horse battery", status=400)
+    person.fail_to_log_in(password="wrong horse battery")
     person.log_in()
     person.send("/account/password", current=PASSWORD, password=new, verify=new)
     person.send("/account/export", status=200, current=new)

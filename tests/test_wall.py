@@ -2,16 +2,43 @@
 
 import pytest
 
-from tests.people import Person, messages, wanted_page
+from tests.people import PASSWORD, Person, messages, refused, wanted_page
+
+CONTINUE = "Log in or create an account to continue."
+
+
+def test_first_visit_is_sent_to_register_without_a_message(visitor):
+    response = visitor.get("/", status=303)
+    assert response.location == "http://localhost/register"
+    assert messages(response.follow()) == []
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/watchlists/", "/watchlists/x/", "/watchlists/x/1/", "/nothing", "/nothing/at/all", "/login/more"]
+    "path", ["/watchlists/", "/watchlists/x/", "/watchlists/x/1/", "/nothing", "/nothing/at/all", "/login/more"]
 )
 def test_every_page_sends_an_anonymous_person_to_register_with_the_reason(visitor, path):
     response = visitor.get(path, status=303)
-    assert wanted_page(response) == (None if path == "/" else path)
-    assert messages(response.follow(), "error") == ["Please register or log in first."]
+    assert wanted_page(response) == path
+    page = response.follow()
+    assert messages(page, "info") == [CONTINUE]
+    assert messages(page, "error") == []
+
+
+def test_message_of_the_wall_links_to_the_log_in_page_and_keeps_the_wanted_page(alice, app):
+    page = Person(app).get(alice.list_path + "ratings", status=303).follow()
+    log_in = page.click("Log in", linkid=None, index=-2)
+    assert page.html.select_one(".message.info a")["href"] == log_in.request.path_qs
+    form = log_in.forms["log-in"]
+    form["email"], form["password"] = "alice@example.com", PASSWORD
+    assert form.submit(status=303).location.endswith(alice.list_path + "ratings")
+
+
+def test_message_of_the_wall_is_said_once_with_the_last_wanted_page(visitor):
+    for path in ("/one", "/two", "/three"):
+        page = visitor.get(path, status=303)
+    page = page.follow()
+    assert messages(page) == [CONTINUE]
+    assert page.html.select_one(".message.info a")["href"] == "/login?next=%2Fthree"
 
 
 def test_existing_and_missing_lists_and_movies_answer_alike(alice, visitor):
@@ -34,9 +61,32 @@ def test_a_wanted_page_of_a_long_address_is_forgotten(visitor):
     assert len(response.location) < 100
 
 
-def test_what_was_sent_is_said_to_be_lost(visitor, alice):
-    page = visitor.post(alice.list_path + "add", {"title": "Heat"}, status=303).follow()
-    assert messages(page, "error") == ["Please register or log in first. What you sent was not saved."]
+def test_form_sent_after_the_session_ended_leads_back_to_its_page(alice):
+    alice.add("Heat")
+    page, copied = alice.get(alice.list_path + "?sort=title"), alice.copy()
+    copied.log_out()
+    wall = alice.press_and_stay(page, "I watched it! Heat")
+    assert wanted_page(wall) == alice.list_path + "?sort=title"
+    assert messages(wall.follow(), "info") == [f"{CONTINUE} What you sent was not saved."]
+    assert alice.log_in(page=wall.location.replace("register", "login")).location.endswith("?sort=title")
+
+
+@pytest.mark.parametrize(
+    ("fields", "referer", "wanted"),
+    [
+        ({}, "http://localhost/watchlists/x/?sort=title#movies", "/watchlists/x/?sort=title"),
+        ({"back": "/watchlists/x/7/"}, "http://localhost/watchlists/x/", "/watchlists/x/7/"),
+        ({"back": "//evil.example"}, "http://localhost/watchlists/x/", "/watchlists/x/"),
+        ({}, "http://evil.example/watchlists/x/", None),
+        ({}, "http://localhost.evil.example/", None),
+        ({}, "http://localhost//evil.example", None),
+        ({}, "nonsense", None),
+        ({}, "", None),
+    ],
+)
+def test_page_of_a_form_is_what_it_says_or_the_local_referer(visitor, alice, fields, referer, wanted):
+    response = visitor.post(alice.list_path + "add", {"title": "Heat", **fields}, {"Referer": referer}, status=303)
+    assert wanted_page(response) == wanted
 
 
 def test_register_and_log_in_and_static_files_are_open(visitor):
@@ -60,7 +110,7 @@ def test_the_wanted_page_comes_after_logging_in(alice, app):
     wall = visitor.get(wanted, status=303).follow()
     form = wall.click("Log in", index=-1).forms["log-in"]
     form["email"], form["password"] = "alice@example.com", "wrong horse battery"
-    form = form.submit(status=400).forms["log-in"]
+    form = refused(form.submit()).forms["log-in"]
     form["password"] = "correct horse battery"
     assert form.submit(status=303).location == f"http://localhost{wanted}"
 
@@ -87,7 +137,7 @@ def test_the_wanted_page_comes_after_logging_in(alice, app):
 )
 def test_a_wanted_page_on_another_site_is_ignored(alice, app, hostile):
     visitor = Person(app)
-    response = visitor.send("/login", email="alice@example.com", password="correct horse battery", next=hostile)
+    response = visitor.send("/login", email="alice@example.com", password=PASSWORD, next=hostile)
     assert response.location == f"http://localhost{alice.list_path}"
 
 

@@ -169,7 +169,7 @@
     message.className = "message error";
     text.textContent = "The site did not answer. Look whether you are online, and try again.";
     message.append(text);
-    document.getElementById("said-error").replaceChildren(message);
-    document.getElementById("said-success").replaceChildren();
+    document.getElementById("said-alert").replaceChildren(message);
+    document.getElementById("said-status").replaceChildren();
   });
 })();

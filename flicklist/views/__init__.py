@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -34,6 +35,15 @@ def redirect(path: str) -> HTTPSeeOther:
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
     """Return the person to the page whose form they sent, or to a resource."""
     return redirect(local_path(request.POST.get("back"), BACK_MOST_LENGTH) or request.path_to(otherwise))
+
+
+def form_page(request: Request) -> str | None:
+    """Return the path of the page whose form was sent: what the form says, or else the browser's Referer."""
+    if back := local_path(request.POST.get("back")):
+        return back
+    referer = urlsplit(request.referer or "")
+    is_ours = f"{referer.scheme}://{referer.netloc}" == request.host_url
+    return local_path(referer._replace(scheme="", netloc="", fragment="").geturl()) if is_ours else None
 
 
 def today(request: Request) -> date:

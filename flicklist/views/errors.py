@@ -15,12 +15,12 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.assets import STATIC_PLACE
 from flicklist.audit import Event, audit
-from flicklist.flash import flash_error
+from flicklist.flash import flash_info
 from flicklist.guard import FOREIGN_FORM, UNREADABLE
 from flicklist.limiting import TooOften
 from flicklist.passwords import TooBusy
 from flicklist.security import Permission, local_path, restore_session
-from flicklist.views import redirect
+from flicklist.views import form_page, redirect
 
 log = logging.getLogger(__name__)
 
@@ -127,13 +127,19 @@ def server_error(exc: Exception, request: Request) -> dict[str, Any]:
 
 
 def _wall(request: Request) -> HTTPSeeOther:
-    """Send a person who is not signed in to the registration page, which knows where they wanted to go."""
-    if request.writes:
-        flash_error(request, "Please register or log in first. What you sent was not saved.")
+    """Send a person who is not logged in to the registration page, and remember where they wanted to go.
+
+    A first visit to ``/`` is not a mistake, so there is no message for it.
+    """
+    if request.path_info in {"", "/"} and not request.writes:
         return redirect(request.path_to(request.root, "register"))
-    flash_error(request, "Please register or log in first.")
-    wanted = local_path(request.path_qs) if request.path_info not in {"", "/"} else None
-    return redirect(request.path_to(request.root, "register", query={"next": wanted} if wanted else None))
+    wanted = form_page(request) if request.writes else local_path(request.path_qs)
+    query = {"next": wanted} if wanted else None
+    text = "Log in or create an account to continue."
+    if request.writes:
+        text += " What you sent was not saved."
+    flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query))
+    return redirect(request.path_to(request.root, "register", query=query))
 
 
 def _page(request: Request, status: HTTPStatus, title: str = "", text: str = "") -> dict[str, Any]:

@@ -1,26 +1,26 @@
 """``/``: home, register, log in with a password and perhaps a code, log out."""
 
-from typing import Any
-
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
 from pyramid.view import view_config
 
 from flicklist.audit import Event, audit
-from flicklist.flash import flash_error, flash_success
-from flicklist.forms import LogInForm, RegisterForm, SiteForm
+from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.forms import CodeForm, LogInForm, RegisterForm
 from flicklist.limiting import log_in_rules, register_rules, second_factor_rules
 from flicklist.models import User
 from flicklist.models.user import email_key
 from flicklist.proof import WRONG_CODE, accepts_code
+from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
-from flicklist.views import Answer, redirect, refuse
+from flicklist.views import Answer, redirect
 
 # In the session, so that they stay out of the address, of logs and of Referer.
 HALF_WAY = "half-way"
 INVITATION = "invitation"
+EMAIL_TAKEN = "An account with that email address already exists. Is it yours? Log in."
 
 
 @view_config(context=Root, request_method="GET", permission=Permission.VIEW)
@@ -42,38 +42,41 @@ def register_page(context: Root, request: Request) -> Answer:
         if context.is_invitation(invitation):
             request.session[INVITATION] = invitation
         return redirect(request.path_to(context, "register"))
-    return _register_page(context, request, _register_form(request))
+    form = _register_form(request)
+    restore_refused(request, form)
+    return {
+        "form": form,
+        "next": local_path(request.GET.get("next")),
+        "may_register": _may_register(context, request),
+        "registration": request.settings.registration,
+    }
 
 
-@view_config(
-    context=Root,
-    name="register",
-    request_method="POST",
-    permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/home/register.jinja2",
-)
-def register(context: Root, request: Request) -> Answer:
+@view_config(context=Root, name="register", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def register(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
-        return home(context, request)
+        return _already_logged_in(context, request)
     request.limiter.count(register_rules(request))
     form = _register_form(request)
     if not _may_register(context, request):
-        return _refused(context, request, form, "This site takes no registrations without an invitation.")
+        raise _refused(context, request, form, "", "This site takes no registrations without an invitation.")
     if not form.validate():
-        return _refused(context, request, form, form.problem)
+        raise _refused(context, request, form)
+    key = email_key(form.email.data)
+    if context.credentials(key) is not None:
+        raise _refused(context, request, form, "email", EMAIL_TAKEN)
     user = User(
         email=form.email.data,
-        email_key=email_key(form.email.data),
+        email_key=key,
         # Hashed here, before the first statement: nobody waits for a transaction that hashes a password.
         password_hash=request.passwords.hash(form.password.data),
     )
     if request.settings.registration == "invitation" and not context.accept(_invitation(request)):
-        return _refused(context, request, form, "That invitation was used already.")
+        raise _refused(context, request, form, "", "That invitation was used already.")
     try:
         context.register(user)
     except EmailTaken:
-        taken = "An account with that email address already exists. Is it yours? Log in."
-        return _refused(context, request, form, taken)
+        raise _refused(context, request, form, "email", EMAIL_TAKEN) from None
     remember(request, user.id)
     audit(request, Event.REGISTERED)
     flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
@@ -88,19 +91,17 @@ def register(context: Root, request: Request) -> Answer:
     renderer="flicklist:templates/home/login.jinja2",
 )
 def login_page(context: Root, request: Request) -> Answer:
-    return home(context, request) if request.identity else _page(request, LogInForm())
-
-
-@view_config(
-    context=Root,
-    name="login",
-    request_method="POST",
-    permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/home/login.jinja2",
-)
-def log_in(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
+    form = LogInForm()
+    restore_refused(request, form)
+    return {"form": form, "next": local_path(request.GET.get("next"))}
+
+
+@view_config(context=Root, name="login", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def log_in(context: Root, request: Request) -> HTTPSeeOther:
+    if request.identity:
+        return _already_logged_in(context, request)
     form = LogInForm(request.POST)
     rules = log_in_rules(request, form.email_key)
     request.limiter.check(rules)
@@ -110,7 +111,8 @@ def log_in(context: Root, request: Request) -> Answer:
     if not is_right or stored is None or not _renew_hash(context, request, user_id, password, stored):
         audit(request, Event.LOG_IN_FAILED, user_id)
         request.limiter.count(rules)
-        return refuse(request, "Wrong email or password.", _page(request, form))
+        form.refuse("password", "Wrong email or password.")
+        raise redirect_refused(request, _path_with_next(context, request, "login"), form)
     return _ask_for_code(context, request, user_id) or _let_in(context, request, user_id)
 
 
@@ -127,8 +129,7 @@ def _ask_for_code(context: Root, request: Request, user_id: int) -> HTTPSeeOther
     request.session.invalidate()
     request.session[HALF_WAY] = token
     audit(request, Event.CODE_ASKED, user_id)
-    wanted = local_path(request.POST.get("next"))
-    return redirect(request.path_to(context, "login-code", query={"next": wanted} if wanted else None))
+    return redirect(_path_with_next(context, request, "login-code"))
 
 
 def _let_in(context: Root, request: Request, user_id: int) -> HTTPSeeOther:
@@ -151,19 +152,15 @@ def code_page(context: Root, request: Request) -> Answer:
         return home(context, request)
     if context.person_half_way(request.session.get(HALF_WAY, "")) is None:
         return _password_first(context, request)
-    return {"next": local_path(request.GET.get("next"))}
+    form = CodeForm()
+    restore_refused(request, form)
+    return {"form": form, "next": local_path(request.GET.get("next"))}
 
 
-@view_config(
-    context=Root,
-    name="login-code",
-    request_method="POST",
-    permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/home/code.jinja2",
-)
-def log_in_with_code(context: Root, request: Request) -> Answer:
+@view_config(context=Root, name="login-code", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
-        return home(context, request)
+        return _already_logged_in(context, request)
     person = context.person_half_way(request.session.get(HALF_WAY, ""))
     if person is None:
         return _password_first(context, request)
@@ -172,7 +169,9 @@ def log_in_with_code(context: Root, request: Request) -> Answer:
         return _password_first(context, request)
     if accepts_code(request, person.id):
         return _let_in(context, request, person.id)
-    return refuse(request, WRONG_CODE, {"next": local_path(request.POST.get("next"))})
+    form = CodeForm()
+    form.refuse("code", WRONG_CODE)
+    raise redirect_refused(request, _path_with_next(context, request, "login-code"), form)
 
 
 def _password_first(context: Root, request: Request) -> HTTPSeeOther:
@@ -194,18 +193,6 @@ def _register_form(request: Request) -> RegisterForm:
     return RegisterForm(request.POST, passwords=request.passwords)
 
 
-def _page(request: Request, form: SiteForm) -> dict[str, Any]:
-    return {"form": form, "next": local_path(request.params.get("next"))}
-
-
-def _register_page(context: Root, request: Request, form: RegisterForm) -> dict[str, Any]:
-    return {
-        **_page(request, form),
-        "may_register": _may_register(context, request),
-        "registration": request.settings.registration,
-    }
-
-
 def _may_register(context: Root, request: Request) -> bool:
     match request.settings.registration:
         case "open":
@@ -220,6 +207,18 @@ def _invitation(request: Request) -> str:
     return request.session.get(INVITATION, "")
 
 
-def _refused(context: Root, request: Request, form: RegisterForm, problem: str) -> dict[str, Any]:
-    """Show the form again, with what was typed (but for passwords, which no page ever repeats)."""
-    return refuse(request, problem, _register_page(context, request, form))
+def _refused(context: Root, request: Request, form: RegisterForm, field: str = "", problem: str = "") -> HTTPSeeOther:
+    if problem:
+        form.refuse(field, problem)
+    return redirect_refused(request, _path_with_next(context, request, "register"), form)
+
+
+def _path_with_next(context: Root, request: Request, name: str) -> str:
+    """Return the path of a view, with the page that is opened after the log-in."""
+    wanted = local_path(request.POST.get("next"))
+    return request.path_to(context, name, query={"next": wanted} if wanted else None)
+
+
+def _already_logged_in(context: Root, request: Request) -> HTTPSeeOther:
+    flash_info(request, f"You’re logged in as {request.identity.email}. Log out to switch.")
+    return home(context, request)

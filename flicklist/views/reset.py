@@ -9,11 +9,13 @@ from pyramid.view import view_config
 
 from flicklist.audit import Event, audit
 from flicklist.flash import flash_success
-from flicklist.forms import LogInForm, ResetForm
+from flicklist.forms import ForgotForm, ResetForm
 from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
+from flicklist.models.user import email_key
+from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import Root
-from flicklist.views import Answer, flash_outdated_link, redirect, refuse
+from flicklist.views import Answer, flash_outdated_link, redirect
 
 PAGE = "flicklist:templates/reset/reset.jinja2"
 TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays out of the address, of logs and of Referer
@@ -27,14 +29,19 @@ TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays ou
     renderer="flicklist:templates/reset/forgot.jinja2",
 )
 def forgot_page(context: Root, request: Request) -> dict[str, Any]:
-    return {"sends_mail": request.settings.sends_mail}
+    form = ForgotForm()
+    restore_refused(request, form)
+    return {"sends_mail": request.settings.sends_mail, "form": form}
 
 
 @view_config(context=Root, name="forgot", request_method="POST", permission=NO_PERMISSION_REQUIRED)
 def forgot(context: Root, request: Request) -> HTTPSeeOther:
     """Promise a mail, in the same words and with the same work for every address, known or not."""
-    key = LogInForm(request.POST).email_key
-    if request.settings.sends_mail and key is not None:
+    form = ForgotForm(request.POST)
+    if not form.validate():
+        raise redirect_refused(request, request.path_to(context, "forgot"), form)
+    if request.settings.sends_mail:
+        key = email_key(form.email.data)
         request.limiter.count(mail_rules(request, key))
         request.send_mail(Kind.RESET, key)
         audit(request, Event.RESET_ASKED)
@@ -49,17 +56,21 @@ def reset_page(context: Root, request: Request) -> Answer:
         request.session[TOKEN] = token
         return redirect(request.path_to(context, "reset"))
     person = None if token else context.person_of(request.session.get(TOKEN, ""))
-    return _outdated(context, request) if person is None else {"form": _form(request, person.email)}
+    if person is None:
+        return _outdated(context, request)
+    form = _form(request, person.email)
+    restore_refused(request, form)
+    return {"form": form}
 
 
-@view_config(context=Root, name="reset", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
-def reset(context: Root, request: Request) -> Answer:
+@view_config(context=Root, name="reset", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def reset(context: Root, request: Request) -> HTTPSeeOther:
     person = context.person_of(request.session.get(TOKEN, ""))
     if person is None:
         return _outdated(context, request)
     form = _form(request, person.email)
     if not form.validate():
-        return refuse(request, form.problem, {"form": form})
+        raise redirect_refused(request, request.path_to(context, "reset"), form)
     if not context.replace_password_hash(person.id, person.password_hash, request.passwords.hash(form.password.data)):
         return _outdated(context, request)
     context.end_sign_ins(person.id)

@@ -1,7 +1,7 @@
 """What JavaScript makes smoother: lists that change in place, suggestions, and the person's own day."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -349,12 +349,14 @@ def test_many_are_crossed_off_at_once(list_of_movies):
 
 def test_a_sign_in_that_has_ended_leads_to_the_wall_with_the_reason(list_of_movies):
     page = list_of_movies.page
+    watchlist = page.url
     page.context.clear_cookies()
     page.get_by_role("button", name="I watched it! Movie 30").click()
     expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
-    expect(page.get_by_role("alert")).to_contain_text("What you sent was not saved.")
+    expect(page.get_by_role("status")).to_contain_text("What you sent was not saved.")
     expect(page.get_by_role("heading", name="Keep a list")).to_be_focused()
-    assert page.url == f"{list_of_movies.site}/register"
+    wanted = quote(urlsplit(watchlist).path, safe="")
+    assert page.url == f"{list_of_movies.site}/register?next={wanted}"
     page.get_by_role("link", name="Log in").first.click()
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
 

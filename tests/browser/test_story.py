@@ -11,7 +11,10 @@ from tests.people import PASSWORD
 def test_the_story_by_mouse(reader):
     page = reader.page
     reader.go("/")
-    expect(page.get_by_role("alert")).to_contain_text("Please register or log in first.")
+    expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
+    assert reader.said == ""
+    reader.go("/account/")
+    expect(page.get_by_role("status")).to_contain_text("Log in or create an account to continue.")
     reader.register()
     expect(page.get_by_role("status")).to_contain_text("Welcome to FlickList!")
     reader.add("Heat", "1995")
@@ -37,6 +40,8 @@ def test_the_story_by_mouse(reader):
     page.get_by_role("link", name="Log in").first.click()
     log_in(page, reader.email, "wrong horse battery")
     expect(page.get_by_role("alert")).to_contain_text("Wrong email or password.")
+    expect(page.get_by_label("Email")).to_have_value(reader.email)
+    expect(page.get_by_label("Password")).to_be_focused()
     log_in(page, reader.email, PASSWORD)
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     assert reader.titles == ["Amélie"]

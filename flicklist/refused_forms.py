@@ -1,0 +1,43 @@
+"""Refused forms, kept in the session across the redirect back to their page (Post/Redirect/Get).
+
+Of what was typed only the email address is kept, and never a password. The session cookie holds 4 kB, so an email
+address that no account can have is cut off.
+"""
+
+import json
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+
+from flicklist.flash import flash_error
+from flicklist.forms import SiteForm
+
+SESSION_KEY = "refused-form"
+# Characters as JSON, in which a letter outside ASCII has 6 or 12. An address of 254 ASCII characters fits.
+MAX_KEPT_EMAIL_LENGTH = 400
+
+
+def redirect_refused(request: Request, path: str, form: SiteForm) -> HTTPSeeOther:
+    """Keep the form's email and error, flash the error, and return the redirect to its page.
+
+    *Raise* the redirect, so that the transaction is aborted.
+    """
+    email = form["email"].data[:MAX_KEPT_EMAIL_LENGTH] if "email" in form else ""
+    while len(json.dumps(email)) > MAX_KEPT_EMAIL_LENGTH:
+        email = email[:-1]
+    field, problem = form.first_error
+    request.session[SESSION_KEY] = [type(form).__name__, email, field, problem]
+    flash_error(request, problem)
+    return HTTPSeeOther(path)
+
+
+def restore_refused(request: Request, form: SiteForm) -> None:
+    """Fill in what `redirect_refused` kept of this form, once."""
+    if request.method == "HEAD" or SESSION_KEY not in request.session:
+        return
+    name, email, field, problem = request.session.pop(SESSION_KEY)
+    if name != type(form).__name__:
+        return
+    if "email" in form:
+        form["email"].data = email
+    form.refuse(field, problem)
