@@ -50,6 +50,6 @@ setup(
     },
     entry_points={
         "paste.app_factory": ["main = flicklist:main"],
-        "console_scripts": ["flicklist = flicklist.scripts:flicklist"],
+        "console_scripts": ["flicklist = flicklist.cli:flicklist"],
     },
 )

@@ -25,11 +25,11 @@ from webob import Request
 from webtest import TestApp
 
 from flicklist import main, migrations, titles
-from flicklist.finding import Sort
 from flicklist.models import Movie, User, Viewing
-from flicklist.paging import Keyset
-from flicklist.passwords import PasswordHasher
 from flicklist.resources.watchlist import TO_WATCH_ORDERS, WATCHED_ORDERS
+from flicklist.services.pagination import Keyset
+from flicklist.services.passwords import PasswordHasher
+from flicklist.services.search import Sort
 
 SHAPES = [(1, 10), (1, 100), (1, 1_000), (1, 5_000), (1, 100_000), (1_000, 1_000)]
 REQUESTS = 30

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from scale import Person, database, fill
 
 from flicklist import migrations
-from flicklist.titles import all_films, carelessly, index, suggest
+from flicklist.services.suggestions import all_films, carelessly, index, suggest
 
 ROUNDS = 3
 REQUESTS = 2000

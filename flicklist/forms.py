@@ -10,7 +10,6 @@ from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
 from flicklist.dates import day_after, first_day
-from flicklist.finding import Find
 from flicklist.flash import quote
 from flicklist.models.movie import (
     BEST_RATING,
@@ -23,7 +22,8 @@ from flicklist.models.movie import (
     title_key,
 )
 from flicklist.models.user import email_key
-from flicklist.passwords import PasswordHasher
+from flicklist.services.passwords import PasswordHasher
+from flicklist.services.search import Find
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import delete, select
 
 from flicklist.models import Base, Movie, SignIn, User
-from flicklist.passwords import PasswordHasher
 from flicklist.resources import Account
+from flicklist.services.passwords import PasswordHasher
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 ACCOUNT = "/account/"

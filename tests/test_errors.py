@@ -10,11 +10,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
-from flicklist.limiting import TooOften
 from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
-from flicklist.passwords import TooBusy
 from flicklist.resources import Watchlist
+from flicklist.security.rate_limits import TooOften
+from flicklist.services.passwords import TooBusy
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 

@@ -9,7 +9,7 @@ from limits.errors import StorageError
 from sqlalchemy import select
 
 from flicklist.models import User
-from flicklist.passwords import PasswordHasher, TooBusy
+from flicklist.services.passwords import PasswordHasher, TooBusy
 from tests.people import Person
 
 LIMITS = {
@@ -221,6 +221,6 @@ def test_a_person_who_is_refused_is_told_when_to_come_back(visitor, monkeypatch)
     def refuse(*_):
         raise TooBusy
 
-    monkeypatch.setattr("flicklist.passwords.PasswordHasher.verify", refuse)
+    monkeypatch.setattr("flicklist.services.passwords.PasswordHasher.verify", refuse)
     page = visitor.log_in("alice@example.com", status=503)
     assert page.headers["Retry-After"] == "10"

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from flicklist.models import SignIn, User
 from flicklist.models.meta import token_hash, utc_now
-from flicklist.passwords import PasswordHasher
+from flicklist.services.passwords import PasswordHasher
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 
 

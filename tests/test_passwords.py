@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 import bcrypt
 import pytest
 
-from flicklist.passwords import PasswordHasher, TooBusy
+from flicklist.services.passwords import PasswordHasher, TooBusy
 
 HASHER = PasswordHasher(4)
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import Movie, User
-from flicklist.passwords import PasswordHasher
+from flicklist.services.passwords import PasswordHasher
 from tests.people import PASSWORD, Person, is_marked_invalid, messages, refused, titles
 
 

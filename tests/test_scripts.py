@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
+from flicklist.cli import flicklist
 from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import Kind
-from flicklist.passwords import PasswordHasher
-from flicklist.scripts import flicklist
+from flicklist.services.passwords import PasswordHasher
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused

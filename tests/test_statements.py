@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import Movie
-from flicklist.paging import PAGE_SIZE
+from flicklist.services.pagination import PAGE_SIZE
 from tests.people import titles
 from tests.test_watchlist import fill
 

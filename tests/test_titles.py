@@ -2,7 +2,7 @@
 
 import pytest
 
-from flicklist.titles import FILMS, MOST_SUGGESTIONS, all_films, suggest
+from flicklist.services.suggestions import FILMS, MOST_SUGGESTIONS, all_films, suggest
 
 
 def suggested(query):

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from flicklist.models import Movie, User
 from flicklist.models.engines import writing_engine
-from flicklist.passwords import PasswordHasher
 from flicklist.resources import Root
+from flicklist.services.passwords import PasswordHasher
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages, refused

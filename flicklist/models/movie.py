@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from flicklist.folding import fold, without_article
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.text import fold, without_article
 
 TITLE_MOST_LENGTH = 200
 WHY_MOST_LENGTH = 300

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from flicklist import models
-from flicklist.finding import Find, Sort
 from flicklist.models import Movie, User
 from flicklist.models.change import KEPT, MOST_KEPT, MOST_KEPT_SIZE, is_as, size_of, snapshot
 from flicklist.models.meta import utc_now
@@ -24,9 +23,10 @@ from flicklist.models.movie import (
     movie_key,
     title_key,
 )
-from flicklist.paging import Keyset, Page, Where
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, row_id
 from flicklist.security import Permission, principal_of
+from flicklist.services.pagination import Keyset, Page, Where
+from flicklist.services.search import Find, Sort
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))

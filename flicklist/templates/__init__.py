@@ -16,7 +16,7 @@ from flicklist.models.movie import (
     WHY_MOST_LENGTH,
 )
 from flicklist.models.user import EMAIL_MOST_LENGTH
-from flicklist.passwords import MOST_LENGTH
+from flicklist.services.passwords import MOST_LENGTH
 
 MACROS = "flicklist:templates/macros.jinja2"
 RATINGS = range(BEST_RATING, 0, -1)

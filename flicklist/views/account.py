@@ -9,14 +9,15 @@ from pyramid.response import Response
 from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.audit import Event, audit
-from flicklist.exporting import everything
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
-from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
-from flicklist.proof import (
+from flicklist.resources import Account, EmailTaken, SignIn, SignIns
+from flicklist.security import Permission
+from flicklist.security.audit import Event, audit
+from flicklist.security.rate_limits import mail_rules
+from flicklist.security.reauth import (
     NotProven,
     replace_unless_changed,
     require_code,
@@ -24,8 +25,7 @@ from flicklist.proof import (
     require_password,
     require_proof,
 )
-from flicklist.resources import Account, EmailTaken, SignIn, SignIns
-from flicklist.security import Permission
+from flicklist.services.export import everything
 from flicklist.views import Answer, flash_outdated_link, redirect, refuse
 
 PAGE = "flicklist:templates/account/account.jinja2"

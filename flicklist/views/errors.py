@@ -14,12 +14,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.assets import STATIC_PLACE
-from flicklist.audit import Event, audit
 from flicklist.flash import flash_info
-from flicklist.guard import FOREIGN_FORM, UNREADABLE
-from flicklist.limiting import TooOften
-from flicklist.passwords import TooBusy
+from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security import Permission, local_path, restore_session
+from flicklist.security.audit import Event, audit
+from flicklist.security.rate_limits import TooOften
+from flicklist.services.passwords import TooBusy
 from flicklist.views import form_page, redirect
 
 log = logging.getLogger(__name__)

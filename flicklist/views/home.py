@@ -5,16 +5,16 @@ from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
 from pyramid.view import view_config
 
-from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms import CodeForm, LogInForm, RegisterForm
-from flicklist.limiting import log_in_rules, register_rules, second_factor_rules
 from flicklist.models import User
 from flicklist.models.user import email_key
-from flicklist.proof import WRONG_CODE, accepts_code
 from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
+from flicklist.security.audit import Event, audit
+from flicklist.security.rate_limits import log_in_rules, register_rules, second_factor_rules
+from flicklist.security.reauth import WRONG_CODE, accepts_code
 from flicklist.views import Answer, redirect
 
 # In the session, so that they stay out of the address, of logs and of Referer.

@@ -7,14 +7,14 @@ from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget
 from pyramid.view import view_config
 
-from flicklist.audit import Event, audit
 from flicklist.flash import flash_success
 from flicklist.forms import ForgotForm, ResetForm
-from flicklist.limiting import mail_rules
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
 from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import Root
+from flicklist.security.audit import Event, audit
+from flicklist.security.rate_limits import mail_rules
 from flicklist.views import Answer, flash_outdated_link, redirect
 
 PAGE = "flicklist:templates/reset/reset.jinja2"

@@ -10,13 +10,13 @@ from pyramid.response import Response
 from pyramid.security import remember
 from pyramid.view import view_config
 
-from flicklist.audit import Event, audit
 from flicklist.flash import flash_error, flash_success
-from flicklist.limiting import second_factor_rules
 from flicklist.models.outbox import Kind
-from flicklist.proof import NotProven, require_current_password, require_proof
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
+from flicklist.security.audit import Event, audit
+from flicklist.security.rate_limits import second_factor_rules
+from flicklist.security.reauth import NotProven, require_current_password, require_proof
 from flicklist.views import Answer, redirect, refuse
 
 PAGE = "flicklist:templates/second_factor/second_factor.jinja2"

@@ -9,7 +9,7 @@ from pyramid.view import view_config
 
 from flicklist.resources import Root
 from flicklist.security import Permission
-from flicklist.titles import index, suggest
+from flicklist.services.suggestions import index, suggest
 
 
 @view_config(context=Root, name="titles", request_method="GET", permission=Permission.VIEW, renderer="json")

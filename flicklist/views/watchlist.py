@@ -8,14 +8,14 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.finding import Sort
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import AddForm, FindForm, MovieForm, RatingForm
 from flicklist.models import Movie
 from flicklist.models.movie import NoRoom
-from flicklist.paging import COUNT_LIMIT, PAGE_SIZE, Where
 from flicklist.resources import AlreadyListed, IsRemoved, Watchlist, row_id
 from flicklist.security import Permission
+from flicklist.services.pagination import COUNT_LIMIT, PAGE_SIZE, Where
+from flicklist.services.search import Sort
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
 # What is sent back for correction travels in the address, which has its limits too.

@@ -14,7 +14,7 @@ from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
 
-from flicklist.audit import Event, audit
+from flicklist.security.audit import Event, audit
 from flicklist.settings import HOST_NAME
 
 METHODS = ("GET", "HEAD", "POST")
@@ -177,6 +177,6 @@ single_fields.options = ("repeated_fields",)  # type: ignore[attr-defined]
 
 def includeme(config: Configurator) -> None:
     config.set_request_factory(BodyInMemoryRequest)
-    config.add_tween("flicklist.guard.guard_tween_factory", under="flicklist.security.headers_tween_factory")
+    config.add_tween("flicklist.sanity.guard_tween_factory", under="flicklist.security.headers_tween_factory")
     config.add_view_deriver(exact_path)
     config.add_view_deriver(single_fields)

@@ -2,9 +2,9 @@
 
 from pyramid.request import Request
 
-from flicklist.audit import Event, audit
-from flicklist.limiting import log_in_rules, second_factor_rules
 from flicklist.resources import Root
+from flicklist.security.audit import Event, audit
+from flicklist.security.rate_limits import log_in_rules, second_factor_rules
 
 WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a sentence, not a password
 WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery code."

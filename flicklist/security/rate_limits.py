@@ -14,7 +14,7 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
 
-from flicklist.audit import client_network
+from flicklist.security.audit import client_network
 
 log = logging.getLogger(__name__)
 

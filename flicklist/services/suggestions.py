@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flicklist.folding import fold
+from flicklist.text import fold
 
-FILMS = Path(__file__).with_name("data") / "titles.csv.gz"
+FILMS = Path(__file__).parents[1] / "data" / "titles.csv.gz"
 MOST_SUGGESTIONS = 8
 QUERY_LEAST_LENGTH = 2
 QUERY_MOST_LENGTH = 200

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, select
 
 from flicklist.dates import day_after, first_day
-from flicklist.folding import fold
 from flicklist.models import Movie, Viewing
+from flicklist.text import fold
 
 DECADE = 10
 MOST_WORDS = 20

@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from pyramid.request import Request
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flicklist.audit")  # the name that operators configure
 
 IPV4_PREFIX, IPV6_PREFIX = 24, 48
 

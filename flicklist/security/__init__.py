@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from flicklist.models import SignIn, User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.models.sign_in import IS_ALIVE, alive_at
-from flicklist.passwords import PasswordHasher
+from flicklist.services.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What the site does: module-level functions over a database session. Nothing here imports Pyramid."""
