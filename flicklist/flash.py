@@ -11,10 +11,10 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 
 QUEUES = ("success", "info", "error")
-MOST_WAITING = 2
+MAX_QUEUED_MESSAGES = 2
 # As JSON, in which an emoji has 12 characters. It leaves room for the tokens of the session within 4,064 bytes.
-MOST_WAITING_LENGTH = 1900
-QUOTE_MOST_LENGTH = 40
+MAX_QUEUED_LENGTH = 1900
+MAX_QUOTE_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Message:
 
 def quote(typed: str) -> str:
     """Put what a person typed in quotation marks, shortened to what a message may carry."""
-    shown = typed if len(typed) <= QUOTE_MOST_LENGTH else typed[: QUOTE_MOST_LENGTH - 1] + "…"
+    shown = typed if len(typed) <= MAX_QUOTE_LENGTH else typed[: MAX_QUOTE_LENGTH - 1] + "…"
     return f"“{shown}”"
 
 
@@ -56,9 +56,9 @@ def flash_error(request: Request, text: str, *offer: str) -> None:
 def _flash(request: Request, queue: str, text: str, action: tuple[str | bool, ...]) -> None:
     request.session.flash([text, *action], queue, allow_duplicate=False)
     waiting = {each: request.session.peek_flash(each) for each in QUEUES}
-    del waiting[queue][:-MOST_WAITING]
+    del waiting[queue][:-MAX_QUEUED_MESSAGES]
     others = [waiting[each] for each in QUEUES if each != queue]
-    while len(json.dumps(waiting)) > MOST_WAITING_LENGTH:
+    while len(json.dumps(waiting)) > MAX_QUEUED_LENGTH:
         next(each for each in (*others, waiting[queue]) if each).pop(0)
 
 

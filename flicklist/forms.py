@@ -15,10 +15,10 @@ from flicklist.models.movie import (
     BEST_RATING,
     FIRST_YEAR,
     LAST_YEAR,
-    NOTES_MOST_LENGTH,
-    TITLE_MOST_LENGTH,
-    VIEWING_NOTE_MOST_LENGTH,
-    WHY_MOST_LENGTH,
+    MAX_NOTES_LENGTH,
+    MAX_TITLE_LENGTH,
+    MAX_VIEWING_NOTE_LENGTH,
+    MAX_WHY_LENGTH,
     title_key,
 )
 from flicklist.models.user import email_key
@@ -29,13 +29,15 @@ FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surr
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 INVISIBLE_CATEGORIES = ("C", "Z")
 FIRST_DECADE, LAST_DECADE = 1870, 2030
-MOST_TIDIED = 20_000  # characters: longer than any field may be, and short enough to be brought to NFC in no time
+MAX_NORMALIZED_LENGTH = (
+    20_000  # characters: longer than any field may be, and short enough to be brought to NFC in no time
+)
 
 
 def tidy(text: str | None) -> str:
     """Bring text to NFC, without blanks around it; what is too long for any field stays as it is, and is refused."""
     text = text or ""
-    return text if len(text) > MOST_TIDIED else unicodedata.normalize("NFC", text).strip()
+    return text if len(text) > MAX_NORMALIZED_LENGTH else unicodedata.normalize("NFC", text).strip()
 
 
 def _with_line_feeds(text: str) -> str:
@@ -228,7 +230,7 @@ class CodeForm(SiteForm):
 class MovieForm(SiteForm):
     """The name of a movie. The limits are those of the table ``movies``."""
 
-    title = TextField(validators=[Clean("A title"), AtMost("A title", TITLE_MOST_LENGTH)])
+    title = TextField(validators=[Clean("A title"), AtMost("A title", MAX_TITLE_LENGTH)])
     year = TextField()
 
     @property
@@ -262,15 +264,15 @@ class AddForm(MovieForm):
 class EntryForm(MovieForm):
     """All that a person may write about a movie."""
 
-    why = TextField(validators=[Clean("This line"), AtMost("This line", WHY_MOST_LENGTH)])
-    notes = LinesField(validators=[Clean("Notes", lines="\n\t"), AtMost("Notes", NOTES_MOST_LENGTH)])
+    why = TextField(validators=[Clean("This line"), AtMost("This line", MAX_WHY_LENGTH)])
+    notes = LinesField(validators=[Clean("Notes", lines="\n\t"), AtMost("Notes", MAX_NOTES_LENGTH)])
 
 
 class ViewingForm(SiteForm):
     """One time that a movie was seen."""
 
     seen_on = TextField(validators=[DateOfAnyPrecision()])
-    note = TextField(validators=[Clean("A note"), AtMost("A note", VIEWING_NOTE_MOST_LENGTH)])
+    note = TextField(validators=[Clean("A note"), AtMost("A note", MAX_VIEWING_NOTE_LENGTH)])
 
     def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -284,7 +286,7 @@ class ViewingForm(SiteForm):
 class FindForm(SiteForm):
     """What to look for in a list, and how to sort it. It comes from the address, so every field has a default."""
 
-    q = TextField(validators=[Clean("What you look for"), AtMost("What you look for", TITLE_MOST_LENGTH)])
+    q = TextField(validators=[Clean("What you look for"), AtMost("What you look for", MAX_TITLE_LENGTH)])
     decade = TextField()
     rated = TextField()
     least = TextField()
@@ -315,7 +317,7 @@ class FindForm(SiteForm):
             text=right.get("q", ""),
             decade=self.DECADES.get(self.decade.data),
             rated=self.RATED.get(self.rated.data),
-            least_rating=RatingForm.SCALE.get(self.least.data),
+            min_rating=RatingForm.SCALE.get(self.least.data),
             added_from=right.get("added_from", ""),
             added_to=right.get("added_to", ""),
             watched_from=right.get("watched_from", ""),
@@ -335,7 +337,7 @@ class FindForm(SiteForm):
         return [(decade, f"{decade}s") for decade in self.DECADES]
 
     @property
-    def least_choices(self) -> list[tuple[str, str]]:
+    def min_rating_choices(self) -> list[tuple[str, str]]:
         return [(typed, f"{typed} ★") for typed in reversed(RatingForm.SCALE) if typed]
 
     @property

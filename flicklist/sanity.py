@@ -19,9 +19,9 @@ from flicklist.settings import HOST_NAME
 
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
-MOST_BYTES = 65_536
-MOST_QUERY_BYTES = 8_192  # as much as nginx takes by default; the longest address that the site makes has 6 kB
-MOST_FIELDS = 100
+MAX_BODY_BYTES = 65_536
+MAX_QUERY_BYTES = 8_192  # as much as nginx takes by default; the longest address that the site makes has 6 kB
+MAX_FIELDS = 100
 NOBODY = 0  # for the audit log: who is signed in is not looked up at the door
 NO_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
 UNREADABLE = ("That did not work", "The site could not read what your browser sent.")
@@ -33,7 +33,7 @@ PAGE = "flicklist:templates/errors/bare.jinja2"
 class BodyInMemoryRequest(Request):
     """A request whose body stays in memory. WebOb would write one of more than 10 kB to a disk, which may be full."""
 
-    request_body_tempfile_limit = MOST_BYTES
+    request_body_tempfile_limit = MAX_BODY_BYTES
 
 
 class TurnedAway(Exception):
@@ -69,9 +69,9 @@ def _check_host(request: Request) -> None:
 
 def _check_text(request: Request) -> None:
     """Look at all that Pyramid will read as text, before it does."""
-    if len(request.query_string) > MOST_QUERY_BYTES:
+    if len(request.query_string) > MAX_QUERY_BYTES:
         raise TurnedAway(
-            414, "Too much", f"What follows the question mark can have at most {MOST_QUERY_BYTES // 1024} kB."
+            414, "Too much", f"What follows the question mark can have at most {MAX_QUERY_BYTES // 1024} kB."
         )
     try:
         path = request.path_info
@@ -101,9 +101,9 @@ def _check_origin(request: Request) -> None:
 
 
 def _check_form(request: Request) -> None:
-    if (request.content_length or 0) > MOST_BYTES:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
         request.body_file_raw.close()  # a temporary file by now, since the body may have been needed again
-        raise TurnedAway(413, "Too much", f"A form can have at most {MOST_BYTES // 1024} kB.")
+        raise TurnedAway(413, "Too much", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
     if request.content_type not in {FORM, ""}:
         raise TurnedAway(415, *NO_FORM)
     try:
@@ -114,7 +114,7 @@ def _check_form(request: Request) -> None:
 
 def _check_fields(encoded: str) -> None:
     """Read fields as Pyramid will. Raises `ValueError` for bytes that are no UTF-8, a NUL, and too many fields."""
-    fields = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    fields = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     if any("\0" in name or "\0" in value for name, value in fields):
         raise ValueError("NUL")
 

@@ -23,8 +23,8 @@ UTC = ZoneInfo("UTC")
 HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # as browsers send it
 Limits = tuple[limits.RateLimitItem, ...]
 REGISTRATION = ("open", "invitation", "closed")
-SECRET_LEAST_LENGTH = 64
-SECRET_LEAST_VARIETY = 10
+MIN_SECRET_LENGTH = 64
+MIN_SECRET_VARIETY = 10
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
 
 
@@ -48,9 +48,9 @@ def _database_url(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    if len(text) < SECRET_LEAST_LENGTH or len(set(text)) < SECRET_LEAST_VARIETY:
+    if len(text) < MIN_SECRET_LENGTH or len(set(text)) < MIN_SECRET_VARIETY:
         raise ValueError(
-            f"must have at least {SECRET_LEAST_LENGTH} characters, {SECRET_LEAST_VARIETY} of them different; "
+            f"must have at least {MIN_SECRET_LENGTH} characters, {MIN_SECRET_VARIETY} of them different; "
             "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
         )
     return text
@@ -63,10 +63,10 @@ def _yes_or_no(text: str) -> bool:
     return words[text.lower()]
 
 
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
+def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError(f"must be a whole number from {least} to {most}, not {text!r}")
+        if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
+            raise ValueError(f"must be a whole number from {minimum} to {maximum}, not {text!r}")
         return int(text)
 
     return read
@@ -184,7 +184,7 @@ class Settings:
         default="",
     )
     mail_from: str = _knob(_mail_from, "the sender of mail", default="FlickList <flicklist@localhost>")
-    password_least_length: int = _knob(
+    min_password_length: int = _knob(
         _whole_number(8, 64), "8 to 64; characters that a new password must have at least", default=8
     )
     hashes_at_once: int = _knob(
@@ -213,7 +213,7 @@ class Settings:
         default=_limits("3 per hour"),
     )
     limit_writes: Limits = _knob(_limits, "changes by one person", default=_limits("120 per minute"))
-    most_movies: int = _knob(
+    max_movies: int = _knob(
         _whole_number(1, 10_000_000), "movies that one person can have, removed ones included", default=100_000
     )
     limit_storage: str = _knob(

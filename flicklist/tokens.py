@@ -24,7 +24,7 @@ class Tokens:
     """Makes and reads the tokens of one site for one purpose; another purpose's tokens mean nothing to it."""
 
     def __init__(self, secret: str, purpose: str, lasts: timedelta = LINK_LASTS) -> None:
-        self._most_seconds = int(lasts.total_seconds())
+        self._max_age_seconds = int(lasts.total_seconds())
         self._key = subkey(secret, purpose).encode()
         self._serializer = URLSafeTimedSerializer(
             self._key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha512, "key_derivation": "hmac"}
@@ -46,7 +46,7 @@ class Tokens:
 
     def _read(self, token: str) -> Any:
         try:
-            return self._serializer.loads(token, max_age=self._most_seconds)
+            return self._serializer.loads(token, max_age=self._max_age_seconds)
         except BadData:
             return None
 

@@ -11,7 +11,7 @@ from flicklist.views.watchlist import TO_WATCH_SORTS, WATCHED_SORTS
 from tests.people import Person, messages, titles
 
 SORTED_LISTS = [("", sort) for sort in TO_WATCH_SORTS] + [("ratings", sort) for sort in WATCHED_SORTS]
-MOST_PAGES = 10
+MAX_PAGES = 10
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_walking_a_list_meets_each_movie_exactly_once_in_both_directions(duplica
 def walk(person, page, direction):
     """Follow the links to the last page in a direction, and return the titles of each page, and that page."""
     seen = [titles(page)]
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         link = page.html.select_one(f".pager [rel={direction}]")
         if link is None:
             return seen, page

@@ -22,7 +22,7 @@ from flicklist.mail import Sender, deliver, is_this_machine
 from flicklist.models import Mail
 from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
-from flicklist.models.outbox import MOST_ATTEMPTS
+from flicklist.models.outbox import MAX_ATTEMPTS
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 
 
@@ -264,7 +264,7 @@ def test_a_mail_server_that_is_away_slows_nobody_and_loses_nothing(site, postbox
 def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
     postbox.refuses = True
     engine = writing_engine(site.registry.flicklist.database_url)
-    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MOST_ATTEMPTS - 1))
+    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
     db.commit()
     assert Sender(site.registry.flicklist, engine).send_due() == 0
     engine.dispose()
@@ -280,7 +280,7 @@ def test_a_mail_that_cannot_be_written_is_given_up_too_and_keeps_back_no_other(s
         return compose(mail, *rest) if mail.attempts == 1 else 1 / 0
 
     monkeypatch.setattr("flicklist.mail.compose", compose_or_fail)
-    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MOST_ATTEMPTS - 1))
+    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
     db.add(Mail(kind="reset", recipient="alice@example.com"))
     db.commit()
     engine = writing_engine(site.registry.flicklist.database_url)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flicklist.services.suggestions import FILMS, MOST_SUGGESTIONS, all_films, suggest
+from flicklist.services.suggestions import FILMS, MAX_SUGGESTIONS, all_films, suggest
 
 
 def suggested(query):
@@ -24,7 +24,7 @@ def test_the_first_film_is_the_one_whose_title_is_complete():
 
 def test_how_a_title_begins_counts_before_how_a_later_word_does():
     titles = suggested("heat")
-    assert titles.index("Heat and Dust") < titles.index("The Heat") < MOST_SUGGESTIONS
+    assert titles.index("Heat and Dust") < titles.index("The Heat") < MAX_SUGGESTIONS
 
 
 def test_the_fewer_words_are_skipped_the_earlier_a_film_comes():
@@ -91,7 +91,7 @@ def test_remakes_are_told_apart_by_their_year():
 @pytest.mark.parametrize("query", ["th", "the", "man", "of the", "of", "in"])
 def test_at_most_eight_are_suggested_and_each_once(query):
     films = suggest(query)
-    assert len(films) == len(set(films)) == MOST_SUGGESTIONS
+    assert len(films) == len(set(films)) == MAX_SUGGESTIONS
 
 
 SHORT = ["", " ", "h", " h ", "a\n", "\0", "\u0301\u0301", "\ud800"]

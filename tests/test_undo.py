@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Text, cast, select, update
 
 from flicklist.models import Change, Movie, Viewing
-from flicklist.models.change import KEPT, MOST_KEPT
+from flicklist.models.change import KEPT, MAX_CHANGES
 from flicklist.models.meta import utc_now
 from tests.people import messages, titles
 from tests.test_access import registered_views
@@ -63,7 +63,7 @@ def prepare(heat, db, verb):
 def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
     entry = heat.entry_path("Heat")
     heat.send(entry + "/edit", title="Heat", notes="é" * 5000)
-    monkeypatch.setattr("flicklist.resources.watchlist.MOST_KEPT_SIZE", 12_000)
+    monkeypatch.setattr("flicklist.resources.watchlist.MAX_CHANGES_SIZE", 12_000)
     for stars in ("1", "2", "3", "4"):
         heat.send(entry + "/rate", rating=stars)
     sizes = db.scalars(select(Change.size)).all()
@@ -185,9 +185,9 @@ def test_undoing_fifty_costs_hardly_more_than_undoing_one(alice, db, statements)
 
 def test_so_many_changes_are_kept_and_no_more(heat, db):
     entry, token = heat.entry_path("Heat"), heat.csrf_token()
-    for number in range(MOST_KEPT + 3):
+    for number in range(MAX_CHANGES + 3):
         heat.post(f"{entry}/rate", {"csrf_token": token, "rating": str(1 + number % 2)}, status=303)
-    assert len(db.scalars(select(Change.id)).all()) == MOST_KEPT
+    assert len(db.scalars(select(Change.id)).all()) == MAX_CHANGES
 
 
 def test_a_deleted_viewing_comes_back(heat, db):

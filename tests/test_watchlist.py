@@ -107,7 +107,7 @@ def test_which_movies_are_terrible_is_a_setting(make_app):
 
 
 def test_a_person_can_have_only_so_many_movies(make_app, alice, bob):
-    site = make_app(most_movies="2")
+    site = make_app(max_movies="2")
     alice.app = bob.app = site
     alice.add("Heat")
     alice.add("Ran")

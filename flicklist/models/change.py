@@ -10,9 +10,9 @@ from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_form
 from flicklist.models.movie import Movie, Viewing
 
 KEPT = timedelta(days=30)
-MOST_KEPT = 100  # of one person
-MOST_KEPT_SIZE = 5_000_000  # of one person, but for the newest
-OUTCOME_MOST_LENGTH = 60
+MAX_CHANGES = 100  # of one person
+MAX_CHANGES_SIZE = 5_000_000  # of one person, but for the newest
+MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
 _TIMES = ("watched_at", "removed_at")
 _COLUMNS = ("title", "year", "why", "notes", "rating", "key")
@@ -30,7 +30,7 @@ class Change(Base):
     id: Mapped[PrimaryKey]
     owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    outcome: Mapped[str] = mapped_column(String(OUTCOME_MOST_LENGTH))
+    outcome: Mapped[str] = mapped_column(String(MAX_OUTCOME_LENGTH))
     before: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     size: Mapped[int] = mapped_column(server_default="0")
     """Characters of `before`, as JSON."""

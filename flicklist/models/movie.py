@@ -11,13 +11,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
 from flicklist.text import fold, without_article
 
-TITLE_MOST_LENGTH = 200
-WHY_MOST_LENGTH = 300
-NOTES_MOST_LENGTH = 5000
-VIEWING_NOTE_MOST_LENGTH = 1000
-VIEWING_NOTES_MOST_LENGTH = 50_000  # of one movie together: all of them are noted with each change of it
+MAX_TITLE_LENGTH = 200
+MAX_WHY_LENGTH = 300
+MAX_NOTES_LENGTH = 5000
+MAX_VIEWING_NOTE_LENGTH = 1000
+MAX_VIEWING_NOTES_LENGTH = 50_000  # of one movie together: all of them are noted with each change of it
 DAY_LENGTH = len("2009-07-14")
-VIEWINGS_MOST = 1000
+MAX_VIEWINGS = 1000
 # *Passage de Vénus*, the oldest entry of IMDb, is from 1874.
 FIRST_YEAR, LAST_YEAR = 1874, 2100
 BEST_RATING = 10  # half-stars
@@ -56,9 +56,9 @@ class Movie(Base):
     __tablename__ = "movies"
     __table_args__ = (
         UniqueConstraint("owner_id", "key"),
-        CheckConstraint(f"length(title) BETWEEN 1 AND {TITLE_MOST_LENGTH}", name="title_length"),
-        CheckConstraint(f"length(why) <= {WHY_MOST_LENGTH}", name="why_length"),
-        CheckConstraint(f"length(notes) <= {NOTES_MOST_LENGTH}", name="notes_length"),
+        CheckConstraint(f"length(title) BETWEEN 1 AND {MAX_TITLE_LENGTH}", name="title_length"),
+        CheckConstraint(f"length(why) <= {MAX_WHY_LENGTH}", name="why_length"),
+        CheckConstraint(f"length(notes) <= {MAX_NOTES_LENGTH}", name="notes_length"),
         CheckConstraint(f"year BETWEEN {FIRST_YEAR} AND {LAST_YEAR}", name="year_possible"),
         CheckConstraint(f"rating BETWEEN 1 AND {BEST_RATING}", name="rating_on_scale"),
         CheckConstraint("rating IS NULL OR watched_at IS NOT NULL", name="rated_when_watched"),
@@ -66,9 +66,9 @@ class Movie(Base):
 
     id: Mapped[PrimaryKey]
     owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
-    title: Mapped[str] = mapped_column(String(TITLE_MOST_LENGTH))
+    title: Mapped[str] = mapped_column(String(MAX_TITLE_LENGTH))
     year: Mapped[int | None] = mapped_column(SmallInteger)
-    why: Mapped[str] = mapped_column(String(WHY_MOST_LENGTH), default="")
+    why: Mapped[str] = mapped_column(String(MAX_WHY_LENGTH), default="")
     notes: Mapped[str] = mapped_column(Text, default="")
     rating: Mapped[int | None] = mapped_column(SmallInteger)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -76,8 +76,8 @@ class Movie(Base):
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_seen_on: Mapped[str] = mapped_column(ordered_text(10), default="")
     # Folding can lengthen a title: "ß" becomes "ss", and U+0390 three characters.
-    key: Mapped[str] = mapped_column(ordered_text(TITLE_MOST_LENGTH * 3 + 30))
-    sort_title: Mapped[str] = mapped_column(ordered_text(TITLE_MOST_LENGTH))
+    key: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH * 3 + 30))
+    sort_title: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH))
     sort_year: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(year, 0)", persisted=True))
     sort_rating: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(rating, 0)", persisted=True))
     search_text: Mapped[str] = mapped_column(Text)
@@ -115,7 +115,7 @@ class Movie(Base):
     def name(self, title: str, year: int | None) -> None:
         """Give the movie its title and year, and what follows from them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
-        self.sort_title = without_article(fold(title))[:TITLE_MOST_LENGTH]
+        self.sort_title = without_article(fold(title))[:MAX_TITLE_LENGTH]
         self.refresh_search_text()
 
     def describe(self, why: str, notes: str) -> None:
@@ -140,8 +140,8 @@ class Movie(Base):
 
     def see(self, seen_on: str | None, note: str = "") -> None:
         """Note a viewing; a movie that was to watch is crossed off by it. Raises `NoRoom`."""
-        if len(self.viewings) >= VIEWINGS_MOST:
-            raise NoRoom(f"A movie can have at most {VIEWINGS_MOST:,} viewings.")
+        if len(self.viewings) >= MAX_VIEWINGS:
+            raise NoRoom(f"A movie can have at most {MAX_VIEWINGS:,} viewings.")
         self._check_room_for(note)
         self.viewings.append(Viewing(seen_on=seen_on, note=note))
         self.watched_at = utc_now()
@@ -169,8 +169,8 @@ class Movie(Base):
 
     def _check_room_for(self, note: str, in_place_of: str = "") -> None:
         length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
-        if len(note) > len(in_place_of) and length > VIEWING_NOTES_MOST_LENGTH:
-            most = f"{VIEWING_NOTES_MOST_LENGTH:,}"
+        if len(note) > len(in_place_of) and length > MAX_VIEWING_NOTES_LENGTH:
+            most = f"{MAX_VIEWING_NOTES_LENGTH:,}"
             raise NoRoom(f"The notes on the viewings of a movie can have at most {most} characters together.")
 
     def forget_viewing(self, viewing: "Viewing", *, puts_back: bool) -> None:
@@ -217,14 +217,14 @@ class Viewing(Base):
     __tablename__ = "viewings"
     __table_args__ = (
         CheckConstraint("length(seen_on) IN (4, 7, 10)", name="seen_on_precision"),
-        CheckConstraint(f"length(note) <= {VIEWING_NOTE_MOST_LENGTH}", name="note_length"),
+        CheckConstraint(f"length(note) <= {MAX_VIEWING_NOTE_LENGTH}", name="note_length"),
         Index(None, "movie_id", "seen_on"),
     )
 
     id: Mapped[PrimaryKey]
     movie_id: Mapped[int] = mapped_column(BigId, ForeignKey("movies.id", ondelete="CASCADE"))
     seen_on: Mapped[str | None] = mapped_column(ordered_text(10))
-    note: Mapped[str] = mapped_column(String(VIEWING_NOTE_MOST_LENGTH), default="")
+    note: Mapped[str] = mapped_column(String(MAX_VIEWING_NOTE_LENGTH), default="")
 
     movie: Mapped[Movie] = relationship(back_populates="viewings")
 

@@ -7,10 +7,10 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
-from flicklist.models.user import EMAIL_MOST_LENGTH
+from flicklist.models.user import MAX_EMAIL_LENGTH
 
 FIRST_PAUSE = timedelta(minutes=1)
-MOST_ATTEMPTS = 11  # the last one 17 hours after the first
+MAX_ATTEMPTS = 11  # the last one 17 hours after the first
 
 
 class Kind(StrEnum):
@@ -31,7 +31,7 @@ class Mail(Base):
 
     id: Mapped[PrimaryKey]
     kind: Mapped[Kind] = mapped_column(String(20))
-    recipient: Mapped[str] = mapped_column(String(EMAIL_MOST_LENGTH))
+    recipient: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH))
     user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
@@ -43,4 +43,4 @@ class Mail(Base):
 
     @property
     def is_hopeless(self) -> bool:
-        return self.attempts >= MOST_ATTEMPTS
+        return self.attempts >= MAX_ATTEMPTS

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
-USER_AGENT_MOST_LENGTH = 200
+MAX_USER_AGENT_LENGTH = 200
 # A sign-in from later than this began while the clock was wrong, and would last too long.
 CLOCK_TOLERANCE = timedelta(days=2)
 
@@ -24,7 +24,7 @@ class SignIn(Base):
     id: Mapped[PrimaryKey]
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-    user_agent: Mapped[str] = mapped_column(String(USER_AGENT_MOST_LENGTH))
+    user_agent: Mapped[str] = mapped_column(String(MAX_USER_AGENT_LENGTH))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
@@ -39,7 +39,7 @@ class SignIn(Base):
     def start(cls, user_id: int, user_agent: str) -> tuple[str, Self]:
         """Return a new token, for the cookie, and the row that knows it by its hash."""
         token = secrets.token_urlsafe(32)
-        agent = user_agent.replace("\0", "")[:USER_AGENT_MOST_LENGTH]
+        agent = user_agent.replace("\0", "")[:MAX_USER_AGENT_LENGTH]
         return token, cls(user_id=user_id, token_hash=token_hash(token), user_agent=agent)
 
 

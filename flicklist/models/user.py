@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, PrimaryKey, UtcDateTime, utc_now
 
-EMAIL_MOST_LENGTH = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets
+MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets
 SLUG_BYTES = 16
 
 
@@ -24,10 +24,10 @@ def ascii_email(email: str) -> str:
     Raises `ValueError` for what is no email address. Letters outside ASCII are refused before the @, since whether
     two of them are the same letter depends on who compares.
     """
-    if len(email) > EMAIL_MOST_LENGTH:  # the validator takes seconds over megabytes
+    if len(email) > MAX_EMAIL_LENGTH:  # the validator takes seconds over megabytes
         raise ValueError("too long for an email address")
     validated = email_validator.validate_email(email, check_deliverability=False, allow_smtputf8=False)
-    if validated.ascii_email is None or len(validated.ascii_email) > EMAIL_MOST_LENGTH:
+    if validated.ascii_email is None or len(validated.ascii_email) > MAX_EMAIL_LENGTH:
         raise ValueError("too long for an email address")
     return validated.ascii_email
 
@@ -44,12 +44,12 @@ class User(Base):
     __table_args__ = (
         UniqueConstraint("email_key"),
         UniqueConstraint("watchlist_slug"),
-        CheckConstraint(f"length(email) <= {EMAIL_MOST_LENGTH}", name="email_length"),
+        CheckConstraint(f"length(email) <= {MAX_EMAIL_LENGTH}", name="email_length"),
     )
 
     id: Mapped[PrimaryKey]
-    email: Mapped[str] = mapped_column(String(EMAIL_MOST_LENGTH))
-    email_key: Mapped[str] = mapped_column(String(EMAIL_MOST_LENGTH))
+    email: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH))
+    email_key: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH))
     password_hash: Mapped[str] = mapped_column(String(128))
     watchlist_slug: Mapped[str] = mapped_column(String(22), default=new_slug)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from flicklist import models
 from flicklist.models import Movie, User
-from flicklist.models.change import KEPT, MOST_KEPT, MOST_KEPT_SIZE, is_as, size_of, snapshot
+from flicklist.models.change import KEPT, MAX_CHANGES, MAX_CHANGES_SIZE, is_as, size_of, snapshot
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import (
     IS_LISTED,
@@ -132,7 +132,7 @@ class Watchlist(Resource):
         """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster, and `NoRoom`."""
         self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
         if self._is_full():
-            raise NoRoom(f"You have {self.request.settings.most_movies:,} movies, and there is no room for more.")
+            raise NoRoom(f"You have {self.request.settings.max_movies:,} movies, and there is no room for more.")
         if (twin := self._find_set_apart(title, year)) is not None:
             raise AlreadyListed(twin)
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
@@ -156,7 +156,7 @@ class Watchlist(Resource):
         return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
 
     def _is_full(self) -> bool:
-        last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.most_movies - 1)
+        last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.max_movies - 1)
         return self.dbsession.scalar(last.limit(1)) is not None
 
     def rename_or_set_apart(self, movie: Movie, rename: Callable[[], None]) -> None:
@@ -214,7 +214,7 @@ class Watchlist(Resource):
         of_each = select(changes.id, changes.created_at, number.label("number"), size.label("size_up_to_it"))
         each = of_each.where(changes.owner_id == self.owner_id).subquery()
         is_too_old = each.c.created_at < utc_now() - KEPT
-        is_too_much = (each.c.number >= MOST_KEPT) | (each.c.size_up_to_it > MOST_KEPT_SIZE)
+        is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
         outdated = select(each.c.id).where(is_too_old | is_too_much)
         forget = delete(changes).where(changes.owner_id == self.owner_id, changes.id.in_(outdated))
         self.dbsession.execute(forget.execution_options(synchronize_session=False))

@@ -191,12 +191,12 @@ class CSRFStoragePolicy(SessionCSRFStoragePolicy):
     _token_factory = staticmethod(secrets.token_urlsafe)
 
 
-def local_path(text: str | None, most_length: int = 500) -> str | None:
+def local_path(text: str | None, max_length: int = 500) -> str | None:
     r"""Return the text if it is an absolute path on this site, ready for a redirect, else ``None``.
 
     One slash, then printable ASCII with no backslash: browsers read ``//x`` and ``/\x`` as another host.
     """
-    is_local = text and len(text) <= most_length and re.fullmatch(r"/(?![/\\])[!-\[\]-~]*", text)
+    is_local = text and len(text) <= max_length and re.fullmatch(r"/(?![/\\])[!-\[\]-~]*", text)
     return text if is_local else None
 
 
@@ -238,5 +238,5 @@ def includeme(config: Configurator) -> None:
     config.set_csrf_storage_policy(CSRFStoragePolicy())
     config.set_default_csrf_options(require_csrf=True)
     config.add_tween("flicklist.security.headers_tween_factory")
-    hasher = PasswordHasher(settings.bcrypt_cost, settings.hashes_at_once, settings.password_least_length)
+    hasher = PasswordHasher(settings.bcrypt_cost, settings.hashes_at_once, settings.min_password_length)
     config.add_request_method(lambda request: hasher, "passwords", reify=True)

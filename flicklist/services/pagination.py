@@ -18,12 +18,12 @@ Rows = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
 
 PAGE_SIZE = 50
-COUNT_LIMIT = 1000
-MARKER_MOST_LENGTH = 2000
-_MOST_SMALLINT, _MOST_BIGINT = 2**15 - 1, 2**63 - 1
+MAX_COUNT = 1000
+MAX_CURSOR_LENGTH = 2000
+_MAX_SMALLINT, _MAX_BIGINT = 2**15 - 1, 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MOST_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_MAX_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Keyset:
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
 
     def count(self, dbsession: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
-        """Count the rows of all pages, but no further than `COUNT_LIMIT` + 1."""
+        """Count the rows of all pages, but no further than `MAX_COUNT` + 1."""
         statement = _capped_count(self.rows.where(*criteria)) if criteria else self._count
         return dbsession.scalar(statement, scope) or 0
 
@@ -110,7 +110,7 @@ class Keyset:
         return base64.urlsafe_b64encode(marker).decode().rstrip("=")
 
     def _edge(self, marker: str | None) -> dict[str, Any] | None:
-        if not marker or len(marker) > MARKER_MOST_LENGTH:
+        if not marker or len(marker) > MAX_CURSOR_LENGTH:
             return None
         try:
             plain = json.loads(base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4)))
@@ -123,9 +123,9 @@ class Keyset:
 
 
 def _capped_count(rows: Rows) -> Select[int]:
-    """Count rows, but no further than one more than `COUNT_LIMIT`, so that no list is too long to be counted."""
+    """Count rows, but no further than one more than `MAX_COUNT`, so that no list is too long to be counted."""
     first_column = next(iter(rows.selected_columns))
-    return select(func.count()).select_from(rows.with_only_columns(first_column).limit(COUNT_LIMIT + 1).subquery())
+    return select(func.count()).select_from(rows.with_only_columns(first_column).limit(MAX_COUNT + 1).subquery())
 
 
 def _key(value: Any, column_type: Any) -> Any:
@@ -134,9 +134,9 @@ def _key(value: Any, column_type: Any) -> Any:
     if kind is str and type(value) is str and "\0" not in value:
         value.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
         return value
-    most = _MOST_SMALLINT if isinstance(column_type, SmallInteger) else _MOST_BIGINT
+    most = _MAX_SMALLINT if isinstance(column_type, SmallInteger) else _MAX_BIGINT
     if kind is int and type(value) is int and abs(value) <= most:
         return value
-    if kind is datetime and type(value) is int and 0 <= value <= _MOST_MICROSECONDS:
+    if kind is datetime and type(value) is int and 0 <= value <= _MAX_MICROSECONDS:
         return _EPOCH + value * _MICROSECOND
     raise ValueError(value)

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 import bcrypt
 import zxcvbn
 
-MOST_LENGTH = 1000
-MOST_WAITING = 2
-LEAST_SCORE = 3
+MAX_PASSWORD_LENGTH = 1000
+MAX_QUEUED_HASHES = 2
+MIN_STRENGTH = 3
 _SCHEME = "$hs384$"
 # Separates these hashes from any other use of SHA-384. It is no secret: a key from the environment would have to be
 # backed up with the database, or every account would be lost with it.
@@ -37,10 +37,10 @@ class PasswordHasher:
     Without the gate, eight people who log in at once keep everybody's pages waiting for a second and more.
     """
 
-    def __init__(self, cost: int, at_once: int = 1, least_length: int = 8) -> None:
+    def __init__(self, cost: int, at_once: int = 1, min_length: int = 8) -> None:
         self.cost = cost
-        self.least_length = least_length
-        self._entrance = threading.BoundedSemaphore(at_once + MOST_WAITING)
+        self.min_length = min_length
+        self._entrance = threading.BoundedSemaphore(at_once + MAX_QUEUED_HASHES)
         self._gate = threading.BoundedSemaphore(at_once)
         self._hash_of_nobody = self.hash(secrets.token_urlsafe())
 
@@ -58,11 +58,12 @@ class PasswordHasher:
         For ``None``, an account that does not exist, the same work is done, so that time tells nobody
         which accounts do.
         """
-        known = stored if stored is not None and len(password) <= MOST_LENGTH else None
+        known = stored if stored is not None and len(password) <= MAX_PASSWORD_LENGTH else None
         try:
             with self._turn():
                 matches = bcrypt.checkpw(
-                    _prepared(password[:MOST_LENGTH]), (known or self._hash_of_nobody).removeprefix(_SCHEME).encode()
+                    _prepared(password[:MAX_PASSWORD_LENGTH]),
+                    (known or self._hash_of_nobody).removeprefix(_SCHEME).encode(),
                 )
         except ValueError:  # a damaged row
             return False
@@ -85,14 +86,14 @@ class PasswordHasher:
         carries 30,000 common passwords, and to which ``known_words`` (the email) are as weak as those (ASVS 6.2.4,
         6.2.11).
         """
-        if len(password) < self.least_length:
-            return f"A password needs at least {self.least_length} characters."
-        if len(password) > MOST_LENGTH:
-            return f"A password can have at most {MOST_LENGTH:,} characters."
+        if len(password) < self.min_length:
+            return f"A password needs at least {self.min_length} characters."
+        if len(password) > MAX_PASSWORD_LENGTH:
+            return f"A password can have at most {MAX_PASSWORD_LENGTH:,} characters."
         with self._turn():
             words = [word[:_JUDGED_LENGTH] for word in ("flicklist", *known_words)]
             judged = zxcvbn.zxcvbn(password[:_JUDGED_LENGTH], user_inputs=words)
-        if judged["score"] < LEAST_SCORE:
+        if judged["score"] < MIN_STRENGTH:
             hint = judged["feedback"]["warning"] or "Add another word or two; uncommon words are better."
             return f"That password is too easy to guess. {hint.rstrip('.')}."
         return None

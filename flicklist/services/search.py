@@ -12,7 +12,7 @@ from flicklist.models import Movie, Viewing
 from flicklist.text import fold
 
 DECADE = 10
-MOST_WORDS = 20
+MAX_WORDS = 20
 
 
 class Sort(StrEnum):
@@ -37,7 +37,7 @@ class Find:
     text: str = ""
     decade: int | None = None
     rated: bool | None = None
-    least_rating: int | None = None
+    min_rating: int | None = None
     added_from: str = ""
     added_to: str = ""
     watched_from: str = ""
@@ -52,8 +52,8 @@ class Find:
             found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
         if self.rated is not None:
             found.append(Movie.rating.is_not(None) if self.rated else Movie.rating.is_(None))
-        if self.least_rating is not None:
-            found.append(Movie.rating >= self.least_rating)
+        if self.min_rating is not None:
+            found.append(Movie.rating >= self.min_rating)
         if self.added_from:
             found.append(Movie.added_at >= _midnight(first_day(self.added_from), time_zone))
         if self.added_to:
@@ -64,7 +64,7 @@ class Find:
 
 
 def _words(text: str) -> list[str]:
-    return list(dict.fromkeys(fold(text).split()))[:MOST_WORDS]
+    return list(dict.fromkeys(fold(text).split()))[:MAX_WORDS]
 
 
 def _was_seen_between(start: str, end: str) -> ColumnElement[bool]:

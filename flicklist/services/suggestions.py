@@ -13,9 +13,9 @@ from typing import NamedTuple
 from flicklist.text import fold
 
 FILMS = Path(__file__).parents[1] / "data" / "titles.csv.gz"
-MOST_SUGGESTIONS = 8
-QUERY_LEAST_LENGTH = 2
-QUERY_MOST_LENGTH = 200
+MAX_SUGGESTIONS = 8
+MIN_QUERY_LENGTH = 2
+MAX_QUERY_LENGTH = 200
 
 _INITIALS = re.compile(r"\b\w(?:\.\w\b)+")
 _APOSTROPHES = re.compile(r"['’ʼ`´]")
@@ -63,13 +63,13 @@ class Index:
 
 def suggest(query: str) -> list[Film]:
     """Return at most eight films: those whose title begins with the query, then those in which a later word does."""
-    typed = carelessly(query) if len(query) <= QUERY_MOST_LENGTH else ""
-    if len(typed) < QUERY_LEAST_LENGTH:
+    typed = carelessly(query) if len(query) <= MAX_QUERY_LENGTH else ""
+    if len(typed) < MIN_QUERY_LENGTH:
         return []
     found: dict[Film, None] = {}
     for film in index().matches(typed):
         found[film] = None
-        if len(found) == MOST_SUGGESTIONS:
+        if len(found) == MAX_SUGGESTIONS:
             break
     return list(found)
 

@@ -10,13 +10,13 @@ from flicklist.models.movie import (
     BEST_RATING,
     FIRST_YEAR,
     LAST_YEAR,
-    NOTES_MOST_LENGTH,
-    TITLE_MOST_LENGTH,
-    VIEWING_NOTE_MOST_LENGTH,
-    WHY_MOST_LENGTH,
+    MAX_NOTES_LENGTH,
+    MAX_TITLE_LENGTH,
+    MAX_VIEWING_NOTE_LENGTH,
+    MAX_WHY_LENGTH,
 )
-from flicklist.models.user import EMAIL_MOST_LENGTH
-from flicklist.services.passwords import MOST_LENGTH
+from flicklist.models.user import MAX_EMAIL_LENGTH
+from flicklist.services.passwords import MAX_PASSWORD_LENGTH
 
 MACROS = "flicklist:templates/macros.jinja2"
 RATINGS = range(BEST_RATING, 0, -1)
@@ -51,12 +51,12 @@ def includeme(config: Configurator) -> None:
         "half_stars": forms.half_stars,
     }
     environment.globals |= {
-        "EMAIL_MOST_LENGTH": EMAIL_MOST_LENGTH,
-        "PASSWORD_MOST_LENGTH": MOST_LENGTH,
-        "NOTES_MOST_LENGTH": NOTES_MOST_LENGTH,
-        "TITLE_MOST_LENGTH": TITLE_MOST_LENGTH,
-        "VIEWING_NOTE_MOST_LENGTH": VIEWING_NOTE_MOST_LENGTH,
-        "WHY_MOST_LENGTH": WHY_MOST_LENGTH,
+        "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,
+        "MAX_PASSWORD_LENGTH": MAX_PASSWORD_LENGTH,
+        "MAX_NOTES_LENGTH": MAX_NOTES_LENGTH,
+        "MAX_TITLE_LENGTH": MAX_TITLE_LENGTH,
+        "MAX_VIEWING_NOTE_LENGTH": MAX_VIEWING_NOTE_LENGTH,
+        "MAX_WHY_LENGTH": MAX_WHY_LENGTH,
         "FIRST_YEAR": FIRST_YEAR,
         "LAST_YEAR": LAST_YEAR,
         "RATINGS": RATINGS,

@@ -14,7 +14,7 @@ from flicklist.models import Movie
 from flicklist.resources import Change
 from flicklist.security import local_path
 
-BACK_MOST_LENGTH = 4000  # a search of 200 letters, and a marker of 200 more, none of them in ASCII
+MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a marker of 200 more, none of them in ASCII
 
 
 Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
@@ -34,7 +34,7 @@ def redirect(path: str) -> HTTPSeeOther:
 
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
     """Return the person to the page whose form they sent, or to a resource."""
-    return redirect(local_path(request.POST.get("back"), BACK_MOST_LENGTH) or request.path_to(otherwise))
+    return redirect(local_path(request.POST.get("back"), MAX_BACK_LENGTH) or request.path_to(otherwise))
 
 
 def form_page(request: Request) -> str | None:

@@ -181,7 +181,7 @@ def _page(context: Account, request: Request, typed_email: str = "") -> dict[str
         "second_factor": context.second_factor,
         "codes_left": context.second_factor.codes_left(),
         "email": typed_email,
-        "least_length": request.passwords.least_length,
+        "min_length": request.passwords.min_length,
         "word": WORD_TO_DELETE,
     }
 

@@ -14,12 +14,12 @@ from flicklist.models import Movie
 from flicklist.models.movie import NoRoom
 from flicklist.resources import AlreadyListed, IsRemoved, Watchlist, row_id
 from flicklist.security import Permission
-from flicklist.services.pagination import COUNT_LIMIT, PAGE_SIZE, Where
+from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, Where
 from flicklist.services.search import Sort
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
 # What is sent back for correction travels in the address, which has its limits too.
-TYPED_MOST_LENGTH = 250
+MAX_TYPED_LENGTH = 250
 TO_WATCH_SORTS = {
     Sort.ADDED: "newest first",
     Sort.OLDEST: "oldest first",
@@ -51,7 +51,7 @@ def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
     return {
         "page": page,
         "count": count,
-        "most": COUNT_LIMIT,
+        "max_count": MAX_COUNT,
         "find": find,
         "sorts": TO_WATCH_SORTS,
         "form": MovieForm(request.GET),
@@ -68,7 +68,7 @@ def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
 def watched(context: Watchlist, request: Request) -> dict[str, Any]:
     find = _find_form(request)
     page, count = context.watched(_sort(find, WATCHED_SORTS), _where(request), find.find)
-    return {"page": page, "count": count, "most": COUNT_LIMIT, "find": find, "sorts": WATCHED_SORTS}
+    return {"page": page, "count": count, "max_count": MAX_COUNT, "find": find, "sorts": WATCHED_SORTS}
 
 
 @view_config(
@@ -80,7 +80,7 @@ def watched(context: Watchlist, request: Request) -> dict[str, Any]:
 )
 def removed(context: Watchlist, request: Request) -> dict[str, Any]:
     page, count = context.removed(_where(request))
-    return {"page": page, "count": count, "most": COUNT_LIMIT}
+    return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
 @view_config(context=Watchlist, name="add", request_method="POST", permission=Permission.EDIT)
@@ -88,7 +88,7 @@ def add(context: Watchlist, request: Request) -> HTTPSeeOther:
     form = AddForm(request.POST, terrible_movies=request.settings.terrible_movies)
     if not form.validate():
         flash_error(request, form.problem)
-        typed = {name: text[:TYPED_MOST_LENGTH] for name, text in form.data.items() if text}
+        typed = {name: text[:MAX_TYPED_LENGTH] for name, text in form.data.items() if text}
         return redirect(request.path_to(context, query=typed))
     try:
         movie = context.add(form.title.data, form.year_number)

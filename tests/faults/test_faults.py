@@ -12,7 +12,7 @@ from tests.faults.conftest import Client, token_in, wait_until
 WRITERS = 4
 KILLS = 5
 SECONDS_OF_WRITING = 1.5
-MOST_ON_A_FULL_DISK = 1000  # SQLite's log has a thousand pages, and each movie takes some
+MAX_WRITES_ON_A_FULL_DISK = 1000  # SQLite's log has a thousand pages, and each movie takes some
 
 
 class Writer(threading.Thread):
@@ -124,12 +124,12 @@ def first_put_off(client):
     SQLite's log begins anew in the room that it has, so a full disk takes some more, and refuses a long note before a
     short one.
     """
-    for number in range(MOST_ON_A_FULL_DISK):
+    for number in range(MAX_WRITES_ON_A_FULL_DISK):
         title = f"On a full disk {number}"
         answer = client.post(f"{client.list_path}add", title=title)
         if answer.status != 303:
             return title, answer
-    raise AssertionError(f"a full disk has taken {MOST_ON_A_FULL_DISK} movies")
+    raise AssertionError(f"a full disk has taken {MAX_WRITES_ON_A_FULL_DISK} movies")
 
 
 def test_on_a_disk_that_cannot_be_written_pages_are_shown_and_writes_are_put_off(make_server, disk):
