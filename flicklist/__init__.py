@@ -9,7 +9,7 @@ from flicklist.settings import Settings
 def main(global_config: dict[str, str], **ini: str) -> Router:
     """Make the WSGI application from the ``[app:main]`` section of an ini file.
 
-    Raises `flicklist.settings.CannotStart`, whose one line says what to mend.
+    Raises `flicklist.settings.InvalidSettingError`, whose one line says what to mend.
     """
     settings = Settings.read(ini)
     with Configurator(settings=ini) as config:

@@ -7,7 +7,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 
-from flicklist.settings import CannotStart
+
+class DatabaseNotReadyError(SystemExit):
+    """The database does not answer, or has other migrations than this version.
+
+    The message is one line. A `SystemExit`, so that ``pserve`` prints it and no traceback.
+    """
 
 
 def alembic_config(url: str) -> Config:
@@ -24,9 +29,9 @@ def upgrade(url: str) -> None:
 
 
 def require_newest(url: str) -> None:
-    """Raise `CannotStart` if the database has not seen every migration, or has seen one that does not exist here."""
+    """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
     if _current_heads(url) != set(ScriptDirectory.from_config(alembic_config(url)).get_heads()):
-        raise CannotStart(
+        raise DatabaseNotReadyError(
             "FlickList cannot start: the database is not at this version's newest migration. "
             "Run: flicklist migrate production.ini"
         )
@@ -39,6 +44,6 @@ def _current_heads(url: str) -> set[str]:
             return set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
-        raise CannotStart(f"FlickList cannot start: the database does not answer: {reason}") from None
+        raise DatabaseNotReadyError(f"FlickList cannot start: the database does not answer: {reason}") from None
     finally:
         engine.dispose()

@@ -1,4 +1,4 @@
-"""Every knob of FlickList, once.
+"""Every setting of FlickList, once.
 
 A field of `Settings` called ``bcrypt_cost`` is the ini key ``flicklist.bcrypt_cost`` and the environment
 variable ``FLICKLIST_BCRYPT_COST``; the environment wins.
@@ -28,8 +28,8 @@ MIN_SECRET_VARIETY = 10
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
 
 
-class CannotStart(SystemExit):
-    """The site cannot start; the message is one line for the person who starts it.
+class InvalidSettingError(SystemExit):
+    """A setting is missing, malformed or unknown. The message is one line for the person who starts the site.
 
     A `SystemExit`, so that ``pserve`` and every other WSGI server print that line and no traceback.
     """
@@ -140,7 +140,7 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _knob(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -> Any:
+def _setting(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
 
@@ -148,91 +148,95 @@ def _knob(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -> A
 class Settings:
     """What the person who runs the site decides."""
 
-    database_url: str = _knob(_database_url, "SQLAlchemy URL of the SQLite file or the PostgreSQL database")
-    secret: str = _knob(
+    database_url: str = _setting(_database_url, "SQLAlchemy URL of the SQLite file or the PostgreSQL database")
+    secret: str = _setting(
         _secret,
         "signs the session cookie and the links of mails; 64 characters or more, 10 of them different; "
         "in the environment, never in a file that is shared",
     )
-    allow_development_secret: bool = _knob(
+    allow_development_secret: bool = _setting(
         _yes_or_no, "lets a secret that begins with “development” pass", default=False
     )
-    migrate_at_start: bool = _knob(
+    migrate_at_start: bool = _setting(
         _yes_or_no, "brings the database to the newest migration at start; otherwise an old one stops it", default=False
     )
-    https: bool = _knob(
+    https: bool = _setting(
         _yes_or_no, "people reach the site by https: the cookie is Secure and named `__Host-flicklist`", default=True
     )
-    hosts: frozenset[str] = _knob(
+    hosts: frozenset[str] = _setting(
         _hosts,
         "names by which people reach the site, one a line, without port; empty: any name",
         default=frozenset(),
     )
-    bcrypt_cost: int = _knob(
+    bcrypt_cost: int = _setting(
         _whole_number(4, 16), "4 to 16; each step doubles the work of a password hash; 4 only in tests", default=12
     )
-    registration: str = _knob(
+    registration: str = _setting(
         _registration, "who may register: open, invitation (see `flicklist invite`) or closed", default="open"
     )
-    public_url: str = _knob(
+    public_url: str = _setting(
         _public_url, "where people reach the site, for links that are sent or printed", default="http://localhost:6543"
     )
-    smtp_url: str = _knob(
+    smtp_url: str = _setting(
         _smtp_url,
         "the server that takes mail, such as smtp://user:password@host:587 "
         "(STARTTLS is required, except to this machine) or smtps://host:465; empty: no mail is sent",
         default="",
     )
-    mail_from: str = _knob(_mail_from, "the sender of mail", default="FlickList <flicklist@localhost>")
-    min_password_length: int = _knob(
+    mail_from: str = _setting(_mail_from, "the sender of mail", default="FlickList <flicklist@localhost>")
+    min_password_length: int = _setting(
         _whole_number(8, 64), "8 to 64; characters that a new password must have at least", default=8
     )
-    hashes_at_once: int = _knob(
+    hashes_at_once: int = _setting(
         _whole_number(1, 64),
         "passwords that are hashed at the same time; two more wait, and others are asked to come back",
         default=max(1, (os.cpu_count() or 1) - 1),
     )
-    limit_log_in: Limits = _knob(
+    limit_log_in: Limits = _setting(
         _limits,
         "failed log-ins to one account from one address; several limits are separated by ;, empty is no limit",
         default=_limits("5 per minute"),
     )
-    limit_log_in_of_client: Limits = _knob(_limits, "failed log-ins from one address", default=_limits("20 per minute"))
-    limit_log_in_of_account: Limits = _knob(_limits, "failed log-ins to one account", default=_limits("100 per hour"))
-    limit_second_factor: Limits = _knob(
+    limit_log_in_of_client: Limits = _setting(
+        _limits, "failed log-ins from one address", default=_limits("20 per minute")
+    )
+    limit_log_in_of_account: Limits = _setting(
+        _limits, "failed log-ins to one account", default=_limits("100 per hour")
+    )
+    limit_second_factor: Limits = _setting(
         _limits,
         "codes typed, after the right password, for one account",
         default=_limits("5 per 5 minutes; 50 per day"),
     )
-    limit_register: Limits = _knob(
+    limit_register: Limits = _setting(
         _limits, "registrations, failed ones too, from one address", default=_limits("20 per hour")
     )
-    limit_reset: Limits = _knob(
+    limit_reset: Limits = _setting(
         _limits,
         "mails asked for, for a new password or a new email, to one email and from one address",
         default=_limits("3 per hour"),
     )
-    limit_writes: Limits = _knob(_limits, "changes by one person", default=_limits("120 per minute"))
-    max_movies: int = _knob(
+    limit_writes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
+    max_movies: int = _setting(
         _whole_number(1, 10_000_000), "movies that one person can have, removed ones included", default=100_000
     )
-    limit_storage: str = _knob(
+    limit_storage: str = _setting(
         _storage_url,
         "where attempts are counted: memory:// for one process, redis://host:6379 (extra redis) for more than one",
         default="memory://",
     )
-    sign_in_idle_days: int = _knob(
+    sign_in_idle_days: int = _setting(
         _whole_number(1, 400), "1 to 400; days without a visit after which a sign-in ends", default=30
     )
-    sign_in_days: int = _knob(
+    sign_in_days: int = _setting(
         _whole_number(1, 400), "1 to 400; days after which a sign-in ends in any case", default=90
     )
-    time_zone: ZoneInfo = _knob(
+    time_zone: ZoneInfo = _setting(
         _time_zone,
         "where days begin, such as Europe/Vienna; for viewings, the browser's own day counts where there is JavaScript",
         default=UTC,
     )
-    terrible_movies: tuple[str, ...] = _knob(
+    terrible_movies: tuple[str, ...] = _setting(
         _lines,
         "titles, one a line, that the site refuses to add; empty refuses none",
         default=(
@@ -250,46 +254,46 @@ class Settings:
 
     @classmethod
     def read(cls, ini: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Self:
-        """Read every knob. Raises `CannotStart` for one that is missing, malformed or unknown."""
-        knobs = {ini_key(knob): knob for knob in fields(cls)}
+        """Read every setting. Raises `InvalidSettingError` for one that is missing, malformed or unknown."""
+        settings_by_key = {ini_key(setting): setting for setting in fields(cls)}
         for key in ini:
-            if key.startswith("flicklist.") and key not in knobs:
-                raise CannotStart(f"FlickList cannot start: the ini file sets {key}, which does not exist.")
-        settings = cls(**{knob.name: _value(knob, ini, environ) for knob in knobs.values()})
+            if key.startswith("flicklist.") and key not in settings_by_key:
+                raise InvalidSettingError(f"FlickList cannot start: the ini file sets {key}, which does not exist.")
+        settings = cls(**{setting.name: _value(setting, ini, environ) for setting in settings_by_key.values()})
         if settings.smtp_url and settings.public_url == cls.public_url:
-            raise CannotStart(
+            raise InvalidSettingError(
                 "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing: mails have links."
             )
         if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
-            raise CannotStart(
+            raise InvalidSettingError(
                 "FlickList cannot start: FLICKLIST_SECRET is the development secret, which everybody knows."
             )
         if "pyramid_debugtoolbar" in ini.get("pyramid.includes", "") and not settings.allow_development_secret:
-            raise CannotStart(
+            raise InvalidSettingError(
                 "FlickList cannot start: pyramid_debugtoolbar runs whatever a visitor types; it is for development."
             )
         return settings
 
 
-def ini_key(knob: Field[Any]) -> str:
-    return f"flicklist.{knob.name}"
+def ini_key(setting: Field[Any]) -> str:
+    return f"flicklist.{setting.name}"
 
 
-def environment_name(knob: Field[Any]) -> str:
-    return f"FLICKLIST_{knob.name.upper()}"
+def environment_name(setting: Field[Any]) -> str:
+    return f"FLICKLIST_{setting.name.upper()}"
 
 
-def _value(knob: Field[Any], ini: Mapping[str, str], environ: Mapping[str, str]) -> Any:
-    text = environ.get(environment_name(knob), ini.get(ini_key(knob)))
-    if text is None and knob.default is not MISSING:
-        return knob.default
-    name = f"{environment_name(knob)} ({ini_key(knob)})"
+def _value(setting: Field[Any], ini: Mapping[str, str], environ: Mapping[str, str]) -> Any:
+    text = environ.get(environment_name(setting), ini.get(ini_key(setting)))
+    if text is None and setting.default is not MISSING:
+        return setting.default
+    name = f"{environment_name(setting)} ({ini_key(setting)})"
     if text is None:
-        raise CannotStart(f"FlickList cannot start: {name} is missing: {knob.metadata['meaning']}.")
+        raise InvalidSettingError(f"FlickList cannot start: {name} is missing: {setting.metadata['meaning']}.")
     try:
-        return knob.metadata["read"](text.strip())
+        return setting.metadata["read"](text.strip())
     except ValueError as problem:
-        raise CannotStart(f"FlickList cannot start: {name} {problem}.") from None
+        raise InvalidSettingError(f"FlickList cannot start: {name} {problem}.") from None
 
 
 def includeme(config: Configurator) -> None:

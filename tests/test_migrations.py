@@ -21,10 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from flicklist import main, migrations
+from flicklist.migrations import DatabaseNotReadyError
 from flicklist.models import Base, Change, Movie, User, Viewing
 from flicklist.models.engines import migrating_engine
 from flicklist.models.meta import utc_now
-from flicklist.settings import CannotStart
 
 
 @pytest.fixture
@@ -62,20 +62,20 @@ def test_migrating_twice_changes_nothing(migrated, empty_database_url):
 
 def test_a_database_that_is_behind_stops_the_start(empty_database_url, ini):
     settings = ini | {"flicklist.database_url": empty_database_url, "flicklist.migrate_at_start": "false"}
-    with pytest.raises(CannotStart, match="Run: flicklist migrate"):
+    with pytest.raises(DatabaseNotReadyError, match="Run: flicklist migrate"):
         main({}, **settings)
 
 
 def test_a_database_from_the_future_stops_the_start(migrated, empty_database_url, ini):
     with migrated.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'future'")
-    with pytest.raises(CannotStart):
+    with pytest.raises(DatabaseNotReadyError):
         migrations.require_newest(empty_database_url)
 
 
 def test_a_database_that_does_not_answer_stops_the_start_with_one_line():
     for url in ("sqlite:////no/such/folder/flicklist.db", "postgresql+psycopg://nobody@127.0.0.1:1/flicklist"):
-        with pytest.raises(CannotStart) as stopped:
+        with pytest.raises(DatabaseNotReadyError) as stopped:
             migrations.require_newest(url)
         assert str(stopped.value).startswith("FlickList cannot start: the database does not answer: ")
         assert "\n" not in str(stopped.value)

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from flicklist import main
-from flicklist.settings import CannotStart, Settings, environment_name, ini_key
+from flicklist.settings import InvalidSettingError, Settings, environment_name, ini_key
 from tests.conftest import SECRET
 
 GOOD = {"flicklist.database_url": "sqlite:////tmp/flicklist.db", "flicklist.secret": SECRET}
@@ -59,7 +59,7 @@ def test_what_is_not_set_has_its_default():
 )
 def test_a_bad_setting_stops_the_start_with_one_line(ini, said):
     settings = {key: value for key, value in (GOOD | ini).items() if value is not None}
-    with pytest.raises(CannotStart) as stopped:
+    with pytest.raises(InvalidSettingError) as stopped:
         main({}, **settings)
     assert said in str(stopped.value)
     assert "\n" not in str(stopped.value)
@@ -71,7 +71,7 @@ def test_the_development_secret_passes_where_it_is_allowed():
 
 
 def test_no_message_repeats_a_secret():
-    with pytest.raises(CannotStart) as stopped:
+    with pytest.raises(InvalidSettingError) as stopped:
         Settings.read(GOOD | {"flicklist.secret": "hunter2"}, {})
     assert "hunter2" not in str(stopped.value)
 
@@ -82,5 +82,6 @@ def test_every_setting_is_in_the_readme(root):
     ]
     told = {(key, name, meaning) for key, name, _, meaning in (row.replace("`", "")[2:-2].split(" | ") for row in rows)}
     assert told == {
-        (ini_key(knob), environment_name(knob), knob.metadata["meaning"].replace("`", "")) for knob in fields(Settings)
+        (ini_key(setting), environment_name(setting), setting.metadata["meaning"].replace("`", ""))
+        for setting in fields(Settings)
     }
