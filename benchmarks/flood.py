@@ -43,7 +43,7 @@ def report(name: str, times: list[float]) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), f"sqlite:///{folder}/flicklist.db")
-        del server.environment["FLICKLIST_BCRYPT_COST"], server.environment["FLICKLIST_HASHES_AT_ONCE"]
+        del server.environment["FLICKLIST_BCRYPT_COST"], server.environment["FLICKLIST_MAX_CONCURRENT_HASHES"]
         server.migrate()
         server.start()
         report("idle", pages(server))

@@ -42,7 +42,7 @@ SETTINGS = {
     "flicklist.secret": "a secret that is long enough and used in benchmarks only, 0123456789",
     "flicklist.https": "false",
     "flicklist.bcrypt_cost": "4",
-    "flicklist.limit_writes": "",
+    "flicklist.rate_limit_changes": "",
 }
 
 

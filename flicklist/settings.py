@@ -187,48 +187,48 @@ class Settings:
     min_password_length: int = _setting(
         _whole_number(8, 64), "8 to 64; characters that a new password must have at least", default=8
     )
-    hashes_at_once: int = _setting(
+    max_concurrent_hashes: int = _setting(
         _whole_number(1, 64),
         "passwords that are hashed at the same time; two more wait, and others are asked to come back",
         default=max(1, (os.cpu_count() or 1) - 1),
     )
-    limit_log_in: Limits = _setting(
+    rate_limit_log_in: Limits = _setting(
         _limits,
         "failed log-ins to one account from one address; several limits are separated by ;, empty is no limit",
         default=_limits("5 per minute"),
     )
-    limit_log_in_of_client: Limits = _setting(
+    rate_limit_log_in_per_client: Limits = _setting(
         _limits, "failed log-ins from one address", default=_limits("20 per minute")
     )
-    limit_log_in_of_account: Limits = _setting(
+    rate_limit_log_in_per_account: Limits = _setting(
         _limits, "failed log-ins to one account", default=_limits("100 per hour")
     )
-    limit_second_factor: Limits = _setting(
+    rate_limit_two_factor: Limits = _setting(
         _limits,
         "codes typed, after the right password, for one account",
         default=_limits("5 per 5 minutes; 50 per day"),
     )
-    limit_register: Limits = _setting(
+    rate_limit_register: Limits = _setting(
         _limits, "registrations, failed ones too, from one address", default=_limits("20 per hour")
     )
-    limit_reset: Limits = _setting(
+    rate_limit_mail: Limits = _setting(
         _limits,
         "mails asked for, for a new password or a new email, to one email and from one address",
         default=_limits("3 per hour"),
     )
-    limit_writes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
+    rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
     max_movies: int = _setting(
         _whole_number(1, 10_000_000), "movies that one person can have, removed ones included", default=100_000
     )
-    limit_storage: str = _setting(
+    rate_limit_storage: str = _setting(
         _storage_url,
         "where attempts are counted: memory:// for one process, redis://host:6379 (extra redis) for more than one",
         default="memory://",
     )
-    sign_in_idle_days: int = _setting(
+    login_session_idle_days: int = _setting(
         _whole_number(1, 400), "1 to 400; days without a visit after which a sign-in ends", default=30
     )
-    sign_in_days: int = _setting(
+    login_session_days: int = _setting(
         _whole_number(1, 400), "1 to 400; days after which a sign-in ends in any case", default=90
     )
     time_zone: ZoneInfo = _setting(

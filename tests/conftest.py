@@ -18,13 +18,13 @@ from tests.people import Person
 
 POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
 LIMITS = [
-    "limit_log_in",
-    "limit_log_in_of_client",
-    "limit_log_in_of_account",
-    "limit_second_factor",
-    "limit_register",
-    "limit_reset",
-    "limit_writes",
+    "rate_limit_log_in",
+    "rate_limit_log_in_per_client",
+    "rate_limit_log_in_per_account",
+    "rate_limit_two_factor",
+    "rate_limit_register",
+    "rate_limit_mail",
+    "rate_limit_changes",
 ]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]
 SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"
@@ -81,7 +81,7 @@ def ini(database_url):
         "flicklist.secret": SECRET,
         "flicklist.https": "false",
         "flicklist.bcrypt_cost": "4",
-        "flicklist.hashes_at_once": "8",
+        "flicklist.max_concurrent_hashes": "8",
         **{f"flicklist.{name}": "" for name in LIMITS},
     }
 

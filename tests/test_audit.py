@@ -111,7 +111,7 @@ def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app,
 
 
 def test_a_limit_has_its_line(make_app, lines):
-    person = Person(make_app(limit_register="1 per hour"))
+    person = Person(make_app(rate_limit_register="1 per hour"))
     person.fail_to_register("nobody")
     person.register("nobody", status=429)
     assert lines() == ["limited user=- client=-"]

@@ -13,9 +13,9 @@ from flicklist.services.passwords import PasswordHasher, TooBusy
 from tests.people import Person
 
 LIMITS = {
-    "limit_log_in": "3 per minute",
-    "limit_log_in_of_client": "6 per minute",
-    "limit_log_in_of_account": "9 per hour",
+    "rate_limit_log_in": "3 per minute",
+    "rate_limit_log_in_per_client": "6 per minute",
+    "rate_limit_log_in_per_account": "9 per hour",
 }
 
 
@@ -102,7 +102,7 @@ def test_what_is_no_email_counts_for_the_client_alone(limited, db, alice):
 
 
 def test_what_one_limit_refuses_uses_up_no_other(make_app, alice):
-    site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", limit_reset="2 per hour")
+    site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", rate_limit_mail="2 per hour")
     flooding = at(Person(site), "192.0.2.1")
     for status in (303, 303, 429, 429, 429):
         flooding.send("/forgot", email="nobody@example.com" if status == 303 else alice.email, status=status)
@@ -123,7 +123,7 @@ def test_guessing_the_current_password_is_limited_too(limited):
 
 
 def test_registering_is_limited(make_app):
-    person = at(Person(make_app(limit_register="2 per hour")), "192.0.2.1")
+    person = at(Person(make_app(rate_limit_register="2 per hour")), "192.0.2.1")
     person.fail_to_register("nobody")
     person.fail_to_register("nobody")
     page = person.register("nobody", status=429)
@@ -132,7 +132,7 @@ def test_registering_is_limited(make_app):
 
 
 def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
-    person = Person(make_app(limit_writes="3 per minute"))
+    person = Person(make_app(rate_limit_changes="3 per minute"))
     person.log_in("alice@example.com")
     person.list_path = alice.list_path
     for number in range(3):
@@ -143,7 +143,7 @@ def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
 
 
 def test_logging_out_is_not_limited(make_app, alice):
-    person = Person(make_app(limit_writes="1 per hour"), alice.email)
+    person = Person(make_app(rate_limit_changes="1 per hour"), alice.email)
     person.log_in()
     person.list_path = alice.list_path
     person.add("Heat")
@@ -166,7 +166,7 @@ def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, cap
 
 def test_a_storage_that_hangs_does_not_hold_a_log_in_for_long(make_app, alice):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        app = make_app(**LIMITS, limit_storage=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        app = make_app(**LIMITS, rate_limit_storage=f"redis://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
         Person(app).log_in("alice@example.com")
         assert time.monotonic() - started < 4
@@ -182,7 +182,7 @@ def test_limits_can_be_kept_in_redis(make_app, alice):
     except redis.ConnectionError:
         pytest.skip("no Redis answers on its standard port")
     url = "redis://127.0.0.1:6379/15"
-    one, two = make_app(**LIMITS, limit_storage=url), make_app(**LIMITS, limit_storage=url)
+    one, two = make_app(**LIMITS, rate_limit_storage=url), make_app(**LIMITS, rate_limit_storage=url)
     fail(Person(one), "alice@example.com", 2)
     fail(Person(two), "alice@example.com", 1)
     wait(Person(two), "alice@example.com")

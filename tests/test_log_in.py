@@ -134,7 +134,9 @@ def test_a_sign_in_ends_after_its_days(alice, db, column, days):
     assert not alice.is_signed_in
 
 
-@pytest.mark.parametrize(("setting", "column"), [("sign_in_days", "created_at"), ("sign_in_idle_days", "last_seen_at")])
+@pytest.mark.parametrize(
+    ("setting", "column"), [("login_session_days", "created_at"), ("login_session_idle_days", "last_seen_at")]
+)
 def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
     short, long = (Person(make_app(**{setting: days}), alice.email) for days in ("3", "300"))
     for person, is_in in ((short, False), (long, True)):

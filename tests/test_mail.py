@@ -165,7 +165,7 @@ def test_malformed_address_is_refused_beside_the_field(site, postbox):
 
 
 def test_asking_again_and_again_is_limited(make_app, postbox, alice):
-    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     ask(site, "alice@example.com")
     ask(site, "alice@example.com")
     Person(site).send("/forgot", email="alice@example.com", status=429)
@@ -297,7 +297,7 @@ def test_an_address_of_another_alphabet_is_written_as_every_server_takes_it(site
 
 
 def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
-    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     person = Person(site, "alice@example.com")
     person.log_in()
     for _ in range(3):
@@ -311,7 +311,7 @@ def test_where_there_is_mail_the_form_does_not_tell_who_has_an_account(inside, b
 
 
 def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
-    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", limit_reset="2 per hour")
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     person = Person(site, "alice@example.com")
     person.log_in()
     for _ in range(2):

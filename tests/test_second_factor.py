@@ -281,7 +281,7 @@ def test_a_code_that_was_right_counts_once_whatever_comes_of_it(app, alice, code
 
 
 def test_codes_are_guessed_five_times_on_the_account_page_too(make_app, alice, codes, phone):
-    alice.app = make_app(limit_second_factor="5 per 5 minutes")
+    alice.app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
         alice.send(PLACE + "turn-off", current=PASSWORD, code="000000", status=400)
     alice.send(PLACE + "turn-off", current=PASSWORD, code=phone.code, status=429)
@@ -331,7 +331,7 @@ def test_who_is_half_way_is_stopped_when_the_password_changes(app, alice, codes,
 
 
 def test_codes_are_guessed_five_times_and_then_no_more(make_app, alice, codes, phone):
-    app = make_app(limit_second_factor="5 per 5 minutes")
+    app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
         _, page = half_way(app)  # the password again does not give more guesses
         refused(type_code(page, "000000"))

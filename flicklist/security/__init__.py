@@ -83,7 +83,7 @@ _SIGNED_IN = (
 
 def alive_here(request: Request, now: datetime) -> dict[str, Any]:
     """Return the parameters of `IS_ALIVE` on this site."""
-    return alive_at(now, request.settings.sign_in_days, request.settings.sign_in_idle_days)
+    return alive_at(now, request.settings.login_session_days, request.settings.login_session_idle_days)
 
 
 def principal_of(user_id: int) -> str:
@@ -230,13 +230,13 @@ def includeme(config: Configurator) -> None:
             secure=settings.https,
             httponly=True,
             samesite="Lax",
-            max_age=settings.sign_in_idle_days * DAY_SECONDS,
-            timeout=settings.sign_in_idle_days * DAY_SECONDS,
+            max_age=settings.login_session_idle_days * DAY_SECONDS,
+            timeout=settings.login_session_idle_days * DAY_SECONDS,
             reissue_time=COOKIE_REISSUE_SECONDS,
         )
     )
     config.set_csrf_storage_policy(CSRFStoragePolicy())
     config.set_default_csrf_options(require_csrf=True)
     config.add_tween("flicklist.security.headers_tween_factory")
-    hasher = PasswordHasher(settings.bcrypt_cost, settings.hashes_at_once, settings.min_password_length)
+    hasher = PasswordHasher(settings.bcrypt_cost, settings.max_concurrent_hashes, settings.min_password_length)
     config.add_request_method(lambda request: hasher, "passwords", reify=True)

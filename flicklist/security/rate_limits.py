@@ -78,28 +78,28 @@ def log_in_rules(request: Request, account: str | None) -> list[Rule]:
     A stranger can thus make a person wait, but only a little. Where no account is meant, only the client counts.
     """
     settings, client = request.settings, client_network(request, IPV4_PREFIX, IPV6_PREFIX)
-    of_client = Rule(settings.limit_log_in_of_client, "log-in-of-client", (client,))
+    of_client = Rule(settings.rate_limit_log_in_per_client, "log-in-of-client", (client,))
     if account is None:
         return [of_client]
     return [
-        Rule(settings.limit_log_in, "log-in", (client, account)),
+        Rule(settings.rate_limit_log_in, "log-in", (client, account)),
         of_client,
-        Rule(settings.limit_log_in_of_account, "log-in-of-account", (account,)),
+        Rule(settings.rate_limit_log_in_per_account, "log-in-of-account", (account,)),
     ]
 
 
 def second_factor_rules(request: Request, user_id: int) -> list[Rule]:
-    return [Rule(request.settings.limit_second_factor, "second-factor", (str(user_id),))]
+    return [Rule(request.settings.rate_limit_two_factor, "second-factor", (str(user_id),))]
 
 
 def register_rules(request: Request) -> list[Rule]:
     client = client_network(request, IPV4_PREFIX, IPV6_PREFIX)
-    return [Rule(request.settings.limit_register, "register", (client,))]
+    return [Rule(request.settings.rate_limit_register, "register", (client,))]
 
 
 def mail_rules(request: Request, address: str) -> list[Rule]:
     """Limit the mails that are asked for, to one address and from one client."""
-    client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.limit_reset
+    client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.rate_limit_mail
     return [Rule(limits, "mail-of-client", (client,)), Rule(limits, "mail-to-address", (address,))]
 
 
@@ -117,7 +117,7 @@ def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Re
 
     def limited(context: Any, request: Request) -> Response:
         if request.writes and request.identity is not None:
-            rule = Rule(request.settings.limit_writes, "writes", (str(request.identity.user_id),))
+            rule = Rule(request.settings.rate_limit_changes, "writes", (str(request.identity.user_id),))
             request.limiter.count([rule])
         return view(context, request)
 
@@ -128,6 +128,6 @@ limited_writes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
 def includeme(config: Configurator) -> None:
-    limiter = config.registry.limiter = Limiter(config.registry.flicklist.limit_storage)
+    limiter = config.registry.limiter = Limiter(config.registry.flicklist.rate_limit_storage)
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limited_writes, under="secured_view")

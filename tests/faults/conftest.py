@@ -49,7 +49,7 @@ class Server:
             "FLICKLIST_SECRET": SECRET,
             "FLICKLIST_HTTPS": "false",
             "FLICKLIST_BCRYPT_COST": "4",
-            "FLICKLIST_HASHES_AT_ONCE": "8",
+            "FLICKLIST_MAX_CONCURRENT_HASHES": "8",
             **{f"FLICKLIST_{name.upper()}": "" for name in LIMITS},
         }
         self.process = None

@@ -238,7 +238,7 @@ def send_raw(server, request):
 
 def test_behind_a_proxy_a_client_does_not_say_itself_where_it_is(make_server, sqlite_url):
     server = make_server(sqlite_url)
-    server.start(FLICKLIST_LIMIT_LOG_IN_OF_CLIENT="3 per hour")
+    server.start(FLICKLIST_RATE_LIMIT_LOG_IN_PER_CLIENT="3 per hour")
     client = Client(server)
     client.token = token_in(client.get("/login"))
     answers = []
