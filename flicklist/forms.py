@@ -23,7 +23,7 @@ from flicklist.models.movie import (
 )
 from flicklist.models.user import email_key
 from flicklist.services.passwords import PasswordHasher
-from flicklist.services.search import Find
+from flicklist.services.search import SearchFilters
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -283,13 +283,13 @@ class ViewingForm(SiteForm):
             raise ValidationError("That day is still to come.")
 
 
-class FindForm(SiteForm):
+class SearchForm(SiteForm):
     """What to look for in a list, and how to sort it. It comes from the address, so every field has a default."""
 
     q = TextField(validators=[Clean("What you look for"), AtMost("What you look for", MAX_TITLE_LENGTH)])
     decade = TextField()
     rated = TextField()
-    least = TextField()
+    min_rating = TextField()
     added_from = TextField(validators=[DateOfAnyPrecision()])
     added_to = TextField(validators=[DateOfAnyPrecision()])
     watched_from = TextField(validators=[DateOfAnyPrecision()])
@@ -298,7 +298,7 @@ class FindForm(SiteForm):
 
     DECADES: ClassVar[dict[str, int]] = {str(decade): decade for decade in range(LAST_DECADE, FIRST_DECADE - 1, -10)}
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
-    FILTERS = ("decade", "rated", "least", "added_from", "added_to", "watched_from", "watched_to")
+    FILTERS = ("decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "watched_to")
 
     def validate_added_to(self, field: Field) -> None:
         self._require_span(self.added_from, field)
@@ -311,13 +311,13 @@ class FindForm(SiteForm):
             raise ValidationError(f"Nothing is after {quote(start.data)} and before {quote(end.data)}.")
 
     @property
-    def find(self) -> Find:
+    def filters(self) -> SearchFilters:
         right = self.query
-        return Find(
+        return SearchFilters(
             text=right.get("q", ""),
             decade=self.DECADES.get(self.decade.data),
             rated=self.RATED.get(self.rated.data),
-            min_rating=RatingForm.SCALE.get(self.least.data),
+            min_rating=RatingForm.SCALE.get(self.min_rating.data),
             added_from=right.get("added_from", ""),
             added_to=right.get("added_to", ""),
             watched_from=right.get("watched_from", ""),
@@ -325,7 +325,7 @@ class FindForm(SiteForm):
         )
 
     @property
-    def looks_for_something(self) -> bool:
+    def is_search(self) -> bool:
         return bool(self.query.keys() - {"sort"})
 
     @property

@@ -22,8 +22,8 @@ FORM = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 65_536
 MAX_QUERY_BYTES = 8_192  # as much as nginx takes by default; the longest address that the site makes has 6 kB
 MAX_FIELDS = 100
-NOBODY = 0  # for the audit log: who is signed in is not looked up at the door
-NO_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
+NO_USER = 0  # for the audit log: who is signed in is not looked up at the door
+UNSUPPORTED_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
 UNREADABLE = ("That did not work", "The site could not read what your browser sent.")
 FOREIGN_FORM = ("Not from there", "That form was sent from another site, so it was not accepted.")
 HOST = re.compile(rf"({HOST_NAME})(:[0-9]{{1,5}})?", re.ASCII | re.IGNORECASE)
@@ -36,7 +36,7 @@ class BodyInMemoryRequest(Request):
     request_body_tempfile_limit = MAX_BODY_BYTES
 
 
-class TurnedAway(Exception):
+class RequestRejected(Exception):
     """A request that goes no further: the status of the answer, what the page says, and what the audit log does."""
 
     def __init__(self, status: int, title: str, text: str, event: Event = Event.MALFORMED) -> None:
@@ -48,12 +48,12 @@ class TurnedAway(Exception):
 
 
 def check(request: Request) -> None:
-    """Raise `TurnedAway` for a request that no view should see."""
+    """Raise `RequestRejected` for a request that no view should see."""
     if request.method not in METHODS:
-        raise TurnedAway(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
+        raise RequestRejected(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
     _check_host(request)
     if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails over any other, also in a GET
-        raise TurnedAway(415, *NO_FORM)
+        raise RequestRejected(415, *UNSUPPORTED_FORM)
     _check_text(request)
     if request.method == "POST":
         _check_origin(request)
@@ -64,13 +64,13 @@ def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
     host = HOST.fullmatch(request.host)
     if host is None or (hosts and host[1].lower() not in hosts):
-        raise TurnedAway(400, "Nobody of that name", "This site is not reached by that name.")
+        raise RequestRejected(400, "Nobody of that name", "This site is not reached by that name.")
 
 
 def _check_text(request: Request) -> None:
     """Look at all that Pyramid will read as text, before it does."""
     if len(request.query_string) > MAX_QUERY_BYTES:
-        raise TurnedAway(
+        raise RequestRejected(
             414, "Too much", f"What follows the question mark can have at most {MAX_QUERY_BYTES // 1024} kB."
         )
     try:
@@ -79,13 +79,15 @@ def _check_text(request: Request) -> None:
         for header in ("Origin", "Referer"):
             _ = urlsplit(request.headers.get(header, "")).port
     except ValueError:  # bytes that are no UTF-8, fields that are none, or an address that is none
-        raise TurnedAway(400, *UNREADABLE) from None
+        raise RequestRejected(400, *UNREADABLE) from None
     is_root_of_prefix = not path and request.script_name
-    if any(unicodedata.category(char) == "Cc" for char in path) or not (_is_straight(path) or is_root_of_prefix):
-        raise TurnedAway(400, *UNREADABLE)
+    if any(unicodedata.category(char) == "Cc" for char in path) or not (
+        _has_no_dot_segments(path) or is_root_of_prefix
+    ):
+        raise RequestRejected(400, *UNREADABLE)
 
 
-def _is_straight(path: str) -> bool:
+def _has_no_dot_segments(path: str) -> bool:
     """Tell whether a path leads where it says: browsers resolve ``..`` themselves, and traversal would do it again."""
     return path.startswith("/") and not {".", ".."} & set(path.split("/"))
 
@@ -97,19 +99,19 @@ def _check_origin(request: Request) -> None:
     one, in place of the one of the person who is signed in: another site could log them out.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-        raise TurnedAway(403, *FOREIGN_FORM, Event.CSRF_FAILED)
+        raise RequestRejected(403, *FOREIGN_FORM, Event.CSRF_FAILED)
 
 
 def _check_form(request: Request) -> None:
     if (request.content_length or 0) > MAX_BODY_BYTES:
         request.body_file_raw.close()  # a temporary file by now, since the body may have been needed again
-        raise TurnedAway(413, "Too much", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
+        raise RequestRejected(413, "Too much", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
     if request.content_type not in {FORM, ""}:
-        raise TurnedAway(415, *NO_FORM)
+        raise RequestRejected(415, *UNSUPPORTED_FORM)
     try:
         _check_fields(request.body.decode("ascii"))
     except ValueError:
-        raise TurnedAway(400, *UNREADABLE) from None
+        raise RequestRejected(400, *UNREADABLE) from None
 
 
 def _check_fields(encoded: str) -> None:
@@ -119,16 +121,16 @@ def _check_fields(encoded: str) -> None:
         raise ValueError("NUL")
 
 
-def guard_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
-    def guard_tween(request: Request) -> Response:
+def sanity_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
+    def sanity_tween(request: Request) -> Response:
         try:
             check(request)
-        except TurnedAway as turned_away:
-            audit(request, turned_away.event, NOBODY)
-            words = {"title": turned_away.title, "text": turned_away.text, "status": turned_away.status}
+        except RequestRejected as rejected:
+            audit(request, rejected.event, NO_USER)
+            words = {"title": rejected.title, "text": rejected.text, "status": rejected.status}
             response = render_to_response(PAGE, words, request=request)
-            response.status_int = turned_away.status
-            if turned_away.status == 405:  # noqa: PLR2004
+            response.status_int = rejected.status
+            if rejected.status == 405:  # noqa: PLR2004
                 response.allow = METHODS
             return response
         try:
@@ -136,7 +138,7 @@ def guard_tween_factory(handler: Callable[[Request], Response], registry: Regist
         except Exception:  # noqa: BLE001 - of an error page, which asked a database that is away
             return request.invoke_exception_view()
 
-    return guard_tween
+    return sanity_tween
 
 
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
@@ -177,6 +179,6 @@ single_fields.options = ("repeated_fields",)  # type: ignore[attr-defined]
 
 def includeme(config: Configurator) -> None:
     config.set_request_factory(BodyInMemoryRequest)
-    config.add_tween("flicklist.sanity.guard_tween_factory", under="flicklist.security.headers_tween_factory")
+    config.add_tween("flicklist.sanity.sanity_tween_factory", under="flicklist.security.headers_tween_factory")
     config.add_view_deriver(exact_path)
     config.add_view_deriver(single_fields)

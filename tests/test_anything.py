@@ -40,7 +40,7 @@ PLACES = {
 FIELDS = [
     *("title", "year", "why", "notes", "wording", "rating", "movie", "back", "next", "today", "seen_on", "note"),
     *("put-back", "email", "password", "verify", "current", "word", "token", "code", "invitation", "id", "owner_id"),
-    *("q", "sort", "after", "before", "decade", "rated", "least", "added_from", "added_to", "watched_from", "x"),
+    *("q", "sort", "after", "before", "decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "x"),
 ]
 TYPED = [
     *(

@@ -13,7 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from flicklist.models import SignIn, User
 from flicklist.models.meta import utc_now
 from flicklist.resources import Watchlist
-from flicklist.security.rate_limits import TooOften
+from flicklist.security.rate_limits import RateLimited
 from flicklist.services.passwords import TooBusy
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
@@ -194,7 +194,7 @@ def test_a_form_from_another_site_is_a_403(make_app):
         (BadCSRFOrigin(), 403, "Not from there"),
         (HTTPNotFound(), 404, "Nothing here"),
         (StaleDataError(), 409, "Two at once"),
-        (TooOften(179), 429, "Take a breath"),
+        (RateLimited(179), 429, "Take a breath"),
         (ZeroDivisionError(), 500, "A broken reel"),
         (OperationalError("", {}, Exception()), 503, "Intermission"),
         (PoolTimeoutError(), 503, "Intermission"),

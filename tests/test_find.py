@@ -89,8 +89,8 @@ def test_filters_of_the_watchlist(shelf, query, expected):
     [
         ({"rated": "yes"}, {"Heat", "A Separation", "Stalker"}),
         ({"rated": "no"}, {"Ran"}),
-        ({"least": "4.5"}, {"Heat", "A Separation"}),
-        ({"least": "5"}, {"A Separation"}),
+        ({"min_rating": "4.5"}, {"Heat", "A Separation"}),
+        ({"min_rating": "5"}, {"A Separation"}),
         ({"watched_from": "2009", "watched_to": "2009"}, {"Heat", "Ran"}),
         ({"watched_from": "2009-08", "watched_to": "2009-09"}, {"Ran"}),
         ({"watched_from": "2012"}, {"Heat", "A Separation"}),
@@ -123,7 +123,7 @@ def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_
 
 def test_the_search_is_in_the_address_and_in_the_form(shelf):
     page = shelf.get(shelf.list_path, {"q": "sting", "decade": "1970", "sort": "title"})
-    form = page.html.select_one("form.find")
+    form = page.html.select_one("form.search-form")
     assert form.get("method", "get") == "get"
     assert form.select_one("[name=q]")["value"] == "sting"
     assert form.select_one("[name=decade] [selected]")["value"] == "1970"
@@ -170,7 +170,7 @@ def test_of_a_span_that_ends_before_it_begins_the_end_is_left_out(shelf, view, q
 def test_what_was_refused_in_a_search_is_still_in_its_field(shelf):
     page = shelf.get(shelf.list_path, {"added_from": "yesterday", "q": "amelie"})
     assert titles(page) == ["Amélie"]
-    form = page.html.select_one("form.find")
+    form = page.html.select_one("form.search-form")
     assert form.select_one("[name=added_from]")["value"] == "yesterday"
     assert form.select_one("details").has_attr("open")
 
@@ -183,7 +183,9 @@ def test_every_word_counts_and_quotes_are_alike(shelf):
     assert found(shelf, q="a long and rather windy title of many words indeed") == set()
 
 
-@pytest.mark.parametrize("query", [{"decade": "x"}, {"rated": "x"}, {"least": "6"}, {"sort": "x"}, {"sort": "rating"}])
+@pytest.mark.parametrize(
+    "query", [{"decade": "x"}, {"rated": "x"}, {"min_rating": "6"}, {"sort": "x"}, {"sort": "rating"}]
+)
 def test_a_choice_that_does_not_exist_is_no_choice(shelf, query):
     assert len(found(shelf, **query)) == 4
 
@@ -253,7 +255,7 @@ def test_the_pages_of_a_search_keep_the_search(duplicates):
     page = duplicates.get(duplicates.list_path, {"q": "movie", "decade": "1990", "sort": "title"})
     assert page.html.select_one(".count").text == "43 found"
     pages, last = walk(duplicates, page, "next")
-    assert last.html.select_one("form.find [name=decade] [selected]")["value"] == "1990"
+    assert last.html.select_one("form.search-form [name=decade] [selected]")["value"] == "1990"
     assert all(int(title.split()[-1]) % 3 == 1 for title in chain(*pages))
 
 

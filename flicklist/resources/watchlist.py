@@ -25,8 +25,8 @@ from flicklist.models.movie import (
 )
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, row_id
 from flicklist.security import Permission, principal_of
-from flicklist.services.pagination import Keyset, Page, Where
-from flicklist.services.search import Find, Sort
+from flicklist.services.pagination import Keyset, Page, PageCursor
+from flicklist.services.search import SearchFilters, Sort
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
@@ -96,7 +96,7 @@ class Watchlist(Resource):
         return Entry(self, name, one_or_key_error(self.movies([row_id(name)]), name))
 
     def movies(self, ids: Sequence[int]) -> Sequence[Movie]:
-        """Find movies of this list, in the order of their ids; removed ones too, while they can be restored."""
+        """Return movies of this list by id, also removed ones that can still be restored."""
         statement = (
             select(Movie)
             .where(Movie.owner_id == self.owner_id, Movie.id.in_(ids), ~_is_gone())
@@ -107,23 +107,23 @@ class Watchlist(Resource):
             statement = statement.with_for_update(of=Movie)
         return self.dbsession.scalars(statement).all()
 
-    def to_watch(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
+    def to_watch(self, sort: Sort, cursor: PageCursor, filters: SearchFilters) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, why)``, and count the list."""
-        return self._page(TO_WATCH_ORDERS, sort, where, find.criteria(self.request.settings.time_zone))
+        return self._page(TO_WATCH_ORDERS, sort, cursor, filters.criteria(self.request.settings.time_zone))
 
-    def watched(self, sort: Sort, where: Where, find: Find) -> tuple[Page, int]:
+    def watched(self, sort: Sort, cursor: PageCursor, filters: SearchFilters) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, rating, last_seen_on)``, and count the list."""
-        return self._page(WATCHED_ORDERS, sort, where, find.criteria(self.request.settings.time_zone))
+        return self._page(WATCHED_ORDERS, sort, cursor, filters.criteria(self.request.settings.time_zone))
 
-    def removed(self, where: Where) -> tuple[Page, int]:
+    def removed(self, cursor: PageCursor) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, removed_at)``, and count the list."""
-        return self._page(_REMOVED_ORDERS, Sort.REMOVED, where, [~_is_gone()])
+        return self._page(_REMOVED_ORDERS, Sort.REMOVED, cursor, [~_is_gone()])
 
     def _page(
-        self, orders: dict[Sort, Keyset], sort: Sort, where: Where, criteria: list[ColumnElement[bool]]
+        self, orders: dict[Sort, Keyset], sort: Sort, cursor: PageCursor, criteria: list[ColumnElement[bool]]
     ) -> tuple[Page, int]:
         keyset, scope = orders[sort], {"owner_id": self.owner_id}
-        page = keyset.page(self.dbsession, scope, where, criteria)
+        page = keyset.page(self.dbsession, scope, cursor, criteria)
         if page.is_whole_list:
             return page, len(page.rows)
         return page, keyset.count(self.dbsession, scope, criteria)
@@ -148,7 +148,7 @@ class Watchlist(Resource):
         return movie
 
     def _find_set_apart(self, title: str, year: int | None) -> Movie | None:
-        """Find the movie of that title and year on the list that had to make way; see `rename_or_set_apart`."""
+        """Return the listed movie of this title and year whose key has its id; see `rename_or_set_apart`."""
         key = movie_key(title, year)
         apart = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
         found = self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart))

@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 # One household has one IPv4 address, and one IPv6 network of this size.
 IPV4_PREFIX, IPV6_PREFIX = 32, 64
-PATIENCE_SECONDS = 1.0
+STORAGE_TIMEOUT_SECONDS = 1.0
 
 
-class TooOften(Exception):
+class RateLimited(Exception):
     """Something was tried too often; it can be tried again after so many seconds."""
 
     def __init__(self, seconds: int) -> None:
@@ -39,19 +39,19 @@ class Rule(NamedTuple):
     keys: tuple[str, ...]
 
 
-class Limiter:
+class RateLimiter:
     """Counts attempts in moving windows. A storage that does not answer limits nothing, and is logged."""
 
     def __init__(self, storage_url: str) -> None:
-        self.storage = storage_from_string(storage_url, wrap_exceptions=True, **_patience_with(storage_url))
+        self.storage = storage_from_string(storage_url, wrap_exceptions=True, **_timeouts(storage_url))
         self._windows = MovingWindowRateLimiter(self.storage)
 
     def check(self, rules: Sequence[Rule]) -> None:
-        """Raise `TooOften` where an attempt would be one too many. Counts nothing."""
+        """Raise `RateLimited` where an attempt would be one too many. Counts nothing."""
         self._ask(self._windows.test, rules)
 
     def count(self, rules: Sequence[Rule]) -> None:
-        """Count an attempt. Raises `TooOften` where it was one too many; it then uses up none of the other limits."""
+        """Count an attempt. Raises `RateLimited` if it is one too many; it then counts against no other limit."""
         if self._ask(self._windows.test, rules):
             self._ask(self._windows.hit, rules)
 
@@ -68,7 +68,7 @@ class Limiter:
             log.exception("The storage of the limits did not answer")
             return False
         if spent:
-            raise TooOften(max(1, ceil(max(spent) - time.time())))
+            raise RateLimited(max(1, ceil(max(spent) - time.time())))
         return True
 
 
@@ -88,7 +88,7 @@ def log_in_rules(request: Request, account: str | None) -> list[Rule]:
     ]
 
 
-def second_factor_rules(request: Request, user_id: int) -> list[Rule]:
+def two_factor_rules(request: Request, user_id: int) -> list[Rule]:
     return [Rule(request.settings.rate_limit_two_factor, "second-factor", (str(user_id),))]
 
 
@@ -103,11 +103,11 @@ def mail_rules(request: Request, address: str) -> list[Rule]:
     return [Rule(limits, "mail-of-client", (client,)), Rule(limits, "mail-to-address", (address,))]
 
 
-def _patience_with(storage_url: str) -> dict[str, float]:
+def _timeouts(storage_url: str) -> dict[str, float]:
     """Return how long to wait for Redis: one that hangs would otherwise hold each log-in for ten seconds."""
     if storage_url.startswith("memory:"):
         return {}
-    return {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
+    return {"socket_timeout": STORAGE_TIMEOUT_SECONDS, "socket_connect_timeout": STORAGE_TIMEOUT_SECONDS}
 
 
 def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
@@ -128,6 +128,6 @@ limited_writes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
 def includeme(config: Configurator) -> None:
-    limiter = config.registry.limiter = Limiter(config.registry.flicklist.rate_limit_storage)
+    limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limited_writes, under="secured_view")

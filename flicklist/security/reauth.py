@@ -4,7 +4,7 @@ from pyramid.request import Request
 
 from flicklist.resources import Root
 from flicklist.security.audit import Event, audit
-from flicklist.security.rate_limits import log_in_rules, second_factor_rules
+from flicklist.security.rate_limits import log_in_rules, two_factor_rules
 
 WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a sentence, not a password
 WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery code."
@@ -54,7 +54,7 @@ def require_code(request: Request) -> None:
     """Ask for a code, of a person who uses a second factor. Raises `NotProven`."""
     account = request.root["account"]
     if account.second_factor.is_on:
-        request.limiter.count(second_factor_rules(request, account.user_id))
+        request.limiter.count(two_factor_rules(request, account.user_id))
         if not accepts_code(request, account.user_id):
             raise NotProven(WRONG_CODE)
 

@@ -1,7 +1,7 @@
 """Lists, page by page, by keyset: a page costs the same at either end of a list.
 
-A marker is the sort keys of the row at the edge of a page, so that rows that come and go elsewhere move nothing. It
-comes from the address, where anybody may write: one that makes no sense means the first page.
+A cursor is the sort keys of the row at the edge of a page, so that rows that come and go elsewhere move nothing. It
+comes from the URL, where anybody can write it: an invalid cursor means the first page.
 """
 
 import base64
@@ -27,8 +27,8 @@ _MAX_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True)
-class Where:
-    """Which page a person asks for: the one after a marker, the one before it, or the first."""
+class PageCursor:
+    """Which page a person asks for: the one after a cursor, the one before it, or the first."""
 
     after: str | None = None
     before: str | None = None
@@ -71,20 +71,24 @@ class Keyset:
         self._count = _capped_count(self.rows)
 
     def page(
-        self, dbsession: Session, scope: Mapping[str, Any], where: Where, criteria: Sequence[ColumnElement[bool]] = ()
+        self,
+        dbsession: Session,
+        scope: Mapping[str, Any],
+        cursor: PageCursor,
+        criteria: Sequence[ColumnElement[bool]] = (),
     ) -> Page:
-        """Read a page; the first one, if the marker makes no sense, and the last one, if nothing is left behind it."""
+        """Read a page; the first one, if the cursor makes no sense, and the last one, if nothing is left behind it."""
 
         def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
             return dbsession.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
 
-        if edge := self._edge(where.after):
+        if edge := self._edge(cursor.after):
             rows = read(self._after, edge)
             if rows:
                 return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
             rows = read(self._last, {})
             return self._page(rows[:PAGE_SIZE][::-1], has_before=len(rows) > PAGE_SIZE, has_after=False)
-        if edge := self._edge(where.before):
+        if edge := self._edge(cursor.before):
             rows = read(self._before, edge)
             if len(rows) >= PAGE_SIZE:
                 return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=len(rows) > PAGE_SIZE, has_after=True)
@@ -99,21 +103,21 @@ class Keyset:
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(
             [row[: self._width] for row in rows],
-            before=self._marker(rows[0]) if has_before else None,
-            after=self._marker(rows[-1]) if has_after else None,
+            before=self._encode(rows[0]) if has_before else None,
+            after=self._encode(rows[-1]) if has_after else None,
         )
 
-    def _marker(self, row: AnyRow) -> str:
+    def _encode(self, row: AnyRow) -> str:
         keys = row[self._width :]
         plain = [(key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key for key in keys]
-        marker = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
-        return base64.urlsafe_b64encode(marker).decode().rstrip("=")
+        cursor = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
+        return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
 
-    def _edge(self, marker: str | None) -> dict[str, Any] | None:
-        if not marker or len(marker) > MAX_CURSOR_LENGTH:
+    def _edge(self, cursor: str | None) -> dict[str, Any] | None:
+        if not cursor or len(cursor) > MAX_CURSOR_LENGTH:
             return None
         try:
-            plain = json.loads(base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4)))
+            plain = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             if type(plain) is not list or len(plain) != len(self.types):
                 return None
             keys = [_key(value, kind) for value, kind in zip(plain, self.types, strict=True)]
@@ -129,7 +133,7 @@ def _capped_count(rows: Rows) -> Select[int]:
 
 
 def _key(value: Any, column_type: Any) -> Any:
-    """Read one key of a marker. Raises `ValueError` for what a database could not compare with the column."""
+    """Read one key of a cursor. Raises `ValueError` for what a database could not compare with the column."""
     kind = column_type.python_type
     if kind is str and type(value) is str and "\0" not in value:
         value.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError

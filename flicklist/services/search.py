@@ -28,7 +28,7 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True)
-class Find:
+class SearchFilters:
     """All that a movie must meet to be found; what is empty is not asked for.
 
     The ends of a span are dates as in `flicklist.dates`, and both belong to it.
@@ -59,7 +59,7 @@ class Find:
         if self.added_to:
             found.append(Movie.added_at < _midnight(day_after(self.added_to), time_zone))
         if self.watched_from or self.watched_to:
-            found.append(_was_seen_between(self.watched_from, self.watched_to))
+            found.append(_was_watched_between(self.watched_from, self.watched_to))
         return found
 
 
@@ -67,8 +67,8 @@ def _words(text: str) -> list[str]:
     return list(dict.fromkeys(fold(text).split()))[:MAX_WORDS]
 
 
-def _was_seen_between(start: str, end: str) -> ColumnElement[bool]:
-    """Find what was seen in a span. ``2009`` may have been in the span from ``2009-07``, so it is found there."""
+def _was_watched_between(start: str, end: str) -> ColumnElement[bool]:
+    """Match viewings in a span. ``2009`` may lie in the span from ``2009-07``, so it matches."""
     seen = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.seen_on.is_not(None))
     if start:
         year, month = start[:4], start[:7]

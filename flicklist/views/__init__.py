@@ -14,7 +14,7 @@ from flicklist.models import Movie
 from flicklist.resources import Change
 from flicklist.security import local_path
 
-MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a marker of 200 more, none of them in ASCII
+MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a cursor of 200 more, none of them in ASCII
 
 
 Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
@@ -47,7 +47,7 @@ def form_page(request: Request) -> str | None:
 
 
 def today(request: Request) -> date:
-    """Return the person's own day, which their browser sends with the form where there is JavaScript."""
+    """Return the person's own day, which their browser sends with the form cursor there is JavaScript."""
     return own_today(request.POST.get("today"), request.settings.time_zone)
 
 

@@ -18,7 +18,7 @@ from flicklist.flash import flash_info
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security import Permission, local_path, restore_session
 from flicklist.security.audit import Event, audit
-from flicklist.security.rate_limits import TooOften
+from flicklist.security.rate_limits import RateLimited
 from flicklist.services.passwords import TooBusy
 from flicklist.views import form_page, redirect
 
@@ -88,8 +88,8 @@ def conflict(exc: Exception, request: Request) -> dict[str, Any]:
     return _page(request, HTTPStatus.CONFLICT)
 
 
-@exception_view_config(TooOften, renderer=PAGE)
-def too_often(exc: TooOften, request: Request) -> dict[str, Any]:
+@exception_view_config(RateLimited, renderer=PAGE)
+def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
     audit(request, Event.LIMITED)
     request.response.retry_after = exc.seconds
     wait = f"{exc.seconds} seconds" if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"

@@ -13,7 +13,7 @@ from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
 from flicklist.security.audit import Event, audit
-from flicklist.security.rate_limits import log_in_rules, register_rules, second_factor_rules
+from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
 from flicklist.security.reauth import WRONG_CODE, accepts_code
 from flicklist.views import Answer, redirect
 
@@ -164,7 +164,7 @@ def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
     person = context.person_half_way(request.session.get(HALF_WAY, ""))
     if person is None:
         return _password_first(context, request)
-    request.limiter.count(second_factor_rules(request, person.id))
+    request.limiter.count(two_factor_rules(request, person.id))
     if not context.replace_password_hash(person.id, person.password_hash, person.password_hash):
         return _password_first(context, request)
     if accepts_code(request, person.id):

@@ -15,7 +15,7 @@ from flicklist.models.outbox import Kind
 from flicklist.resources import SecondFactor
 from flicklist.security import Permission
 from flicklist.security.audit import Event, audit
-from flicklist.security.rate_limits import second_factor_rules
+from flicklist.security.rate_limits import two_factor_rules
 from flicklist.security.reauth import NotProven, require_current_password, require_proof
 from flicklist.views import Answer, redirect, refuse
 
@@ -62,7 +62,7 @@ def confirm(context: SecondFactor, request: Request) -> Answer | Response:
     factor = context.begun()
     if factor is None:
         return redirect(request.path_to(context.account))
-    request.limiter.count(second_factor_rules(request, context.user_id))
+    request.limiter.count(two_factor_rules(request, context.user_id))
     step = factor.step_of(request.POST.get("code", ""))
     if step is None:
         return _refused(context, request, "That code does not fit. Is the clock of your device right?")

@@ -9,12 +9,12 @@ from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_success, quote
-from flicklist.forms import AddForm, FindForm, MovieForm, RatingForm
+from flicklist.forms import AddForm, MovieForm, RatingForm, SearchForm
 from flicklist.models import Movie
 from flicklist.models.movie import NoRoom
 from flicklist.resources import AlreadyListed, IsRemoved, Watchlist, row_id
 from flicklist.security import Permission
-from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, Where
+from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, PageCursor
 from flicklist.services.search import Sort
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
@@ -46,13 +46,13 @@ class NothingMarked(Exception):
     renderer="flicklist:templates/watchlist/watchlist.jinja2",
 )
 def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
-    find = _find_form(request)
-    page, count = context.to_watch(_sort(find, TO_WATCH_SORTS), _where(request), find.find)
+    search = _search_form(request)
+    page, count = context.to_watch(_sort(search, TO_WATCH_SORTS), _cursor(request), search.filters)
     return {
         "page": page,
         "count": count,
         "max_count": MAX_COUNT,
-        "find": find,
+        "search": search,
         "sorts": TO_WATCH_SORTS,
         "form": MovieForm(request.GET),
     }
@@ -66,9 +66,9 @@ def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
     renderer="flicklist:templates/watchlist/ratings.jinja2",
 )
 def watched(context: Watchlist, request: Request) -> dict[str, Any]:
-    find = _find_form(request)
-    page, count = context.watched(_sort(find, WATCHED_SORTS), _where(request), find.find)
-    return {"page": page, "count": count, "max_count": MAX_COUNT, "find": find, "sorts": WATCHED_SORTS}
+    search = _search_form(request)
+    page, count = context.watched(_sort(search, WATCHED_SORTS), _cursor(request), search.filters)
+    return {"page": page, "count": count, "max_count": MAX_COUNT, "search": search, "sorts": WATCHED_SORTS}
 
 
 @view_config(
@@ -79,7 +79,7 @@ def watched(context: Watchlist, request: Request) -> dict[str, Any]:
     renderer="flicklist:templates/watchlist/removed.jinja2",
 )
 def removed(context: Watchlist, request: Request) -> dict[str, Any]:
-    page, count = context.removed(_where(request))
+    page, count = context.removed(_cursor(request))
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
@@ -195,17 +195,17 @@ def _row_ids(texts: Sequence[str]) -> Iterator[int]:
             yield row_id(text)
 
 
-def _find_form(request: Request) -> FindForm:
-    form = FindForm(request.GET)
+def _search_form(request: Request) -> SearchForm:
+    form = SearchForm(request.GET)
     if not form.validate():
         flash_error(request, form.problem)
     return form
 
 
-def _sort(find: FindForm, sorts: dict[Sort, str]) -> Sort:
+def _sort(search: SearchForm, sorts: dict[Sort, str]) -> Sort:
     """Return the order that is asked for, if it is one of this list's, else its first one."""
-    return next((sort for sort in sorts if sort == find.sort.data), next(iter(sorts)))
+    return next((sort for sort in sorts if sort == search.sort.data), next(iter(sorts)))
 
 
-def _where(request: Request) -> Where:
-    return Where(after=request.GET.get("after"), before=request.GET.get("before"))
+def _cursor(request: Request) -> PageCursor:
+    return PageCursor(after=request.GET.get("after"), before=request.GET.get("before"))

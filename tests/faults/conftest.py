@@ -25,7 +25,7 @@ from tests.people import PASSWORD
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_SECONDS = 20
+STORAGE_TIMEOUT_SECONDS = 20
 
 
 def free_port():
@@ -110,7 +110,7 @@ class Client:
 
     def request(self, method, path, **fields):
         """Send a request. Raises `OSError` when the server does not answer it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=STORAGE_TIMEOUT_SECONDS)
         headers = self.headers | ({"Cookie": self.cookie} if self.cookie else {})
         body = urlencode(fields) if method == "POST" else None
         if body is not None:
@@ -168,9 +168,9 @@ def token_in(answer):
 
 
 def wait_until(condition, what):
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + STORAGE_TIMEOUT_SECONDS
     while not condition():
-        assert time.monotonic() < end, f"not in {PATIENCE_SECONDS} seconds: {what}"
+        assert time.monotonic() < end, f"not in {STORAGE_TIMEOUT_SECONDS} seconds: {what}"
         time.sleep(0.05)
 
 
