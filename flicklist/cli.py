@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from flicklist import migrations, tokens
 from flicklist.mail import Sender
-from flicklist.models import Invitation, Mail, SignIn, User
+from flicklist.models import Invitation, LoginSession, Mail, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.outbox import Kind
-from flicklist.models.second_factor import turn_off
+from flicklist.models.two_factor import turn_off
 from flicklist.models.user import email_key
 from flicklist.settings import Settings
 
@@ -58,33 +58,33 @@ def reset_link(ini: str, email: str) -> None:
     click.echo(link)
 
 
-@flicklist.command("end-sign-ins")
+@flicklist.command("end-login-sessions")
 @ini_file
 @click.argument("email", required=False)
 @click.option("--all", "everybody", is_flag=True, help="Log out everybody.")
-def end_sign_ins(ini: str, email: str | None, everybody: bool) -> None:  # noqa: FBT001 - click passes it by name
+def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Log out the person with EMAIL, or everybody, on all devices."""
     if (email is None) != everybody:
         raise click.UsageError("Name one EMAIL, or --all.")
     settings = _settings(ini)
     with _database(settings) as dbsession:
-        ended = delete(SignIn)
+        ended = delete(LoginSession)
         if email is not None:
-            ended = ended.where(SignIn.user_id == _user(dbsession, email).id)
-        ids = dbsession.scalars(ended.returning(SignIn.id)).all()
+            ended = ended.where(LoginSession.user_id == _user(dbsession, email).id)
+        ids = dbsession.scalars(ended.returning(LoginSession.id)).all()
         click.echo(f"{len(ids)} ended.")
 
 
-@flicklist.command("remove-second-factor")
+@flicklist.command("remove-two-factor")
 @ini_file
 @click.argument("email")
-def remove_second_factor(ini: str, email: str) -> None:
+def remove_two_factor(ini: str, email: str) -> None:
     """Ask the person with EMAIL for their password only, since they have lost their app and their recovery codes."""
     settings = _settings(ini)
     with _database(settings) as dbsession:
         user = _user(dbsession, email)
         if turn_off(dbsession, user.id) and settings.sends_mail:
-            dbsession.add(Mail(kind=Kind.SECOND_FACTOR_OFF, recipient=user.email, user_id=user.id))
+            dbsession.add(Mail(kind=Kind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 
 

@@ -197,14 +197,14 @@ class ResetForm(NewPasswordForm):
 class ChangePasswordForm(ResetForm):
     """Another password, for who knows the current one."""
 
-    current = PasswordField()
+    current_password = PasswordField()
 
 
 class ChangeEmailForm(SiteForm):
     """Another email address, for who knows the password."""
 
     email = EmailField()
-    current = PasswordField()
+    current_password = PasswordField()
 
 
 class LogInForm(SiteForm):

@@ -159,7 +159,7 @@ def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str
     return "Your email address was changed", text
 
 
-def _second_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "From now on a code is asked for when you log in, after your password. Every other device was logged out.\n\n"
         "If it was not you, tell the person who runs the site."
@@ -167,7 +167,7 @@ def _second_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, 
     return "A second factor was turned on", text
 
 
-def _second_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "No code is asked for any more when you log in; your password is enough.\n\n"
         f"If it was not you, set another password: {settings.public_url}/forgot"
@@ -180,8 +180,8 @@ _WORDS: dict[Kind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
     Kind.CONFIRM_EMAIL: _confirm_email,
     Kind.PASSWORD_CHANGED: _password_changed,
     Kind.EMAIL_CHANGED: _email_changed,
-    Kind.SECOND_FACTOR_ON: _second_factor_on,
-    Kind.SECOND_FACTOR_OFF: _second_factor_off,
+    Kind.TWO_FACTOR_ON: _two_factor_on,
+    Kind.TWO_FACTOR_OFF: _two_factor_off,
 }
 
 

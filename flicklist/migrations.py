@@ -23,8 +23,13 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Run every migration that the database has not seen. An empty one gets all."""
-    _current_heads(url)
+    """Run every migration that the database has not seen. Raises `DatabaseNotReadyError`."""
+    script = ScriptDirectory.from_config(alembic_config(url))
+    known = {revision.revision for revision in script.walk_revisions()}
+    if unknown := _current_heads(url) - known:
+        raise DatabaseNotReadyError(
+            f"FlickList cannot start: the database was made by another version (migration {min(unknown)})."
+        )
     command.upgrade(alembic_config(url), "head")
 
 

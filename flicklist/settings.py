@@ -226,10 +226,10 @@ class Settings:
         default="memory://",
     )
     login_session_idle_days: int = _setting(
-        _whole_number(1, 400), "1 to 400; days without a visit after which a sign-in ends", default=30
+        _whole_number(1, 400), "1 to 400; days without a visit after which a login session ends", default=30
     )
     login_session_days: int = _setting(
-        _whole_number(1, 400), "1 to 400; days after which a sign-in ends in any case", default=90
+        _whole_number(1, 400), "1 to 400; days after which a login session ends in any case", default=90
     )
     time_zone: ZoneInfo = _setting(
         _time_zone,

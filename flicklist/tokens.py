@@ -17,7 +17,7 @@ from flicklist.security import subkey
 from flicklist.settings import Settings
 
 LINK_LASTS = timedelta(hours=1)
-HALF_WAY_LASTS = timedelta(minutes=10)
+PENDING_LOGIN_LASTS = timedelta(minutes=10)
 
 
 class Tokens:
@@ -70,15 +70,15 @@ def email_tokens(secret: str) -> Tokens:
     return Tokens(secret, "email")
 
 
-def log_in_tokens(secret: str) -> Tokens:
+def pending_login_tokens(secret: str) -> Tokens:
     """Make the tokens of people who have typed their password, and not yet their code. They fit email key and hash."""
-    return Tokens(secret, "log-in", HALF_WAY_LASTS)
+    return Tokens(secret, "log-in", PENDING_LOGIN_LASTS)
 
 
 def includeme(config: Configurator) -> None:
-    """Give each request the site's ``reset_tokens``, ``email_tokens`` and ``log_in_tokens``."""
+    """Give each request the site's ``reset_tokens``, ``email_tokens`` and ``pending_login_tokens``."""
     secret = config.registry.flicklist.secret
-    for_reset, for_email, for_log_in = reset_tokens(secret), email_tokens(secret), log_in_tokens(secret)
+    for_reset, for_email, for_pending_login = reset_tokens(secret), email_tokens(secret), pending_login_tokens(secret)
     config.add_request_method(lambda request: for_reset, "reset_tokens", reify=True)
     config.add_request_method(lambda request: for_email, "email_tokens", reify=True)
-    config.add_request_method(lambda request: for_log_in, "log_in_tokens", reify=True)
+    config.add_request_method(lambda request: for_pending_login, "pending_login_tokens", reify=True)

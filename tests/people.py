@@ -105,15 +105,15 @@ class Person(TestApp):
         """Post fields that no form would, with a valid CSRF token."""
         return self.post(path, {"csrf_token": self.csrf_token(), **fields}, status=status)
 
-    def begin_second_factor(self):
+    def begin_two_factor(self):
         """Return the app that knows the key."""
-        page = self.send("/account/second-factor/start").follow()
+        page = self.send("/account/two-factor/start").follow()
         return pyotp.TOTP(page.html.select_one(".key").text.replace(" ", ""))
 
-    def turn_on_second_factor(self, totp=None):
+    def turn_on_two_factor(self, totp=None):
         """Return the page with the recovery codes."""
-        code = (totp or self.begin_second_factor()).now()
-        return self.send("/account/second-factor/confirm", current=PASSWORD, code=code, status=200)
+        code = (totp or self.begin_two_factor()).now()
+        return self.send("/account/two-factor/confirm", current_password=PASSWORD, code=code, status=200)
 
     # What they see
 
@@ -143,7 +143,7 @@ class Person(TestApp):
         raise AssertionError(f"no movie {title!r}")
 
     @property
-    def is_signed_in(self):
+    def is_logged_in(self):
         return self.get("/").location != self.app_url("/register")
 
     def app_url(self, path):
@@ -197,6 +197,6 @@ def rows_of(db, user_id):
         "movies": tables["movies"].c.owner_id == user_id,
         "changes": tables["changes"].c.owner_id == user_id,
         "viewings": tables["viewings"].c.movie_id.in_(of_movies),
-        **{name: tables[name].c.user_id == user_id for name in ("sign_ins", "second_factors", "recovery_codes")},
+        **{name: tables[name].c.user_id == user_id for name in ("login_sessions", "two_factor", "recovery_codes")},
     }
     return {name: db.execute(select(tables[name]).where(own).order_by("id")).all() for name, own in criteria.items()}

@@ -8,7 +8,7 @@ from pyramid.interfaces import IExceptionResponse, IStaticURLInfo
 from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import select
 
-from flicklist.models import Change, Movie, SignIn, User, Viewing
+from flicklist.models import Change, LoginSession, Movie, User, Viewing
 from tests.people import Person, rows_of
 
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
@@ -27,43 +27,43 @@ TABLE = {
     ("Root", "forgot", "POST"): ("303", "303", "303"),
     ("Root", "reset", "GET"): (LOG_IN, LOG_IN, LOG_IN),
     ("Root", "reset", "POST"): (LOG_IN, LOG_IN, LOG_IN),
-    ("Account", "", "GET"): (WALL, "200", "200"),
-    ("Account", "password", "POST"): (WALL, "400", "400"),
-    ("Account", "email", "POST"): (WALL, "400", "400"),
-    ("Account", "confirm-email", "GET"): (WALL, "303", "303"),
-    ("Account", "confirm-email", "POST"): (WALL, "303", "303"),
-    ("Account", "export", "POST"): (WALL, "400", "400"),
-    ("Account", "delete", "POST"): (WALL, "400", "400"),
-    ("SecondFactor", "", "GET"): (WALL, "303", "303"),
-    ("SecondFactor", "qr", "GET"): (WALL, "404", "404"),
-    ("SecondFactor", "start", "POST"): (WALL, "303", "303"),
-    ("SecondFactor", "confirm", "POST"): (WALL, "303", "303"),
-    ("SecondFactor", "renew-codes", "POST"): (WALL, "400", "400"),
-    ("SecondFactor", "turn-off", "POST"): (WALL, "400", "400"),
-    ("SignIns", "end-others", "POST"): (WALL, "400", "400"),
-    ("SignIn", "end", "POST"): (WALL, "404", "400"),
-    ("Watchlist", "", "GET"): (WALL, "404", "200"),
-    ("Watchlist", "ratings", "GET"): (WALL, "404", "200"),
+    ("AccountResource", "", "GET"): (WALL, "200", "200"),
+    ("AccountResource", "password", "POST"): (WALL, "400", "400"),
+    ("AccountResource", "email", "POST"): (WALL, "400", "400"),
+    ("AccountResource", "confirm-email", "GET"): (WALL, "303", "303"),
+    ("AccountResource", "confirm-email", "POST"): (WALL, "303", "303"),
+    ("AccountResource", "export", "POST"): (WALL, "400", "400"),
+    ("AccountResource", "delete", "POST"): (WALL, "400", "400"),
+    ("TwoFactorResource", "", "GET"): (WALL, "303", "303"),
+    ("TwoFactorResource", "qr", "GET"): (WALL, "404", "404"),
+    ("TwoFactorResource", "start", "POST"): (WALL, "303", "303"),
+    ("TwoFactorResource", "confirm", "POST"): (WALL, "303", "303"),
+    ("TwoFactorResource", "renew-codes", "POST"): (WALL, "400", "400"),
+    ("TwoFactorResource", "turn-off", "POST"): (WALL, "400", "400"),
+    ("LoginSessionsResource", "end-others", "POST"): (WALL, "400", "400"),
+    ("LoginSessionResource", "end", "POST"): (WALL, "404", "400"),
+    ("WatchlistResource", "", "GET"): (WALL, "404", "200"),
+    ("WatchlistResource", "ratings", "GET"): (WALL, "404", "200"),
     ("Root", "titles", "GET"): (WALL, "200", "200"),
-    ("Watchlist", "removed", "GET"): (WALL, "404", "200"),
-    ("Watchlist", "add", "POST"): (WALL, "404", "303"),
-    ("Watchlist", "cross-off", "POST"): (WALL, "404", "303"),
-    ("Watchlist", "put-back", "POST"): (WALL, "404", "303"),
-    ("Watchlist", "rate", "POST"): (WALL, "404", "303"),
-    ("Watchlist", "remove", "POST"): (WALL, "404", "303"),
-    ("Entry", "", "GET"): (WALL, "404", "200"),
-    ("Entry", "edit", "POST"): (WALL, "404", "303"),
-    ("Entry", "cross-off", "POST"): (WALL, "404", "303"),
-    ("Entry", "put-back", "POST"): (WALL, "404", "303"),
-    ("Entry", "rate", "POST"): (WALL, "404", "303"),
-    ("Entry", "rewatch", "POST"): (WALL, "404", "303"),
-    ("Entry", "remove", "POST"): (WALL, "404", "303"),
-    ("Entry", "restore", "POST"): (WALL, "404", "303"),
-    ("Viewings", "add", "POST"): (WALL, "404", "303"),
-    ("Viewing", "", "GET"): (WALL, "404", "200"),
-    ("Viewing", "edit", "POST"): (WALL, "404", "303"),
-    ("Viewing", "delete", "POST"): (WALL, "404", "303"),
-    ("Change", "undo", "POST"): (WALL, "404", "303"),
+    ("WatchlistResource", "removed", "GET"): (WALL, "404", "200"),
+    ("WatchlistResource", "add", "POST"): (WALL, "404", "303"),
+    ("WatchlistResource", "cross-off", "POST"): (WALL, "404", "303"),
+    ("WatchlistResource", "put-back", "POST"): (WALL, "404", "303"),
+    ("WatchlistResource", "rate", "POST"): (WALL, "404", "303"),
+    ("WatchlistResource", "remove", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "", "GET"): (WALL, "404", "200"),
+    ("MovieResource", "edit", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "cross-off", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "put-back", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "rate", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "rewatch", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "remove", "POST"): (WALL, "404", "303"),
+    ("MovieResource", "restore", "POST"): (WALL, "404", "303"),
+    ("ViewingsResource", "add", "POST"): (WALL, "404", "303"),
+    ("ViewingResource", "", "GET"): (WALL, "404", "200"),
+    ("ViewingResource", "edit", "POST"): (WALL, "404", "303"),
+    ("ViewingResource", "delete", "POST"): (WALL, "404", "303"),
+    ("ChangeResource", "undo", "POST"): (WALL, "404", "303"),
 }
 NO_PERMISSION = {None, NO_PERMISSION_REQUIRED}
 PUBLIC = {
@@ -166,7 +166,7 @@ def test_every_change_needs_the_csrf_token(people, view, db):
         assert "That form has expired" in page
     alice.post(f"{path}?csrf_token={alice.csrf_token()}", status=400)
     assert alices_rows(db, alice) == before
-    assert alice.is_signed_in
+    assert alice.is_logged_in
 
 
 @pytest.mark.parametrize("view", [view for view in TABLE if view[2] == "POST"], ids="-".join)
@@ -181,28 +181,28 @@ def path_of(resource, alice, db):
     """Return the path of a resource that is Alice's, or of the root."""
     entry = alice.entry_path("Heat")
     viewing_id, change_id = db.scalars(select(Viewing.id)).one(), db.scalars(select(Change.id)).one()
-    others = select(SignIn.id).join(User).where(User.email == alice.email).order_by(SignIn.id.desc())
-    sign_in_id = db.scalars(others).first()
+    others = select(LoginSession.id).join(User).where(User.email == alice.email).order_by(LoginSession.id.desc())
+    login_session_id = db.scalars(others).first()
     return {
         "Root": "/",
-        "Account": "/account/",
-        "SecondFactor": "/account/second-factor/",
-        "SignIns": "/account/sign-ins/",
-        "SignIn": f"/account/sign-ins/{sign_in_id}/",
-        "Watchlist": alice.list_path,
-        "Entry": f"{entry}/",
-        "Viewings": f"{entry}/viewings/",
-        "Viewing": f"{entry}/viewings/{viewing_id}/",
-        "Change": f"{alice.list_path}changes/{change_id}/",
+        "AccountResource": "/account/",
+        "TwoFactorResource": "/account/two-factor/",
+        "LoginSessionsResource": "/account/login-sessions/",
+        "LoginSessionResource": f"/account/login-sessions/{login_session_id}/",
+        "WatchlistResource": alice.list_path,
+        "MovieResource": f"{entry}/",
+        "ViewingsResource": f"{entry}/viewings/",
+        "ViewingResource": f"{entry}/viewings/{viewing_id}/",
+        "ChangeResource": f"{alice.list_path}changes/{change_id}/",
     }[resource]
 
 
 def alices_rows(db, alice):
-    """Return all that is stored of Alice, but for the sign-ins, which come and go as people do."""
+    """Return all that is stored of Alice, but for the login sessions, which come and go as people do."""
     db.expire_all()
     db.rollback()
     rows = rows_of(db, db.scalars(select(User.id).where(User.email == alice.email)).one())
-    del rows["sign_ins"]
+    del rows["login_sessions"]
     return rows
 
 

@@ -6,8 +6,8 @@ from datetime import UTC
 import pytest
 from sqlalchemy import delete, select
 
-from flicklist.models import Base, Movie, SignIn, User
-from flicklist.resources import Account
+from flicklist.models import Base, LoginSession, Movie, User
+from flicklist.resources import AccountResource
 from flicklist.services.passwords import PasswordHasher
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
@@ -27,21 +27,21 @@ def test_every_page_leads_to_the_account(alice):
     assert page.html.h1.text == "Your account"
 
 
-def test_a_changed_password_counts_from_then_on_and_ends_every_other_sign_in(alice, app):
+def test_a_changed_password_counts_from_then_on_and_ends_every_other_login_session(alice, app):
     phone = Person(app)
     phone.log_in("alice@example.com")
     copied = alice.copy()
-    page = submit(alice, "password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD).follow()
+    page = submit(alice, "password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD).follow()
     assert messages(page, "success") == ["Your password is changed. Every other device is logged out."]
-    assert alice.is_signed_in
-    assert not phone.is_signed_in
-    assert not copied.is_signed_in
+    assert alice.is_logged_in
+    assert not phone.is_logged_in
+    assert not copied.is_logged_in
     phone.fail_to_log_in("alice@example.com")
     phone.log_in("alice@example.com", NEW_PASSWORD)
 
 
 @pytest.mark.parametrize(
-    ("current", "password", "verify", "reason"),
+    ("current_password", "password", "verify", "reason"),
     [
         ("wrong", NEW_PASSWORD, NEW_PASSWORD, "That is not your current password."),
         (PASSWORD, NEW_PASSWORD, "other", "The two passwords are not the same."),
@@ -49,36 +49,36 @@ def test_a_changed_password_counts_from_then_on_and_ends_every_other_sign_in(ali
         (PASSWORD, "alice@example.com", "alice@example.com", "too easy to guess"),
     ],
 )
-def test_a_refused_password_changes_nothing(alice, app, current, password, verify, reason):
-    page = submit(alice, "password", 400, current=current, password=password, verify=verify)
+def test_a_refused_password_changes_nothing(alice, app, current_password, password, verify, reason):
+    page = submit(alice, "password", 400, current_password=current_password, password=password, verify=verify)
     assert reason in messages(page, "error")[0]
     Person(app).log_in("alice@example.com")
 
 
 def test_a_changed_email_is_the_one_to_log_in_with(alice, app):
-    page = submit(alice, "email", email="Ally@Example.com", current=PASSWORD).follow()
+    page = submit(alice, "email", email="Ally@Example.com", current_password=PASSWORD).follow()
     assert page.html.header.select_one(".email").text == "Ally@Example.com"
     Person(app).fail_to_log_in("alice@example.com")
     Person(app).log_in("ally@example.com")
 
 
 @pytest.mark.parametrize(
-    ("email", "current", "reason"),
+    ("email", "current_password", "reason"),
     [
         ("ally@example.com", "wrong", "That is not your current password."),
         ("BOB@example.com", PASSWORD, "An account with that email address already exists."),
         ("nobody", PASSWORD, "That is not a valid email address."),
     ],
 )
-def test_a_refused_email_changes_nothing_and_stays_in_the_form(alice, bob, email, current, reason):
-    page = submit(alice, "email", 400, email=email, current=current)
+def test_a_refused_email_changes_nothing_and_stays_in_the_form(alice, bob, email, current_password, reason):
+    page = submit(alice, "email", 400, email=email, current_password=current_password)
     assert messages(page, "error") == [reason]
     assert page.forms["email"]["email"].value == email
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
 def test_without_the_password_the_form_does_not_tell_who_has_an_account(alice, bob):
-    page = submit(alice, "email", 400, email="bob@example.com", current="wrong")
+    page = submit(alice, "email", 400, email="bob@example.com", current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]
 
 
@@ -91,22 +91,22 @@ def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monk
         return verify(*arguments)
 
     monkeypatch.setattr(PasswordHasher, "verify", take_first)
-    page = submit(alice, "email", 400, email="ally@example.com", current=PASSWORD)
+    page = submit(alice, "email", 400, email="ally@example.com", current_password=PASSWORD)
     assert messages(page, "error") == ["An account with that email address already exists."]
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
 def test_an_account_that_is_deleted_meanwhile_gives_nothing_out(alice, db, monkeypatch):
     token = alice.csrf_token()
-    read = Account.password_hash
+    read = AccountResource.password_hash
 
     def delete_first(account):
         db.execute(delete(User))
         db.commit()
         return read(account)
 
-    monkeypatch.setattr(Account, "password_hash", delete_first)
-    alice.post(ACCOUNT + "export", {"csrf_token": token, "current": PASSWORD}, status=400)
+    monkeypatch.setattr(AccountResource, "password_hash", delete_first)
+    alice.post(ACCOUNT + "export", {"csrf_token": token, "current_password": PASSWORD}, status=400)
 
 
 def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
@@ -115,7 +115,7 @@ def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
         "HTTP_USER_AGENT": "Mozilla/5.0 (Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0",
     }
     phone.log_in("alice@example.com")
-    devices = [" ".join(item.text.split()) for item in alice.get(ACCOUNT).html.select(".sign-ins li")]
+    devices = [" ".join(item.text.split()) for item in alice.get(ACCOUNT).html.select(".login-sessions li")]
     assert devices[0].startswith("Firefox Mobile on Android since ")
     assert devices[1].startswith("An unknown browser (this one) since ")
 
@@ -125,42 +125,42 @@ def test_one_device_is_logged_out(alice, app):
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
     form = next(form for form in alice.get(ACCOUNT).forms.values() if form.action.endswith("/end"))
-    form["current"] = PASSWORD
+    form["current_password"] = PASSWORD
     page = form.submit(status=303).follow()
     assert messages(page, "success") == ["An unknown browser is logged out."]
-    assert (alice.is_signed_in, phone.is_signed_in, tablet.is_signed_in) == (True, True, False)
+    assert (alice.is_logged_in, phone.is_logged_in, tablet.is_logged_in) == (True, True, False)
 
 
 def test_all_other_devices_are_logged_out_at_once(alice, app):
     phone, tablet = Person(app), Person(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
-    page = submit(alice, "end-others", current=PASSWORD).follow()
+    page = submit(alice, "end-others", current_password=PASSWORD).follow()
     assert messages(page, "success") == ["Every other device is logged out."]
-    assert (alice.is_signed_in, phone.is_signed_in, tablet.is_signed_in) == (True, False, False)
+    assert (alice.is_logged_in, phone.is_logged_in, tablet.is_logged_in) == (True, False, False)
 
 
 def test_no_device_is_logged_out_without_the_password(alice, app, db):
     phone = Person(app)
     phone.log_in("alice@example.com")
-    page = submit(alice, "end-others", 400, current="wrong")
+    page = submit(alice, "end-others", 400, current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]
-    last = db.scalars(select(SignIn.id).order_by(SignIn.id.desc())).first()
-    alice.send(f"/account/sign-ins/{last}/end", current="wrong", status=400)
-    assert phone.is_signed_in
+    last = db.scalars(select(LoginSession.id).order_by(LoginSession.id.desc())).first()
+    alice.send(f"/account/login-sessions/{last}/end", current_password="wrong", status=400)
+    assert phone.is_logged_in
 
 
 def test_this_device_is_logged_out_by_the_button_of_every_page_only(alice, db):
-    own = db.scalars(select(SignIn.id)).one()
-    assert not [form for form in alice.get(ACCOUNT).forms.values() if "sign-ins" in form.action]
-    alice.send(f"/account/sign-ins/{own}/end", current=PASSWORD, status=404)
-    assert alice.is_signed_in
+    own = db.scalars(select(LoginSession.id)).one()
+    assert not [form for form in alice.get(ACCOUNT).forms.values() if "login-sessions" in form.action]
+    alice.send(f"/account/login-sessions/{own}/end", current_password=PASSWORD, status=404)
+    assert alice.is_logged_in
 
 
-def test_nobody_ends_the_sign_in_of_another_person(alice, bob, db):
-    first = db.scalars(select(SignIn.id).order_by(SignIn.id)).first()
-    bob.send(f"/account/sign-ins/{first}/end", current=PASSWORD, status=404)
-    assert alice.is_signed_in
+def test_nobody_ends_the_login_session_of_another_person(alice, bob, db):
+    first = db.scalars(select(LoginSession.id).order_by(LoginSession.id)).first()
+    bob.send(f"/account/login-sessions/{first}/end", current_password=PASSWORD, status=404)
+    assert alice.is_logged_in
 
 
 def test_all_data_can_be_taken_out(alice):
@@ -168,7 +168,7 @@ def test_all_data_can_be_taken_out(alice):
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
     alice.add("Amélie")
-    answer = submit(alice, "export", 200, current=PASSWORD)
+    answer = submit(alice, "export", 200, current_password=PASSWORD)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="flicklist.json"'
     data = json.loads(answer.body)
     assert data["email"] == "alice@example.com"
@@ -185,7 +185,7 @@ def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
     alice.send(f"{entry}/viewings/add", seen_on="2009-07", note="on a ferry")
     alice.send(f"{entry}/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
     alice.send(f"{entry}/remove")
-    (heat,) = json.loads(submit(alice, "export", 200, current=PASSWORD).body)["movies"]
+    (heat,) = json.loads(submit(alice, "export", 200, current_password=PASSWORD).body)["movies"]
     movie = db.scalars(select(Movie)).one()
     kept_by_the_site = {"id", "owner_id", "key", "search_text", "change_id", "sort_title", "sort_year", "sort_rating"}
     assert set(heat) == {c.name for c in Movie.__table__.c} - kept_by_the_site - {"last_seen_on"} | {"viewings"}
@@ -197,7 +197,7 @@ def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
 
 
 def test_data_is_not_given_out_without_the_password(alice):
-    page = submit(alice, "export", 400, current="wrong")
+    page = submit(alice, "export", 400, current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]
 
 
@@ -205,27 +205,27 @@ def test_a_deleted_account_leaves_nothing(alice, bob, db):
     alice.add("Heat")
     alice.cross_off("Heat")
     copied = alice.copy()
-    page = submit(alice, "delete", current=PASSWORD, word="Delete").follow()
+    page = submit(alice, "delete", current_password=PASSWORD, word="Delete").follow()
     assert messages(page, "success") == ["Your account is deleted, with all that was in it."]
-    assert not copied.is_signed_in
+    assert not copied.is_logged_in
     alice.fail_to_log_in("alice@example.com")
     rows = {table.name: len(db.execute(select(table)).all()) for table in Base.metadata.sorted_tables}
     assert rows == {
         "users": 1,
-        "sign_ins": 1,
+        "login_sessions": 1,
         "movies": 0,
         "viewings": 0,
         "changes": 0,
         "invitations": 0,
         "outbox": 0,
-        "second_factors": 0,
+        "two_factor": 0,
         "recovery_codes": 0,
     }
-    assert bob.is_signed_in
+    assert bob.is_logged_in
 
 
-@pytest.mark.parametrize(("current", "word"), [("wrong", "delete"), (PASSWORD, "yes")])
-def test_an_account_is_not_deleted_by_mistake(alice, db, current, word):
-    submit(alice, "delete", 400, current=current, word=word)
+@pytest.mark.parametrize(("current_password", "word"), [("wrong", "delete"), (PASSWORD, "yes")])
+def test_an_account_is_not_deleted_by_mistake(alice, db, current_password, word):
+    submit(alice, "delete", 400, current_password=current_password, word=word)
     assert len(db.scalars(select(User)).all()) == 1
-    assert alice.is_signed_in
+    assert alice.is_logged_in

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from flicklist.models import Change, Movie, SignIn, User, Viewing
+from flicklist.models import Change, LoginSession, Movie, User, Viewing
 from flicklist.security import SECURITY_HEADERS
 from tests.people import PASSWORD, Person, rows_of
 from tests.test_access import TABLE
@@ -27,19 +27,31 @@ OWN_TOKEN = "the token of the session"
 
 PLACES = {
     "Root": "/",
-    "Account": "/account/",
-    "SecondFactor": "/account/second-factor/",
-    "SignIns": "/account/sign-ins/",
-    "SignIn": "/account/sign-ins/{sign_in}/",
-    "Watchlist": "{list_path}",
-    "Entry": "{list_path}{movie}/",
-    "Viewings": "{list_path}{movie}/viewings/",
-    "Viewing": "{list_path}{movie}/viewings/{viewing}/",
-    "Change": "{list_path}changes/{change}/",
+    "AccountResource": "/account/",
+    "TwoFactorResource": "/account/two-factor/",
+    "LoginSessionsResource": "/account/login-sessions/",
+    "LoginSessionResource": "/account/login-sessions/{login_session}/",
+    "WatchlistResource": "{list_path}",
+    "MovieResource": "{list_path}{movie}/",
+    "ViewingsResource": "{list_path}{movie}/viewings/",
+    "ViewingResource": "{list_path}{movie}/viewings/{viewing}/",
+    "ChangeResource": "{list_path}changes/{change}/",
 }
 FIELDS = [
     *("title", "year", "why", "notes", "wording", "rating", "movie", "back", "next", "today", "seen_on", "note"),
-    *("put-back", "email", "password", "verify", "current", "word", "token", "code", "invitation", "id", "owner_id"),
+    *(
+        "put-back",
+        "email",
+        "password",
+        "verify",
+        "current_password",
+        "word",
+        "token",
+        "code",
+        "invitation",
+        "id",
+        "owner_id",
+    ),
     *("q", "sort", "after", "before", "decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "x"),
 ]
 TYPED = [
@@ -254,7 +266,7 @@ def numbers_of(db, person):
         "movie": select(Movie.id).where(Movie.owner_id == user_id),
         "viewing": select(Viewing.id).join(Movie).where(Movie.owner_id == user_id),
         "change": select(Change.id).where(Change.owner_id == user_id).order_by(Change.id.desc()),
-        "sign_in": select(SignIn.id).where(SignIn.user_id == user_id),
+        "login_session": select(LoginSession.id).where(LoginSession.user_id == user_id),
     }
     found = {name: db.scalars(statement).first() or 0 for name, statement in numbers.items()}
     return {"list_path": person.list_path or "/watchlists/", **found}
@@ -294,5 +306,5 @@ def test_nothing_that_is_sent_fails_or_changes_what_is_somebody_elses(make_app, 
 
     fire_all()
     record_property("requests", len(sent))
-    assert alice.is_signed_in
+    assert alice.is_logged_in
     assert len(sent) >= REQUESTS // 2, f"only {len(sent)} requests in {SECONDS} seconds"

@@ -49,19 +49,19 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
         "csrf-failed user=- client=-",
     ]
     new = NEW_PASSWORD
-    alice.send("/account/export", current=PASSWORD, status=200)
-    alice.send("/account/email", email="ally@example.com", current=PASSWORD)
-    alice.send("/account/password", current=PASSWORD, password=new, verify=new)
-    alice.send("/account/sign-ins/end-others", current=new)
-    alice.send("/account/delete", current=new, word="delete")
-    events = ["exported", "email-changed", "password-changed", "sign-ins-ended", "account-deleted"]
+    alice.send("/account/export", current_password=PASSWORD, status=200)
+    alice.send("/account/email", email="ally@example.com", current_password=PASSWORD)
+    alice.send("/account/password", current_password=PASSWORD, password=new, verify=new)
+    alice.send("/account/login-sessions/end-others", current_password=new)
+    alice.send("/account/delete", current_password=new, word="delete")
+    events = ["exported", "email-changed", "password-changed", "login-sessions-ended", "account-deleted"]
     assert lines() == [f"{event} user={alice_id} client=-" for event in events]
 
 
-def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
+def test_every_event_of_a_two_factor_has_its_line(app, lines, db, alice):
     user_id = db.scalars(select(User.id)).one()
-    place = "/account/second-factor/"
-    page = alice.turn_on_second_factor()
+    place = "/account/two-factor/"
+    page = alice.turn_on_two_factor()
     person = Person(app, "alice@example.com")
     form = person.log_in().follow().forms["code"]
     form["code"] = "wrong"
@@ -69,20 +69,20 @@ def test_every_event_of_a_second_factor_has_its_line(app, lines, db, alice):
     codes = [code.text for code in page.html.select(".codes code")]
     form["code"] = codes[0]
     form.submit(status=303)
-    page = person.send(place + "renew-codes", status=200, current=PASSWORD, code=codes[1])
-    person.send(place + "turn-off", current=PASSWORD, code="wrong", status=400)
-    person.send(place + "turn-off", current=PASSWORD, code=page.html.select_one(".codes code").text)
+    page = person.send(place + "renew-codes", status=200, current_password=PASSWORD, code=codes[1])
+    person.send(place + "turn-off", current_password=PASSWORD, code="wrong", status=400)
+    person.send(place + "turn-off", current_password=PASSWORD, code=page.html.select_one(".codes code").text)
     events = [
-        "second-factor-on",
+        "two-factor-on",
         "code-asked",
-        "second-factor-failed",
+        "two-factor-failed",
         "recovery-code-used",
         "logged-in",
         "recovery-code-used",
         "recovery-codes-renewed",
-        "second-factor-failed",
+        "two-factor-failed",
         "recovery-code-used",
-        "second-factor-off",
+        "two-factor-off",
     ]
     assert lines() == [f"{event} user={user_id} client=-" for event in events]
 

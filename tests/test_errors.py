@@ -10,9 +10,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
-from flicklist.models import SignIn, User
+from flicklist.models import LoginSession, User
 from flicklist.models.meta import utc_now
-from flicklist.resources import Watchlist
+from flicklist.resources import WatchlistResource
 from flicklist.security.rate_limits import RateLimited
 from flicklist.services.passwords import TooBusy
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
@@ -29,7 +29,7 @@ def broken(make_app, alice, monkeypatch):
         def fail(*_):
             raise error
 
-        monkeypatch.setattr("flicklist.resources.Watchlist.to_watch", fail)
+        monkeypatch.setattr("flicklist.resources.WatchlistResource.to_watch", fail)
         return person
 
     return break_with
@@ -70,17 +70,17 @@ def test_while_the_database_is_away_every_answer_is_a_page(alice, app, method, p
         event.remove(engine, "before_cursor_execute", refuse)
     assert page.html.h1.text == "Intermission"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert alice.is_signed_in
+    assert alice.is_logged_in
 
 
 def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypatch):
-    add = Watchlist.add
+    add = WatchlistResource.add
 
     def delete_first(watchlist, *arguments):
         watchlist.dbsession.execute(delete(User))
         return add(watchlist, *arguments)
 
-    monkeypatch.setattr(Watchlist, "add", delete_first)
+    monkeypatch.setattr(WatchlistResource, "add", delete_first)
     page = alice.send(alice.list_path + "add", title="Heat", status=409)
     assert page.html.h1.text == "Two at once"
 
@@ -118,11 +118,11 @@ def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app
     request.getfixturevalue("lost_commits")
     form.submit(status=503)
     alice.post("/logout", {"csrf_token": token}, status=503)
-    fields = {"current": PASSWORD, "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
+    fields = {"current_password": PASSWORD, "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
     page = alice.post("/account/password", {"csrf_token": token, **fields}, status=503)
     assert messages(page) == []
-    assert not visitor.is_signed_in
-    assert alice.is_signed_in
+    assert not visitor.is_logged_in
+    assert alice.is_logged_in
     assert messages(alice.get(alice.list_path)) == []
 
 
@@ -130,7 +130,7 @@ def test_a_failure_takes_away_no_message_that_is_true(make_app, alice, monkeypat
     person = Person(make_app(), alice.email)
     person.log_in()
     with monkeypatch.context() as broken:
-        broken.setattr(Watchlist, "to_watch", lambda *_: 1 / 0)
+        broken.setattr(WatchlistResource, "to_watch", lambda *_: 1 / 0)
         answer = person.get(alice.list_path, status=500)
         assert "Set-Cookie" not in answer.headers
     assert messages(person.get(alice.list_path)) == ["Welcome back!"]
@@ -144,7 +144,7 @@ def test_what_somebody_else_changed_at_the_same_moment_is_a_409(broken):
 
 
 def test_a_database_that_takes_no_writes_still_shows_pages(alice, app, db, caplog):
-    db.execute(update(SignIn).values(last_seen_at=utc_now() - timedelta(hours=2)))
+    db.execute(update(LoginSession).values(last_seen_at=utc_now() - timedelta(hours=2)))
     db.commit()
 
     def refuse(connection, cursor, statement, *_):

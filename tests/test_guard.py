@@ -5,7 +5,7 @@ import io
 import pytest
 from sqlalchemy import select
 
-from flicklist.models import Movie, SignIn, User
+from flicklist.models import LoginSession, Movie, User
 from flicklist.security import SECURITY_HEADERS
 from tests.people import Person
 
@@ -175,13 +175,13 @@ def test_a_field_that_comes_twice_is_refused(alice, db):
 def test_nothing_hostile_changes_anything(ask, db):
     """Each body has a good token, so that nothing but the guard is in its way."""
     token = f"csrf_token={ask.alice.csrf_token()}&".encode()
-    counts = [len(db.scalars(select(model)).all()) for model in (User, Movie, SignIn)]
+    counts = [len(db.scalars(select(model)).all()) for model in (User, Movie, LoginSession)]
     for body, content_type, _ in BODIES:
         for path in ("/login", "/register", "/logout", ask.alice.list_path + "add"):
             answer = ask("POST", path, token + body if b"title" in body else body, CONTENT_TYPE=content_type)
             assert answer["status"] in {400, 413, 415}
     db.rollback()
-    assert [len(db.scalars(select(model)).all()) for model in (User, Movie, SignIn)] == counts
+    assert [len(db.scalars(select(model)).all()) for model in (User, Movie, LoginSession)] == counts
 
 
 NULS = {
@@ -193,7 +193,7 @@ NULS = {
     "rating": "\0",
 }
 MORE_NULS = {"seen_on": "\0", "note": "\0", "why": "\0", "notes": "\0", "back": "/\0", "next": "/\0", "today": "\0"}
-TOKENS = {"movie": "\0", "token": "\0", "invitation": "\0", "current": "\0", "word": "\0", "put-back": "\0"}
+TOKENS = {"movie": "\0", "token": "\0", "invitation": "\0", "current_password": "\0", "word": "\0", "put-back": "\0"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from pyramid.authorization import DENY_ALL
 
 from flicklist import resources
-from flicklist.resources import Account, Root, Watchlist
+from flicklist.resources import AccountResource, Root, WatchlistResource
 
 WIRING = {"__init__.py", "engines.py"}
 
@@ -31,7 +31,11 @@ def test_no_table_knows_the_web(root):
 def test_every_access_control_list_ends_by_denying_the_rest():
     request = SimpleNamespace()
     site = Root(request)
-    lists = {Root: site, Account: Account(site, "account"), Watchlist: Watchlist(site, "x" * 22, 1)}
+    lists = {
+        Root: site,
+        AccountResource: AccountResource(site, "account"),
+        WatchlistResource: WatchlistResource(site, "x" * 22, 1),
+    }
     kinds = [getattr(resources, name) for name in resources.__all__]
     assert {kind for kind in kinds if isinstance(kind, type) and "__acl__" in vars(kind)} == set(lists)
     for resource in lists.values():

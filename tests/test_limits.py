@@ -45,7 +45,7 @@ def test_after_some_failures_the_account_has_to_wait_from_there(limited):
     page = person.log_in("alice@example.com", status=429)
     assert 0 < int(page.headers["Retry-After"]) <= 60
     assert "Try again in" in page.html.main.text
-    assert not person.is_signed_in
+    assert not person.is_logged_in
 
 
 def test_elsewhere_the_right_password_still_works(limited):
@@ -94,7 +94,7 @@ def test_what_is_no_email_counts_for_the_client_alone(limited, db, alice):
         fail(at(Person(limited), f"192.0.2.{number}"), f"user:{user_id}", 1)
     person = at(Person(limited), "192.0.2.99")
     person.log_in("alice@example.com")
-    person.send("/account/export", current="wrong", status=400)
+    person.send("/account/export", current_password="wrong", status=400)
     for _ in range(5):
         Person(limited).send("/login", email="x" * 9_000, password="wrong", status=303)
     kept = limited.registry.limiter.storage.events
@@ -118,8 +118,8 @@ def test_guessing_the_current_password_is_limited_too(limited):
     person = at(Person(limited), "192.0.2.1")
     person.log_in("alice@example.com")
     for _ in range(3):
-        person.send("/account/export", current="wrong", status=400)
-    person.send("/account/export", current="wrong", status=429)
+        person.send("/account/export", current_password="wrong", status=400)
+    person.send("/account/export", current_password="wrong", status=429)
 
 
 def test_registering_is_limited(make_app):
@@ -149,7 +149,7 @@ def test_logging_out_is_not_limited(make_app, alice):
     person.add("Heat")
     person.send(person.list_path + "add", title="Ran", status=429)
     person.log_out()
-    assert not person.is_signed_in
+    assert not person.is_logged_in
 
 
 def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, caplog):

@@ -1,4 +1,4 @@
-"""Logging in and out: sign-ins, which end when they are ended."""
+"""Logging in and out: login sessions, which end when they are ended."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from flicklist.models import SignIn, User
+from flicklist.models import LoginSession, User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.services.passwords import PasswordHasher
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
@@ -28,7 +28,7 @@ def test_the_right_password_leads_to_the_watchlist(alice_outside):
 
 def test_the_letter_case_of_the_email_does_not_matter(alice_outside):
     alice_outside.log_in("ALICE@EXAMPLE.COM")
-    assert alice_outside.is_signed_in
+    assert alice_outside.is_logged_in
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_every_failure_says_the_same(alice_outside, email, password):
     page = alice_outside.fail_to_log_in(email, password) if email else refused(alice_outside.send("/login"))
     assert messages(page) == ["Wrong email or password."]
     assert page.forms["log-in"]["email"].value == email
-    assert not alice_outside.is_signed_in
+    assert not alice_outside.is_logged_in
 
 
 def test_refused_log_in_marks_the_password_and_keeps_the_email_for_one_page(alice_outside):
@@ -85,32 +85,32 @@ def test_an_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
     assert costs == {b"$2b$04$"}
 
 
-def test_log_out_ends_the_sign_in_even_for_a_copied_cookie(alice):
+def test_log_out_ends_the_login_session_even_for_a_copied_cookie(alice):
     thief = alice.copy()
-    assert thief.is_signed_in
+    assert thief.is_logged_in
     page = alice.log_out()
     assert page.location.endswith("/login")
     assert messages(page.follow(), "success") == ["You are logged out. See you soon!"]
-    assert not thief.is_signed_in
+    assert not thief.is_logged_in
 
 
 def test_log_out_is_a_form_and_never_a_link(alice):
     assert alice.get("/logout", status=404)
-    assert alice.is_signed_in
+    assert alice.is_logged_in
 
 
 def test_log_out_of_somebody_who_is_not_in_leads_to_the_log_in_page(visitor):
     assert visitor.send("/logout").location.endswith("/login")
 
 
-def test_every_sign_in_has_a_row_of_its_own_that_knows_the_token_only_by_its_hash(alice, app, db):
+def test_every_login_session_has_a_row_of_its_own_that_knows_the_token_only_by_its_hash(alice, app, db):
     phone = Person(app)
     phone.log_in("alice@example.com")
-    rows = db.scalars(select(SignIn)).all()
+    rows = db.scalars(select(LoginSession)).all()
     assert len(rows) == 2
     assert all(len(row.token_hash) == 32 for row in rows)
     alice.log_out()
-    assert phone.is_signed_in
+    assert phone.is_logged_in
 
 
 def test_a_session_is_a_new_one_after_logging_in_and_out(alice_outside):
@@ -123,15 +123,15 @@ def test_a_session_is_a_new_one_after_logging_in_and_out(alice_outside):
 
 
 @pytest.mark.parametrize(("column", "days"), [("created_at", 90), ("last_seen_at", 30)])
-def test_a_sign_in_ends_after_its_days(alice, db, column, days):
-    row = db.scalars(select(SignIn)).one()
+def test_a_login_session_ends_after_its_days(alice, db, column, days):
+    row = db.scalars(select(LoginSession)).one()
     setattr(row, column, utc_now() - timedelta(days=days, seconds=-60))
     db.commit()
-    assert alice.is_signed_in
+    assert alice.is_logged_in
     # That visit may have renewed the time of the last one.
-    db.execute(update(SignIn).values({column: utc_now() - timedelta(days=days, seconds=1)}))
+    db.execute(update(LoginSession).values({column: utc_now() - timedelta(days=days, seconds=1)}))
     db.commit()
-    assert not alice.is_signed_in
+    assert not alice.is_logged_in
 
 
 @pytest.mark.parametrize(
@@ -141,40 +141,40 @@ def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
     short, long = (Person(make_app(**{setting: days}), alice.email) for days in ("3", "300"))
     for person, is_in in ((short, False), (long, True)):
         person.log_in()
-        db.execute(update(SignIn).values({column: utc_now() - timedelta(days=100)}))
+        db.execute(update(LoginSession).values({column: utc_now() - timedelta(days=100)}))
         db.commit()
-        assert person.is_signed_in == is_in
+        assert person.is_logged_in == is_in
 
 
-def test_a_sign_in_that_has_ended_is_not_listed_and_goes_with_the_next_log_in(alice, app, db):
+def test_a_login_session_that_has_ended_is_not_listed_and_goes_with_the_next_log_in(alice, app, db):
     phone = Person(app)
     phone.log_in(alice.email)
-    last = select(SignIn.id).order_by(SignIn.id.desc()).limit(1).scalar_subquery()
-    db.execute(update(SignIn).where(SignIn.id == last).values(last_seen_at=utc_now() - timedelta(days=31)))
+    last = select(LoginSession.id).order_by(LoginSession.id.desc()).limit(1).scalar_subquery()
+    db.execute(update(LoginSession).where(LoginSession.id == last).values(last_seen_at=utc_now() - timedelta(days=31)))
     db.commit()
-    assert len(alice.get("/account/").html.select(".sign-ins li")) == 1
-    assert len(db.scalars(select(SignIn)).all()) == 2
+    assert len(alice.get("/account/").html.select(".login-sessions li")) == 1
+    assert len(db.scalars(select(LoginSession)).all()) == 2
     db.rollback()
     Person(app).log_in(alice.email)
-    assert len(db.scalars(select(SignIn)).all()) == 2
+    assert len(db.scalars(select(LoginSession)).all()) == 2
 
 
 @pytest.mark.parametrize(("days", "lasts"), [(1, True), (30, False)])
-def test_a_sign_in_from_the_future_began_while_the_clock_was_wrong(alice, db, days, lasts):
-    db.execute(update(SignIn).values(created_at=utc_now() + timedelta(days=days), last_seen_at=utc_now()))
+def test_a_login_session_from_the_future_began_while_the_clock_was_wrong(alice, db, days, lasts):
+    db.execute(update(LoginSession).values(created_at=utc_now() + timedelta(days=days), last_seen_at=utc_now()))
     db.commit()
-    assert alice.is_signed_in == lasts
+    assert alice.is_logged_in == lasts
 
 
 def test_the_last_visit_is_noted_at_most_once_an_hour(alice, db):
     def last_seen_at():
         db.expire_all()
-        return db.scalars(select(SignIn.last_seen_at)).one()
+        return db.scalars(select(LoginSession.last_seen_at)).one()
 
     first = last_seen_at()
     alice.get(alice.list_path)
     assert last_seen_at() == first
-    db.execute(update(SignIn).values(last_seen_at=utc_now() - timedelta(hours=1, seconds=1)))
+    db.execute(update(LoginSession).values(last_seen_at=utc_now() - timedelta(hours=1, seconds=1)))
     db.commit()
     alice.get(alice.list_path)
     assert utc_now() - last_seen_at() < timedelta(minutes=1)
@@ -209,9 +209,9 @@ def test_no_password_is_hashed_while_the_database_waits(app, db, monkeypatch):
     person.log_out()
     stale.log_in()
     Person(app, "alice@example.com").log_in()
-    last = db.scalars(select(SignIn.id).order_by(SignIn.id.desc())).first()
-    stale.send(f"/account/sign-ins/{last}/end", current=PASSWORD)
-    stale.send("/account/password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    last = db.scalars(select(LoginSession.id).order_by(LoginSession.id.desc())).first()
+    stale.send(f"/account/login-sessions/{last}/end", current_password=PASSWORD)
+    stale.send("/account/password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
     assert out == [[0, 0]] * 8
 
 
@@ -219,7 +219,7 @@ def test_the_cookie_holds_two_random_tokens_and_what_is_to_be_told(alice, db):
     alice.send(alice.list_path + "add", title="Heat")
     signed = base64.urlsafe_b64decode(alice.cookies["flicklist"] + "==")
     _, _, state = json.loads(signed[hashlib.sha512().digest_size :])
-    assert set(state) == {"sign_in", "_csrft_", "_f_success"}
-    assert db.scalars(select(SignIn.token_hash)).one() == token_hash(state["sign_in"])
-    assert len(base64.urlsafe_b64decode(state["sign_in"] + "==")) == 32
+    assert set(state) == {"login_session", "_csrft_", "_f_success"}
+    assert db.scalars(select(LoginSession.token_hash)).one() == token_hash(state["login_session"])
+    assert len(base64.urlsafe_b64decode(state["login_session"] + "==")) == 32
     assert len(base64.urlsafe_b64decode(state["_csrft_"] + "==")) == 32

@@ -180,7 +180,7 @@ def test_without_a_mail_server_the_page_says_whom_to_ask(alice, visitor, db):
 
 def change_email(person, address="ally@example.com"):
     form = person.get("/account/").forms["email"]
-    form["email"], form["current"] = address, PASSWORD
+    form["email"], form["current_password"] = address, PASSWORD
     return form.submit(status=303).follow()
 
 
@@ -218,7 +218,7 @@ def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
 def test_a_new_password_makes_a_waiting_confirmation_worthless(site, postbox, inside):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
-    inside.send("/account/password", current=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    inside.send("/account/password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
     assert "does not work any more" in messages(inside.get(link, status=303).follow(), "error")[0]
 
 
@@ -301,8 +301,8 @@ def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
     person = Person(site, "alice@example.com")
     person.log_in()
     for _ in range(3):
-        person.send("/account/email", email="ally@example.com", current="wrong", status=400)
-    person.send("/account/email", email="ally@example.com", current=PASSWORD)
+        person.send("/account/email", email="ally@example.com", current_password="wrong", status=400)
+    person.send("/account/email", email="ally@example.com", current_password=PASSWORD)
 
 
 def test_where_there_is_mail_the_form_does_not_tell_who_has_an_account(inside, bob):
@@ -315,8 +315,8 @@ def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
     person = Person(site, "alice@example.com")
     person.log_in()
     for _ in range(2):
-        person.send("/account/email", email="victim@example.com", current=PASSWORD)
-    person.send("/account/email", email="victim@example.com", current=PASSWORD, status=429)
+        person.send("/account/email", email="victim@example.com", current_password=PASSWORD)
+    person.send("/account/email", email="victim@example.com", current_password=PASSWORD, status=429)
 
 
 def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
@@ -326,12 +326,12 @@ def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
     assert postbox.mails == []
 
 
-def test_a_second_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, postbox):
-    totp = inside.begin_second_factor()
-    page = inside.turn_on_second_factor(totp)
+def test_a_two_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, postbox):
+    totp = inside.begin_two_factor()
+    page = inside.turn_on_two_factor(totp)
     assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
     code = page.html.select_one(".codes code").text
-    inside.send("/account/second-factor/turn-off", current=PASSWORD, code=code)
+    inside.send("/account/two-factor/turn-off", current_password=PASSWORD, code=code)
     assert postbox.wait_for(2)["Subject"] == "The second factor was turned off"
     assert totp.secret not in "".join(mail.as_string() for mail in postbox.mails)
 

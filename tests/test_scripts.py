@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from sqlalchemy import select, update
 
 from flicklist.cli import flicklist
-from flicklist.models import Invitation, Mail, RecoveryCode, SecondFactor, User
+from flicklist.models import Invitation, Mail, RecoveryCode, TwoFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import Kind
 from flicklist.services.passwords import PasswordHasher
@@ -144,11 +144,11 @@ def set_password(page, password=NEW_PASSWORD):
     return form.submit(status=303)
 
 
-def test_a_reset_link_sets_another_password_once_and_ends_every_sign_in(app, alice, link):
+def test_a_reset_link_sets_another_password_once_and_ends_every_login_session(app, alice, link):
     visitor = Person(app)
     page = set_password(visitor.get(link, status=303).follow()).follow()
     assert messages(page, "success") == ["Your password is changed. Log in with the new one."]
-    assert not alice.is_signed_in
+    assert not alice.is_logged_in
     visitor.fail_to_log_in("alice@example.com")
     visitor.log_in("alice@example.com", NEW_PASSWORD)
     again = Person(app).get(link, status=303).follow()
@@ -162,8 +162,8 @@ def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
     form = bob.get(f"/reset?token={token}").follow().forms["reset"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
-    assert not bob.is_signed_in
-    assert not copied.is_signed_in
+    assert not bob.is_logged_in
+    assert not copied.is_logged_in
 
 
 def test_an_invitation_does_not_stay_in_the_address(invited, invitation):
@@ -202,7 +202,7 @@ def test_a_spoilt_token_is_refused(app, link, spoil):
 
 
 def test_a_reset_link_ends_with_a_changed_email(app, alice, link):
-    alice.send("/account/email", email="ally@example.com", current=PASSWORD)
+    alice.send("/account/email", email="ally@example.com", current_password=PASSWORD)
     assert Person(app).get(link, status=303).location.endswith("/login")
 
 
@@ -215,25 +215,25 @@ def test_a_reset_link_needs_somebody_to_be_for(run):
 def test_one_person_or_everybody_is_logged_out(run, app, alice, bob):
     phone = Person(app)
     phone.log_in("alice@example.com")
-    assert run("end-sign-ins", "alice@example.com").output == "2 ended.\n"
-    assert (alice.is_signed_in, phone.is_signed_in, bob.is_signed_in) == (False, False, True)
-    assert run("end-sign-ins", "--all").output == "1 ended.\n"
-    assert not bob.is_signed_in
-    assert run("end-sign-ins").exit_code == 2
+    assert run("end-login-sessions", "alice@example.com").output == "2 ended.\n"
+    assert (alice.is_logged_in, phone.is_logged_in, bob.is_logged_in) == (False, False, True)
+    assert run("end-login-sessions", "--all").output == "1 ended.\n"
+    assert not bob.is_logged_in
+    assert run("end-login-sessions").exit_code == 2
 
 
 def test_who_lost_app_and_recovery_codes_is_helped(run, alice, app, db):
     user_id = db.scalars(select(User.id)).one()
-    db.add(SecondFactor(user_id=user_id, confirmed_at=utc_now()))
+    db.add(TwoFactor(user_id=user_id, confirmed_at=utc_now()))
     db.add(RecoveryCode(user_id=user_id, code_hash=b"x" * 32))
     db.commit()
     visitor = Person(app)
     visitor.log_in("alice@example.com")
-    assert not visitor.is_signed_in
+    assert not visitor.is_logged_in
     settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
-    done = run("remove-second-factor", "ALICE@example.com", **settings)
+    done = run("remove-two-factor", "ALICE@example.com", **settings)
     assert done.output == "From now on their password is enough.\n"
-    assert db.execute(select(Mail.kind, Mail.recipient)).all() == [("second-factor-off", "alice@example.com")]
+    assert db.execute(select(Mail.kind, Mail.recipient)).all() == [("two-factor-off", "alice@example.com")]
     visitor.log_in("alice@example.com")
-    assert visitor.is_signed_in
-    assert run("remove-second-factor", "nobody@example.com").exit_code == 1
+    assert visitor.is_logged_in
+    assert run("remove-two-factor", "nobody@example.com").exit_code == 1

@@ -80,7 +80,7 @@ def test_the_cookie_is_not_sent_again_on_every_page(alice):
 def test_a_cookie_from_another_secret_or_tampered_with_is_nobodys(alice, make_app):
     other = alice.copy()
     other.app = make_app(secret="another secret that is long enough, too: 0123456789 abcdefghijklmnopqrstuv")
-    assert not other.is_signed_in
+    assert not other.is_logged_in
 
 
 def test_a_session_from_before_logging_in_is_not_signed_in_after(alice, app):
@@ -88,16 +88,16 @@ def test_a_session_from_before_logging_in_is_not_signed_in_after(alice, app):
     victim.get("/login")
     attacker = victim.copy()
     victim.log_in("alice@example.com")
-    assert not attacker.is_signed_in
+    assert not attacker.is_logged_in
 
 
-def test_a_slow_answer_from_before_logging_out_does_not_sign_in_again(alice):
+def test_a_slow_answer_from_before_logging_out_does_not_log_in_again(alice):
     slow = alice.copy()
     slow.get(slow.list_path)
     alice.log_out()
     for cookie in slow.cookiejar:
         alice.cookiejar.set_cookie(cookie)
-    assert not alice.is_signed_in
+    assert not alice.is_logged_in
 
 
 def test_the_cookie_stays_small_whatever_is_quoted(alice, visitor, db):
@@ -190,10 +190,10 @@ def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
     person.log_out()
     person.fail_to_log_in(password="wrong horse battery")
     person.log_in()
-    person.send("/account/password", current=PASSWORD, password=new, verify=new)
-    person.send("/account/export", status=200, current=new)
+    person.send("/account/password", current_password=PASSWORD, password=new, verify=new)
+    person.send("/account/export", status=200, current_password=new)
     cookies = [cookie.value for cookie in person.cookiejar]
-    person.send("/account/delete", current=new, word="delete")
+    person.send("/account/delete", current_password=new, word="delete")
     for secret in (PASSWORD, new, "carol-the-first", "$2b$", *cookies, person.csrf_token()):
         assert secret not in caplog.text
 

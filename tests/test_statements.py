@@ -43,10 +43,10 @@ def test_an_emptied_page_costs_four_statements(alice, db, statements):
     assert titles(page) == titles(second)
 
 
-@pytest.mark.parametrize("has_second_factor", [False, True])
-def test_the_account_costs_three_statements(alice, statements, has_second_factor):
-    if has_second_factor:
-        alice.turn_on_second_factor()
+@pytest.mark.parametrize("has_two_factor", [False, True])
+def test_the_account_costs_three_statements(alice, statements, has_two_factor):
+    if has_two_factor:
+        alice.turn_on_two_factor()
     statements.clear()
     alice.get("/account/")
     assert len(statements) == 3, statements

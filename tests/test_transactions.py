@@ -127,7 +127,7 @@ def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, d
 
 
 def change_password(person, password, status=303):
-    return person.send("/account/password", status, current=PASSWORD, password=password, verify=password)
+    return person.send("/account/password", status, current_password=PASSWORD, password=password, verify=password)
 
 
 def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeypatch):
@@ -144,8 +144,8 @@ def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, ali
     form["email"], form["password"] = alice.email, PASSWORD
     during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
     refused(form.submit())
-    assert not late.is_signed_in
-    assert alice.is_signed_in
+    assert not late.is_logged_in
+    assert alice.is_logged_in
 
 
 @pytest.mark.parametrize(
@@ -154,41 +154,41 @@ def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, ali
         ("email", {"email": "thief@example.com"}),
         ("export", {}),
         ("delete", {"word": "delete"}),
-        ("sign-ins/end-others", {}),
-        ("second-factor/confirm", {"code": "000000"}),
+        ("login-sessions/end-others", {}),
+        ("two-factor/confirm", {"code": "000000"}),
     ],
 )
 def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, path, fields):
     thief = Person(app, alice.email)
     thief.log_in()
-    thief.begin_second_factor()
+    thief.begin_two_factor()
     token = thief.csrf_token()
     during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
-    answer = thief.post(f"/account/{path}", {"csrf_token": token, "current": PASSWORD, **fields}, status=400)
+    answer = thief.post(f"/account/{path}", {"csrf_token": token, "current_password": PASSWORD, **fields}, status=400)
     assert "That is not your current password." in answer
-    assert alice.is_signed_in
+    assert alice.is_logged_in
     assert alice.get("/account/").html.header.select_one(".email").text == alice.email
 
 
-def test_a_log_in_that_is_under_way_ends_when_the_second_factor_is_turned_on(app, alice, monkeypatch):
-    code = alice.begin_second_factor().now()
-    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD, "code": code}
-    thief, confirming, original = Person(app, alice.email), [], Root.log_in_token
+def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, alice, monkeypatch):
+    code = alice.begin_two_factor().now()
+    fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": code}
+    thief, confirming, original = Person(app, alice.email), [], Root.pending_login_token
 
     def slow(root, user_id):
         token = original(root, user_id)
         if not confirming:
-            confirm = threading.Thread(target=alice.post, args=("/account/second-factor/confirm", fields))
+            confirm = threading.Thread(target=alice.post, args=("/account/two-factor/confirm", fields))
             confirming.append(confirm)
             confirm.start()
             confirm.join(0.5)  # it waits for this log-in, or else it is done
         return token
 
-    monkeypatch.setattr(Root, "log_in_token", slow)
+    monkeypatch.setattr(Root, "pending_login_token", slow)
     thief.log_in()
     confirming[0].join()
-    assert not thief.is_signed_in
-    assert alice.is_signed_in
+    assert not thief.is_logged_in
+    assert alice.is_logged_in
 
 
 def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_app, alice, monkeypatch, db):

@@ -74,7 +74,9 @@ def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
 
 
 def test_every_verb_of_a_movie_is_among_them(app):
-    views = {name for resource, name, method in registered_views(app) if resource == "Entry" and method == "POST"}
+    views = {
+        name for resource, name, method in registered_views(app) if resource == "MovieResource" and method == "POST"
+    }
     assert views == {verb for verb, _ in VERBS if "/" not in verb} | UNDONE_OTHERWISE
 
 

@@ -16,22 +16,22 @@ from flicklist import migrations
 from flicklist.models.change import Change
 from flicklist.models.engines import reading_engine, writing_engine
 from flicklist.models.invitation import Invitation
+from flicklist.models.login_session import LoginSession
 from flicklist.models.meta import Base
 from flicklist.models.movie import Movie, Viewing
 from flicklist.models.outbox import Mail
-from flicklist.models.second_factor import RecoveryCode, SecondFactor
-from flicklist.models.sign_in import SignIn
+from flicklist.models.two_factor import RecoveryCode, TwoFactor
 from flicklist.models.user import User
 
 __all__ = [
     "Base",
     "Change",
     "Invitation",
+    "LoginSession",
     "Mail",
     "Movie",
     "RecoveryCode",
-    "SecondFactor",
-    "SignIn",
+    "TwoFactor",
     "User",
     "Viewing",
 ]

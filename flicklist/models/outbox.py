@@ -20,8 +20,8 @@ class Kind(StrEnum):
     CONFIRM_EMAIL = "confirm-email"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a kind of mail
     EMAIL_CHANGED = "email-changed"
-    SECOND_FACTOR_ON = "second-factor-on"
-    SECOND_FACTOR_OFF = "second-factor-off"
+    TWO_FACTOR_ON = "two-factor-on"
+    TWO_FACTOR_OFF = "two-factor-off"
 
 
 class Mail(Base):

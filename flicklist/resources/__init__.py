@@ -8,37 +8,43 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.request import Request
 
-from flicklist.resources.account import Account, EmailTaken, SecondFactor, SignIn, SignIns
+from flicklist.resources.account import (
+    AccountResource,
+    EmailTaken,
+    LoginSessionResource,
+    LoginSessionsResource,
+    TwoFactorResource,
+)
 from flicklist.resources.base import Resource, row_id
 from flicklist.resources.root import Root
 from flicklist.resources.watchlist import (
     AlreadyListed,
-    Change,
-    Changes,
-    Entry,
+    ChangeResource,
+    ChangesResource,
     IsRemoved,
-    Viewing,
-    Viewings,
-    Watchlist,
-    Watchlists,
+    MovieResource,
+    ViewingResource,
+    ViewingsResource,
+    WatchlistResource,
+    WatchlistsResource,
 )
 
 __all__ = [
-    "Account",
+    "AccountResource",
     "AlreadyListed",
-    "Change",
-    "Changes",
+    "ChangeResource",
+    "ChangesResource",
     "EmailTaken",
-    "Entry",
     "IsRemoved",
+    "LoginSessionResource",
+    "LoginSessionsResource",
+    "MovieResource",
     "Root",
-    "SecondFactor",
-    "SignIn",
-    "SignIns",
-    "Viewing",
-    "Viewings",
-    "Watchlist",
-    "Watchlists",
+    "TwoFactorResource",
+    "ViewingResource",
+    "ViewingsResource",
+    "WatchlistResource",
+    "WatchlistsResource",
     "row_id",
 ]
 

@@ -1,4 +1,4 @@
-"""``/account/``: a person's account, its sign-ins and its second factor."""
+"""``/account/``: a person's account, its login sessions and its second factor."""
 
 from collections.abc import Sequence
 
@@ -9,22 +9,22 @@ from sqlalchemy.orm import selectinload
 
 from flicklist import models
 from flicklist.models import Movie, User
+from flicklist.models.login_session import IS_ACTIVE
 from flicklist.models.meta import utc_now
-from flicklist.models.second_factor import new_recovery_codes, recovery_code_hash, turn_off
-from flicklist.models.sign_in import IS_ALIVE
+from flicklist.models.two_factor import new_recovery_codes, recovery_code_hash, turn_off
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_let_go, row_id
-from flicklist.security import Permission, alive_here
+from flicklist.security import Permission, active_here
 
 PASSWORD = select(User.id, User.email, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
-SECOND_FACTOR = select(models.SecondFactor).where(
-    models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None)
+TWO_FACTOR = select(models.TwoFactor).where(
+    models.TwoFactor.user_id == bindparam("user_id"), models.TwoFactor.confirmed_at.is_not(None)
 )
 _CODES_LEFT = (
     select(func.count(models.RecoveryCode.id))
-    .select_from(models.SecondFactor)
-    .outerjoin(models.RecoveryCode, models.RecoveryCode.user_id == models.SecondFactor.user_id)
-    .where(models.SecondFactor.user_id == bindparam("user_id"), models.SecondFactor.confirmed_at.is_not(None))
-    .group_by(models.SecondFactor.id)
+    .select_from(models.TwoFactor)
+    .outerjoin(models.RecoveryCode, models.RecoveryCode.user_id == models.TwoFactor.user_id)
+    .where(models.TwoFactor.user_id == bindparam("user_id"), models.TwoFactor.confirmed_at.is_not(None))
+    .group_by(models.TwoFactor.id)
 )
 
 
@@ -32,23 +32,26 @@ class EmailTaken(Exception):
     """An account with that email exists."""
 
 
-class Account(Resource):
+class AccountResource(Resource):
     """``/account/``: the signed-in person's own account."""
 
     def __acl__(self) -> AccessControlList:
         return [(Allow, Authenticated, (Permission.VIEW, Permission.EDIT)), DENY_ALL]
 
-    def __getitem__(self, name: str) -> "SignIns | SecondFactor":
-        places: dict[str, SignIns | SecondFactor] = {"sign-ins": self.sign_ins, "second-factor": self.second_factor}
+    def __getitem__(self, name: str) -> "LoginSessionsResource | TwoFactorResource":
+        places: dict[str, LoginSessionsResource | TwoFactorResource] = {
+            "login-sessions": self.login_sessions,
+            "two-factor": self.two_factor,
+        }
         return places[name]
 
     @property
-    def sign_ins(self) -> "SignIns":
-        return SignIns(self, "sign-ins")
+    def login_sessions(self) -> "LoginSessionsResource":
+        return LoginSessionsResource(self, "login-sessions")
 
     @property
-    def second_factor(self) -> "SecondFactor":
-        return SecondFactor(self, "second-factor")
+    def two_factor(self) -> "TwoFactorResource":
+        return TwoFactorResource(self, "two-factor")
 
     @property
     def user_id(self) -> int:
@@ -91,54 +94,58 @@ class Account(Resource):
         self.dbsession.execute(delete(User).where(User.id == self.user_id))
 
 
-class SignIns(Resource):
-    """``/account/sign-ins/``: the devices on which the person is signed in."""
+class LoginSessionsResource(Resource):
+    """``/account/login-sessions/``: the devices on which the person is signed in."""
 
-    def __getitem__(self, name: str) -> "SignIn":
+    def __getitem__(self, name: str) -> "LoginSessionResource":
         if self.request.identity is None:
             raise KeyError(name)
-        return SignIn(self, name, one_or_key_error(self._find(self.others, models.SignIn.id == row_id(name)), name))
+        return LoginSessionResource(
+            self, name, one_or_key_error(self._find(self.others, models.LoginSession.id == row_id(name)), name)
+        )
 
-    def all(self) -> Sequence[models.SignIn]:
+    def all(self) -> Sequence[models.LoginSession]:
         return self._find()
 
     def end_others(self) -> None:
-        self.dbsession.execute(delete(models.SignIn).where(self.others))
+        self.dbsession.execute(delete(models.LoginSession).where(self.others))
 
     @property
     def others(self) -> ColumnElement[bool]:
-        """Say whether a row is a sign-in of the person, and not the one of this request."""
-        return self._own & (models.SignIn.id != self.request.identity.sign_in_id)
+        """Say whether a row is a login session of the person, and not the one of this request."""
+        return self._own & (models.LoginSession.id != self.request.identity.login_session_id)
 
     @property
     def _own(self) -> ColumnElement[bool]:
-        return models.SignIn.user_id == self.request.identity.user_id
+        return models.LoginSession.user_id == self.request.identity.user_id
 
-    def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.SignIn]:
-        newest_first = models.SignIn.last_seen_at.desc(), models.SignIn.id.desc()
-        found = select(models.SignIn).where(self._own, IS_ALIVE, *criteria).order_by(*newest_first)
+    def _find(self, *criteria: ColumnElement[bool]) -> Sequence[models.LoginSession]:
+        newest_first = models.LoginSession.last_seen_at.desc(), models.LoginSession.id.desc()
+        found = select(models.LoginSession).where(self._own, IS_ACTIVE, *criteria).order_by(*newest_first)
         # Outside the transaction, which waits until the password has been hashed that is asked for next.
-        return self.request.dbreader.scalars(found, alive_here(self.request, utc_now())).all()
+        return self.request.dbreader.scalars(found, active_here(self.request, utc_now())).all()
 
 
-class SignIn(Resource):
-    """``/account/sign-ins/7/``: another device on which the person is signed in."""
+class LoginSessionResource(Resource):
+    """``/account/login-sessions/7/``: another device on which the person is signed in."""
 
-    def __init__(self, parent: SignIns, name: str, sign_in: models.SignIn) -> None:
+    def __init__(self, parent: LoginSessionsResource, name: str, login_session: models.LoginSession) -> None:
         super().__init__(parent, name)
-        self.sign_ins = parent
-        self.sign_in = sign_in
+        self.login_sessions = parent
+        self.login_session = login_session
 
     def end(self) -> None:
         self.dbsession.execute(
-            delete(models.SignIn).where(self.sign_ins.others, models.SignIn.id == row_id(self.__name__))
+            delete(models.LoginSession).where(
+                self.login_sessions.others, models.LoginSession.id == row_id(self.__name__)
+            )
         )
 
 
-class SecondFactor(Resource):
-    """``/account/second-factor/``: the code that is asked for after the password, where the person wants that."""
+class TwoFactorResource(Resource):
+    """``/account/two-factor/``: the code that is asked for after the password, where the person wants that."""
 
-    def __init__(self, account: Account, name: str) -> None:
+    def __init__(self, account: AccountResource, name: str) -> None:
         super().__init__(account, name)
         self.account = account
 
@@ -148,20 +155,20 @@ class SecondFactor(Resource):
 
     @property
     def is_on(self) -> bool:
-        return self.dbsession.scalar(SECOND_FACTOR, {"user_id": self.user_id}) is not None
+        return self.dbsession.scalar(TWO_FACTOR, {"user_id": self.user_id}) is not None
 
-    def begun(self) -> models.SecondFactor | None:
+    def begun(self) -> models.TwoFactor | None:
         """Return what the person has begun to set up, and not yet confirmed with password and code."""
-        return self.dbsession.scalar(select(models.SecondFactor).where(*self._begun))
+        return self.dbsession.scalar(select(models.TwoFactor).where(*self._begun))
 
     @property
     def _begun(self) -> tuple[ColumnElement[bool], ...]:
-        return models.SecondFactor.user_id == self.user_id, models.SecondFactor.confirmed_at.is_(None)
+        return models.TwoFactor.user_id == self.user_id, models.TwoFactor.confirmed_at.is_(None)
 
     def start(self) -> None:
         """Make a key, in place of one that was never confirmed."""
-        self.dbsession.execute(delete(models.SecondFactor).where(*self._begun))
-        self.dbsession.add(models.SecondFactor(user_id=self.user_id))
+        self.dbsession.execute(delete(models.TwoFactor).where(*self._begun))
+        self.dbsession.add(models.TwoFactor(user_id=self.user_id))
 
     def turn_off(self) -> bool:
         """Return whether it was on."""

@@ -10,15 +10,15 @@ from sqlalchemy.exc import IntegrityError
 from flicklist import models
 from flicklist.models import User
 from flicklist.models.meta import token_hash, utc_now
-from flicklist.models.second_factor import recovery_code_hash
-from flicklist.resources.account import PASSWORD, SECOND_FACTOR, Account, EmailTaken
+from flicklist.models.two_factor import recovery_code_hash
+from flicklist.resources.account import PASSWORD, TWO_FACTOR, AccountResource, EmailTaken
 from flicklist.resources.base import AccessControlList, Resource, read_and_let_go
-from flicklist.resources.watchlist import Watchlist, Watchlists
+from flicklist.resources.watchlist import WatchlistResource, WatchlistsResource
 from flicklist.security import Permission
 from flicklist.tokens import Tokens
 
 _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
-_HALF_WAY = PASSWORD.join(models.SecondFactor).where(models.SecondFactor.confirmed_at.is_not(None))
+_PENDING_LOGIN = PASSWORD.join(models.TwoFactor).where(models.TwoFactor.confirmed_at.is_not(None))
 
 
 class Root(Resource):
@@ -34,11 +34,11 @@ class Root(Resource):
         return [(Allow, Authenticated, Permission.VIEW), DENY_ALL]
 
     def __getitem__(self, name: str) -> Resource:
-        return {"account": Account, "watchlists": Watchlists}[name](self, name)
+        return {"account": AccountResource, "watchlists": WatchlistsResource}[name](self, name)
 
-    def own_watchlist(self) -> Watchlist:
+    def own_watchlist(self) -> WatchlistResource:
         """Return the list of the person who is signed in."""
-        return Watchlists(self, "watchlists")[self.request.identity.watchlist_slug]
+        return WatchlistsResource(self, "watchlists")[self.request.identity.watchlist_slug]
 
     def credentials(self, email_key: str | None) -> tuple[int, str] | None:
         """Return the user's id and password hash."""
@@ -69,9 +69,9 @@ class Root(Resource):
         """Return the id, email and password hash of the person who may set another password with this token."""
         return self._claimant(self.request.reset_tokens, reset_token)
 
-    def person_half_way(self, log_in_token: str) -> Any:
+    def pending_user(self, pending_login_token: str) -> Any:
         """Return the id and password hash of the person who has typed their password, and whose code is to come."""
-        return self._claimant(self.request.log_in_tokens, log_in_token)
+        return self._claimant(self.request.pending_login_tokens, pending_login_token)
 
     def _claimant(self, tokens: Tokens, token: str) -> Any:
         """Find the person to whom a token was given, if their email and password are still what they were."""
@@ -79,18 +79,18 @@ class Root(Resource):
         row = claim and read_and_let_go(self.request, PASSWORD, user_id=claim[0])
         return row if row is not None and tokens.fits(token, row.email_key, row.password_hash) else None
 
-    def log_in_token(self, user_id: int) -> str | None:
+    def pending_login_token(self, user_id: int) -> str | None:
         """Make the token with which a person whose password was right goes on to the code, if they use one."""
-        row = self.dbsession.execute(_HALF_WAY, {"user_id": user_id}).one_or_none()
-        return row and self.request.log_in_tokens.make(user_id, "", row.email_key, row.password_hash)
+        row = self.dbsession.execute(_PENDING_LOGIN, {"user_id": user_id}).one_or_none()
+        return row and self.request.pending_login_tokens.make(user_id, "", row.email_key, row.password_hash)
 
     def accept_code(self, user_id: int, code: str) -> bool:
         """Use a code of the person's app up. Return whether it was one of now, and nobody had used it."""
-        factor = self.dbsession.scalar(SECOND_FACTOR, {"user_id": user_id})
+        factor = self.dbsession.scalar(TWO_FACTOR, {"user_id": user_id})
         step = factor and factor.step_of(code)
         if step is None:
             return False
-        factors = models.SecondFactor
+        factors = models.TwoFactor
         unused = (factors.user_id == user_id, factors.last_step < step)
         used = update(factors).where(*unused).values(last_step=step).returning(factors.id)
         return self.dbsession.scalar(used) is not None
@@ -101,8 +101,8 @@ class Root(Resource):
         same = (codes.user_id == user_id, codes.code_hash == recovery_code_hash(code))
         return self.dbsession.scalar(delete(codes).where(*same).returning(codes.id)) is not None
 
-    def end_sign_ins(self, user_id: int) -> None:
-        self.dbsession.execute(delete(models.SignIn).where(models.SignIn.user_id == user_id))
+    def end_login_sessions(self, user_id: int) -> None:
+        self.dbsession.execute(delete(models.LoginSession).where(models.LoginSession.user_id == user_id))
 
     def replace_password_hash(self, user_id: int, known_hash: str, password_hash: str) -> bool:
         """Give a person another password hash, or the same; return whether they still had the known one.

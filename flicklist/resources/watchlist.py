@@ -65,35 +65,35 @@ class IsRemoved(Exception):
         self.movie = movie
 
 
-class Watchlists(Resource):
+class WatchlistsResource(Resource):
     """``/watchlists/``: nothing is to be seen here but the lists below."""
 
-    def __getitem__(self, slug: str) -> "Watchlist":
+    def __getitem__(self, slug: str) -> "WatchlistResource":
         if not re.fullmatch(r"[\w-]{22}", slug, re.ASCII):
             raise KeyError(slug)
         identity = self.request.identity
         if identity is not None and identity.watchlist_slug == slug:  # nearly always; saves the page a statement
-            return Watchlist(self, slug, identity.user_id)
+            return WatchlistResource(self, slug, identity.user_id)
         owner_id = self.request.dbreader.scalar(_OWNER, {"slug": slug})
         if owner_id is None:
             raise KeyError(slug)
-        return Watchlist(self, slug, owner_id)
+        return WatchlistResource(self, slug, owner_id)
 
 
-class Watchlist(Resource):
+class WatchlistResource(Resource):
     """``/watchlists/pX3v…/``: one person's movies, and nobody else's business."""
 
-    def __init__(self, parent: Watchlists, slug: str, owner_id: int) -> None:
+    def __init__(self, parent: WatchlistsResource, slug: str, owner_id: int) -> None:
         super().__init__(parent, slug)
         self.owner_id = owner_id
 
     def __acl__(self) -> AccessControlList:
         return [(Allow, principal_of(self.owner_id), (Permission.VIEW, Permission.EDIT)), DENY_ALL]
 
-    def __getitem__(self, name: str) -> "Entry | Changes":
+    def __getitem__(self, name: str) -> "MovieResource | ChangesResource":
         if name == "changes":
-            return Changes(self, name)
-        return Entry(self, name, one_or_key_error(self.movies([row_id(name)]), name))
+            return ChangesResource(self, name)
+        return MovieResource(self, name, one_or_key_error(self.movies([row_id(name)]), name))
 
     def movies(self, ids: Sequence[int]) -> Sequence[Movie]:
         """Return movies of this list by id, also removed ones that can still be restored."""
@@ -178,7 +178,7 @@ class Watchlist(Resource):
         found = self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.sort_year, Movie.id))
         return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
 
-    def change(self, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str) -> "Change | None":
+    def change(self, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str) -> "ChangeResource | None":
         """Do something to movies, and note how those were that it changed, so that it can be undone.
 
         Return that. Where nothing changes, return what did just this before, if it can still be undone: it is then
@@ -197,15 +197,19 @@ class Watchlist(Resource):
             change = self.dbsession.scalars(insert(models.Change).values(noted).returning(models.Change)).one()
         for movie, _ in changed:
             movie.change_id = change.id
-        return Change(Changes(self, "changes"), str(change.id), change)
+        return ChangeResource(ChangesResource(self, "changes"), str(change.id), change)
 
-    def _same_change(self, movies: Sequence[Movie], outcome: str) -> "Change | None":
+    def _same_change(self, movies: Sequence[Movie], outcome: str) -> "ChangeResource | None":
         ids = {movie.change_id for movie in movies}
-        same = (models.Change.owner_id == self.owner_id, models.Change.outcome == outcome, models.Change.id.in_(ids))
+        same = (
+            models.Change.owner_id == self.owner_id,
+            models.Change.outcome == outcome,
+            models.Change.id.in_(ids),
+        )
         change = self.dbsession.scalars(select(models.Change).where(*same)).first() if len(ids) == 1 else None
         if change is None or change.movie_ids != [movie.id for movie in movies]:
             return None
-        return Change(Changes(self, "changes"), str(change.id), change)
+        return ChangeResource(ChangesResource(self, "changes"), str(change.id), change)
 
     def _forget_old_changes(self) -> None:
         changes = models.Change
@@ -220,24 +224,24 @@ class Watchlist(Resource):
         self.dbsession.execute(forget.execution_options(synchronize_session=False))
 
 
-class Entry(Resource):
+class MovieResource(Resource):
     """``/watchlists/pX3v…/42/``: one movie on a list. Its list says who may do what."""
 
-    def __init__(self, parent: Watchlist, name: str, movie: Movie) -> None:
+    def __init__(self, parent: WatchlistResource, name: str, movie: Movie) -> None:
         super().__init__(parent, name)
         self.watchlist = parent
         self.movie = movie
 
-    def __getitem__(self, name: str) -> "Viewings":
-        return {"viewings": Viewings}[name](self, name)
+    def __getitem__(self, name: str) -> "ViewingsResource":
+        return {"viewings": ViewingsResource}[name](self, name)
 
-    def change(self, verb: Callable[[Movie], None], outcome: str) -> "Change | None":
-        """Do something to the movie; see `Watchlist.change`. Raises `IsRemoved`."""
+    def change(self, verb: Callable[[Movie], None], outcome: str) -> "ChangeResource | None":
+        """Do something to the movie; see `WatchlistResource.change`. Raises `IsRemoved`."""
         if self.movie.is_removed:
             raise IsRemoved(self.movie)
         return self.watchlist.change([self.movie], verb, outcome)
 
-    def edit(self, title: str, year: int | None, why: str, notes: str) -> "Change | None":
+    def edit(self, title: str, year: int | None, why: str, notes: str) -> "ChangeResource | None":
         """Write other words about the movie. Raises `IsRemoved`."""
 
         def write(movie: Movie) -> None:
@@ -247,50 +251,52 @@ class Entry(Resource):
         return self.change(write, "saved")
 
 
-class Viewings(Resource):
+class ViewingsResource(Resource):
     """``/watchlists/pX3v…/42/viewings/``: the times one movie was seen."""
 
-    def __init__(self, parent: Entry, name: str) -> None:
+    def __init__(self, parent: MovieResource, name: str) -> None:
         super().__init__(parent, name)
         self.entry = parent
 
-    def __getitem__(self, name: str) -> "Viewing":
+    def __getitem__(self, name: str) -> "ViewingResource":
         viewing_id = row_id(name)
-        return Viewing(self, name, one_or_key_error([v for v in self.entry.movie.viewings if v.id == viewing_id], name))
+        return ViewingResource(
+            self, name, one_or_key_error([v for v in self.entry.movie.viewings if v.id == viewing_id], name)
+        )
 
 
-class Viewing(Resource):
+class ViewingResource(Resource):
     """``/watchlists/pX3v…/42/viewings/3/``: one time it was seen."""
 
-    def __init__(self, parent: Viewings, name: str, viewing: models.Viewing) -> None:
+    def __init__(self, parent: ViewingsResource, name: str, viewing: models.Viewing) -> None:
         super().__init__(parent, name)
         self.entry = parent.entry
         self.viewing = viewing
 
 
-class Changes(Resource):
+class ChangesResource(Resource):
     """``/watchlists/pX3v…/changes/``: what was done to the list, for as long as it can be undone."""
 
-    def __init__(self, parent: Watchlist, name: str) -> None:
+    def __init__(self, parent: WatchlistResource, name: str) -> None:
         super().__init__(parent, name)
         self.watchlist = parent
 
-    def __getitem__(self, name: str) -> "Change":
+    def __getitem__(self, name: str) -> "ChangeResource":
         own = (models.Change.owner_id == self.watchlist.owner_id, models.Change.id == row_id(name))
-        return Change(
+        return ChangeResource(
             self, name, one_or_key_error(self.dbsession.scalars(select(models.Change).where(*own)).all(), name)
         )
 
 
-class Change(Resource):
+class ChangeResource(Resource):
     """``/watchlists/pX3v…/changes/5/``: something that was done to one or more movies."""
 
-    def __init__(self, parent: Changes, name: str, change: models.Change) -> None:
+    def __init__(self, parent: ChangesResource, name: str, change: models.Change) -> None:
         super().__init__(parent, name)
         self.watchlist = parent.watchlist
         self.change = change
 
-    def undo(self) -> tuple[list[Movie], "Change | None"]:
+    def undo(self) -> tuple[list[Movie], "ChangeResource | None"]:
         """Make the movies what they were, but for those that were changed again since.
 
         Return them, and the change that this was, which can be undone in its turn.

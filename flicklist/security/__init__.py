@@ -21,9 +21,9 @@ from pyramid.session import SignedCookieSessionFactory
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from flicklist.models import SignIn, User
+from flicklist.models import LoginSession, User
+from flicklist.models.login_session import IS_ACTIVE, active_at
 from flicklist.models.meta import token_hash, utc_now
-from flicklist.models.sign_in import IS_ALIVE, alive_at
 from flicklist.services.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
@@ -71,19 +71,19 @@ class Identity:
     user_id: int
     email: str
     watchlist_slug: str
-    sign_in_id: int
+    login_session_id: int
 
 
-_SIGNED_IN = (
-    select(User.id, User.email, User.watchlist_slug, SignIn.id, SignIn.last_seen_at)
-    .join(SignIn, SignIn.user_id == User.id)
-    .where(SignIn.token_hash == bindparam("token_hash"), IS_ALIVE)
+_ACTIVE_SESSION = (
+    select(User.id, User.email, User.watchlist_slug, LoginSession.id, LoginSession.last_seen_at)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(LoginSession.token_hash == bindparam("token_hash"), IS_ACTIVE)
 )
 
 
-def alive_here(request: Request, now: datetime) -> dict[str, Any]:
-    """Return the parameters of `IS_ALIVE` on this site."""
-    return alive_at(now, request.settings.login_session_days, request.settings.login_session_idle_days)
+def active_here(request: Request, now: datetime) -> dict[str, Any]:
+    """Return the parameters of `IS_ACTIVE` on this site."""
+    return active_at(now, request.settings.login_session_days, request.settings.login_session_idle_days)
 
 
 def principal_of(user_id: int) -> str:
@@ -91,7 +91,7 @@ def principal_of(user_id: int) -> str:
 
 
 class SecurityPolicy:
-    """Knows a person by the random token in their session cookie, for as long as its row in ``sign_ins`` lives.
+    """Knows a person by the random token in their session cookie, for as long as its row in ``login_sessions`` lives.
 
     `remember` and `forget` are the only way in and out. Both empty the session, so that nothing of before, the CSRF
     token least of all, is worth anything after.
@@ -117,38 +117,38 @@ class SecurityPolicy:
 
     def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
         """Sign the person in on this device, in place of who was signed in here before."""
-        self._end_sign_in(request)
+        self._end_login_session(request)
         request.dbsession.execute(
-            delete(SignIn).where(SignIn.user_id == userid, ~IS_ALIVE), alive_here(request, utc_now())
+            delete(LoginSession).where(LoginSession.user_id == userid, ~IS_ACTIVE), active_here(request, utc_now())
         )
-        token, sign_in = SignIn.start(userid, request.user_agent or "")
-        request.dbsession.add(sign_in)
+        token, login_session = LoginSession.start(userid, request.user_agent or "")
+        request.dbsession.add(login_session)
         request.dbsession.flush()
-        request.session["sign_in"] = token
+        request.session["login_session"] = token
         user = request.dbsession.get_one(User, userid)
-        self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, sign_in.id))
+        self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, login_session.id))
         return []
 
     def forget(self, request: Request, **_: Any) -> list[tuple[str, str]]:
-        """End this device's sign-in, also for whoever copied its cookie, and clear what the browser keeps."""
-        self._end_sign_in(request)
+        """End this device's login session, also for whoever copied its cookie, and clear what the browser keeps."""
+        self._end_login_session(request)
         self._identity.set(request, None)
         if request.scheme == "https":
             request.add_response_callback(_clear_site_data)
         return []
 
-    def _end_sign_in(self, request: Request) -> None:
-        if token := request.session.get("sign_in"):
-            request.dbsession.execute(delete(SignIn).where(SignIn.token_hash == token_hash(token)))
+    def _end_login_session(self, request: Request) -> None:
+        if token := request.session.get("login_session"):
+            request.dbsession.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token)))
         request.session.invalidate()
 
     def _read_identity(self, request: Request) -> Identity | None:
-        token = request.session.get("sign_in")
+        token = request.session.get("login_session")
         if token is None:
             return None
         now = utc_now()
-        parameters = {"token_hash": token_hash(token), **alive_here(request, now)}
-        row = request.dbreader.execute(_SIGNED_IN, parameters).one_or_none()
+        parameters = {"token_hash": token_hash(token), **active_here(request, now)}
+        row = request.dbreader.execute(_ACTIVE_SESSION, parameters).one_or_none()
         identity = None
         if row is not None:
             *person, last_seen_at = row
@@ -163,7 +163,9 @@ class SecurityPolicy:
 def _note_visit(request: Request, identity: Identity, now: datetime) -> None:
     """Note that the device was seen; a database that cannot be written to still shows its pages."""
     try:
-        request.dbreader.execute(update(SignIn).where(SignIn.id == identity.sign_in_id).values(last_seen_at=now))
+        request.dbreader.execute(
+            update(LoginSession).where(LoginSession.id == identity.login_session_id).values(last_seen_at=now)
+        )
     except DBAPIError:
         log.exception("A visit could not be noted")
         request.dbreader.rollback()

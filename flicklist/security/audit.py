@@ -31,12 +31,12 @@ class Event(StrEnum):
     MALFORMED = "malformed"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an event
     EMAIL_CHANGED = "email-changed"
-    SECOND_FACTOR_FAILED = "second-factor-failed"
-    SECOND_FACTOR_ON = "second-factor-on"
-    SECOND_FACTOR_OFF = "second-factor-off"
+    TWO_FACTOR_FAILED = "two-factor-failed"
+    TWO_FACTOR_ON = "two-factor-on"
+    TWO_FACTOR_OFF = "two-factor-off"
     RECOVERY_CODE_USED = "recovery-code-used"
     RECOVERY_CODES_RENEWED = "recovery-codes-renewed"
-    SIGN_INS_ENDED = "sign-ins-ended"
+    LOGIN_SESSIONS_ENDED = "login-sessions-ended"
     EXPORTED = "exported"
     ACCOUNT_DELETED = "account-deleted"
 
@@ -48,7 +48,7 @@ AT_ONCE = {
     Event.CSRF_FAILED,
     Event.FORBIDDEN,
     Event.MALFORMED,
-    Event.SECOND_FACTOR_FAILED,
+    Event.TWO_FACTOR_FAILED,
 }
 
 

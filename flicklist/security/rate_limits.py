@@ -89,7 +89,7 @@ def log_in_rules(request: Request, account: str | None) -> list[Rule]:
 
 
 def two_factor_rules(request: Request, user_id: int) -> list[Rule]:
-    return [Rule(request.settings.rate_limit_two_factor, "second-factor", (str(user_id),))]
+    return [Rule(request.settings.rate_limit_two_factor, "two-factor", (str(user_id),))]
 
 
 def register_rules(request: Request) -> list[Rule]:

@@ -10,53 +10,53 @@ WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a sentence
 WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery code."
 
 
-class NotProven(Exception):
+class ReauthFailed(Exception):
     """What was typed is not what only the person knows or has; the message says which."""
 
 
-def require_proof(request: Request) -> None:
-    """Ask for all that the person logs in with. Raises `NotProven`. Begins the transaction."""
+def require_reauth(request: Request) -> None:
+    """Ask for all that the person logs in with. Raises `ReauthFailed`. Begins the transaction."""
     require_current_password(request)
     require_code(request)
 
 
 def require_current_password(request: Request) -> None:
-    """Ask for the password that is the person's when the transaction begins, which it does. Raises `NotProven`."""
+    """Ask for the password that is the person's when the transaction begins, which it does. Raises `ReauthFailed`."""
     password_hash = require_password(request)
     replace_unless_changed(request, password_hash, password_hash)
 
 
 def require_password(request: Request) -> str:
-    """Ask for the current password, and return its hash. Raises `NotProven`, which counts like a log-in that failed."""
+    """Check the current password and return its hash. Raises `ReauthFailed`, which counts as a failed log-in."""
     account = request.root["account"]
     rules = log_in_rules(request, f"user:{account.user_id}")
     request.limiter.check(rules)
     password_hash: str | None = account.password_hash()
-    is_right = request.passwords.verify(request.POST.get("current", ""), password_hash)
+    is_right = request.passwords.verify(request.POST.get("current_password", ""), password_hash)
     if password_hash is None or not is_right:
         audit(request, Event.LOG_IN_FAILED)
         request.limiter.count(rules)
-        raise NotProven(WRONG_PASSWORD)
+        raise ReauthFailed(WRONG_PASSWORD)
     return password_hash
 
 
 def replace_unless_changed(request: Request, known_hash: str, password_hash: str) -> None:
-    """Give the person another password, or the same. Raises `NotProven` if it was changed since it was asked for.
+    """Give the person another password, or the same. Raises `ReauthFailed` if it was changed since it was asked for.
 
     Begins the transaction, in which the person's row is locked from here on.
     """
     root: Root = request.root
     if not root.replace_password_hash(request.identity.user_id, known_hash, password_hash):
-        raise NotProven(WRONG_PASSWORD)
+        raise ReauthFailed(WRONG_PASSWORD)
 
 
 def require_code(request: Request) -> None:
-    """Ask for a code, of a person who uses a second factor. Raises `NotProven`."""
+    """Ask for a code, of a person who uses a second factor. Raises `ReauthFailed`."""
     account = request.root["account"]
-    if account.second_factor.is_on:
+    if account.two_factor.is_on:
         request.limiter.count(two_factor_rules(request, account.user_id))
         if not accepts_code(request, account.user_id):
-            raise NotProven(WRONG_CODE)
+            raise ReauthFailed(WRONG_CODE)
 
 
 def accepts_code(request: Request, user_id: int) -> bool:
@@ -66,5 +66,5 @@ def accepts_code(request: Request, user_id: int) -> bool:
     if root.accept_code(user_id, code):
         return True
     is_recovery = root.accept_recovery_code(user_id, code)
-    audit(request, Event.RECOVERY_CODE_USED if is_recovery else Event.SECOND_FACTOR_FAILED, user_id)
+    audit(request, Event.RECOVERY_CODE_USED if is_recovery else Event.TWO_FACTOR_FAILED, user_id)
     return is_recovery

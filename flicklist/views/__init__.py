@@ -11,7 +11,7 @@ from pyramid.request import Request
 from flicklist.dates import own_today
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.models import Movie
-from flicklist.resources import Change
+from flicklist.resources import ChangeResource
 from flicklist.security import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a cursor of 200 more, none of them in ASCII
@@ -60,6 +60,6 @@ def movies_are(movies: Sequence[Movie]) -> str:
     return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
 
 
-def flash_change(request: Request, text: str, change: Change | None) -> None:
+def flash_change(request: Request, text: str, change: ChangeResource | None) -> None:
     """Tell what was done to movies, and offer to undo it; what changed nothing, nothing undoes."""
     flash_success(request, text, *(("Undo", request.path_to(change, "undo")) if change else ()))

@@ -13,17 +13,17 @@ from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
 from flicklist.models.outbox import Kind
 from flicklist.models.user import email_key
-from flicklist.resources import Account, EmailTaken, SignIn, SignIns
+from flicklist.resources import AccountResource, EmailTaken, LoginSessionResource, LoginSessionsResource
 from flicklist.security import Permission
 from flicklist.security.audit import Event, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.security.reauth import (
-    NotProven,
+    ReauthFailed,
     replace_unless_changed,
     require_code,
     require_current_password,
     require_password,
-    require_proof,
+    require_reauth,
 )
 from flicklist.services.export import everything
 from flicklist.views import Answer, flash_outdated_link, redirect, refuse
@@ -34,13 +34,13 @@ WORD_TO_DELETE = "delete"
 EMAIL_TAKEN = "An account with that email address already exists."
 
 
-@view_config(context=Account, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def account(context: Account, request: Request) -> dict[str, Any]:
+@view_config(context=AccountResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+def account(context: AccountResource, request: Request) -> dict[str, Any]:
     return _page(context, request)
 
 
-@view_config(context=Account, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_password(context: Account, request: Request) -> Answer:
+@view_config(context=AccountResource, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def change_password(context: AccountResource, request: Request) -> Answer:
     form = ChangePasswordForm(request.POST, email=request.identity.email, passwords=request.passwords)
     if not form.validate():
         return _refused(context, request, form.problem)
@@ -48,7 +48,7 @@ def change_password(context: Account, request: Request) -> Answer:
     new = request.passwords.hash(form.password.data)
     replace_unless_changed(request, known, new)
     require_code(request)
-    context.sign_ins.end_others()
+    context.login_sessions.end_others()
     remember(request, context.user_id)
     audit(request, Event.PASSWORD_CHANGED)
     request.send_mail(Kind.PASSWORD_CHANGED, request.identity.email, context.user_id)
@@ -56,8 +56,8 @@ def change_password(context: Account, request: Request) -> Answer:
     return redirect(request.path_to(context))
 
 
-@view_config(context=Account, name="email", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_email(context: Account, request: Request) -> Answer:
+@view_config(context=AccountResource, name="email", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def change_email(context: AccountResource, request: Request) -> Answer:
     form = ChangeEmailForm(request.POST)
     typed = form.email.data
     if not form.validate():
@@ -79,13 +79,13 @@ def change_email(context: Account, request: Request) -> Answer:
 
 
 @view_config(
-    context=Account,
+    context=AccountResource,
     name="confirm-email",
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/account/confirm.jinja2",
 )
-def confirm_email_page(context: Account, request: Request) -> Answer:
+def confirm_email_page(context: AccountResource, request: Request) -> Answer:
     """Show a button: a mail scanner that opens the link must not confirm anything."""
     token = request.GET.get("token")
     if token and context.confirmed_email(token):
@@ -95,8 +95,8 @@ def confirm_email_page(context: Account, request: Request) -> Answer:
     return _outdated(context, request) if email is None else {"email": email}
 
 
-@view_config(context=Account, name="confirm-email", request_method="POST", permission=Permission.EDIT)
-def confirm_email(context: Account, request: Request) -> HTTPSeeOther:
+@view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
+def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     email = context.confirmed_email(request.session.get(TOKEN, ""))
     if email is None:
         return _outdated(context, request)
@@ -105,8 +105,8 @@ def confirm_email(context: Account, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-def _change_email(context: Account, request: Request, email: str) -> None:
-    """Change the email address, and tell so, or that somebody else has just taken it."""
+def _change_email(context: AccountResource, request: Request, email: str) -> None:
+    """Change the email address and flash the result, which may be that the address has just been taken."""
     try:
         context.change_email(email, email_key(email))
     except EmailTaken:
@@ -117,14 +117,14 @@ def _change_email(context: Account, request: Request, email: str) -> None:
     flash_success(request, "Your email address is changed. Log in with the new one from now on.")
 
 
-def _outdated(context: Account, request: Request) -> HTTPSeeOther:
+def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
     request.session.pop(TOKEN, None)
     flash_outdated_link(request)
     return redirect(request.path_to(context))
 
 
-@view_config(context=Account, name="export", request_method="POST", permission=Permission.VIEW)
-def export(context: Account, request: Request) -> Response:
+@view_config(context=AccountResource, name="export", request_method="POST", permission=Permission.VIEW)
+def export(context: AccountResource, request: Request) -> Response:
     known = require_password(request)
     # Read and written before the transaction: a long list takes seconds, in which others could not write.
     data = json.dumps(everything(request.identity.email, context.movies()), ensure_ascii=False, indent=2)
@@ -139,11 +139,11 @@ def export(context: Account, request: Request) -> Response:
     )
 
 
-@view_config(context=Account, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def delete(context: Account, request: Request) -> Answer:
+@view_config(context=AccountResource, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def delete(context: AccountResource, request: Request) -> Answer:
     if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
         return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
-    require_proof(request)
+    require_reauth(request)
     audit(request, Event.ACCOUNT_DELETED)
     context.delete()
     forget(request)
@@ -151,40 +151,40 @@ def delete(context: Account, request: Request) -> Answer:
     return redirect(request.path_to(request.root, "register"))
 
 
-@view_config(context=SignIns, name="end-others", request_method="POST", permission=Permission.EDIT)
-def end_others(context: SignIns, request: Request) -> HTTPSeeOther:
-    require_proof(request)
+@view_config(context=LoginSessionsResource, name="end-others", request_method="POST", permission=Permission.EDIT)
+def end_others(context: LoginSessionsResource, request: Request) -> HTTPSeeOther:
+    require_reauth(request)
     context.end_others()
-    audit(request, Event.SIGN_INS_ENDED)
+    audit(request, Event.LOGIN_SESSIONS_ENDED)
     flash_success(request, "Every other device is logged out.")
     return redirect(request.path_to(context.__parent__))
 
 
-@view_config(context=SignIn, name="end", request_method="POST", permission=Permission.EDIT)
-def end(context: SignIn, request: Request) -> HTTPSeeOther:
-    device = context.sign_in.device
-    require_proof(request)
+@view_config(context=LoginSessionResource, name="end", request_method="POST", permission=Permission.EDIT)
+def end(context: LoginSessionResource, request: Request) -> HTTPSeeOther:
+    device = context.login_session.device
+    require_reauth(request)
     context.end()
-    audit(request, Event.SIGN_INS_ENDED)
+    audit(request, Event.LOGIN_SESSIONS_ENDED)
     flash_success(request, f"{device} is logged out.")
-    return redirect(request.path_to(context.sign_ins.__parent__))
+    return redirect(request.path_to(context.login_sessions.__parent__))
 
 
-@exception_view_config(NotProven, renderer=PAGE)
-def not_proven(exc: NotProven, request: Request) -> dict[str, Any]:
+@exception_view_config(ReauthFailed, renderer=PAGE)
+def reauth_failed(exc: ReauthFailed, request: Request) -> dict[str, Any]:
     return _refused(request.root["account"], request, str(exc), request.POST.get("email", ""))
 
 
-def _page(context: Account, request: Request, typed_email: str = "") -> dict[str, Any]:
+def _page(context: AccountResource, request: Request, typed_email: str = "") -> dict[str, Any]:
     return {
-        "sign_ins": context.sign_ins.all(),
-        "second_factor": context.second_factor,
-        "codes_left": context.second_factor.codes_left(),
+        "login_sessions": context.login_sessions.all(),
+        "two_factor": context.two_factor,
+        "codes_left": context.two_factor.codes_left(),
         "email": typed_email,
         "min_length": request.passwords.min_length,
         "word": WORD_TO_DELETE,
     }
 
 
-def _refused(context: Account, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
+def _refused(context: AccountResource, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
     return refuse(request, problem, _page(context, request, typed_email))

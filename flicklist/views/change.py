@@ -5,13 +5,13 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_success
-from flicklist.resources import Change
+from flicklist.resources import ChangeResource
 from flicklist.security import Permission
 from flicklist.views import movies_are, redirect_back
 
 
-@view_config(context=Change, name="undo", request_method="POST", permission=Permission.EDIT)
-def undo(context: Change, request: Request) -> HTTPSeeOther:
+@view_config(context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT)
+def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
     movies, undoing = context.undo()
     left = len(context.change.before) - len(movies)
     if undoing is None:

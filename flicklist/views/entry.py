@@ -11,22 +11,22 @@ from flicklist.flash import flash_error, quote
 from flicklist.forms import EntryForm, RatingForm
 from flicklist.models import Movie
 from flicklist.models.movie import wording
-from flicklist.resources import Change, Entry
+from flicklist.resources import ChangeResource, MovieResource
 from flicklist.security import Permission
 from flicklist.views import Answer, flash_change, redirect, redirect_back, refuse, today
 
 PAGE = "flicklist:templates/entry/entry.jinja2"
 
 
-@view_config(context=Entry, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def entry(context: Entry, request: Request) -> dict[str, Any]:
+@view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+def entry(context: MovieResource, request: Request) -> dict[str, Any]:
     movie = context.movie
     form = EntryForm(title=movie.title, year=str(movie.year or ""), why=movie.why, notes=movie.notes)
     return _page(movie, form, movie.wording)
 
 
-@view_config(context=Entry, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def edit(context: Entry, request: Request) -> Answer:
+@view_config(context=MovieResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def edit(context: MovieResource, request: Request) -> Answer:
     form = EntryForm(request.POST)
     if not form.validate():
         page = _page(context.movie, form, request.POST.get("wording", context.movie.wording))
@@ -44,7 +44,7 @@ def _page(movie: Movie, form: EntryForm, wording: str, *, is_conflict: bool = Fa
     return {"movie": movie, "form": form, "wording": wording, "is_conflict": is_conflict}
 
 
-def _also(context: Entry) -> str:
+def _also(context: MovieResource) -> str:
     """Tell of the other movies of the same title."""
     others = context.watchlist.namesakes(context.movie)
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -57,15 +57,15 @@ def _was_changed_meanwhile(movie: Movie, request: Request, form: EntryForm) -> b
     return movie.wording not in {typed, request.POST.get("wording", movie.wording)}
 
 
-@view_config(context=Entry, name="cross-off", request_method="POST", permission=Permission.EDIT)
-def cross_off(context: Entry, request: Request) -> HTTPSeeOther:
+@view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)
+def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
     _change(context, request, lambda movie: movie.cross_off(day), "crossed off")
     return redirect_back(request, context.watchlist)
 
 
-@view_config(context=Entry, name="rewatch", request_method="POST", permission=Permission.EDIT)
-def rewatch(context: Entry, request: Request) -> HTTPSeeOther:
+@view_config(context=MovieResource, name="rewatch", request_method="POST", permission=Permission.EDIT)
+def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
     text = f"That you watched {quote(movie.label)} today is noted."
     if not movie.was_seen_on(day):
@@ -75,14 +75,14 @@ def rewatch(context: Entry, request: Request) -> HTTPSeeOther:
     return redirect_back(request, context)
 
 
-@view_config(context=Entry, name="put-back", request_method="POST", permission=Permission.EDIT)
-def put_back(context: Entry, request: Request) -> HTTPSeeOther:
+@view_config(context=MovieResource, name="put-back", request_method="POST", permission=Permission.EDIT)
+def put_back(context: MovieResource, request: Request) -> HTTPSeeOther:
     _change(context, request, Movie.put_back, "back on your watchlist")
     return redirect_back(request, context.watchlist)
 
 
-@view_config(context=Entry, name="rate", request_method="POST", permission=Permission.EDIT)
-def rate(context: Entry, request: Request) -> HTTPSeeOther:
+@view_config(context=MovieResource, name="rate", request_method="POST", permission=Permission.EDIT)
+def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
@@ -93,22 +93,22 @@ def rate(context: Entry, request: Request) -> HTTPSeeOther:
     return redirect_back(request, context)
 
 
-@view_config(context=Entry, name="remove", request_method="POST", permission=Permission.EDIT)
-def remove(context: Entry, request: Request) -> HTTPSeeOther:
+@view_config(context=MovieResource, name="remove", request_method="POST", permission=Permission.EDIT)
+def remove(context: MovieResource, request: Request) -> HTTPSeeOther:
     _tell(context, request, context.watchlist.change([context.movie], Movie.remove, "removed"), "removed")
     return redirect_back(request, context.watchlist)
 
 
-@view_config(context=Entry, name="restore", request_method="POST", permission=Permission.EDIT)
-def restore(context: Entry, request: Request) -> HTTPSeeOther:
+@view_config(context=MovieResource, name="restore", request_method="POST", permission=Permission.EDIT)
+def restore(context: MovieResource, request: Request) -> HTTPSeeOther:
     restored = "on your list again, with all it had"
     _tell(context, request, context.watchlist.change([context.movie], Movie.restore, restored), restored)
     return redirect(request.path_to(context))
 
 
-def _change(context: Entry, request: Request, verb: Callable[[Movie], None], outcome: str) -> None:
+def _change(context: MovieResource, request: Request, verb: Callable[[Movie], None], outcome: str) -> None:
     _tell(context, request, context.change(verb, outcome), outcome)
 
 
-def _tell(context: Entry, request: Request, change: Change | None, outcome: str) -> None:
+def _tell(context: MovieResource, request: Request, change: ChangeResource | None, outcome: str) -> None:
     flash_change(request, f"{quote(context.movie.label)} is {outcome}.", change)

@@ -18,7 +18,7 @@ from flicklist.security.reauth import WRONG_CODE, accepts_code
 from flicklist.views import Answer, redirect
 
 # In the session, so that they stay out of the address, of logs and of Referer.
-HALF_WAY = "half-way"
+PENDING_LOGIN = "pending-login"
 INVITATION = "invitation"
 EMAIL_TAKEN = "An account with that email address already exists. Is it yours? Log in."
 
@@ -123,11 +123,11 @@ def _renew_hash(context: Root, request: Request, user_id: int, password: str, st
 
 
 def _ask_for_code(context: Root, request: Request, user_id: int) -> HTTPSeeOther | None:
-    token = context.log_in_token(user_id)
+    token = context.pending_login_token(user_id)
     if token is None:
         return None
     request.session.invalidate()
-    request.session[HALF_WAY] = token
+    request.session[PENDING_LOGIN] = token
     audit(request, Event.CODE_ASKED, user_id)
     return redirect(_path_with_next(context, request, "login-code"))
 
@@ -150,7 +150,7 @@ def _let_in(context: Root, request: Request, user_id: int) -> HTTPSeeOther:
 def code_page(context: Root, request: Request) -> Answer:
     if request.identity:
         return home(context, request)
-    if context.person_half_way(request.session.get(HALF_WAY, "")) is None:
+    if context.pending_user(request.session.get(PENDING_LOGIN, "")) is None:
         return _password_first(context, request)
     form = CodeForm()
     restore_refused(request, form)
@@ -161,7 +161,7 @@ def code_page(context: Root, request: Request) -> Answer:
 def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         return _already_logged_in(context, request)
-    person = context.person_half_way(request.session.get(HALF_WAY, ""))
+    person = context.pending_user(request.session.get(PENDING_LOGIN, ""))
     if person is None:
         return _password_first(context, request)
     request.limiter.count(two_factor_rules(request, person.id))
@@ -175,7 +175,7 @@ def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
 
 
 def _password_first(context: Root, request: Request) -> HTTPSeeOther:
-    request.session.pop(HALF_WAY, None)
+    request.session.pop(PENDING_LOGIN, None)
     flash_error(request, "Please type your password first.")
     return redirect(request.path_to(context, "login"))
 

@@ -73,7 +73,7 @@ def reset(context: Root, request: Request) -> HTTPSeeOther:
         raise redirect_refused(request, request.path_to(context, "reset"), form)
     if not context.replace_password_hash(person.id, person.password_hash, request.passwords.hash(form.password.data)):
         return _outdated(context, request)
-    context.end_sign_ins(person.id)
+    context.end_login_sessions(person.id)
     request.send_mail(Kind.PASSWORD_CHANGED, person.email, person.id)
     audit(request, Event.PASSWORD_CHANGED, person.id)
     forget(request)

@@ -12,25 +12,25 @@ from flicklist.flash import quote
 from flicklist.forms import ViewingForm
 from flicklist.models import Movie
 from flicklist.models.movie import NoRoom
-from flicklist.resources import Viewing, Viewings
+from flicklist.resources import ViewingResource, ViewingsResource
 from flicklist.security import Permission
 from flicklist.views import Answer, flash_change, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 
-@view_config(context=Viewings, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def add(context: Viewings, request: Request) -> Answer:
+@view_config(context=ViewingsResource, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def add(context: ViewingsResource, request: Request) -> Answer:
     return _write(context, request, Movie.see_once, "noted")
 
 
-@view_config(context=Viewing, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def viewing(context: Viewing, request: Request) -> dict[str, Any]:
+@view_config(context=ViewingResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+def viewing(context: ViewingResource, request: Request) -> dict[str, Any]:
     return _page(_form(request, seen_on=context.viewing.seen_on, note=context.viewing.note), context)
 
 
-@view_config(context=Viewing, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def edit(context: Viewing, request: Request) -> Answer:
+@view_config(context=ViewingResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+def edit(context: ViewingResource, request: Request) -> Answer:
     def write(movie: Movie, seen_on: str | None, note: str) -> None:
         movie.edit_viewing(context.viewing, seen_on, note)
 
@@ -38,7 +38,10 @@ def edit(context: Viewing, request: Request) -> Answer:
 
 
 def _write(
-    context: Viewing | Viewings, request: Request, verb: Callable[[Movie, str | None, str], None], outcome: str
+    context: ViewingResource | ViewingsResource,
+    request: Request,
+    verb: Callable[[Movie, str | None, str], None],
+    outcome: str,
 ) -> Answer:
     form = _form(request)
     if not form.validate():
@@ -52,8 +55,8 @@ def _write(
     return redirect(request.path_to(context.entry))
 
 
-@view_config(context=Viewing, name="delete", request_method="POST", permission=Permission.EDIT)
-def delete(context: Viewing, request: Request) -> HTTPSeeOther:
+@view_config(context=ViewingResource, name="delete", request_method="POST", permission=Permission.EDIT)
+def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
     movie, puts_back = context.entry.movie, bool(request.POST.get("put-back"))
     was_watched = movie.is_watched
     change = context.entry.change(
@@ -70,6 +73,6 @@ def _form(request: Request, **shown: str | None) -> ViewingForm:
     return ViewingForm(request.POST, latest=own_latest_day(request.POST.get("today")), **shown)
 
 
-def _page(form: ViewingForm, context: Viewing | Viewings) -> dict[str, Any]:
-    viewing = context.viewing if isinstance(context, Viewing) else None
+def _page(form: ViewingForm, context: ViewingResource | ViewingsResource) -> dict[str, Any]:
+    viewing = context.viewing if isinstance(context, ViewingResource) else None
     return {"entry": context.entry, "movie": context.entry.movie, "viewing": viewing, "form": form}

@@ -12,7 +12,7 @@ from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import AddForm, MovieForm, RatingForm, SearchForm
 from flicklist.models import Movie
 from flicklist.models.movie import NoRoom
-from flicklist.resources import AlreadyListed, IsRemoved, Watchlist, row_id
+from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource, row_id
 from flicklist.security import Permission
 from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, PageCursor
 from flicklist.services.search import Sort
@@ -40,12 +40,12 @@ class NothingMarked(Exception):
 
 
 @view_config(
-    context=Watchlist,
+    context=WatchlistResource,
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/watchlist/watchlist.jinja2",
 )
-def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
+def to_watch(context: WatchlistResource, request: Request) -> dict[str, Any]:
     search = _search_form(request)
     page, count = context.to_watch(_sort(search, TO_WATCH_SORTS), _cursor(request), search.filters)
     return {
@@ -59,32 +59,32 @@ def to_watch(context: Watchlist, request: Request) -> dict[str, Any]:
 
 
 @view_config(
-    context=Watchlist,
+    context=WatchlistResource,
     name="ratings",
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/watchlist/ratings.jinja2",
 )
-def watched(context: Watchlist, request: Request) -> dict[str, Any]:
+def watched(context: WatchlistResource, request: Request) -> dict[str, Any]:
     search = _search_form(request)
     page, count = context.watched(_sort(search, WATCHED_SORTS), _cursor(request), search.filters)
     return {"page": page, "count": count, "max_count": MAX_COUNT, "search": search, "sorts": WATCHED_SORTS}
 
 
 @view_config(
-    context=Watchlist,
+    context=WatchlistResource,
     name="removed",
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/watchlist/removed.jinja2",
 )
-def removed(context: Watchlist, request: Request) -> dict[str, Any]:
+def removed(context: WatchlistResource, request: Request) -> dict[str, Any]:
     page, count = context.removed(_cursor(request))
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
-@view_config(context=Watchlist, name="add", request_method="POST", permission=Permission.EDIT)
-def add(context: Watchlist, request: Request) -> HTTPSeeOther:
+@view_config(context=WatchlistResource, name="add", request_method="POST", permission=Permission.EDIT)
+def add(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     form = AddForm(request.POST, terrible_movies=request.settings.terrible_movies)
     if not form.validate():
         flash_error(request, form.problem)
@@ -99,7 +99,7 @@ def add(context: Watchlist, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-def _say_where_it_is(context: Watchlist, request: Request, movie: Movie) -> None:
+def _say_where_it_is(context: WatchlistResource, request: Request, movie: Movie) -> None:
     name = quote(movie.label)
     if movie.is_removed:
         restore = request.path_to(context, str(movie.id), "restore")
@@ -113,31 +113,47 @@ def _say_where_it_is(context: Watchlist, request: Request, movie: Movie) -> None
 
 
 @view_config(
-    context=Watchlist, name="cross-off", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+    context=WatchlistResource,
+    name="cross-off",
+    request_method="POST",
+    permission=Permission.EDIT,
+    repeated_fields=("movie",),
 )
-def cross_off(context: Watchlist, request: Request) -> HTTPSeeOther:
+def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
     return _change(context, request, _marked(context, request), lambda movie: movie.cross_off(day), "crossed off")
 
 
 @view_config(
-    context=Watchlist, name="put-back", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+    context=WatchlistResource,
+    name="put-back",
+    request_method="POST",
+    permission=Permission.EDIT,
+    repeated_fields=("movie",),
 )
-def put_back(context: Watchlist, request: Request) -> HTTPSeeOther:
+def put_back(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     return _change(context, request, _marked(context, request), Movie.put_back, "back on your watchlist")
 
 
 @view_config(
-    context=Watchlist, name="remove", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+    context=WatchlistResource,
+    name="remove",
+    request_method="POST",
+    permission=Permission.EDIT,
+    repeated_fields=("movie",),
 )
-def remove(context: Watchlist, request: Request) -> HTTPSeeOther:
+def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     return _change(context, request, _marked(context, request, removed_too=True), Movie.remove, "removed")
 
 
 @view_config(
-    context=Watchlist, name="rate", request_method="POST", permission=Permission.EDIT, repeated_fields=("movie",)
+    context=WatchlistResource,
+    name="rate",
+    request_method="POST",
+    permission=Permission.EDIT,
+    repeated_fields=("movie",),
 )
-def rate(context: Watchlist, request: Request) -> HTTPSeeOther:
+def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _marked(context, request)
     form = RatingForm(request.POST)
     if not form.validate():
@@ -150,14 +166,14 @@ def rate(context: Watchlist, request: Request) -> HTTPSeeOther:
 
 
 def _change(
-    context: Watchlist, request: Request, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str
+    context: WatchlistResource, request: Request, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str
 ) -> HTTPSeeOther:
     """Do the same to some movies, as one change."""
     flash_change(request, f"{movies_are(movies)} {outcome}.", context.change(movies, verb, outcome))
     return redirect_back(request, context)
 
 
-def _marked(context: Watchlist, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
+def _marked(context: WatchlistResource, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
     """Return the movies whose boxes are checked. Raises `NothingMarked`, and `IsRemoved` where none is on the list."""
     movies = context.movies(list(_row_ids(request.POST.getall("movie")[:PAGE_SIZE])))
     if not movies:

@@ -347,7 +347,7 @@ def test_many_are_crossed_off_at_once(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_a_sign_in_that_has_ended_leads_to_the_wall_with_the_reason(list_of_movies):
+def test_a_login_session_that_has_ended_leads_to_the_wall_with_the_reason(list_of_movies):
     page = list_of_movies.page
     watchlist = page.url
     page.context.clear_cookies()

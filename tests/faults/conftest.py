@@ -158,7 +158,7 @@ class Client:
 
     def titles(self):
         """Return all titles of the person, as the export has them."""
-        answer = self.post("/account/export", current=PASSWORD)
+        answer = self.post("/account/export", current_password=PASSWORD)
         assert answer.status == 200, answer.text
         return {movie["title"] for movie in json.loads(answer.text)["movies"]}
 

@@ -8,13 +8,13 @@ import pyotp
 import pytest
 from sqlalchemy import select
 
-from flicklist.models import RecoveryCode, SecondFactor, User, second_factor
+from flicklist.models import RecoveryCode, TwoFactor, User, two_factor
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages, refused
 from tests.test_transactions import at_once
 
-PLACE = "/account/second-factor/"
+PLACE = "/account/two-factor/"
 EMAIL = "alice@example.com"
 
 
@@ -22,7 +22,7 @@ EMAIL = "alice@example.com"
 def clock(monkeypatch):
     """A clock that stands still until it is moved, for who judges codes."""
     clock = SimpleNamespace(now=1_800_000_000)
-    monkeypatch.setattr(second_factor, "time", SimpleNamespace(time=lambda: clock.now))
+    monkeypatch.setattr(two_factor, "time", SimpleNamespace(time=lambda: clock.now))
     return clock
 
 
@@ -51,18 +51,18 @@ def codes(alice, phone, clock):
 
 def begin(person):
     """Return the page that shows the key."""
-    return person.get("/account/").forms["start-second-factor"].submit(status=303).follow()
+    return person.get("/account/").forms["start-two-factor"].submit(status=303).follow()
 
 
 def set_up(person, phone, status=200):
     page = begin(person)
     phone.read(page)
     form = page.forms["confirm"]
-    form["current"], form["code"] = PASSWORD, phone.code
+    form["current_password"], form["code"] = PASSWORD, phone.code
     return form.submit(status=status)
 
 
-def half_way(app, password=PASSWORD):
+def start_login(app, password=PASSWORD):
     """Return somebody who has typed Alice's password, and the page that asks for the code."""
     person = Person(app, EMAIL)
     return person, person.log_in(password=password).follow()
@@ -77,8 +77,8 @@ def type_code(page, code):
 def test_it_is_off_until_somebody_wants_it(alice, app, db):
     person = Person(app, EMAIL)
     person.log_in()
-    assert person.is_signed_in
-    assert db.scalars(select(SecondFactor)).all() == []
+    assert person.is_logged_in
+    assert db.scalars(select(TwoFactor)).all() == []
 
 
 def test_turning_it_on_needs_the_password(alice, phone, db):
@@ -86,11 +86,11 @@ def test_turning_it_on_needs_the_password(alice, phone, db):
     phone.read(page)
     for current in ("", "wrong"):
         form = page.forms["confirm"]
-        form["current"], form["code"] = current, phone.code
+        form["current_password"], form["code"] = current, phone.code
         page = form.submit(status=400)
         assert messages(page, "error") == ["That is not your current password."]
         assert page.html.select_one(".key")
-    assert db.scalars(select(SecondFactor.confirmed_at)).one() is None
+    assert db.scalars(select(TwoFactor.confirmed_at)).one() is None
 
 
 def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
@@ -105,12 +105,12 @@ def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
 def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
     page = begin(alice)
     form = page.forms["confirm"]
-    form["current"], form["code"] = PASSWORD, "000000"
+    form["current_password"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
     assert messages(page, "error") == ["That code does not fit. Is the clock of your device right?"]
     person = Person(app, EMAIL)
     person.log_in()
-    assert person.is_signed_in
+    assert person.is_logged_in
 
 
 def test_a_key_that_was_never_confirmed_is_replaced(alice, phone):
@@ -121,45 +121,45 @@ def test_a_double_click_sets_it_up_once(alice, db, phone, clock):
     fields = {"csrf_token": alice.csrf_token()}
     clicks = [alice.copy() for _ in range(4)]
     at_once([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
-    assert len(db.scalars(select(SecondFactor)).all()) == 1
+    assert len(db.scalars(select(TwoFactor)).all()) == 1
     db.rollback()
     set_up(alice, phone)
     clock.now += 30
-    fields = {"csrf_token": alice.csrf_token(), "current": PASSWORD, "code": phone.code}
+    fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": phone.code}
     clicks = [alice.copy() for _ in range(4)]
     answers = at_once([lambda click=click: click.post(PLACE + "renew-codes", fields, status="*") for click in clicks])
     assert sorted(answer.status_int for answer in answers) == [200, 400, 400, 400]
     assert len(db.scalars(select(RecoveryCode)).all()) == 8
 
 
-def test_turning_it_on_ends_every_other_sign_in_and_shows_eight_codes_once(alice, app, phone):
+def test_turning_it_on_ends_every_other_login_session_and_shows_eight_codes_once(alice, app, phone):
     other, copied = Person(app, EMAIL), alice.copy()
     other.log_in()
     page = set_up(alice, phone)
     assert messages(page, "success") == ["Your second factor is on. Every other device is logged out."]
     codes = [code.text for code in page.html.select(".codes code")]
     assert len(set(codes)) == 8
-    assert alice.is_signed_in
-    assert not other.is_signed_in
-    assert not copied.is_signed_in
+    assert alice.is_logged_in
+    assert not other.is_logged_in
+    assert not copied.is_logged_in
     assert "8 recovery codes are left." in alice.get("/account/")
     alice.get(PLACE, status=303)
     alice.get(PLACE + "qr", status=404)
-    alice.send(PLACE + "confirm", current=PASSWORD, code=phone.code)
+    alice.send(PLACE + "confirm", current_password=PASSWORD, code=phone.code)
     assert codes[0] not in alice.get("/account/")
 
 
 def test_what_is_on_is_not_set_up_again(alice, codes, db):
     page = alice.send(PLACE + "start").follow()
     assert messages(page, "error") == ["Your second factor is on already."]
-    assert len(db.scalars(select(SecondFactor)).all()) == 1
+    assert len(db.scalars(select(TwoFactor)).all()) == 1
 
 
 def test_the_password_alone_does_not_log_in(app, codes):
-    person, page = half_way(app)
+    person, page = start_login(app)
     assert page.request.path == "/login-code"
-    assert not person.is_signed_in
-    assert not person.copy().is_signed_in
+    assert not person.is_logged_in
+    assert not person.copy().is_logged_in
 
 
 def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone):
@@ -167,28 +167,28 @@ def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone)
     page = person.log_in(page=f"/login?next={alice.list_path}ratings").follow()
     answer = type_code(page, phone.code[:3] + " " + phone.code[3:])
     assert answer.location == f"http://localhost{alice.list_path}ratings"
-    assert person.is_signed_in
+    assert person.is_logged_in
 
 
 @pytest.mark.parametrize("seconds", [-30, 30])
 def test_a_code_of_a_clock_that_is_a_little_off_fits(app, codes, phone, clock, seconds):
-    _, page = half_way(app)
+    _, page = start_login(app)
     type_code(page, phone.totp.at(clock.now + seconds))
 
 
 @pytest.mark.parametrize("seconds", [-60, 60, 3600])
 def test_a_code_of_another_time_does_not_fit(app, codes, phone, clock, seconds):
     clock.now += 3600
-    _, page = half_way(app)
+    _, page = start_login(app)
     page = refused(type_code(page, phone.totp.at(clock.now + seconds)))
     assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
 
 
 def test_a_code_is_used_once(app, codes, phone, clock):
-    _, page = half_way(app)
+    _, page = start_login(app)
     code = phone.code
     type_code(page, code)
-    _, page = half_way(app)
+    _, page = start_login(app)
     refused(type_code(page, code))
     refused(type_code(page, phone.totp.at(clock.now - 30)))
     clock.now += 30
@@ -197,21 +197,21 @@ def test_a_code_is_used_once(app, codes, phone, clock):
 
 def test_the_code_that_turned_it_on_does_not_log_in(app, alice, phone):
     set_up(alice, phone)
-    _, page = half_way(app)
+    _, page = start_login(app)
     refused(type_code(page, phone.code))
 
 
 @pytest.mark.parametrize("code", ["", "0", "ⅷ" * 6, "\ud800", "1" * 10_000, "１２３４５６"])
 def test_whatever_is_typed_is_at_worst_wrong(app, codes, code):
-    _, page = half_way(app)
+    _, page = start_login(app)
     refused(type_code(page, code.encode("utf-8", "replace").decode()))
 
 
 def test_a_recovery_code_logs_in_once_however_it_is_typed(app, alice, codes):
-    _, page = half_way(app)
+    _, page = start_login(app)
     type_code(page, codes[0].upper().replace(" ", "-"))
     assert "7 recovery codes are left." in alice.get("/account/")
-    _, page = half_way(app)
+    _, page = start_login(app)
     refused(type_code(page, codes[0]))
 
 
@@ -224,12 +224,12 @@ def test_the_database_knows_no_recovery_code(codes, db):
 
 def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
     form = alice.get("/account/").forms["renew-codes"]
-    form["current"], form["code"] = "wrong", phone.code
+    form["current_password"], form["code"] = "wrong", phone.code
     form.submit(status=400)
-    form["current"] = PASSWORD
+    form["current_password"] = PASSWORD
     new = [code.text for code in form.submit().html.select(".codes code")]
     assert not set(new) & set(codes)
-    _, page = half_way(app)
+    _, page = start_login(app)
     refused(type_code(page, codes[1]))
     type_code(page, new[1])
 
@@ -241,7 +241,7 @@ def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
         ("/account/email", {"email": "ally@example.com"}),
         ("/account/export", {}),
         ("/account/delete", {"word": "delete"}),
-        ("/account/sign-ins/end-others", {}),
+        ("/account/login-sessions/end-others", {}),
         (PLACE + "renew-codes", {}),
         (PLACE + "turn-off", {}),
     ],
@@ -249,64 +249,66 @@ def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
 )
 def test_where_the_password_is_asked_for_a_code_is_too(alice, codes, phone, path, fields):
     for code in ("", "000000"):
-        page = alice.send(path, current=PASSWORD, code=code, status=400, **fields)
+        page = alice.send(path, current_password=PASSWORD, code=code, status=400, **fields)
         assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
-    answer = alice.send(path, current=PASSWORD, code=phone.code, status="*", **fields)
+    answer = alice.send(path, current_password=PASSWORD, code=phone.code, status="*", **fields)
     assert answer.status_int in {200, 303}
 
 
 def test_every_form_that_asks_for_the_password_asks_for_the_code(alice, codes):
-    forms = alice.get("/account/").html.select("form:has([name=current])")
+    forms = alice.get("/account/").html.select("form:has([name=current_password])")
     assert len(forms) == 5
     assert all(form.select("[name=code]") for form in forms)
 
 
 def test_a_code_that_was_used_for_one_thing_is_not_used_for_another(alice, codes, phone, clock):
-    alice.send("/account/export", current=PASSWORD, code=phone.code, status=200)
-    alice.send("/account/export", current=PASSWORD, code=phone.code, status=400)
-    alice.send("/account/export", current=PASSWORD, code=codes[0], status=200)
+    alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=200)
+    alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
+    alice.send("/account/export", current_password=PASSWORD, code=codes[0], status=200)
     assert "7 recovery codes are left." in alice.get("/account/")
 
 
 def test_a_code_is_not_used_up_by_what_was_refused_before_it_was_looked_at(alice, bob, codes, phone):
-    alice.send("/account/email", email="bob@example.com", current=PASSWORD, code=phone.code, status=400)
-    alice.send("/account/email", email="ally@example.com", current=PASSWORD, code=phone.code)
+    alice.send("/account/email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=400)
+    alice.send("/account/email", email="ally@example.com", current_password=PASSWORD, code=phone.code)
 
 
 def test_a_code_that_was_right_counts_once_whatever_comes_of_it(app, alice, codes, phone, monkeypatch):
-    monkeypatch.setattr("flicklist.resources.Account.is_taken", lambda *_: False)  # taken only after it was looked up
+    monkeypatch.setattr(
+        "flicklist.resources.AccountResource.is_taken", lambda *_: False
+    )  # taken only after it was looked up
     Person(app).register("bob@example.com")
-    alice.send("/account/email", email="bob@example.com", current=PASSWORD, code=phone.code, status=303)
-    alice.send("/account/export", current=PASSWORD, code=phone.code, status=400)
+    alice.send("/account/email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=303)
+    alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
 
 
 def test_codes_are_guessed_five_times_on_the_account_page_too(make_app, alice, codes, phone):
     alice.app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
-        alice.send(PLACE + "turn-off", current=PASSWORD, code="000000", status=400)
-    alice.send(PLACE + "turn-off", current=PASSWORD, code=phone.code, status=429)
+        alice.send(PLACE + "turn-off", current_password=PASSWORD, code="000000", status=400)
+    alice.send(PLACE + "turn-off", current_password=PASSWORD, code=phone.code, status=429)
 
 
 def test_it_is_turned_off_with_all_that_one_logs_in_with_and_all_codes_go(app, alice, codes, db, phone):
-    alice.send(PLACE + "turn-off", current="wrong", code=phone.code, status=400)
-    page = alice.send(PLACE + "turn-off", current=PASSWORD, code=phone.code).follow()
+    alice.send(PLACE + "turn-off", current_password="wrong", code=phone.code, status=400)
+    page = alice.send(PLACE + "turn-off", current_password=PASSWORD, code=phone.code).follow()
     assert messages(page, "success") == ["Your second factor is off. Your password is enough to log in."]
     person = Person(app, EMAIL)
     person.log_in()
-    assert person.is_signed_in
+    assert person.is_logged_in
     assert db.scalars(select(RecoveryCode)).all() == []
 
 
 def test_what_was_only_begun_is_not_told_to_be_off(alice, caplog):
     caplog.set_level("INFO", "flicklist.audit")
     begin(alice)
-    alice.send(PLACE + "turn-off", current=PASSWORD)
-    assert "second-factor-off" not in caplog.text
+    alice.send(PLACE + "turn-off", current_password=PASSWORD)
+    assert "two-factor-off" not in caplog.text
     alice.get(PLACE, status=303)
 
 
-def test_there_are_no_recovery_codes_without_a_second_factor(alice, db):
-    alice.send(PLACE + "renew-codes", current=PASSWORD)
+def test_there_are_no_recovery_codes_without_a_two_factor(alice, db):
+    alice.send(PLACE + "renew-codes", current_password=PASSWORD)
     assert db.scalars(select(RecoveryCode)).all() == []
 
 
@@ -314,18 +316,18 @@ def test_nobody_comes_to_the_code_without_the_password(visitor, codes):
     page = visitor.get("/login-code", status=303).follow()
     assert messages(page, "error") == ["Please type your password first."]
     visitor.send("/login-code", code="123456")
-    assert not visitor.is_signed_in
+    assert not visitor.is_logged_in
 
 
-def test_who_is_half_way_has_ten_minutes(app, codes, phone, monkeypatch):
-    _, page = half_way(app)
+def test_who_is_pending_login_has_ten_minutes(app, codes, phone, monkeypatch):
+    _, page = start_login(app)
     monkeypatch.setattr("itsdangerous.timed.time", SimpleNamespace(time=lambda: time.time() + 601))
     assert type_code(page, phone.code).location == "http://localhost/login"
 
 
-def test_who_is_half_way_is_stopped_when_the_password_changes(app, alice, codes, phone):
-    _, page = half_way(app)
-    fields = {"current": PASSWORD, "code": codes[0], "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
+def test_who_is_pending_login_is_stopped_when_the_password_changes(app, alice, codes, phone):
+    _, page = start_login(app)
+    fields = {"current_password": PASSWORD, "code": codes[0], "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
     alice.send("/account/password", **fields)
     assert type_code(page, phone.code).location == "http://localhost/login"
 
@@ -333,18 +335,18 @@ def test_who_is_half_way_is_stopped_when_the_password_changes(app, alice, codes,
 def test_codes_are_guessed_five_times_and_then_no_more(make_app, alice, codes, phone):
     app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
-        _, page = half_way(app)  # the password again does not give more guesses
+        _, page = start_login(app)  # the password again does not give more guesses
         refused(type_code(page, "000000"))
     form = page.forms["code"]
     form["code"] = phone.code
     answer = form.submit(status=429)
     assert int(answer.headers["Retry-After"]) > 200
-    assert not half_way(app)[0].is_signed_in
+    assert not start_login(app)[0].is_logged_in
 
 
 def test_one_persons_code_does_not_log_in_another(app, alice, bob, codes, phone):
     set_up(bob, phone)
-    _, page = half_way(app)
+    _, page = start_login(app)
     refused(type_code(page, phone.code))
 
 
@@ -355,5 +357,5 @@ def test_setting_another_password_does_not_pass_it_by(app, codes, db):
     form = person.get(f"/reset?token={token}").follow().forms["reset"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
-    assert not person.is_signed_in
-    assert half_way(app, NEW_PASSWORD)[1].request.path == "/login-code"
+    assert not person.is_logged_in
+    assert start_login(app, NEW_PASSWORD)[1].request.path == "/login-code"

@@ -1,4 +1,4 @@
-"""``/account/second-factor/``: a code that is asked for after the password, set up, renewed and turned off."""
+"""``/account/two-factor/``: a code that is asked for after the password, set up, renewed and turned off."""
 
 import io
 
@@ -12,21 +12,21 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_success
 from flicklist.models.outbox import Kind
-from flicklist.resources import SecondFactor
+from flicklist.resources import TwoFactorResource
 from flicklist.security import Permission
 from flicklist.security.audit import Event, audit
 from flicklist.security.rate_limits import two_factor_rules
-from flicklist.security.reauth import NotProven, require_current_password, require_proof
+from flicklist.security.reauth import ReauthFailed, require_current_password, require_reauth
 from flicklist.views import Answer, redirect, refuse
 
-PAGE = "flicklist:templates/second_factor/second_factor.jinja2"
-CODES_PAGE = "flicklist:templates/second_factor/codes.jinja2"
+PAGE = "flicklist:templates/two_factor/two_factor.jinja2"
+CODES_PAGE = "flicklist:templates/two_factor/codes.jinja2"
 ALREADY = "Your second factor is on already."
 QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 
-@view_config(context=SecondFactor, name="start", request_method="POST", permission=Permission.EDIT)
-def start(context: SecondFactor, request: Request) -> HTTPSeeOther:
+@view_config(context=TwoFactorResource, name="start", request_method="POST", permission=Permission.EDIT)
+def start(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     context.take_turn()
     if context.is_on:
         flash_error(request, ALREADY)
@@ -35,14 +35,14 @@ def start(context: SecondFactor, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-@view_config(context=SecondFactor, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def second_factor(context: SecondFactor, request: Request) -> Answer:
+@view_config(context=TwoFactorResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+def two_factor(context: TwoFactorResource, request: Request) -> Answer:
     factor = context.begun()
     return redirect(request.path_to(context.account)) if factor is None else {"factor": factor}
 
 
-@view_config(context=SecondFactor, name="qr", request_method="GET", permission=Permission.VIEW)
-def qr(context: SecondFactor, request: Request) -> Response:
+@view_config(context=TwoFactorResource, name="qr", request_method="GET", permission=Permission.VIEW)
+def qr(context: TwoFactorResource, request: Request) -> Response:
     """Draw the key, in a file of its own: the page has no style and no image in itself."""
     factor = context.begun()
     if factor is None:
@@ -53,11 +53,13 @@ def qr(context: SecondFactor, request: Request) -> Response:
     return Response(drawing.getvalue(), content_type="image/svg+xml", charset="utf-8")
 
 
-@view_config(context=SecondFactor, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def confirm(context: SecondFactor, request: Request) -> Answer | Response:
+@view_config(
+    context=TwoFactorResource, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE
+)
+def confirm(context: TwoFactorResource, request: Request) -> Answer | Response:
     try:
         require_current_password(request)
-    except NotProven as problem:
+    except ReauthFailed as problem:
         return _refused(context, request, str(problem))
     factor = context.begun()
     if factor is None:
@@ -67,34 +69,34 @@ def confirm(context: SecondFactor, request: Request) -> Answer | Response:
     if step is None:
         return _refused(context, request, "That code does not fit. Is the clock of your device right?")
     factor.confirm(step)
-    context.account.sign_ins.end_others()
+    context.account.login_sessions.end_others()
     remember(request, context.user_id)
-    audit(request, Event.SECOND_FACTOR_ON)
-    request.send_mail(Kind.SECOND_FACTOR_ON, request.identity.email, context.user_id)
+    audit(request, Event.TWO_FACTOR_ON)
+    request.send_mail(Kind.TWO_FACTOR_ON, request.identity.email, context.user_id)
     flash_success(request, "Your second factor is on. Every other device is logged out.")
     return _show_codes(context, request)
 
 
-@view_config(context=SecondFactor, name="renew-codes", request_method="POST", permission=Permission.EDIT)
-def renew_codes(context: SecondFactor, request: Request) -> Response | HTTPSeeOther:
-    require_proof(request)
+@view_config(context=TwoFactorResource, name="renew-codes", request_method="POST", permission=Permission.EDIT)
+def renew_codes(context: TwoFactorResource, request: Request) -> Response | HTTPSeeOther:
+    require_reauth(request)
     if not context.is_on:
         return redirect(request.path_to(context.account))
     audit(request, Event.RECOVERY_CODES_RENEWED)
     return _show_codes(context, request)
 
 
-@view_config(context=SecondFactor, name="turn-off", request_method="POST", permission=Permission.EDIT)
-def turn_off(context: SecondFactor, request: Request) -> HTTPSeeOther:
-    require_proof(request)
+@view_config(context=TwoFactorResource, name="turn-off", request_method="POST", permission=Permission.EDIT)
+def turn_off(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
+    require_reauth(request)
     if context.turn_off():
-        audit(request, Event.SECOND_FACTOR_OFF)
-        request.send_mail(Kind.SECOND_FACTOR_OFF, request.identity.email, context.user_id)
+        audit(request, Event.TWO_FACTOR_OFF)
+        request.send_mail(Kind.TWO_FACTOR_OFF, request.identity.email, context.user_id)
     flash_success(request, "Your second factor is off. Your password is enough to log in.")
     return redirect(request.path_to(context.account))
 
 
-def _refused(context: SecondFactor, request: Request, problem: str) -> Answer:
+def _refused(context: TwoFactorResource, request: Request, problem: str) -> Answer:
     """Show the key again, where one is being set up."""
     factor = context.begun()
     if factor is None:
@@ -103,6 +105,6 @@ def _refused(context: SecondFactor, request: Request, problem: str) -> Answer:
     return refuse(request, problem, {"factor": factor})
 
 
-def _show_codes(context: SecondFactor, request: Request) -> Response:
+def _show_codes(context: TwoFactorResource, request: Request) -> Response:
     """Show new recovery codes in the answer to the form itself, since they are not to be seen again."""
     return render_to_response(CODES_PAGE, {"codes": context.renew_codes()}, request=request)

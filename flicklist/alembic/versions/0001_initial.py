@@ -1,4 +1,7 @@
-"""Create the tables."""
+"""Create the tables.
+
+With AUTOINCREMENT, SQLite never gives an id a second time, so that an undone change finds the ids it had.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,6 +32,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email_key", name=op.f("uq_users_email_key")),
         sa.UniqueConstraint("watchlist_slug", name=op.f("uq_users_watchlist_slug")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "movies",
@@ -58,6 +62,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_movies_owner_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_movies")),
         sa.UniqueConstraint("owner_id", "key", name=op.f("uq_movies_owner_id_key")),
+        sqlite_autoincrement=True,
     )
     to_watch = sa.text("removed_at IS NULL AND watched_at IS NULL")
     watched = sa.text("removed_at IS NULL AND watched_at IS NOT NULL")
@@ -92,6 +97,7 @@ def upgrade() -> None:
             ["movie_id"], ["movies.id"], name=op.f("fk_viewings_movie_id_movies"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_viewings")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_viewings_movie_id_seen_on"), "viewings", ["movie_id", "seen_on"])
     op.create_table(
@@ -99,28 +105,87 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
         sa.Column("owner_id", BIG_ID, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("outcome", sa.String(60), nullable=False),
         sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False, server_default="0"),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_changes_owner_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_changes_owner_id_created_at"), "changes", ["owner_id", "created_at"])
     op.create_table(
-        "sign_ins",
+        "login_sessions",
         sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
         sa.Column("user_id", BIG_ID, nullable=False),
         sa.Column("token_hash", sa.LargeBinary(32), nullable=False),
         sa.Column("user_agent", sa.String(200), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("last_seen_at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sign_ins_user_id_users"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ins")),
-        sa.UniqueConstraint("token_hash", name=op.f("uq_sign_ins_token_hash")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_login_sessions_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_login_sessions_token_hash")),
+        sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_sign_ins_user_id"), "sign_ins", ["user_id"])
+    op.create_index(op.f("ix_login_sessions_user_id"), "login_sessions", ["user_id"])
+    op.create_table(
+        "two_factor",
+        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("key", sa.String(32), nullable=False),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed_at", TIME),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_two_factor_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_two_factor")),
+        sa.UniqueConstraint("user_id", name=op.f("uq_two_factor_user_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("user_id", BIG_ID, nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(32), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_codes")),
+        sa.UniqueConstraint("user_id", "code_hash", name=op.f("uq_recovery_codes_user_id_code_hash")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "invitations",
+        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(32), nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("recipient", sa.String(254), nullable=False),
+        sa.Column("user_id", BIG_ID),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_outbox_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_outbox_user_id"), "outbox", ["user_id"])
+    op.create_index(op.f("ix_outbox_due_at"), "outbox", ["due_at"])
 
 
 def downgrade() -> None:
-    op.drop_table("sign_ins")
+    op.drop_table("outbox")
+    op.drop_table("invitations")
+    op.drop_table("recovery_codes")
+    op.drop_table("two_factor")
+    op.drop_table("login_sessions")
     op.drop_table("changes")
     op.drop_table("viewings")
     op.drop_table("movies")

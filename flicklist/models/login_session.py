@@ -11,14 +11,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
 MAX_USER_AGENT_LENGTH = 200
-# A sign-in from later than this began while the clock was wrong, and would last too long.
+# A login session from later than this began while the clock was wrong, and would last too long.
 CLOCK_TOLERANCE = timedelta(days=2)
 
 
-class SignIn(Base):
+class LoginSession(Base):
     """One device on which a person is signed in. Without its row, the cookie that names it is worth nothing."""
 
-    __tablename__ = "sign_ins"
+    __tablename__ = "login_sessions"
     __table_args__ = (UniqueConstraint("token_hash"),)
 
     id: Mapped[PrimaryKey]
@@ -43,13 +43,13 @@ class SignIn(Base):
         return token, cls(user_id=user_id, token_hash=token_hash(token), user_agent=agent)
 
 
-IS_ALIVE = SignIn.created_at.between(bindparam("oldest_start"), bindparam("newest_start")) & (
-    SignIn.last_seen_at > bindparam("oldest_visit")
+IS_ACTIVE = LoginSession.created_at.between(bindparam("oldest_start"), bindparam("newest_start")) & (
+    LoginSession.last_seen_at > bindparam("oldest_visit")
 )
 
 
-def alive_at(now: datetime, days: int, idle_days: int) -> dict[str, Any]:
-    """Return the parameters of `IS_ALIVE`, for sign-ins that end after so many days, or so many without a visit."""
+def active_at(now: datetime, days: int, idle_days: int) -> dict[str, Any]:
+    """Return the parameters of `IS_ACTIVE`: sessions end after `days`, or after `idle_days` without a visit."""
     return {
         "oldest_start": now - timedelta(days=days),
         "newest_start": now + CLOCK_TOLERANCE,

@@ -20,10 +20,10 @@ RECOVERY_CODE_BYTES = 15  # 120 bits, so that a plain hash is enough
 _GROUP = 4
 
 
-class SecondFactor(Base):
+class TwoFactor(Base):
     """The key that a person's app shares with the site. Until `confirmed_at` is set, nobody is asked for a code."""
 
-    __tablename__ = "second_factors"
+    __tablename__ = "two_factor"
     __table_args__ = (UniqueConstraint("user_id"),)
 
     id: Mapped[PrimaryKey]
@@ -66,9 +66,9 @@ class RecoveryCode(Base):
 
 def turn_off(dbsession: Session, user_id: int) -> bool:
     """Delete a person's second factor and recovery codes. Return whether it was on, and not only begun."""
-    is_on = select(SecondFactor.id).where(SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None))
+    is_on = select(TwoFactor.id).where(TwoFactor.user_id == user_id, TwoFactor.confirmed_at.is_not(None))
     was_on = dbsession.scalar(is_on) is not None
-    for table in (RecoveryCode, SecondFactor):
+    for table in (RecoveryCode, TwoFactor):
         dbsession.execute(delete(table).where(table.user_id == user_id))
     return was_on
 
