@@ -1,15 +1,16 @@
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 
 .PHONY: help install serve test test-browser test-faults check format lint types templates
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
-install: .venv/installed  ## Make .venv, with the versions that were tested.
+install: $(VENV)/installed  ## Make .venv, with the versions that were tested.
 
-.venv/installed: setup.py constraints.txt
-	$(PYTHON) -m venv .venv
+$(VENV)/installed: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[postgresql,redis,testing,browser,dev]'
 	@touch $@
 

@@ -11,6 +11,12 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
+    classifiers=[
+        # The versions that the tests pass on; .ci/run tests those that the machine has.
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+    ],
     python_requires=">=3.11",
     packages=find_packages(include=["flicklist", "flicklist.*"]),
     include_package_data=True,
