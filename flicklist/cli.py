@@ -16,6 +16,8 @@ from flicklist.models.engines import writing_engine
 from flicklist.models.outbox import Kind
 from flicklist.models.two_factor import turn_off
 from flicklist.models.user import email_key
+from flicklist.services import demo
+from flicklist.services.passwords import PasswordHasher
 from flicklist.settings import Settings
 
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
@@ -86,6 +88,29 @@ def remove_two_factor(ini: str, email: str) -> None:
         if turn_off(dbsession, user.id) and settings.sends_mail:
             dbsession.add(Mail(kind=Kind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
+
+
+@flicklist.command("demo")
+@ini_file
+def demo_account(ini: str) -> None:
+    """Create the account demo@example.com with some movies, and print its password.
+
+    If the account exists, only its password changes, and it is logged out everywhere.
+    """
+    settings = _settings(ini)
+    if settings.migrate_at_start:
+        migrations.upgrade(settings.database_url)
+    passwords = PasswordHasher(settings.bcrypt_cost, min_length=settings.min_password_length)
+    password = demo.new_password(passwords)
+    password_hash = passwords.hash(password)
+    with _database(settings) as dbsession:
+        is_new = demo.create_or_reset(dbsession, password_hash, sends_mail=settings.sends_mail)
+    click.echo(
+        "The demo account is ready." if is_new else "The demo account has a new password. Its movies are as they were."
+    )
+    click.echo(f"Address:  {settings.public_url}/login")
+    click.echo(f"Email:    {demo.EMAIL}")
+    click.echo(f"Password: {password}")
 
 
 @flicklist.command("send-mail")

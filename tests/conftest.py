@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import create_engine, delete, event, make_url, text
 from sqlalchemy.orm import Session
 
 from flicklist import main
+from flicklist.cli import flicklist
 from flicklist.models import Base
 from tests.people import Person
 
@@ -171,3 +173,17 @@ def statements(app):
     yield sent
     for engine in app.registry.dbengines:
         event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def run(app, ini, tmp_path):
+    """Run a command of ``flicklist`` on the site's database."""
+    file = tmp_path / "site.ini"
+
+    def run_with(command, *arguments, **settings):
+        changed = {f"flicklist.{name}": value for name, value in settings.items()}
+        lines = [f"{key} = {value.replace('%', '%%')}" for key, value in {**ini, **changed}.items()]
+        file.write_text("\n".join(["[app:main]", "use = egg:flicklist", *lines]))
+        return CliRunner().invoke(flicklist, [command, str(file), *arguments])
+
+    return run_with

@@ -4,10 +4,8 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import select, update
 
-from flicklist.cli import flicklist
 from flicklist.models import Invitation, Mail, RecoveryCode, TwoFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import Kind
@@ -16,20 +14,6 @@ from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 from tests.test_mail import opened_postbox
-
-
-@pytest.fixture
-def run(app, ini, tmp_path):
-    """Run a command of ``flicklist`` on the site's database."""
-    file = tmp_path / "site.ini"
-
-    def run_with(command, *arguments, **settings):
-        changed = {f"flicklist.{name}": value for name, value in settings.items()}
-        lines = [f"{key} = {value.replace('%', '%%')}" for key, value in {**ini, **changed}.items()]
-        file.write_text("\n".join(["[app:main]", "use = egg:flicklist", *lines]))
-        return CliRunner().invoke(flicklist, [command, str(file), *arguments])
-
-    return run_with
 
 
 def path_of(result):

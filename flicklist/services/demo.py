@@ -1,0 +1,61 @@
+"""The demo account, to try the site with."""
+
+import secrets
+import string
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from flicklist.models import LoginSession, Mail, Movie, User
+from flicklist.models.meta import utc_now
+from flicklist.models.outbox import Kind
+from flicklist.models.user import email_key
+from flicklist.services.demo_movies import MOVIES
+from flicklist.services.passwords import PasswordHasher
+
+EMAIL = "demo@example.com"
+PASSWORD_LENGTH = 16
+_PASSWORD_CHARACTERS = string.ascii_lowercase + string.digits
+
+
+def new_password(passwords: PasswordHasher) -> str:
+    """Return a random password that the site accepts for the demo account."""
+    length = max(PASSWORD_LENGTH, passwords.min_length)
+    while True:
+        password = "".join(secrets.choice(_PASSWORD_CHARACTERS) for _ in range(length))
+        if passwords.weakness(password, [EMAIL]) is None:
+            return password
+
+
+def create_or_reset(dbsession: Session, password_hash: str, *, sends_mail: bool) -> bool:
+    """Create the account with its movies, or change the password of the existing one. Return whether it is new."""
+    user = dbsession.scalar(select(User).where(User.email_key == email_key(EMAIL)))
+    if user is None:
+        _create(dbsession, password_hash)
+        return True
+    user.password_hash = password_hash
+    dbsession.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    if sends_mail:
+        dbsession.add(Mail(kind=Kind.PASSWORD_CHANGED, recipient=user.email, user_id=user.id))
+    return False
+
+
+def _create(dbsession: Session, password_hash: str) -> None:
+    user = User(email=EMAIL, email_key=email_key(EMAIL), password_hash=password_hash)
+    dbsession.add(user)
+    dbsession.flush()
+    _add_movies(dbsession, user)
+
+
+def _add_movies(dbsession: Session, user: User) -> None:
+    started_at = utc_now() - timedelta(days=len(MOVIES))
+    for day, row in enumerate(MOVIES):
+        added_at = started_at + timedelta(days=day)
+        movie = Movie(title=row.title, year=row.year, owner_id=user.id, added_at=added_at)
+        movie.describe(row.why, row.notes)
+        for date, note in row.viewings:
+            movie.see(date, note)
+        if row.rating is not None:
+            movie.rate(row.rating)
+        dbsession.add(movie)
