@@ -37,7 +37,9 @@ setup(
         "pyramid_retry",
         "pyramid_tm",
         "segno>=1.6",
-        "setuptools<81",  # Pyramid 2.1 imports pkg_resources
+        # Pyramid 2.1 imports pkg_resources. From 80.9 on, setuptools prints a warning about that at every start.
+        # Releases before 78.1.1 have a path traversal (CVE-2025-47273).
+        "setuptools>=78.1.1,<80.9",
         "SQLAlchemy>=2.1",
         "tzdata",  # time zones on systems that have none of their own
         "ua-parser>=1",
