@@ -1,50 +1,77 @@
 PYTHON ?= python3
 VENV ?= .venv
+PORT ?= 6543
 BIN := $(VENV)/bin
 
-.PHONY: help install serve test test-browser test-faults check format lint types templates
+PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt --editable
+# Show pip's progress, and its warnings only if it fails.
+ERRORS_ONLY := 2>$(VENV)/pip-errors.txt || { cat $(VENV)/pip-errors.txt >&2; exit 1; }
+
+.PHONY: help install serve demo test test-browser test-faults check format lint types templates
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
-install: $(VENV)/installed  ## Make .venv, with the versions that were tested.
+install: $(VENV)/site-installed  ## Install the site into .venv, with the versions that were tested.
 
-$(VENV)/installed: setup.py constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[postgresql,redis,testing,browser,dev]'
+$(VENV)/site-installed: setup.py constraints.txt
+	@echo "Installing the site into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) . $(ERRORS_ONLY)
 	@touch $@
 
-serve: install  ## Run the site on http://localhost:6543.
-	$(BIN)/pserve development.ini --reload
+$(VENV)/tests-installed: $(VENV)/site-installed
+	@echo "Installing the test tools into $(VENV)"
+	@$(PIP_INSTALL) '.[postgresql,redis,testing]' $(ERRORS_ONLY)
+	@touch $@
 
-test: install  ## Run the tests on SQLite, and on PostgreSQL where FLICKLIST_TEST_POSTGRESQL_URL is set.
+$(VENV)/browser-installed: $(VENV)/tests-installed
+	@echo "Installing the browser tools into $(VENV)"
+	@$(PIP_INSTALL) '.[browser]' $(ERRORS_ONLY)
+	@touch $@
+
+$(VENV)/lint-installed: $(VENV)/site-installed
+	@echo "Installing the linters into $(VENV)"
+	@$(PIP_INSTALL) '.[dev]' $(ERRORS_ONLY)
+	@touch $@
+
+serve demo: export FLICKLIST_PUBLIC_URL ?= http://localhost:$(PORT)
+
+serve: install  ## Run the site on http://localhost:6543; PORT=7000 sets another port.
+	@echo "Starting FlickList on http://localhost:$(PORT) (press Ctrl-C to stop)"
+	@$(BIN)/pserve development.ini port=$(PORT) --reload
+
+demo: install  ## Create the account demo@example.com with movies, or give it a new password.
+	@$(BIN)/flicklist demo development.ini
+
+test: $(VENV)/tests-installed  ## Run the tests on SQLite, and on PostgreSQL where FLICKLIST_TEST_POSTGRESQL_URL is set.
 	$(BIN)/pytest --numprocesses auto --quiet
 
-test-browser: install tests/browser/node_modules  ## Run the tests in a real browser: Chromium, nginx before the site, Java for the checker of HTML.
+test-browser: $(VENV)/browser-installed tests/browser/node_modules  ## Run the tests in a real browser: Chromium, nginx before the site, Java for the checker of HTML.
 	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { echo "Install nginx first. On Debian: apt-get install nginx-light"; exit 1; }
 	@command -v java >/dev/null || { echo "Install Java first. On Debian: apt-get install default-jre-headless"; exit 1; }
 	$(BIN)/pytest --quiet tests/browser
 
-test-faults: install  ## Kill the server, fill its disk, restart its database, move its clock. Wants root, for the disks.
+test-faults: $(VENV)/tests-installed  ## Kill the server, fill its disk, restart its database, move its clock. Wants root, for the disks.
 	$(BIN)/pytest --quiet -r s tests/faults
 
 tests/browser/node_modules: tests/browser/package-lock.json
 	npm ci --prefix tests/browser --no-audit --no-fund
 	@touch $@
 
-check: install lint types templates test  ## Format, lint, types, templates and tests: all that must pass.
+check: lint types templates test  ## Format, lint, types, templates and tests: all that must pass.
 
-format: install  ## Format the code.
+format: $(VENV)/lint-installed  ## Format the code.
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lint: install
+lint: $(VENV)/lint-installed
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 
-types: install
+types: $(VENV)/lint-installed
 	$(BIN)/mypy
 
-templates: install
+templates: $(VENV)/lint-installed
 	$(BIN)/djlint --lint --quiet flicklist/templates

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -53,41 +55,69 @@ def test_production_does_not_start_half_configured(production, empty_database_ur
 def test_production_starts_once_it_is_migrated(production, empty_database_url, tmp_path):
     environment = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
     migrated = run(["flicklist", "migrate"], production, **environment)
-    assert (migrated.returncode, migrated.stdout) == (0, "The database is at the newest migration.\n")
-    page, headers = serve_and_get(production, tmp_path, environment)
+    assert (migrated.returncode, migrated.stdout, migrated.stderr) == (
+        0,
+        "The database is at the newest migration.\n",
+        "",
+    )
+    port = free_port()
+    ini = tmp_path / "production.ini"
+    ini.write_text(re.sub(r"(?m)^listen = .*$", f"listen = 127.0.0.1:{port}", production.read_text()))
+    page, headers, printed = serve_and_get([BIN / "pserve", ini], port, environment)
     assert "<h1>" in page
     assert re.search(r"__Host-flicklist=.*; Path=/; .*secure; HttpOnly; SameSite=Lax", headers["Set-Cookie"])
+    assert "Warning" not in printed
 
 
 def test_development_starts_on_no_database_at_all(root, tmp_path):
+    port = free_port()
     ini = tmp_path / "development.ini"
-    ini.write_text((root / "development.ini").read_text())
-    page, headers = serve_and_get(ini, tmp_path, {})
+    ini.write_text((root / "development.ini").read_text().replace("\nport = 6543\n", f"\nport = {port}\n"))
+    page, headers, printed = serve_and_get([BIN / "pserve", ini], port, {})
     assert "<h1>" in page
     assert "secure" not in headers["Set-Cookie"]
     assert (tmp_path / "flicklist.db").exists()
+    assert "Warning" not in printed
 
 
-def serve_and_get(ini, folder, environment):
-    """Start the server on a free port, and return the registration page and its headers."""
+def test_make_serve_prints_the_address_with_the_port(root, tmp_path):
+    port = free_port()
+    make = ["make", "--dry-run", "serve", f"PORT={port}", f"VENV={sys.prefix}"]
+    outside_make = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    lines = subprocess.run(make, cwd=root, env=outside_make, capture_output=True, text=True, check=True).stdout
+    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
+    page, _, printed = serve_and_get(shlex.split(lines.splitlines()[-1]), port, environment, cwd=root)
+    assert "<h1>" in page
+    assert re.search(rf"Serving on http://\S+:{port}\n", printed)
+    assert "Warning" not in printed
+
+
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    copy = folder / f"served-{ini.name}"
-    copy.write_text(re.sub(r"(?m)^listen = .*$", f"listen = 127.0.0.1:{port}", ini.read_text()))
+        return free.getsockname()[1]
+
+
+def serve_and_get(command, port, environment, cwd=None):
+    """Start the server, and return the registration page, its headers, and what the server printed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
-    server = subprocess.Popen(
-        [BIN / "pserve", copy], env=kept | environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(100):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/register", timeout=5) as response:
-                    return response.read().decode(), response.headers
-            except OSError:
-                assert server.poll() is None, "the server stopped"
-                time.sleep(0.1)
-        raise AssertionError("the server did not answer")
-    finally:
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryFile("w+") as printed:
+        server = subprocess.Popen(command, cwd=cwd, env=kept | environment, stdout=printed, stderr=subprocess.STDOUT)
+        try:
+            page, headers = get(f"http://localhost:{port}/register", server)
+        finally:
+            server.terminate()
+            server.wait()
+        printed.seek(0)
+        return page, headers, printed.read()
+
+
+def get(url, server):
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.read().decode(), response.headers
+        except OSError:
+            assert server.poll() is None, "the server stopped"
+            time.sleep(0.1)
+    raise AssertionError("the server did not answer")
