@@ -26,7 +26,7 @@ from webtest import TestApp
 
 from flicklist import main, migrations, titles
 from flicklist.models import Movie, User, Viewing
-from flicklist.resources.watchlist import TO_WATCH_ORDERS, WATCHED_ORDERS
+from flicklist.resources.watchlist import WATCHED_ORDERS, WATCHLIST_ORDERS
 from flicklist.services.pagination import Keyset
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.search import Sort
@@ -79,10 +79,10 @@ def fill(url: str, users: int, movies: int) -> None:
                 )
                 movie.describe("Ann said so" if number % 7 == 0 else "", "")
                 movie.added_at = START + timedelta(hours=number // 3)
-                movie.last_seen_on = ""
+                movie.last_watched_on = ""
                 if number % 2:
                     movie.watched_at = START + timedelta(hours=number // 4)
-                    movie.last_seen_on = f"20{number % 20:02}"
+                    movie.last_watched_on = f"20{number % 20:02}"
                     movie.rating = number % 11 or None
                 rows.append({name: getattr(movie, name) for name in columns})
                 if len(rows) == CHUNK:
@@ -92,9 +92,9 @@ def fill(url: str, users: int, movies: int) -> None:
             connection.execute(insert(Movie), rows)
         connection.execute(
             insert(Viewing).from_select(
-                ["movie_id", "seen_on", "note"],
-                text("SELECT id, last_seen_on, '' FROM movies WHERE watched_at IS NOT NULL").columns(
-                    Movie.id, Movie.last_seen_on, Movie.title
+                ["movie_id", "watched_on", "note"],
+                text("SELECT id, last_watched_on, '' FROM movies WHERE watched_at IS NOT NULL").columns(
+                    Movie.id, Movie.last_watched_on, Movie.title
                 ),
             )
         )
@@ -138,7 +138,7 @@ class Person:
 
     def cross_off(self) -> float:
         took = self._post("cross-off")
-        self._post("put-back")
+        self._post("move-to-watchlist")
         return took
 
     def _post(self, verb: str) -> float:
@@ -169,10 +169,10 @@ def last_page(keyset: Keyset, *, descending: bool) -> str:
 
 def what_is_timed() -> Iterator[tuple[str, Callable[[Person], float], int]]:
     """Name what is measured, say how, and how often."""
-    for name, page in [("watchlist", ""), ("ratings", "ratings")]:
+    for name, page in [("watchlist", ""), ("watched", "watched")]:
         yield name, lambda person, page=page: person.get(person.list_path + page), REQUESTS
         yield "  of it, the template", lambda person, page=page: person.render(person.list_path + page), REQUESTS
-    for page, orders in (("", TO_WATCH_ORDERS), ("ratings", WATCHED_ORDERS)):
+    for page, orders in (("", WATCHLIST_ORDERS), ("watched", WATCHED_ORDERS)):
         for sort, keyset in orders.items():
             descending = sort not in {Sort.OLDEST, Sort.TITLE}
             query = f"{page}?sort={sort}&before={last_page(keyset, descending=descending)}"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from scale import Person, database, fill
 
 from flicklist import migrations
-from flicklist.services.suggestions import all_films, carelessly, index, suggest
+from flicklist.services.suggestions import all_films, index, normalize_query, suggest
 
 ROUNDS = 3
 REQUESTS = 2000
@@ -24,8 +24,8 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def every_beginning() -> set[str]:
     """Return what can be typed on the way to any word of any title."""
-    words = {word for film in all_films() for word in carelessly(film.title).split()}
-    titles = {carelessly(film.title) for film in all_films()}
+    words = {word for film in all_films() for word in normalize_query(film.title).split()}
+    titles = {normalize_query(film.title) for film in all_films()}
     return {text[:length] for text in words | titles for length in PREFIX_LENGTHS}
 
 

@@ -13,7 +13,7 @@ from flicklist import migrations, tokens
 from flicklist.mail import Sender
 from flicklist.models import Invitation, LoginSession, Mail, User
 from flicklist.models.engines import writing_engine
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.models.two_factor import turn_off
 from flicklist.models.user import email_key
 from flicklist.services import demo
@@ -86,7 +86,7 @@ def remove_two_factor(ini: str, email: str) -> None:
     with _database(settings) as dbsession:
         user = _user(dbsession, email)
         if turn_off(dbsession, user.id) and settings.sends_mail:
-            dbsession.add(Mail(kind=Kind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
+            dbsession.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 
 

@@ -34,7 +34,7 @@ MAX_NORMALIZED_LENGTH = (
 )
 
 
-def tidy(text: str | None) -> str:
+def normalize(text: str | None) -> str:
     """Bring text to NFC, without blanks around it; what is too long for any field stays as it is, and is refused."""
     text = text or ""
     return text if len(text) > MAX_NORMALIZED_LENGTH else unicodedata.normalize("NFC", text).strip()
@@ -49,7 +49,7 @@ def half_stars(rating: int) -> str:
     return f"{rating / 2:g}"
 
 
-class Clean:
+class NoControlCharacters:
     """Visible text: no control characters, and none that change the direction of what follows."""
 
     def __init__(self, noun: str, *, lines: str = "") -> None:
@@ -63,7 +63,7 @@ class Clean:
                 raise StopValidation(f"{self.noun} cannot contain control characters.")
 
 
-class AtMost:
+class MaxLength:
     """Text of so many characters at most, as the table has it."""
 
     def __init__(self, noun: str, length: int) -> None:
@@ -95,7 +95,7 @@ class TextField(StringField):
     data: str
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(filters=[tidy], **options)
+        super().__init__(filters=[normalize], **options)
 
 
 class LinesField(TextAreaField):
@@ -104,7 +104,7 @@ class LinesField(TextAreaField):
     data: str
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(filters=[tidy, _with_line_feeds], **options)
+        super().__init__(filters=[normalize, _with_line_feeds], **options)
 
 
 class SiteForm(Form):
@@ -230,7 +230,7 @@ class CodeForm(SiteForm):
 class MovieForm(SiteForm):
     """The name of a movie. The limits are those of the table ``movies``."""
 
-    title = TextField(validators=[Clean("A title"), AtMost("A title", MAX_TITLE_LENGTH)])
+    title = TextField(validators=[NoControlCharacters("A title"), MaxLength("A title", MAX_TITLE_LENGTH)])
     year = TextField()
 
     @property
@@ -261,24 +261,24 @@ class AddForm(MovieForm):
             raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist.")
 
 
-class EntryForm(MovieForm):
+class EditMovieForm(MovieForm):
     """All that a person may write about a movie."""
 
-    why = TextField(validators=[Clean("This line"), AtMost("This line", MAX_WHY_LENGTH)])
-    notes = LinesField(validators=[Clean("Notes", lines="\n\t"), AtMost("Notes", MAX_NOTES_LENGTH)])
+    why = TextField(validators=[NoControlCharacters("This line"), MaxLength("This line", MAX_WHY_LENGTH)])
+    notes = LinesField(validators=[NoControlCharacters("Notes", lines="\n\t"), MaxLength("Notes", MAX_NOTES_LENGTH)])
 
 
 class ViewingForm(SiteForm):
     """One time that a movie was seen."""
 
-    seen_on = TextField(validators=[DateOfAnyPrecision()])
-    note = TextField(validators=[Clean("A note"), AtMost("A note", MAX_VIEWING_NOTE_LENGTH)])
+    watched_on = TextField(validators=[DateOfAnyPrecision()])
+    note = TextField(validators=[NoControlCharacters("A note"), MaxLength("A note", MAX_VIEWING_NOTE_LENGTH)])
 
     def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.latest = latest
 
-    def validate_seen_on(self, field: Field) -> None:
+    def validate_watched_on(self, field: Field) -> None:
         if field.data and first_day(field.data) > self.latest:
             raise ValidationError("That day is still to come.")
 
@@ -286,7 +286,9 @@ class ViewingForm(SiteForm):
 class SearchForm(SiteForm):
     """What to look for in a list, and how to sort it. It comes from the address, so every field has a default."""
 
-    q = TextField(validators=[Clean("What you look for"), AtMost("What you look for", MAX_TITLE_LENGTH)])
+    q = TextField(
+        validators=[NoControlCharacters("What you look for"), MaxLength("What you look for", MAX_TITLE_LENGTH)]
+    )
     decade = TextField()
     rated = TextField()
     min_rating = TextField()

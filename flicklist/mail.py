@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from flicklist.models import Mail, User
 from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.models.user import ascii_email
 from flicklist.settings import Settings
 from flicklist.tokens import email_tokens, reset_link
@@ -63,7 +63,7 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - whatever it is, one mail must not keep back the others
             # The error itself may tell the address, which has no place in a log.
             log.error("Mail %s was not sent at attempt %s: %s", mail.id, mail.attempts, type(error).__name__)  # noqa: TRY400
-            if not mail.is_hopeless:
+            if not mail.is_undeliverable:
                 return False
             message = None
         with Session(self._engine) as dbsession, dbsession.begin():
@@ -175,13 +175,13 @@ def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, st
     return "The second factor was turned off", text
 
 
-_WORDS: dict[Kind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
-    Kind.RESET: _reset,
-    Kind.CONFIRM_EMAIL: _confirm_email,
-    Kind.PASSWORD_CHANGED: _password_changed,
-    Kind.EMAIL_CHANGED: _email_changed,
-    Kind.TWO_FACTOR_ON: _two_factor_on,
-    Kind.TWO_FACTOR_OFF: _two_factor_off,
+_WORDS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
+    MailKind.RESET: _reset,
+    MailKind.CONFIRM_EMAIL: _confirm_email,
+    MailKind.PASSWORD_CHANGED: _password_changed,
+    MailKind.EMAIL_CHANGED: _email_changed,
+    MailKind.TWO_FACTOR_ON: _two_factor_on,
+    MailKind.TWO_FACTOR_OFF: _two_factor_off,
 }
 
 
@@ -215,7 +215,7 @@ class SendingThread(threading.Thread):
         engine.dispose()
 
 
-def send_mail(request: Request, kind: Kind, recipient: str, user_id: int | None = None) -> None:
+def send_mail(request: Request, kind: MailKind, recipient: str, user_id: int | None = None) -> None:
     """Write a mail into the outbox, if the site sends mail; it goes off once the transaction is committed."""
     if not request.settings.sends_mail:
         return

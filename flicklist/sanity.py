@@ -14,7 +14,7 @@ from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
 
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.settings import HOST_NAME
 
 METHODS = ("GET", "HEAD", "POST")
@@ -39,7 +39,7 @@ class BodyInMemoryRequest(Request):
 class RequestRejected(Exception):
     """A request that goes no further: the status of the answer, what the page says, and what the audit log does."""
 
-    def __init__(self, status: int, title: str, text: str, event: Event = Event.MALFORMED) -> None:
+    def __init__(self, status: int, title: str, text: str, event: AuditEvent = AuditEvent.MALFORMED) -> None:
         super().__init__(status, title)
         self.status = status
         self.title = title
@@ -99,7 +99,7 @@ def _check_origin(request: Request) -> None:
     one, in place of the one of the person who is signed in: another site could log them out.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-        raise RequestRejected(403, *FOREIGN_FORM, Event.CSRF_FAILED)
+        raise RequestRejected(403, *FOREIGN_FORM, AuditEvent.CSRF_FAILED)
 
 
 def _check_form(request: Request) -> None:

@@ -39,7 +39,7 @@ class Tokens:
         claim = self._read(token)
         return None if claim is None else (claim[0], claim[1])
 
-    def fits(self, token: str, *present: str) -> bool:
+    def matches(self, token: str, *present: str) -> bool:
         """Tell whether what is present is still that for which the token was made."""
         claim = self._read(token)
         return claim is not None and hmac.compare_digest(claim[2], self._fingerprint(present))

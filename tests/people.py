@@ -72,11 +72,11 @@ class Person(TestApp):
     def cross_off(self, title):
         return self.press(self.list_path, f"I watched it! {title}")
 
-    def put_back(self, title):
-        return self.press(self.list_path + "ratings", f"Put back {title}")
+    def move_to_watchlist(self, title):
+        return self.press(self.list_path + "watched", f"Put back {title}")
 
     def rate(self, title, stars):
-        form = self.form_of(self.get(self.list_path + "ratings"), f"Rating of {title}")
+        form = self.form_of(self.get(self.list_path + "watched"), f"Rating of {title}")
         form["rating"] = stars
         return form.submit(status=303).follow()
 
@@ -132,11 +132,11 @@ class Person(TestApp):
         return titles(self.get(self.list_path))
 
     def watched(self):
-        return titles(self.get(self.list_path + "ratings"))
+        return titles(self.get(self.list_path + "watched"))
 
     def entry_path(self, title):
         """Return the path of a movie that is to be watched or was."""
-        for page in (self.get(self.list_path), self.get(self.list_path + "ratings")):
+        for page in (self.get(self.list_path), self.get(self.list_path + "watched")):
             for item in page.html.select(".movies > li"):
                 if title in item.text:
                     return item.find("button", attrs={"formaction": True})["formaction"].rpartition("/")[0]

@@ -182,18 +182,18 @@ def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
     alice.add("Heat", "1995")
     entry = alice.entry_path("Heat")
     alice.cross_off("Heat")
-    alice.send(f"{entry}/viewings/add", seen_on="2009-07", note="on a ferry")
+    alice.send(f"{entry}/viewings/add", watched_on="2009-07", note="on a ferry")
     alice.send(f"{entry}/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
     alice.send(f"{entry}/remove")
     (heat,) = json.loads(submit(alice, "export", 200, current_password=PASSWORD).body)["movies"]
     movie = db.scalars(select(Movie)).one()
     kept_by_the_site = {"id", "owner_id", "key", "search_text", "change_id", "sort_title", "sort_year", "sort_rating"}
-    assert set(heat) == {c.name for c in Movie.__table__.c} - kept_by_the_site - {"last_seen_on"} | {"viewings"}
+    assert set(heat) == {c.name for c in Movie.__table__.c} - kept_by_the_site - {"last_watched_on"} | {"viewings"}
     assert (heat["why"], heat["notes"]) == ("Ann said so", "long\nbut good")
     assert heat["added_at"] == movie.added_at.replace(tzinfo=UTC).isoformat()
     assert heat["removed_at"] is not None
-    assert {"seen_on": "2009-07", "note": "on a ferry"} in heat["viewings"]
-    assert all(set(viewing) == {"seen_on", "note"} for viewing in heat["viewings"])
+    assert {"watched_on": "2009-07", "note": "on a ferry"} in heat["viewings"]
+    assert all(set(viewing) == {"watched_on", "note"} for viewing in heat["viewings"])
 
 
 def test_data_is_not_given_out_without_the_password(alice):

@@ -38,9 +38,9 @@ PLACES = {
     "ChangeResource": "{list_path}changes/{change}/",
 }
 FIELDS = [
-    *("title", "year", "why", "notes", "wording", "rating", "movie", "back", "next", "today", "seen_on", "note"),
+    *("title", "year", "why", "notes", "version", "rating", "movie", "back", "next", "today", "watched_on", "note"),
     *(
-        "put-back",
+        "move-to-watchlist",
         "email",
         "password",
         "verify",

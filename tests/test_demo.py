@@ -46,7 +46,7 @@ def test_printed_password_opens_a_list_with_movies(demo, log_in):
     assert set(visitor.to_watch()) == {movie.title for movie in TO_WATCH}
     assert set(visitor.watched()) == {movie.title for movie in WATCHED}
     assert TO_WATCH[-1].why in visitor.get(visitor.list_path).text
-    ratings = visitor.get(visitor.list_path + "ratings")
+    ratings = visitor.get(visitor.list_path + "watched")
     rating = visitor.form_of(ratings, "Rating of Casablanca")["rating"].value
     assert rating == "5"
 
@@ -69,7 +69,7 @@ def test_second_run_changes_the_password_and_nothing_else(demo, log_in, db):
     Person(visitor.app, EMAIL).fail_to_log_in(password=first)
     again = log_in(second)
     assert set(again.to_watch()) == {movie.title for movie in TO_WATCH} | {"Paddington 2"}
-    ratings = again.get(again.list_path + "ratings")
+    ratings = again.get(again.list_path + "watched")
     assert again.form_of(ratings, "Rating of Heat")["rating"].value == "4.5"
     assert db.scalar(select(func.count(Movie.id))) == len(MOVIES) + 1
     assert db.scalar(select(func.count(Viewing.id))) == sum(len(movie.viewings) for movie in MOVIES)

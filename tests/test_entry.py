@@ -83,7 +83,7 @@ def test_a_movie_that_is_not_crossed_off_cannot_be_rated(heat, db):
 
 def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
     entry = heat.entry_path("Heat")
-    for verb in ("cross-off", "put-back", "cross-off"):
+    for verb in ("cross-off", "move-to-watchlist", "cross-off"):
         heat.send(f"{entry}/{verb}")
     assert len(db.scalars(select(Viewing)).all()) == 1
     assert heat.watched() == ["Heat"]
@@ -91,8 +91,8 @@ def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
 
 def test_putting_back_returns_a_movie_to_the_watchlist(heat):
     heat.cross_off("Heat")
-    page = heat.put_back("Heat")
-    assert page.request.path == heat.list_path + "ratings"
+    page = heat.move_to_watchlist("Heat")
+    assert page.request.path == heat.list_path + "watched"
     assert messages(page, "success") == ["“Heat (1995)” is back on your watchlist."]
     assert heat.to_watch() == ["Heat"]
 
@@ -106,7 +106,7 @@ def test_an_id_has_one_spelling(heat, segment):
     assert heat.to_watch() == ["Heat"]
 
 
-@pytest.mark.parametrize("verb", ["cross-off", "put-back", "rate"])
+@pytest.mark.parametrize("verb", ["cross-off", "move-to-watchlist", "rate"])
 def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb):
     alice.add("Heat")
     alice_id = alice.entry_path("Heat").rpartition("/")[2]
@@ -119,7 +119,7 @@ def test_a_second_person_sees_none_of_it(heat, bob):
     heat.cross_off("Heat")
     heat.add("Ran")
     assert bob.to_watch() == bob.watched() == []
-    for path in (heat.list_path, heat.list_path + "ratings", heat.list_path + "add"):
+    for path in (heat.list_path, heat.list_path + "watched", heat.list_path + "add"):
         bob.get(path, status=404)
         bob.send(path, title="Gotcha", status=404)
     assert heat.to_watch() == ["Ran"]

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from flicklist.models import Movie, User, Viewing
-from flicklist.views.watchlist import TO_WATCH_SORTS, WATCHED_SORTS
+from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
 from tests.people import Person, messages, titles
 
-SORTED_LISTS = [("", sort) for sort in TO_WATCH_SORTS] + [("ratings", sort) for sort in WATCHED_SORTS]
+SORTED_LISTS = [("", sort) for sort in WATCHLIST_SORTS] + [("watched", sort) for sort in WATCHED_SORTS]
 MAX_PAGES = 10
 
 
@@ -25,8 +25,8 @@ def shelf(alice, db):
             title=title, year=year, owner_id=owner_id, rating=rating, watched_at=watched_at, why=why, notes=notes
         )
         one.added_at = datetime.fromisoformat(added).replace(tzinfo=UTC)
-        one.viewings = [Viewing(seen_on=day) for day in seen]
-        one.refresh_last_seen()
+        one.viewings = [Viewing(watched_on=day) for day in seen]
+        one.refresh_last_watched_on()
         one.refresh_search_text()
         db.add(one)
         db.flush()
@@ -102,7 +102,7 @@ def test_filters_of_the_watchlist(shelf, query, expected):
     ],
 )
 def test_filters_of_the_ratings(shelf, query, expected):
-    assert found(shelf, "ratings", **query) == expected
+    assert found(shelf, "watched", **query) == expected
 
 
 def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_app, db):
@@ -157,7 +157,7 @@ def test_a_search_that_makes_no_sense_is_told_and_left_out(shelf, query):
     ("view", "query", "expected"),
     [
         ("", {"added_from": "2020", "added_to": "2019-12-31"}, {"The Sting", "Ænigma", "Smørrebrød"}),
-        ("ratings", {"watched_from": "2012-02", "watched_to": "2012-01"}, {"Heat", "A Separation"}),
+        ("watched", {"watched_from": "2012-02", "watched_to": "2012-01"}, {"Heat", "A Separation"}),
     ],
 )
 def test_of_a_span_that_ends_before_it_begins_the_end_is_left_out(shelf, view, query, expected):
@@ -197,10 +197,10 @@ def test_a_choice_that_does_not_exist_is_no_choice(shelf, query):
         ("", "oldest", ["Amélie", "The Sting", "Ænigma", "Smørrebrød"]),
         ("", "title", ["Ænigma", "Amélie", "Smørrebrød", "The Sting"]),
         ("", "year", ["Smørrebrød", "Amélie", "The Sting", "Ænigma"]),
-        ("ratings", "", ["Heat", "A Separation", "Ran", "Stalker"]),
-        ("ratings", "rating", ["A Separation", "Heat", "Stalker", "Ran"]),
-        ("ratings", "title", ["Heat", "Ran", "A Separation", "Stalker"]),
-        ("ratings", "year", ["A Separation", "Heat", "Ran", "Stalker"]),
+        ("watched", "", ["Heat", "A Separation", "Ran", "Stalker"]),
+        ("watched", "rating", ["A Separation", "Heat", "Stalker", "Ran"]),
+        ("watched", "title", ["Heat", "Ran", "A Separation", "Stalker"]),
+        ("watched", "year", ["A Separation", "Heat", "Ran", "Stalker"]),
     ],
 )
 def test_a_list_is_sorted(shelf, view, sort, expected):
@@ -221,7 +221,7 @@ def duplicates(alice, db):
         if number % 2:
             movie.watched_at = moments[number % 4 // 2]
             movie.rating = [None, 5, 7][number % 3]
-            movie.last_seen_on = ["", "2009", "2009-07", "2009-07-14"][number % 4]
+            movie.last_watched_on = ["", "2009", "2009-07", "2009-07-14"][number % 4]
         db.add(movie)
     db.commit()
     return alice
@@ -232,7 +232,7 @@ def test_walking_a_list_meets_each_movie_exactly_once_in_both_directions(duplica
     forwards, last = walk(duplicates, duplicates.get(duplicates.list_path + view, {"sort": sort}), "next")
     everything = list(chain(*forwards))
     assert sorted(everything) == sorted(
-        {f"{'The ' * (n % 2)}Movie {n}" for n in range(260) if n % 2 == (view == "ratings")}
+        {f"{'The ' * (n % 2)}Movie {n}" for n in range(260) if n % 2 == (view == "watched")}
     )
     assert [len(page) for page in forwards] == [50, 50, 30]
     backwards, _ = walk(duplicates, last, "prev")
@@ -313,4 +313,4 @@ def test_a_marker_from_nowhere_is_a_page_all_the_same(shelf, view, sort):
 
 def test_nobody_finds_anothers_movies(shelf, bob):
     assert found(bob, q="sting") == set()
-    assert found(bob, "ratings", rated="yes") == set()
+    assert found(bob, "watched", rated="yes") == set()

@@ -92,7 +92,7 @@ def test_a_view_has_one_name(ask):
     for path in ("/@@login", "/login/x", "/login/@@x"):
         answer = ask("GET", path, signed_in=False)
         assert (answer["status"], answer["headers"]["Location"].partition("?")[0]) == (303, "http://localhost/register")
-    assert_refused(ask("GET", f"{ask.alice.list_path}@@ratings"), 404)
+    assert_refused(ask("GET", f"{ask.alice.list_path}@@watched"), 404)
 
 
 def test_a_query_that_is_no_text_is_refused(ask, signed_in):
@@ -192,8 +192,15 @@ NULS = {
     "verify": "\0" * 9,
     "rating": "\0",
 }
-MORE_NULS = {"seen_on": "\0", "note": "\0", "why": "\0", "notes": "\0", "back": "/\0", "next": "/\0", "today": "\0"}
-TOKENS = {"movie": "\0", "token": "\0", "invitation": "\0", "current_password": "\0", "word": "\0", "put-back": "\0"}
+MORE_NULS = {"watched_on": "\0", "note": "\0", "why": "\0", "notes": "\0", "back": "/\0", "next": "/\0", "today": "\0"}
+TOKENS = {
+    "movie": "\0",
+    "token": "\0",
+    "invitation": "\0",
+    "current_password": "\0",
+    "word": "\0",
+    "move-to-watchlist": "\0",
+}
 
 
 @pytest.mark.parametrize(
@@ -207,6 +214,6 @@ def test_a_nul_reaches_no_statement(alice, path):
     for name, typed in {**NULS, **MORE_NULS, **TOKENS}.items():
         alice.send(path, status=400, **{name: typed})
     query = {**NULS, **MORE_NULS, **TOKENS, "q": "\0", "after": "\0", "before": "\0", "added_from": "\0"}
-    for page in (alice.list_path, alice.list_path + "ratings", "/titles", "/reset", "/register"):
+    for page in (alice.list_path, alice.list_path + "watched", "/titles", "/reset", "/register"):
         for name, typed in query.items():
             alice.get(page, {name: typed}, status=400)

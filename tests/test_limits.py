@@ -196,7 +196,7 @@ def test_of_many_hashes_at_once_some_wait_and_the_rest_is_refused():
     inside, leave = threading.Event(), threading.Event()
 
     def stay():
-        with hasher._turn():  # noqa: SLF001 - a hash that takes as long as the test wants
+        with hasher._slot():  # noqa: SLF001 - a hash that takes as long as the test wants
             inside.set()
             leave.wait(10)
 
@@ -207,7 +207,7 @@ def test_of_many_hashes_at_once_some_wait_and_the_rest_is_refused():
     waiting = [threading.Thread(target=lambda: results.append(hasher.hash("x"))) for _ in range(2)]
     for thread in waiting:
         thread.start()
-    while hasher._entrance._value:  # noqa: SLF001 - both have come in
+    while hasher._queue._value:  # noqa: SLF001 - both have come in
         time.sleep(0.001)
     with pytest.raises(TooBusy):
         hasher.verify("x", None)

@@ -27,18 +27,18 @@ def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
     alice.cross_off("Heat")
     entry = alice.entry_path("Heat")
     movie = db.scalars(select(Movie)).one()
-    movie.viewings += [Viewing(seen_on="2001", note="x" * 1000) for _ in range(49)]
+    movie.viewings += [Viewing(watched_on="2001", note="x" * 1000) for _ in range(49)]
     db.commit()
     first = db.scalars(select(Viewing.id).order_by(Viewing.id)).first()
-    alice.send(entry + "/viewings/add", seen_on="2002", note="y" * 1000)
+    alice.send(entry + "/viewings/add", watched_on="2002", note="y" * 1000)
     refused = ["The notes on the viewings of a movie can have at most 50,000 characters together."]
     for verb in ("add", f"{first}/edit"):
-        page = alice.send(f"{entry}/viewings/{verb}", seen_on="2003", note="z", status=400)
+        page = alice.send(f"{entry}/viewings/{verb}", watched_on="2003", note="z", status=400)
         assert messages(page, "error") == refused
         assert page.forms["see"]["note"].value == "z"
-    alice.send(entry + "/viewings/add", seen_on="2004")
+    alice.send(entry + "/viewings/add", watched_on="2004")
     for note in ("y" * 999, "y" * 999, ""):
-        alice.send(f"{entry}/viewings/{first + 1}/edit", seen_on="2003", note=note)
+        alice.send(f"{entry}/viewings/{first + 1}/edit", watched_on="2003", note=note)
 
 
 def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
@@ -131,21 +131,21 @@ def test_a_title_of_another_movie_is_told_and_not_refused(heat):
 
 def test_crossing_off_notes_a_viewing_today(heat, db):
     heat.cross_off("Heat")
-    assert db.scalars(select(Viewing.seen_on)).all() == [TODAY.isoformat()]
-    assert f"seen {TODAY}" in heat.get(heat.list_path + "ratings").html.select_one(".movies").text
+    assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
+    assert f"seen {TODAY}" in heat.get(heat.list_path + "watched").html.select_one(".movies").text
 
 
 @pytest.mark.parametrize("days", [-1, 0, 1])
 def test_today_is_the_persons_own_day(heat, db, days):
     own = (TODAY + timedelta(days=days)).isoformat()
     heat.send(entry(heat) + "cross-off", today=own)
-    assert db.scalars(select(Viewing.seen_on)).all() == [own]
+    assert db.scalars(select(Viewing.watched_on)).all() == [own]
 
 
 @pytest.mark.parametrize("typed", ["", "x", "1999-01-01", "9999-12-31", "0000-00-00"])
 def test_a_day_that_it_cannot_be_anywhere_is_not_believed(heat, db, typed):
     heat.send(entry(heat) + "cross-off", today=typed)
-    assert db.scalars(select(Viewing.seen_on)).all() == [TODAY.isoformat()]
+    assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
 
 
 def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
@@ -153,48 +153,48 @@ def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
     person.register("alice@example.com")
     person.add("Heat")
     person.cross_off("Heat")
-    assert db.scalars(select(Viewing.seen_on)).one() == (datetime.now(UTC) + timedelta(hours=14)).date().isoformat()
+    assert db.scalars(select(Viewing.watched_on)).one() == (datetime.now(UTC) + timedelta(hours=14)).date().isoformat()
 
 
 def test_seeing_a_movie_again_is_one_button_and_counts_once_a_day(heat, db):
     heat.cross_off("Heat")
-    db.execute(update(Viewing).values(seen_on="2001"))
+    db.execute(update(Viewing).values(watched_on="2001"))
     db.commit()
-    page = heat.press(heat.list_path + "ratings", "Again! Heat")
+    page = heat.press(heat.list_path + "watched", "Again! Heat")
     assert messages(page, "success") == ["You watched “Heat (1995)” again today."]
-    heat.press(heat.list_path + "ratings", "Again! Heat")
-    assert sorted(db.scalars(select(Viewing.seen_on)).all()) == ["2001", TODAY.isoformat()]
+    heat.press(heat.list_path + "watched", "Again! Heat")
+    assert sorted(db.scalars(select(Viewing.watched_on)).all()) == ["2001", TODAY.isoformat()]
 
 
-@pytest.mark.parametrize("seen_on", ["2009-07-14", "2009-07", "2009", ""])
-def test_a_viewing_has_a_date_of_any_precision(heat, db, seen_on):
+@pytest.mark.parametrize("watched_on", ["2009-07-14", "2009-07", "2009", ""])
+def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
     form = heat.get(entry(heat)).forms["see"]
-    form["seen_on"], form["note"] = seen_on, "with Ann"
+    form["watched_on"], form["note"] = watched_on, "with Ann"
     page = form.submit(status=303).follow()
     assert messages(page, "success") == ["A viewing of “Heat (1995)” is noted."]
-    assert page.html.select_one(".viewings a").text == (seen_on or "date unknown")
-    assert db.scalars(select(Viewing.seen_on)).one() == (seen_on or None)
+    assert page.html.select_one(".viewings a").text == (watched_on or "date unknown")
+    assert db.scalars(select(Viewing.watched_on)).one() == (watched_on or None)
     assert heat.watched() == ["Heat"]
 
 
 @pytest.mark.parametrize(
-    "seen_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "٢٠٠٩", "2009-07-14T10"]
+    "watched_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "٢٠٠٩", "2009-07-14T10"]
 )
-def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, seen_on):
-    page = heat.send(entry(heat) + "viewings/add", seen_on=seen_on, note="with Ann", status=400)
+def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, watched_on):
+    page = heat.send(entry(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
     assert "is no date" in messages(page, "error")[0]
     assert page.forms["see"]["note"].value == "with Ann"
-    assert page.forms["see"]["seen_on"].value == seen_on
+    assert page.forms["see"]["watched_on"].value == watched_on
     assert db.scalars(select(Viewing)).all() == []
 
 
 @pytest.mark.parametrize(("days", "status"), [(1, 303), (2, 400)])
 def test_where_the_browser_does_not_say_it_can_be_tomorrow_already(heat, days, status):
-    heat.send(entry(heat) + "viewings/add", seen_on=str(TODAY + timedelta(days=days)), status=status)
+    heat.send(entry(heat) + "viewings/add", watched_on=str(TODAY + timedelta(days=days)), status=status)
 
 
 def test_a_viewing_to_come_is_refused(heat):
-    page = heat.send(entry(heat) + "viewings/add", seen_on=str(TODAY.year + 1), status=400)
+    page = heat.send(entry(heat) + "viewings/add", watched_on=str(TODAY.year + 1), status=400)
     assert messages(page, "error") == ["That day is still to come."]
 
 
@@ -202,17 +202,17 @@ def test_a_viewing_is_edited_on_its_own_page(heat, db):
     heat.cross_off("Heat")
     page = heat.get(entry(heat)).click(TODAY.isoformat())
     form = page.forms["see"]
-    form["seen_on"], form["note"] = "2009-07", "on tape"
+    form["watched_on"], form["note"] = "2009-07", "on tape"
     page = form.submit(status=303).follow()
     assert "on tape" in page.html.select_one(".viewings").text
-    assert db.scalars(select(Movie.last_seen_on)).one() == "2009-07"
+    assert db.scalars(select(Movie.last_watched_on)).one() == "2009-07"
 
 
 def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
     heat.cross_off("Heat")
     viewing = heat.get(entry(heat)).click(TODAY.isoformat())
     form = viewing.forms["delete"]
-    form["put-back"] = True
+    form["move-to-watchlist"] = True
     form.submit(status=303)
     assert heat.to_watch() == ["Heat"]
 
@@ -226,9 +226,9 @@ def test_the_last_viewing_can_go_and_the_movie_stay_watched(heat, db):
 
 def test_deleting_one_of_two_viewings_asks_nothing(heat):
     heat.cross_off("Heat")
-    heat.send(entry(heat) + "viewings/add", seen_on="2001")
+    heat.send(entry(heat) + "viewings/add", watched_on="2001")
     form = heat.get(entry(heat)).click("2001").forms["delete"]
-    assert "put-back" not in form.fields
+    assert "move-to-watchlist" not in form.fields
 
 
 def test_nobody_reaches_a_viewing_through_a_movie_it_is_not_of(alice, bob, db):
@@ -273,7 +273,7 @@ def test_adding_a_removed_movie_offers_it_back(heat):
 def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat):
     place = entry(heat)
     heat.cross_off("Heat")
-    heat.send(place + "viewings/add", seen_on="", note="on a ferry")
+    heat.send(place + "viewings/add", watched_on="", note="on a ferry")
     edit(heat, why="Ann said so", notes="long\nbut good")
     page = heat.get(place)
     viewing = page.html.select(".viewings a")[-1]["href"]
@@ -290,7 +290,7 @@ def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat)
 def test_removing_leads_back_to_the_list_that_the_movie_was_on(heat):
     heat.add("Ran")
     heat.cross_off("Heat")
-    for title, view in (("Heat", "ratings"), ("Ran", "")):
+    for title, view in (("Heat", "watched"), ("Ran", "")):
         answer = heat.get(entry(heat, title)).forms["remove"].submit(status=303)
         assert answer.location == f"http://localhost{heat.list_path}{view}"
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import event, select, text
 
 from flicklist.models import Movie, User
-from flicklist.views.watchlist import TO_WATCH_SORTS, WATCHED_SORTS
+from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
 from tests.people import Person
 from tests.test_find import walk
 
@@ -58,7 +58,7 @@ def assert_only_own_rows_are_read(db, sent, *, sorted_by_index=True):
 
 
 @pytest.mark.parametrize(
-    ("view", "sort"), [("", sort) for sort in TO_WATCH_SORTS] + [("ratings", s) for s in WATCHED_SORTS]
+    ("view", "sort"), [("", sort) for sort in WATCHLIST_SORTS] + [("watched", s) for s in WATCHED_SORTS]
 )
 def test_every_page_of_every_sort_is_found_by_an_index(explained, alice, db, view, sort):
     page = alice.get(alice.list_path + view, {"sort": sort})
@@ -70,7 +70,7 @@ def test_every_page_of_every_sort_is_found_by_an_index(explained, alice, db, vie
 @pytest.mark.parametrize("query", [{"q": "movie 7"}, {"decade": "1990", "sort": "title"}, {"added_from": "2020"}])
 def test_a_search_reads_own_rows_only(explained, alice, db, query):
     alice.get(alice.list_path, query)
-    alice.get(alice.list_path + "ratings", {**query, "watched_from": "2019", "rated": "no"})
+    alice.get(alice.list_path + "watched", {**query, "watched_from": "2019", "rated": "no"})
     assert_only_own_rows_are_read(db, explained, sorted_by_index=False)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from flicklist.models import Invitation, Mail, RecoveryCode, TwoFactor, User
 from flicklist.models.meta import utc_now
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.services.passwords import PasswordHasher
 from flicklist.tokens import reset_tokens
 from tests.conftest import SECRET
@@ -43,7 +43,7 @@ def test_mail_that_is_due_is_sent_by_the_command(run, alice, db):
     with opened_postbox() as postbox:
         settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
         assert run("send-mail", **settings).output == "0 sent.\n"
-        db.add(Mail(kind=Kind.RESET, recipient=alice.email))
+        db.add(Mail(kind=MailKind.RESET, recipient=alice.email))
         db.commit()
         assert run("send-mail", **settings).output == "1 sent.\n"
         assert postbox.wait_for(1)["To"] == alice.email

@@ -33,7 +33,7 @@ def test_only_static_files_may_be_kept_by_the_browser(alice, visitor):
 def test_no_page_has_inline_script_or_style(alice):
     alice.add("Heat")
     alice.cross_off("Heat")
-    for path in (alice.list_path, alice.list_path + "ratings", "/nothing"):
+    for path in (alice.list_path, alice.list_path + "watched", "/nothing"):
         html = alice.get(path, status="*").html
         assert not html.select("[style], style, script:not([src])")
         assert not [tag for tag in html.find_all(True) if any(name.startswith("on") for name in tag.attrs)]
@@ -74,7 +74,7 @@ def test_over_https_the_cookie_is_bound_to_the_host(over_https):
 def test_the_cookie_is_not_sent_again_on_every_page(alice):
     alice.get(alice.list_path)  # takes the welcome
     assert "Set-Cookie" not in alice.get(alice.list_path).headers
-    assert "Set-Cookie" not in alice.get(alice.list_path + "ratings").headers
+    assert "Set-Cookie" not in alice.get(alice.list_path + "watched").headers
 
 
 def test_a_cookie_from_another_secret_or_tampered_with_is_nobodys(alice, make_app):
@@ -150,7 +150,7 @@ def test_a_path_of_this_site_is_a_local_path(path):
 
 
 def test_every_page_says_who_is_signed_in_and_lets_them_out(alice):
-    for path in (alice.list_path, alice.list_path + "ratings", "/nothing"):
+    for path in (alice.list_path, alice.list_path + "watched", "/nothing"):
         page = alice.get(path, status="*")
         assert page.html.header.select_one(".email").text == "alice@example.com"
         assert page.forms["log-out"]
@@ -161,7 +161,7 @@ def test_every_page_has_a_title_of_its_own(alice, visitor):
         visitor.get("/register"),
         visitor.get("/login"),
         alice.get(alice.list_path),
-        alice.get(alice.list_path + "ratings"),
+        alice.get(alice.list_path + "watched"),
         alice.get("/x", status=404),
     ]
     assert len({page.html.title.text for page in pages}) == len(pages)

@@ -10,7 +10,7 @@ from tests.test_watchlist import fill
 
 
 @pytest.mark.parametrize("movies", [0, 1, 50, 120])
-@pytest.mark.parametrize("view", ["", "ratings"])
+@pytest.mark.parametrize("view", ["", "watched"])
 def test_a_list_costs_two_statements_and_a_third_to_count_what_is_on_other_pages(alice, db, statements, movies, view):
     if movies:
         fill(alice, db, movies)

@@ -92,7 +92,7 @@ def test_rating_and_putting_back_at_once_never_fail(alice, db):
         at_once(
             [
                 lambda: first.post(entry + "/rate", {"csrf_token": token, "rating": "3"}, status=303),
-                lambda: second.post(entry + "/put-back", {"csrf_token": token}, status=303),
+                lambda: second.post(entry + "/move-to-watchlist", {"csrf_token": token}, status=303),
             ]
         )
         db.expire_all()
@@ -261,7 +261,7 @@ def test_a_page_that_reads_opens_no_transaction(alice, monkeypatch):
     begun = []
     alice.get(alice.list_path)
     monkeypatch.setattr("transaction.TransactionManager.begin", begun.append)
-    assert alice.get(alice.list_path + "ratings").status_int == 200
+    assert alice.get(alice.list_path + "watched").status_int == 200
     assert alice.head(alice.list_path).status_int == 200
     assert begun == []
 

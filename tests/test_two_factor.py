@@ -164,9 +164,9 @@ def test_the_password_alone_does_not_log_in(app, codes):
 
 def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone):
     person = Person(app, EMAIL)
-    page = person.log_in(page=f"/login?next={alice.list_path}ratings").follow()
+    page = person.log_in(page=f"/login?next={alice.list_path}watched").follow()
     answer = type_code(page, phone.code[:3] + " " + phone.code[3:])
-    assert answer.location == f"http://localhost{alice.list_path}ratings"
+    assert answer.location == f"http://localhost{alice.list_path}watched"
     assert person.is_logged_in
 
 

@@ -29,7 +29,7 @@ def heat(alice):
     alice.add("Heat", "1995")
     entry = alice.entry_path("Heat")
     alice.cross_off("Heat")
-    alice.send(entry + "/viewings/add", seen_on="2009-07", note="on tape")
+    alice.send(entry + "/viewings/add", watched_on="2009-07", note="on tape")
     alice.send(entry + "/rate", rating="4.5")
     alice.send(entry + "/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
     alice.get(alice.list_path)
@@ -37,14 +37,14 @@ def heat(alice):
 
 
 VERBS = [
-    ("put-back", {}),
+    ("move-to-watchlist", {}),
     ("rate", {"rating": "1"}),
     ("rate", {"rating": ""}),
     ("rewatch", {}),
     ("remove", {}),
     ("edit", {"title": "Cold", "year": "", "why": "", "notes": ""}),
-    ("viewings/add", {"seen_on": "2001-02-03", "note": "x"}),
-    ("viewings/{last}/edit", {"seen_on": "2001", "note": "x"}),
+    ("viewings/add", {"watched_on": "2001-02-03", "note": "x"}),
+    ("viewings/{last}/edit", {"watched_on": "2001", "note": "x"}),
     ("viewings/{last}/delete", {}),
 ]
 UNDONE_OTHERWISE = {"cross-off", "restore"}  # below
@@ -55,7 +55,7 @@ def prepare(heat, db, verb):
     entry = heat.entry_path("Heat")
     if verb == "rewatch":
         todays = db.scalars(select(Viewing.id).where(Viewing.note == "")).one()
-        heat.send(f"{entry}/viewings/{todays}/edit", seen_on="2020", note="")
+        heat.send(f"{entry}/viewings/{todays}/edit", watched_on="2020", note="")
         heat.get(heat.list_path)
     return f"{entry}/{verb.format(last=db.scalars(select(Viewing.id).order_by(Viewing.id.desc())).first())}"
 
@@ -142,7 +142,7 @@ def test_what_came_meanwhile_is_not_in_the_way_of_an_undo(alice, db):
     alice.cross_off("Ran")
     alice.press(undone, "Redo")
     page = alice.send(f"{alice.entry_path('Heat')}/viewings/{viewing_id}/delete").follow()
-    alice.put_back("Ran")
+    alice.move_to_watchlist("Ran")
     alice.cross_off("Ran")
     alice.press(page, "Undo")
     assert set(before[1]) <= set(remembered(db)[1])
@@ -267,7 +267,7 @@ def test_many_are_rated_put_back_and_removed(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
     alice.mark(alice.list_path, ["Heat", "Ran", "Amélie"], "Cross off")
-    ratings = alice.list_path + "ratings"
+    ratings = alice.list_path + "watched"
     page = alice.mark(ratings, ["Heat", "Ran"], "Rate", rating="4")
     assert messages(page) == ["2 movies are rated 4 of 5 stars."]
     page = alice.mark(ratings, ["Heat"], "Put back")
@@ -282,16 +282,16 @@ def test_a_rating_for_many_has_to_be_chosen(alice):
     alice.add("Heat")
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
-    page = alice.get(alice.list_path + "ratings")
+    page = alice.get(alice.list_path + "watched")
     chosen = page.html.select("#marked [name=rating] option")[0]["value"]
-    page = alice.mark(alice.list_path + "ratings", ["Heat"], "Rate", rating=chosen)
+    page = alice.mark(alice.list_path + "watched", ["Heat"], "Rate", rating=chosen)
     assert "A rating is a number of stars" in messages(page, "error")[0]
     assert page.html.select_one(".stars")
 
 
 def test_nothing_marked_is_told(alice):
     alice.add("Heat")
-    for verb in ("cross-off", "put-back", "rate", "remove"):
+    for verb in ("cross-off", "move-to-watchlist", "rate", "remove"):
         page = alice.send(alice.list_path + verb, movie="x", rating="4").follow()
         assert messages(page, "error") == ["Mark the movies first, with the boxes beside them."]
 
@@ -299,7 +299,7 @@ def test_nothing_marked_is_told(alice):
 def test_movies_of_another_person_cannot_be_marked(alice, bob, db):
     alice.add("Heat")
     movie_id = db.scalars(select(Movie.id)).one()
-    for verb in ("cross-off", "remove", "rate", "put-back"):
+    for verb in ("cross-off", "remove", "rate", "move-to-watchlist"):
         bob.send(bob.list_path + verb, movie=str(movie_id), rating="4")
     assert alice.to_watch() == ["Heat"]
 

@@ -25,12 +25,12 @@ def test_every_page_sends_an_anonymous_person_to_register_with_the_reason(visito
 
 
 def test_message_of_the_wall_links_to_the_log_in_page_and_keeps_the_wanted_page(alice, app):
-    page = Person(app).get(alice.list_path + "ratings", status=303).follow()
+    page = Person(app).get(alice.list_path + "watched", status=303).follow()
     log_in = page.click("Log in", linkid=None, index=-2)
     assert page.html.select_one(".message.info a")["href"] == log_in.request.path_qs
     form = log_in.forms["log-in"]
     form["email"], form["password"] = "alice@example.com", PASSWORD
-    assert form.submit(status=303).location.endswith(alice.list_path + "ratings")
+    assert form.submit(status=303).location.endswith(alice.list_path + "watched")
 
 
 def test_message_of_the_wall_is_said_once_with_the_last_wanted_page(visitor):
@@ -105,7 +105,7 @@ def test_log_in_and_register_lead_to_each_other_and_keep_the_wanted_page(visitor
 
 
 def test_the_wanted_page_comes_after_logging_in(alice, app):
-    wanted = alice.list_path + "ratings?after=1-1"
+    wanted = alice.list_path + "watched?after=1-1"
     visitor = Person(app)
     wall = visitor.get(wanted, status=303).follow()
     form = wall.click("Log in", index=-1).forms["log-in"]
@@ -146,6 +146,6 @@ def test_a_stranger_sees_the_same_page_for_what_is_hidden_and_what_is_missing(al
     entry = alice.entry_path("Heat")
     bob.get(bob.list_path)  # takes the welcome
     missing = bob.get("/nothing", status=404)
-    for path in (alice.list_path, alice.list_path + "ratings", entry + "/", entry + "/nothing", "/watchlists/"):
+    for path in (alice.list_path, alice.list_path + "watched", entry + "/", entry + "/nothing", "/watchlists/"):
         page = bob.get(path, status=404)
         assert page.body == missing.body

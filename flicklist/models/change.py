@@ -48,10 +48,10 @@ class Change(Base):
     def movie_ids(self) -> list[int]:
         return [each["id"] for each in self.before]
 
-    def bring_back(self, movie: Movie) -> None:
+    def restore(self, movie: Movie) -> None:
         """Make the movie what it was before this change."""
         (before,) = (each for each in self.before if each["id"] == movie.id)
-        _bring_back(movie, before)
+        _restore(movie, before)
 
 
 def snapshot(movie: Movie) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def snapshot(movie: Movie) -> dict[str, Any]:
         "id": movie.id,
         **{name: getattr(movie, name) for name in _COLUMNS},
         **{name: iso_format(getattr(movie, name)) for name in _TIMES},
-        "viewings": [{"id": each.id, "seen_on": each.seen_on, "note": each.note} for each in movie.viewings],
+        "viewings": [{"id": each.id, "watched_on": each.watched_on, "note": each.note} for each in movie.viewings],
     }
 
 
@@ -73,7 +73,7 @@ def is_as(movie: Movie, before: dict[str, Any]) -> bool:
     return {**snapshot(movie), "key": ""} == {**before, "key": ""}
 
 
-def _bring_back(movie: Movie, before: dict[str, Any]) -> None:
+def _restore(movie: Movie, before: dict[str, Any]) -> None:
     movie.name(before["title"], before["year"])
     movie.describe(before["why"], before["notes"])
     for name in _COLUMNS:
@@ -83,5 +83,5 @@ def _bring_back(movie: Movie, before: dict[str, Any]) -> None:
     present = {viewing.id: viewing for viewing in movie.viewings}
     movie.viewings = [present.get(row["id"]) or Viewing(id=row["id"]) for row in before["viewings"]]
     for viewing, row in zip(movie.viewings, before["viewings"], strict=True):
-        viewing.seen_on, viewing.note = row["seen_on"], row["note"]
-    movie.refresh_last_seen()
+        viewing.watched_on, viewing.note = row["watched_on"], row["note"]
+    movie.refresh_last_watched_on()

@@ -33,7 +33,7 @@ class NotWatched(Exception):
     """Only a movie that was watched can be rated."""
 
 
-class NoRoom(Exception):
+class LimitReached(Exception):
     """There is as much as there can be, which the message says."""
 
 
@@ -50,7 +50,7 @@ def movie_key(title: str, year: int | None) -> str:
 class Movie(Base):
     """A movie on one person's list. It is to watch until `watched_at` says when it was crossed off.
 
-    The columns that begin with ``sort_`` and `last_seen_on` are never null, so that a list can be paged by them.
+    The columns that begin with ``sort_`` and `last_watched_on` are never null, so that a list can be paged by them.
     """
 
     __tablename__ = "movies"
@@ -74,7 +74,7 @@ class Movie(Base):
     added_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     watched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    last_seen_on: Mapped[str] = mapped_column(ordered_text(10), default="")
+    last_watched_on: Mapped[str] = mapped_column(ordered_text(10), default="")
     # Folding can lengthen a title: "ß" becomes "ss", and U+0390 three characters.
     key: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH * 3 + 30))
     sort_title: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH))
@@ -88,7 +88,7 @@ class Movie(Base):
         back_populates="movie",
         cascade="all, delete-orphan",
         passive_deletes=True,
-        order_by="(func.coalesce(Viewing.seen_on, '').desc(), Viewing.id.desc())",
+        order_by="(func.coalesce(Viewing.watched_on, '').desc(), Viewing.id.desc())",
     )
 
     def __init__(self, *, title: str, year: int | None = None, **columns: Any) -> None:
@@ -101,8 +101,8 @@ class Movie(Base):
         return f"{self.title} ({self.year})" if self.year else self.title
 
     @property
-    def wording(self) -> str:
-        return wording(self.title, self.year, self.why, self.notes)
+    def version(self) -> str:
+        return version_of(self.title, self.year, self.why, self.notes)
 
     @property
     def is_watched(self) -> bool:
@@ -125,65 +125,65 @@ class Movie(Base):
     def refresh_search_text(self) -> None:
         self.search_text = fold(f"{self.title} {self.why} {self.notes}")
 
-    def set_apart(self) -> None:
+    def add_id_to_key(self) -> None:
         """Let the movie stand beside another one of the same title and year, as its owner wants it to."""
         self.key = f"{movie_key(self.title, self.year)} #{self.id}"
 
-    def cross_off(self, seen_on: str | None) -> None:
+    def cross_off(self, watched_on: str | None) -> None:
         """Say that the movie was watched, at a date as in `Viewing`; one that was watched stays as it is."""
         if self.is_watched:
             return
-        if seen_on and self.was_seen_on(seen_on):  # and put back, on the same day
+        if watched_on and self.was_watched_on(watched_on):  # and put back, on the same day
             self.watched_at = utc_now()
         else:
-            self.see(seen_on)
+            self.add_viewing(watched_on)
 
-    def see(self, seen_on: str | None, note: str = "") -> None:
-        """Note a viewing; a movie that was to watch is crossed off by it. Raises `NoRoom`."""
+    def add_viewing(self, watched_on: str | None, note: str = "") -> None:
+        """Note a viewing; a movie that was to watch is crossed off by it. Raises `LimitReached`."""
         if len(self.viewings) >= MAX_VIEWINGS:
-            raise NoRoom(f"A movie can have at most {MAX_VIEWINGS:,} viewings.")
-        self._check_room_for(note)
-        self.viewings.append(Viewing(seen_on=seen_on, note=note))
+            raise LimitReached(f"A movie can have at most {MAX_VIEWINGS:,} viewings.")
+        self._check_notes_length(note)
+        self.viewings.append(Viewing(watched_on=watched_on, note=note))
         self.watched_at = utc_now()
-        self.refresh_last_seen()
+        self.refresh_last_watched_on()
 
-    def see_again(self, day: str) -> None:
+    def rewatch(self, day: str) -> None:
         """Note a viewing of a day, if none is."""
-        if not self.was_seen_on(day):
-            self.see(day)
+        if not self.was_watched_on(day):
+            self.add_viewing(day)
 
-    def see_once(self, seen_on: str | None, note: str) -> None:
+    def add_viewing_once(self, watched_on: str | None, note: str) -> None:
         """Note a viewing, unless this very one is noted: that of a day. In a year it may have been seen twice."""
-        is_day = len(seen_on or "") == DAY_LENGTH
-        if not (is_day and any((each.seen_on, each.note) == (seen_on, note) for each in self.viewings)):
-            self.see(seen_on, note)
+        is_day = len(watched_on or "") == DAY_LENGTH
+        if not (is_day and any((each.watched_on, each.note) == (watched_on, note) for each in self.viewings)):
+            self.add_viewing(watched_on, note)
 
-    def was_seen_on(self, day: str) -> bool:
-        return any(viewing.seen_on == day for viewing in self.viewings)
+    def was_watched_on(self, day: str) -> bool:
+        return any(viewing.watched_on == day for viewing in self.viewings)
 
-    def edit_viewing(self, viewing: "Viewing", seen_on: str | None, note: str) -> None:
-        """Write another date and note. Raises `NoRoom`."""
-        self._check_room_for(note, in_place_of=viewing.note)
-        viewing.seen_on, viewing.note = seen_on, note
-        self.refresh_last_seen()
+    def edit_viewing(self, viewing: "Viewing", watched_on: str | None, note: str) -> None:
+        """Write another date and note. Raises `LimitReached`."""
+        self._check_notes_length(note, in_place_of=viewing.note)
+        viewing.watched_on, viewing.note = watched_on, note
+        self.refresh_last_watched_on()
 
-    def _check_room_for(self, note: str, in_place_of: str = "") -> None:
+    def _check_notes_length(self, note: str, in_place_of: str = "") -> None:
         length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
         if len(note) > len(in_place_of) and length > MAX_VIEWING_NOTES_LENGTH:
             most = f"{MAX_VIEWING_NOTES_LENGTH:,}"
-            raise NoRoom(f"The notes on the viewings of a movie can have at most {most} characters together.")
+            raise LimitReached(f"The notes on the viewings of a movie can have at most {most} characters together.")
 
-    def forget_viewing(self, viewing: "Viewing", *, puts_back: bool) -> None:
+    def delete_viewing(self, viewing: "Viewing", *, moves_to_watchlist: bool) -> None:
         """Delete a viewing; with the last one the movie goes back to the movies to watch, where that is wanted."""
         self.viewings.remove(viewing)
-        self.refresh_last_seen()
-        if puts_back and not self.viewings:
-            self.put_back()
+        self.refresh_last_watched_on()
+        if moves_to_watchlist and not self.viewings:
+            self.move_to_watchlist()
 
-    def refresh_last_seen(self) -> None:
-        self.last_seen_on = max((viewing.seen_on or "" for viewing in self.viewings), default="")
+    def refresh_last_watched_on(self) -> None:
+        self.last_watched_on = max((viewing.watched_on or "" for viewing in self.viewings), default="")
 
-    def put_back(self) -> None:
+    def move_to_watchlist(self) -> None:
         """Return the movie to the movies to watch, without its rating; its viewings stay what they were."""
         self.watched_at = self.rating = None
 
@@ -202,7 +202,7 @@ class Movie(Base):
         self.removed_at = None
 
 
-def wording(title: str, year: int | None, why: str, notes: str) -> str:
+def version_of(title: str, year: int | None, why: str, notes: str) -> str:
     """Return what stands for all that a person wrote about a movie, so that a form knows when it has changed."""
     words = "\0".join([title, str(year or ""), why, notes])
     return hashlib.sha256(words.encode()).hexdigest()[:16]
@@ -211,26 +211,26 @@ def wording(title: str, year: int | None, why: str, notes: str) -> str:
 class Viewing(Base):
     """One time that a movie was seen: on a day, in a month, in a year, or nobody knows when.
 
-    `seen_on` is ISO 8601 of that precision: ``2009-07-14``, ``2009-07``, ``2009`` or ``None``.
+    `watched_on` is ISO 8601 of that precision: ``2009-07-14``, ``2009-07``, ``2009`` or ``None``.
     """
 
     __tablename__ = "viewings"
     __table_args__ = (
-        CheckConstraint("length(seen_on) IN (4, 7, 10)", name="seen_on_precision"),
+        CheckConstraint("length(watched_on) IN (4, 7, 10)", name="watched_on_precision"),
         CheckConstraint(f"length(note) <= {MAX_VIEWING_NOTE_LENGTH}", name="note_length"),
-        Index(None, "movie_id", "seen_on"),
+        Index(None, "movie_id", "watched_on"),
     )
 
     id: Mapped[PrimaryKey]
     movie_id: Mapped[int] = mapped_column(BigId, ForeignKey("movies.id", ondelete="CASCADE"))
-    seen_on: Mapped[str | None] = mapped_column(ordered_text(10))
+    watched_on: Mapped[str | None] = mapped_column(ordered_text(10))
     note: Mapped[str] = mapped_column(String(MAX_VIEWING_NOTE_LENGTH), default="")
 
     movie: Mapped[Movie] = relationship(back_populates="viewings")
 
 
 IS_LISTED = Movie.removed_at.is_(None)
-IS_TO_WATCH = IS_LISTED & Movie.watched_at.is_(None)
+IS_ON_WATCHLIST = IS_LISTED & Movie.watched_at.is_(None)
 IS_WATCHED = IS_LISTED & Movie.watched_at.is_not(None)
 IS_REMOVED = Movie.removed_at.is_not(None)
 
@@ -240,10 +240,10 @@ def _index(name: str, predicate: Any, *columns: Any) -> None:
     Index(name, Movie.owner_id, *columns, Movie.id, sqlite_where=predicate, postgresql_where=predicate)
 
 
-_index("ix_movies_to_watch_by_added", IS_TO_WATCH, Movie.added_at)
-_index("ix_movies_to_watch_by_title", IS_TO_WATCH, Movie.sort_title)
-_index("ix_movies_to_watch_by_year", IS_TO_WATCH, Movie.sort_year)
-_index("ix_movies_watched_by_seen", IS_WATCHED, Movie.last_seen_on, Movie.watched_at)
+_index("ix_movies_to_watch_by_added", IS_ON_WATCHLIST, Movie.added_at)
+_index("ix_movies_to_watch_by_title", IS_ON_WATCHLIST, Movie.sort_title)
+_index("ix_movies_to_watch_by_year", IS_ON_WATCHLIST, Movie.sort_year)
+_index("ix_movies_watched_by_watched_on", IS_WATCHED, Movie.last_watched_on, Movie.watched_at)
 _index("ix_movies_watched_by_added", IS_WATCHED, Movie.added_at)
 _index("ix_movies_watched_by_title", IS_WATCHED, Movie.sort_title)
 _index("ix_movies_watched_by_year", IS_WATCHED, Movie.sort_year)

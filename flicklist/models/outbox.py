@@ -13,7 +13,7 @@ FIRST_PAUSE = timedelta(minutes=1)
 MAX_ATTEMPTS = 11  # the last one 17 hours after the first
 
 
-class Kind(StrEnum):
+class MailKind(StrEnum):
     """What a mail is about."""
 
     RESET = "reset"
@@ -30,7 +30,7 @@ class Mail(Base):
     __tablename__ = "outbox"
 
     id: Mapped[PrimaryKey]
-    kind: Mapped[Kind] = mapped_column(String(20))
+    kind: Mapped[MailKind] = mapped_column(String(20))
     recipient: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH))
     user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     attempts: Mapped[int] = mapped_column(default=0)
@@ -42,5 +42,5 @@ class Mail(Base):
         self.attempts += 1
 
     @property
-    def is_hopeless(self) -> bool:
+    def is_undeliverable(self) -> bool:
         return self.attempts >= MAX_ATTEMPTS

@@ -12,7 +12,7 @@ from flicklist.models import Movie, User
 from flicklist.models.login_session import IS_ACTIVE
 from flicklist.models.meta import utc_now
 from flicklist.models.two_factor import new_recovery_codes, recovery_code_hash, turn_off
-from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_let_go, row_id
+from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_release, row_id
 from flicklist.security import Permission, active_here
 
 PASSWORD = select(User.id, User.email, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
@@ -59,7 +59,7 @@ class AccountResource(Resource):
 
     def password_hash(self) -> str | None:
         """Return the hash, or ``None`` where the account has just been deleted elsewhere."""
-        row = read_and_let_go(self.request, PASSWORD, user_id=self.user_id)
+        row = read_and_release(self.request, PASSWORD, user_id=self.user_id)
         return row and row.password_hash
 
     def is_taken(self, key: str) -> bool:
@@ -82,7 +82,7 @@ class AccountResource(Resource):
         if claim is None or claim[0] != self.user_id:  # the fingerprint would tell, too
             return None
         row = self.dbsession.execute(PASSWORD, {"user_id": self.user_id}).one_or_none()
-        return claim[1] if row and tokens.fits(token, row.email_key, row.password_hash) else None
+        return claim[1] if row and tokens.matches(token, row.email_key, row.password_hash) else None
 
     def movies(self) -> Sequence[Movie]:
         """Find all movies of the person, with their viewings, in the order in which they were added."""
@@ -182,10 +182,10 @@ class TwoFactorResource(Resource):
         self.dbsession.add_all(hashes)
         return codes
 
-    def take_turn(self) -> None:
+    def lock_account(self) -> None:
         """Wait for another click, so that what it made is there to be replaced."""
         self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
 
-    def codes_left(self) -> int | None:
+    def recovery_codes_left(self) -> int | None:
         """Count the recovery codes; ``None`` where no second factor is on."""
         return self.dbsession.scalar(_CODES_LEFT, {"user_id": self.user_id})

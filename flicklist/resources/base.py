@@ -38,7 +38,7 @@ def one_or_key_error(rows: Sequence[Any], name: str) -> Any:
     return rows[0]
 
 
-def read_and_let_go(request: Request, statement: Any, **parameters: Any) -> Any:
+def read_and_release(request: Request, statement: Any, **parameters: Any) -> Any:
     """Read a row, or ``None``, and give the connection back: what follows is a password hash, which takes its time."""
     row = request.dbreader.execute(statement, parameters).one_or_none()
     request.dbreader.rollback()

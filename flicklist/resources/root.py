@@ -12,7 +12,7 @@ from flicklist.models import User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.models.two_factor import recovery_code_hash
 from flicklist.resources.account import PASSWORD, TWO_FACTOR, AccountResource, EmailTaken
-from flicklist.resources.base import AccessControlList, Resource, read_and_let_go
+from flicklist.resources.base import AccessControlList, Resource, read_and_release
 from flicklist.resources.watchlist import WatchlistResource, WatchlistsResource
 from flicklist.security import Permission
 from flicklist.tokens import Tokens
@@ -42,7 +42,7 @@ class Root(Resource):
 
     def credentials(self, email_key: str | None) -> tuple[int, str] | None:
         """Return the user's id and password hash."""
-        row = read_and_let_go(self.request, _CREDENTIALS, email_key=email_key)
+        row = read_and_release(self.request, _CREDENTIALS, email_key=email_key)
         return row and (row.id, row.password_hash)
 
     def register(self, user: User) -> None:
@@ -63,7 +63,7 @@ class Root(Resource):
     def is_invitation(self, invitation: str) -> bool:
         """Tell whether an invitation can still be used."""
         usable = select(models.Invitation.id).where(_is_usable(invitation))
-        return read_and_let_go(self.request, usable) is not None
+        return read_and_release(self.request, usable) is not None
 
     def person_of(self, reset_token: str) -> Any:
         """Return the id, email and password hash of the person who may set another password with this token."""
@@ -76,8 +76,8 @@ class Root(Resource):
     def _claimant(self, tokens: Tokens, token: str) -> Any:
         """Find the person to whom a token was given, if their email and password are still what they were."""
         claim = tokens.read(token)
-        row = claim and read_and_let_go(self.request, PASSWORD, user_id=claim[0])
-        return row if row is not None and tokens.fits(token, row.email_key, row.password_hash) else None
+        row = claim and read_and_release(self.request, PASSWORD, user_id=claim[0])
+        return row if row is not None and tokens.matches(token, row.email_key, row.password_hash) else None
 
     def pending_login_token(self, user_id: int) -> str | None:
         """Make the token with which a person whose password was right goes on to the code, if they use one."""

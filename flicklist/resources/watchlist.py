@@ -15,11 +15,11 @@ from flicklist.models.change import KEPT, MAX_CHANGES, MAX_CHANGES_SIZE, is_as, 
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import (
     IS_LISTED,
+    IS_ON_WATCHLIST,
     IS_REMOVED,
-    IS_TO_WATCH,
     IS_WATCHED,
     REMOVED_KEPT,
-    NoRoom,
+    LimitReached,
     movie_key,
     title_key,
 )
@@ -30,17 +30,17 @@ from flicklist.services.search import SearchFilters, Sort
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
-_TO_WATCH_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_TO_WATCH)
-_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_seen_on).where(_OWN, IS_WATCHED)
+_WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_ON_WATCHLIST)
+_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on).where(_OWN, IS_WATCHED)
 _REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
-TO_WATCH_ORDERS = {
-    Sort.ADDED: Keyset(_TO_WATCH_ROWS, Movie.added_at, Movie.id, descending=True),
-    Sort.OLDEST: Keyset(_TO_WATCH_ROWS, Movie.added_at, Movie.id, descending=False),
-    Sort.TITLE: Keyset(_TO_WATCH_ROWS, Movie.sort_title, Movie.id, descending=False),
-    Sort.YEAR: Keyset(_TO_WATCH_ROWS, Movie.sort_year, Movie.id, descending=True),
+WATCHLIST_ORDERS = {
+    Sort.ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=True),
+    Sort.OLDEST: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=False),
+    Sort.TITLE: Keyset(_WATCHLIST_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_WATCHLIST_ROWS, Movie.sort_year, Movie.id, descending=True),
 }
 WATCHED_ORDERS = {
-    Sort.WATCHED: Keyset(_WATCHED_ROWS, Movie.last_seen_on, Movie.watched_at, Movie.id, descending=True),
+    Sort.WATCHED: Keyset(_WATCHED_ROWS, Movie.last_watched_on, Movie.watched_at, Movie.id, descending=True),
     Sort.RATING: Keyset(_WATCHED_ROWS, Movie.sort_rating, Movie.id, descending=True),
     Sort.TITLE: Keyset(_WATCHED_ROWS, Movie.sort_title, Movie.id, descending=False),
     Sort.YEAR: Keyset(_WATCHED_ROWS, Movie.sort_year, Movie.id, descending=True),
@@ -109,10 +109,10 @@ class WatchlistResource(Resource):
 
     def to_watch(self, sort: Sort, cursor: PageCursor, filters: SearchFilters) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, why)``, and count the list."""
-        return self._page(TO_WATCH_ORDERS, sort, cursor, filters.criteria(self.request.settings.time_zone))
+        return self._page(WATCHLIST_ORDERS, sort, cursor, filters.criteria(self.request.settings.time_zone))
 
     def watched(self, sort: Sort, cursor: PageCursor, filters: SearchFilters) -> tuple[Page, int]:
-        """Read a page of ``(id, title, year, rating, last_seen_on)``, and count the list."""
+        """Read a page of ``(id, title, year, rating, last_watched_on)``, and count the list."""
         return self._page(WATCHED_ORDERS, sort, cursor, filters.criteria(self.request.settings.time_zone))
 
     def removed(self, cursor: PageCursor) -> tuple[Page, int]:
@@ -129,11 +129,11 @@ class WatchlistResource(Resource):
         return page, keyset.count(self.dbsession, scope, criteria)
 
     def add(self, title: str, year: int | None) -> Movie:
-        """Write down a movie to watch. Raises `AlreadyListed`, also when another click is just faster, and `NoRoom`."""
+        """Add a movie to the watchlist. Raises `AlreadyListed`, also if it loses a race, and `LimitReached`."""
         self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
         if self._is_full():
-            raise NoRoom(f"You have {self.request.settings.max_movies:,} movies, and there is no room for more.")
-        if (twin := self._find_set_apart(title, year)) is not None:
+            raise LimitReached(f"You have {self.request.settings.max_movies:,} movies, and there is no room for more.")
+        if (twin := self._find_with_id_in_key(title, year)) is not None:
             raise AlreadyListed(twin)
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
         try:
@@ -147,8 +147,8 @@ class WatchlistResource(Resource):
             raise AlreadyListed(listed) from None
         return movie
 
-    def _find_set_apart(self, title: str, year: int | None) -> Movie | None:
-        """Return the listed movie of this title and year whose key has its id; see `rename_or_set_apart`."""
+    def _find_with_id_in_key(self, title: str, year: int | None) -> Movie | None:
+        """Return the listed movie of this title and year whose key has its id; see `rename_with_own_key`."""
         key = movie_key(title, year)
         apart = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
         found = self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart))
@@ -159,7 +159,7 @@ class WatchlistResource(Resource):
         last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.max_movies - 1)
         return self.dbsession.scalar(last.limit(1)) is not None
 
-    def rename_or_set_apart(self, movie: Movie, rename: Callable[[], None]) -> None:
+    def rename_with_own_key(self, movie: Movie, rename: Callable[[], None]) -> None:
         """Give a movie another title or year, also one that another movie of the list has."""
         try:
             with self.dbsession.begin_nested():
@@ -167,9 +167,9 @@ class WatchlistResource(Resource):
         except IntegrityError:
             with self.dbsession.no_autoflush:
                 rename()
-                movie.set_apart()
+                movie.add_id_to_key()
 
-    def namesakes(self, movie: Movie) -> Sequence[Movie]:
+    def movies_with_same_title(self, movie: Movie) -> Sequence[Movie]:
         """Find the other movies of the same title, of whatever year."""
         title = title_key(movie.title)
         # A key is the title and " (year)"; the parenthesis that closes follows the one that opens.
@@ -245,7 +245,7 @@ class MovieResource(Resource):
         """Write other words about the movie. Raises `IsRemoved`."""
 
         def write(movie: Movie) -> None:
-            self.watchlist.rename_or_set_apart(movie, partial(movie.name, title, year))
+            self.watchlist.rename_with_own_key(movie, partial(movie.name, title, year))
             movie.describe(why, notes)
 
         return self.change(write, "saved")
@@ -306,12 +306,12 @@ class ChangeResource(Resource):
             return [], None
         try:
             with self.dbsession.begin_nested():
-                return movies, self.watchlist.change(movies, self.change.bring_back, self.change.outcome_of_undoing)
+                return movies, self.watchlist.change(movies, self.change.restore, self.change.outcome_of_undoing)
         except IntegrityError:  # another movie has taken a title meanwhile
-            return movies, self.watchlist.change(movies, self._bring_back_apart, self.change.outcome_of_undoing)
+            return movies, self.watchlist.change(movies, self._restore_with_own_key, self.change.outcome_of_undoing)
 
-    def _bring_back_apart(self, movie: Movie) -> None:
-        self.watchlist.rename_or_set_apart(movie, partial(self.change.bring_back, movie))
+    def _restore_with_own_key(self, movie: Movie) -> None:
+        self.watchlist.rename_with_own_key(movie, partial(self.change.restore, movie))
 
 
 def _is_gone() -> ColumnElement[bool]:

@@ -48,7 +48,7 @@ SECURITY_HEADERS = {
 # A year, and other names below the site's (ASVS 5.0, 3.4.1). Only over https does it mean anything.
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 # Not "cookies": the session cookie carries the message that one is logged out. Only over https do browsers heed it.
-LEFT_BEHIND = '"cache", "storage"'
+CLEAR_SITE_DATA = '"cache", "storage"'
 
 
 class Permission(StrEnum):
@@ -184,7 +184,7 @@ def restore_session(request: Request) -> None:
 
 
 def _clear_site_data(request: Request, response: Response) -> None:
-    response.headers["Clear-Site-Data"] = LEFT_BEHIND
+    response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
 
 
 class CSRFStoragePolicy(SessionCSRFStoragePolicy):

@@ -16,7 +16,7 @@ log = logging.getLogger("flicklist.audit")  # the name that operators configure
 IPV4_PREFIX, IPV6_PREFIX = 24, 48
 
 
-class Event(StrEnum):
+class AuditEvent(StrEnum):
     """What the audit log tells of."""
 
     REGISTERED = "registered"
@@ -43,16 +43,16 @@ class Event(StrEnum):
 
 # What happened though, and even because, nothing was changed. Of the rest a line tells once it is committed.
 AT_ONCE = {
-    Event.LOG_IN_FAILED,
-    Event.LIMITED,
-    Event.CSRF_FAILED,
-    Event.FORBIDDEN,
-    Event.MALFORMED,
-    Event.TWO_FACTOR_FAILED,
+    AuditEvent.LOG_IN_FAILED,
+    AuditEvent.LIMITED,
+    AuditEvent.CSRF_FAILED,
+    AuditEvent.FORBIDDEN,
+    AuditEvent.MALFORMED,
+    AuditEvent.TWO_FACTOR_FAILED,
 }
 
 
-def audit(request: Request, event: Event, user_id: int | None = None) -> None:
+def audit(request: Request, event: AuditEvent, user_id: int | None = None) -> None:
     """Write a line, about what was done when that is committed. Without an id, it is the person who is signed in."""
     if user_id is None and request.identity is not None:
         user_id = request.identity.user_id
@@ -63,7 +63,7 @@ def audit(request: Request, event: Event, user_id: int | None = None) -> None:
         request.tm.get().addAfterCommitHook(_write, line)
 
 
-def _write(is_true: bool, event: Event, user: int | str, network: str) -> None:  # noqa: FBT001 - as hooks are called
+def _write(is_true: bool, event: AuditEvent, user: int | str, network: str) -> None:  # noqa: FBT001 - as hooks are called
     if is_true:
         log.info("%s %s user=%s client=%s", datetime.now(UTC).isoformat(timespec="seconds"), event, user, network)
 

@@ -3,7 +3,7 @@
 from pyramid.request import Request
 
 from flicklist.resources import Root
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, two_factor_rules
 
 WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a sentence, not a password
@@ -23,7 +23,7 @@ def require_reauth(request: Request) -> None:
 def require_current_password(request: Request) -> None:
     """Ask for the password that is the person's when the transaction begins, which it does. Raises `ReauthFailed`."""
     password_hash = require_password(request)
-    replace_unless_changed(request, password_hash, password_hash)
+    replace_if_unchanged(request, password_hash, password_hash)
 
 
 def require_password(request: Request) -> str:
@@ -34,13 +34,13 @@ def require_password(request: Request) -> str:
     password_hash: str | None = account.password_hash()
     is_right = request.passwords.verify(request.POST.get("current_password", ""), password_hash)
     if password_hash is None or not is_right:
-        audit(request, Event.LOG_IN_FAILED)
+        audit(request, AuditEvent.LOG_IN_FAILED)
         request.limiter.count(rules)
         raise ReauthFailed(WRONG_PASSWORD)
     return password_hash
 
 
-def replace_unless_changed(request: Request, known_hash: str, password_hash: str) -> None:
+def replace_if_unchanged(request: Request, known_hash: str, password_hash: str) -> None:
     """Give the person another password, or the same. Raises `ReauthFailed` if it was changed since it was asked for.
 
     Begins the transaction, in which the person's row is locked from here on.
@@ -66,5 +66,5 @@ def accepts_code(request: Request, user_id: int) -> bool:
     if root.accept_code(user_id, code):
         return True
     is_recovery = root.accept_recovery_code(user_id, code)
-    audit(request, Event.RECOVERY_CODE_USED if is_recovery else Event.TWO_FACTOR_FAILED, user_id)
+    audit(request, AuditEvent.RECOVERY_CODE_USED if is_recovery else AuditEvent.TWO_FACTOR_FAILED, user_id)
     return is_recovery

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from flicklist.models import LoginSession, Mail, Movie, User
 from flicklist.models.meta import utc_now
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.services.demo_movies import MOVIES
 from flicklist.services.passwords import PasswordHasher
@@ -37,7 +37,7 @@ def create_or_reset(dbsession: Session, password_hash: str, *, sends_mail: bool)
     user.password_hash = password_hash
     dbsession.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
     if sends_mail:
-        dbsession.add(Mail(kind=Kind.PASSWORD_CHANGED, recipient=user.email, user_id=user.id))
+        dbsession.add(Mail(kind=MailKind.PASSWORD_CHANGED, recipient=user.email, user_id=user.id))
     return False
 
 
@@ -55,7 +55,7 @@ def _add_movies(dbsession: Session, user: User) -> None:
         movie = Movie(title=row.title, year=row.year, owner_id=user.id, added_at=added_at)
         movie.describe(row.why, row.notes)
         for date, note in row.viewings:
-            movie.see(date, note)
+            movie.add_viewing(date, note)
         if row.rating is not None:
             movie.rate(row.rating)
         dbsession.add(movie)

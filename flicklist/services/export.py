@@ -7,7 +7,7 @@ from flicklist.models import Movie
 from flicklist.models.meta import iso_format
 
 
-def everything(email: str, movies: Iterable[Movie]) -> dict[str, Any]:
+def export_data(email: str, movies: Iterable[Movie]) -> dict[str, Any]:
     """Return a person's data as JSON has it: times in ISO 8601, ratings in stars."""
     return {"email": email, "movies": [_movie(movie) for movie in movies]}
 
@@ -22,5 +22,5 @@ def _movie(movie: Movie) -> dict[str, Any]:
         "added_at": iso_format(movie.added_at),
         "watched_at": iso_format(movie.watched_at),
         "removed_at": iso_format(movie.removed_at),
-        "viewings": [{"seen_on": viewing.seen_on, "note": viewing.note} for viewing in movie.viewings],
+        "viewings": [{"watched_on": viewing.watched_on, "note": viewing.note} for viewing in movie.viewings],
     }

@@ -40,16 +40,16 @@ class PasswordHasher:
     def __init__(self, cost: int, at_once: int = 1, min_length: int = 8) -> None:
         self.cost = cost
         self.min_length = min_length
-        self._entrance = threading.BoundedSemaphore(at_once + MAX_QUEUED_HASHES)
-        self._gate = threading.BoundedSemaphore(at_once)
-        self._hash_of_nobody = self.hash(secrets.token_urlsafe())
+        self._queue = threading.BoundedSemaphore(at_once + MAX_QUEUED_HASHES)
+        self._slots = threading.BoundedSemaphore(at_once)
+        self._dummy_hash = self.hash(secrets.token_urlsafe())
 
     def hash(self, password: str) -> str:
         """Return a hash to be stored, 67 characters. Takes about 350 ms of processor time at cost 12.
 
         Raises `TooBusy`.
         """
-        with self._turn():
+        with self._slot():
             return _SCHEME + bcrypt.hashpw(_prepared(password), bcrypt.gensalt(self.cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
@@ -60,24 +60,24 @@ class PasswordHasher:
         """
         known = stored if stored is not None and len(password) <= MAX_PASSWORD_LENGTH else None
         try:
-            with self._turn():
+            with self._slot():
                 matches = bcrypt.checkpw(
                     _prepared(password[:MAX_PASSWORD_LENGTH]),
-                    (known or self._hash_of_nobody).removeprefix(_SCHEME).encode(),
+                    (known or self._dummy_hash).removeprefix(_SCHEME).encode(),
                 )
         except ValueError:  # a damaged row
             return False
         return matches and known is not None
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._entrance.acquire(blocking=False):
+    def _slot(self) -> Iterator[None]:
+        if not self._queue.acquire(blocking=False):
             raise TooBusy
-        with self._gate:
+        with self._slots:
             try:
                 yield
             finally:
-                self._entrance.release()
+                self._queue.release()
 
     def weakness(self, password: str, known_words: list[str]) -> str | None:
         """Say what is wrong with a new password, as a sentence, or ``None``. Raises `TooBusy`.
@@ -90,7 +90,7 @@ class PasswordHasher:
             return f"A password needs at least {self.min_length} characters."
         if len(password) > MAX_PASSWORD_LENGTH:
             return f"A password can have at most {MAX_PASSWORD_LENGTH:,} characters."
-        with self._turn():
+        with self._slot():
             words = [word[:_JUDGED_LENGTH] for word in ("flicklist", *known_words)]
             judged = zxcvbn.zxcvbn(password[:_JUDGED_LENGTH], user_inputs=words)
         if judged["score"] < MIN_STRENGTH:

@@ -63,7 +63,7 @@ class Index:
 
 def suggest(query: str) -> list[Film]:
     """Return at most eight films: those whose title begins with the query, then those in which a later word does."""
-    typed = carelessly(query) if len(query) <= MAX_QUERY_LENGTH else ""
+    typed = normalize_query(query) if len(query) <= MAX_QUERY_LENGTH else ""
     if len(typed) < MIN_QUERY_LENGTH:
         return []
     found: dict[Film, None] = {}
@@ -74,7 +74,7 @@ def suggest(query: str) -> list[Film]:
     return list(found)
 
 
-def carelessly(text: str) -> str:
+def normalize_query(text: str) -> str:
     """Return the text as somebody in a hurry types it: ``Dr. Søren’s`` is ``dr sorens``."""
     return _words(_APOSTROPHES.sub("", _letters(text)))
 

@@ -111,13 +111,13 @@
   function unsent(form) {
     const fields = all("main :is(input:not([type=hidden]), select, textarea)");
     const changed = fields.filter((field) => field.form && field.form !== form && isChanged(field));
-    const wordings = new Set(changed.map((field) => field.form.elements.namedItem("wording")).filter(Boolean));
-    return [...changed, ...wordings]
+    const versions = new Set(changed.map((field) => field.form.elements.namedItem("version")).filter(Boolean));
+    return [...changed, ...versions]
       .map((field) => ({ place: placeOf(field), value: field.value, checked: field.checked, data: { ...field.dataset } }))
       .filter(({ place }) => place);
   }
 
-  function putBack({ place, value, checked, data }) {
+  function restoreField({ place, value, checked, data }) {
     const field = find(place);
     if (!field) return;
     if (isTicked(field)) field.checked = checked;
@@ -156,7 +156,7 @@
   document.addEventListener("htmx:afterSwap", () => {
     swappedAt = performance.now();
     if (!seen) return;
-    seen.unsent.forEach(putBack);
+    seen.unsent.forEach(restoreField);
     all("main details").forEach((details, number) => { details.open ||= seen.open[number]; });
     scrollTo({ top: seen.height, behavior: "instant" });
     focusAgain(seen);

@@ -17,7 +17,7 @@ from flicklist.security import local_path
 MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a cursor of 200 more, none of them in ASCII
 
 
-Answer: TypeAlias = dict[str, Any] | HTTPSeeOther
+PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
 
 
 def refuse(request: Request, problem: str, page: dict[str, Any], status: int = 400) -> dict[str, Any]:

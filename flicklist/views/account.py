@@ -11,22 +11,22 @@ from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.resources import AccountResource, EmailTaken, LoginSessionResource, LoginSessionsResource
 from flicklist.security import Permission
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.security.reauth import (
     ReauthFailed,
-    replace_unless_changed,
+    replace_if_unchanged,
     require_code,
     require_current_password,
     require_password,
     require_reauth,
 )
-from flicklist.services.export import everything
-from flicklist.views import Answer, flash_outdated_link, redirect, refuse
+from flicklist.services.export import export_data
+from flicklist.views import PageOrRedirect, flash_outdated_link, redirect, refuse
 
 PAGE = "flicklist:templates/account/account.jinja2"
 TOKEN = "email"  # noqa: S105 - the key in the session, where the token stays out of the address
@@ -40,24 +40,24 @@ def account(context: AccountResource, request: Request) -> dict[str, Any]:
 
 
 @view_config(context=AccountResource, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_password(context: AccountResource, request: Request) -> Answer:
+def change_password(context: AccountResource, request: Request) -> PageOrRedirect:
     form = ChangePasswordForm(request.POST, email=request.identity.email, passwords=request.passwords)
     if not form.validate():
         return _refused(context, request, form.problem)
     known = require_password(request)
     new = request.passwords.hash(form.password.data)
-    replace_unless_changed(request, known, new)
+    replace_if_unchanged(request, known, new)
     require_code(request)
     context.login_sessions.end_others()
     remember(request, context.user_id)
-    audit(request, Event.PASSWORD_CHANGED)
-    request.send_mail(Kind.PASSWORD_CHANGED, request.identity.email, context.user_id)
+    audit(request, AuditEvent.PASSWORD_CHANGED)
+    request.send_mail(MailKind.PASSWORD_CHANGED, request.identity.email, context.user_id)
     flash_success(request, "Your password is changed. Every other device is logged out.")
     return redirect(request.path_to(context))
 
 
 @view_config(context=AccountResource, name="email", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_email(context: AccountResource, request: Request) -> Answer:
+def change_email(context: AccountResource, request: Request) -> PageOrRedirect:
     form = ChangeEmailForm(request.POST)
     typed = form.email.data
     if not form.validate():
@@ -71,7 +71,7 @@ def change_email(context: AccountResource, request: Request) -> Answer:
     require_code(request)
     if request.settings.sends_mail:
         request.limiter.count(rules)
-        request.send_mail(Kind.CONFIRM_EMAIL, typed, context.user_id)
+        request.send_mail(MailKind.CONFIRM_EMAIL, typed, context.user_id)
         flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
     else:
         _change_email(context, request, typed)
@@ -85,7 +85,7 @@ def change_email(context: AccountResource, request: Request) -> Answer:
     permission=Permission.VIEW,
     renderer="flicklist:templates/account/confirm.jinja2",
 )
-def confirm_email_page(context: AccountResource, request: Request) -> Answer:
+def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedirect:
     """Show a button: a mail scanner that opens the link must not confirm anything."""
     token = request.GET.get("token")
     if token and context.confirmed_email(token):
@@ -112,8 +112,8 @@ def _change_email(context: AccountResource, request: Request, email: str) -> Non
     except EmailTaken:
         flash_error(request, EMAIL_TAKEN)
         return
-    audit(request, Event.EMAIL_CHANGED)
-    request.send_mail(Kind.EMAIL_CHANGED, request.identity.email, context.user_id)
+    audit(request, AuditEvent.EMAIL_CHANGED)
+    request.send_mail(MailKind.EMAIL_CHANGED, request.identity.email, context.user_id)
     flash_success(request, "Your email address is changed. Log in with the new one from now on.")
 
 
@@ -127,10 +127,10 @@ def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
 def export(context: AccountResource, request: Request) -> Response:
     known = require_password(request)
     # Read and written before the transaction: a long list takes seconds, in which others could not write.
-    data = json.dumps(everything(request.identity.email, context.movies()), ensure_ascii=False, indent=2)
-    replace_unless_changed(request, known, known)
+    data = json.dumps(export_data(request.identity.email, context.movies()), ensure_ascii=False, indent=2)
+    replace_if_unchanged(request, known, known)
     require_code(request)
-    audit(request, Event.EXPORTED)
+    audit(request, AuditEvent.EXPORTED)
     return Response(
         data,
         content_type="application/json",
@@ -140,11 +140,11 @@ def export(context: AccountResource, request: Request) -> Response:
 
 
 @view_config(context=AccountResource, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def delete(context: AccountResource, request: Request) -> Answer:
+def delete(context: AccountResource, request: Request) -> PageOrRedirect:
     if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
         return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
     require_reauth(request)
-    audit(request, Event.ACCOUNT_DELETED)
+    audit(request, AuditEvent.ACCOUNT_DELETED)
     context.delete()
     forget(request)
     flash_success(request, "Your account is deleted, with all that was in it.")
@@ -155,7 +155,7 @@ def delete(context: AccountResource, request: Request) -> Answer:
 def end_others(context: LoginSessionsResource, request: Request) -> HTTPSeeOther:
     require_reauth(request)
     context.end_others()
-    audit(request, Event.LOGIN_SESSIONS_ENDED)
+    audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
     flash_success(request, "Every other device is logged out.")
     return redirect(request.path_to(context.__parent__))
 
@@ -165,7 +165,7 @@ def end(context: LoginSessionResource, request: Request) -> HTTPSeeOther:
     device = context.login_session.device
     require_reauth(request)
     context.end()
-    audit(request, Event.LOGIN_SESSIONS_ENDED)
+    audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
     flash_success(request, f"{device} is logged out.")
     return redirect(request.path_to(context.login_sessions.__parent__))
 
@@ -179,7 +179,7 @@ def _page(context: AccountResource, request: Request, typed_email: str = "") -> 
     return {
         "login_sessions": context.login_sessions.all(),
         "two_factor": context.two_factor,
-        "codes_left": context.two_factor.codes_left(),
+        "recovery_codes_left": context.two_factor.recovery_codes_left(),
         "email": typed_email,
         "min_length": request.passwords.min_length,
         "word": WORD_TO_DELETE,

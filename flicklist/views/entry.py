@@ -8,12 +8,12 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.flash import flash_error, quote
-from flicklist.forms import EntryForm, RatingForm
+from flicklist.forms import EditMovieForm, RatingForm
 from flicklist.models import Movie
-from flicklist.models.movie import wording
+from flicklist.models.movie import version_of
 from flicklist.resources import ChangeResource, MovieResource
 from flicklist.security import Permission
-from flicklist.views import Answer, flash_change, redirect, redirect_back, refuse, today
+from flicklist.views import PageOrRedirect, flash_change, redirect, redirect_back, refuse, today
 
 PAGE = "flicklist:templates/entry/entry.jinja2"
 
@@ -21,40 +21,40 @@ PAGE = "flicklist:templates/entry/entry.jinja2"
 @view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def entry(context: MovieResource, request: Request) -> dict[str, Any]:
     movie = context.movie
-    form = EntryForm(title=movie.title, year=str(movie.year or ""), why=movie.why, notes=movie.notes)
-    return _page(movie, form, movie.wording)
+    form = EditMovieForm(title=movie.title, year=str(movie.year or ""), why=movie.why, notes=movie.notes)
+    return _page(movie, form, movie.version)
 
 
 @view_config(context=MovieResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def edit(context: MovieResource, request: Request) -> Answer:
-    form = EntryForm(request.POST)
+def edit(context: MovieResource, request: Request) -> PageOrRedirect:
+    form = EditMovieForm(request.POST)
     if not form.validate():
-        page = _page(context.movie, form, request.POST.get("wording", context.movie.wording))
+        page = _page(context.movie, form, request.POST.get("version", context.movie.version))
         return refuse(request, form.problem, page)
     if _was_changed_meanwhile(context.movie, request, form):
         problem = f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote."
-        return refuse(request, problem, _page(context.movie, form, context.movie.wording, is_conflict=True), 409)
+        return refuse(request, problem, _page(context.movie, form, context.movie.version, is_conflict=True), 409)
     change = context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
     flash_change(request, f"{quote(context.movie.label)} is saved.{_also(context)}", change)
     return redirect(request.path_to(context))
 
 
-def _page(movie: Movie, form: EntryForm, wording: str, *, is_conflict: bool = False) -> dict[str, Any]:
-    """Show a movie, and a form that began from a wording, which may be an older one."""
-    return {"movie": movie, "form": form, "wording": wording, "is_conflict": is_conflict}
+def _page(movie: Movie, form: EditMovieForm, version: str, *, is_conflict: bool = False) -> dict[str, Any]:
+    """Show a movie, and a form that began from a version, which may be an older one."""
+    return {"movie": movie, "form": form, "version": version, "is_conflict": is_conflict}
 
 
 def _also(context: MovieResource) -> str:
     """Tell of the other movies of the same title."""
-    others = context.watchlist.namesakes(context.movie)
+    others = context.watchlist.movies_with_same_title(context.movie)
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 
-def _was_changed_meanwhile(movie: Movie, request: Request, form: EntryForm) -> bool:
+def _was_changed_meanwhile(movie: Movie, request: Request, form: EditMovieForm) -> bool:
     """Tell whether the form began from other words than the movie has, and would undo what was written since."""
-    typed = wording(form.title.data, form.year_number, form.why.data, form.notes.data)
-    return movie.wording not in {typed, request.POST.get("wording", movie.wording)}
+    typed = version_of(form.title.data, form.year_number, form.why.data, form.notes.data)
+    return movie.version not in {typed, request.POST.get("version", movie.version)}
 
 
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)
@@ -68,16 +68,16 @@ def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
 def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
     text = f"That you watched {quote(movie.label)} today is noted."
-    if not movie.was_seen_on(day):
+    if not movie.was_watched_on(day):
         text = f"You watched {quote(movie.label)} again today."
-    change = context.change(lambda movie: movie.see_again(day), "watched again")
+    change = context.change(lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
 
 
-@view_config(context=MovieResource, name="put-back", request_method="POST", permission=Permission.EDIT)
-def put_back(context: MovieResource, request: Request) -> HTTPSeeOther:
-    _change(context, request, Movie.put_back, "back on your watchlist")
+@view_config(context=MovieResource, name="move-to-watchlist", request_method="POST", permission=Permission.EDIT)
+def move_to_watchlist(context: MovieResource, request: Request) -> HTTPSeeOther:
+    _change(context, request, Movie.move_to_watchlist, "back on your watchlist")
     return redirect_back(request, context.watchlist)
 
 

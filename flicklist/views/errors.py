@@ -17,7 +17,7 @@ from flicklist.assets import STATIC_PLACE
 from flicklist.flash import flash_info
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security import Permission, local_path, restore_session
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import RateLimited
 from flicklist.services.passwords import TooBusy
 from flicklist.views import form_page, redirect
@@ -45,7 +45,7 @@ WORDS = {
 def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
     if request.identity is None:
         return _wall(request)
-    audit(request, Event.FORBIDDEN)
+    audit(request, AuditEvent.FORBIDDEN)
     return _page(request, HTTPStatus.NOT_FOUND)
 
 
@@ -59,7 +59,7 @@ def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 
 @exception_view_config(BadCSRFToken, renderer=PAGE)
 def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
-    audit(request, Event.CSRF_FAILED)
+    audit(request, AuditEvent.CSRF_FAILED)
     return _page(
         request,
         HTTPStatus.BAD_REQUEST,
@@ -70,7 +70,7 @@ def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
 
 @exception_view_config(BadCSRFOrigin, renderer=PAGE)
 def foreign_form(exc: Exception, request: Request) -> dict[str, Any]:
-    audit(request, Event.CSRF_FAILED)
+    audit(request, AuditEvent.CSRF_FAILED)
     return _page(request, HTTPStatus.FORBIDDEN)
 
 
@@ -90,7 +90,7 @@ def conflict(exc: Exception, request: Request) -> dict[str, Any]:
 
 @exception_view_config(RateLimited, renderer=PAGE)
 def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
-    audit(request, Event.LIMITED)
+    audit(request, AuditEvent.LIMITED)
     request.response.retry_after = exc.seconds
     wait = f"{exc.seconds} seconds" if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
     return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was changed.")

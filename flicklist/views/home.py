@@ -12,10 +12,10 @@ from flicklist.models.user import email_key
 from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import EmailTaken, Root
 from flicklist.security import Permission, local_path
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
 from flicklist.security.reauth import WRONG_CODE, accepts_code
-from flicklist.views import Answer, redirect
+from flicklist.views import PageOrRedirect, redirect
 
 # In the session, so that they stay out of the address, of logs and of Referer.
 PENDING_LOGIN = "pending-login"
@@ -35,7 +35,7 @@ def home(context: Root, request: Request) -> HTTPSeeOther:
     permission=NO_PERMISSION_REQUIRED,
     renderer="flicklist:templates/home/register.jinja2",
 )
-def register_page(context: Root, request: Request) -> Answer:
+def register_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
         return home(context, request)
     if invitation := request.GET.get("invitation"):
@@ -78,7 +78,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     except EmailTaken:
         raise _refused(context, request, form, "email", EMAIL_TAKEN) from None
     remember(request, user.id)
-    audit(request, Event.REGISTERED)
+    audit(request, AuditEvent.REGISTERED)
     flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
     return home(context, request)
 
@@ -90,7 +90,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     permission=NO_PERMISSION_REQUIRED,
     renderer="flicklist:templates/home/login.jinja2",
 )
-def login_page(context: Root, request: Request) -> Answer:
+def login_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
         return home(context, request)
     form = LogInForm()
@@ -109,7 +109,7 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
     password = form.password.data or ""
     is_right = request.passwords.verify(password, stored)
     if not is_right or stored is None or not _renew_hash(context, request, user_id, password, stored):
-        audit(request, Event.LOG_IN_FAILED, user_id)
+        audit(request, AuditEvent.LOG_IN_FAILED, user_id)
         request.limiter.count(rules)
         form.refuse("password", "Wrong email or password.")
         raise redirect_refused(request, _path_with_next(context, request, "login"), form)
@@ -128,14 +128,14 @@ def _ask_for_code(context: Root, request: Request, user_id: int) -> HTTPSeeOther
         return None
     request.session.invalidate()
     request.session[PENDING_LOGIN] = token
-    audit(request, Event.CODE_ASKED, user_id)
+    audit(request, AuditEvent.CODE_ASKED, user_id)
     return redirect(_path_with_next(context, request, "login-code"))
 
 
 def _let_in(context: Root, request: Request, user_id: int) -> HTTPSeeOther:
     wanted = local_path(request.POST.get("next"))
     remember(request, user_id)
-    audit(request, Event.LOGGED_IN)
+    audit(request, AuditEvent.LOGGED_IN)
     flash_success(request, "Welcome back!")
     return redirect(wanted) if wanted else home(context, request)
 
@@ -147,7 +147,7 @@ def _let_in(context: Root, request: Request, user_id: int) -> HTTPSeeOther:
     permission=NO_PERMISSION_REQUIRED,
     renderer="flicklist:templates/home/code.jinja2",
 )
-def code_page(context: Root, request: Request) -> Answer:
+def code_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
         return home(context, request)
     if context.pending_user(request.session.get(PENDING_LOGIN, "")) is None:
@@ -183,7 +183,7 @@ def _password_first(context: Root, request: Request) -> HTTPSeeOther:
 @view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED, unlimited=True)
 def log_out(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
-        audit(request, Event.LOGGED_OUT)
+        audit(request, AuditEvent.LOGGED_OUT)
         forget(request)
         flash_success(request, "You are logged out. See you soon!")
     return redirect(request.path_to(context, "login"))

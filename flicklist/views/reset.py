@@ -9,13 +9,13 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_success
 from flicklist.forms import ForgotForm, ResetForm
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import Root
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
-from flicklist.views import Answer, flash_outdated_link, redirect
+from flicklist.views import PageOrRedirect, flash_outdated_link, redirect
 
 PAGE = "flicklist:templates/reset/reset.jinja2"
 TOKEN = "reset"  # noqa: S105 - the key in the session, where the token stays out of the address, of logs and of Referer
@@ -43,14 +43,14 @@ def forgot(context: Root, request: Request) -> HTTPSeeOther:
     if request.settings.sends_mail:
         key = email_key(form.email.data)
         request.limiter.count(mail_rules(request, key))
-        request.send_mail(Kind.RESET, key)
-        audit(request, Event.RESET_ASKED)
+        request.send_mail(MailKind.RESET, key)
+        audit(request, AuditEvent.RESET_ASKED)
     flash_success(request, "If there is an account with that email address, a mail with a link is on its way.")
     return redirect(request.path_to(context, "login"))
 
 
 @view_config(context=Root, name="reset", request_method="GET", permission=NO_PERMISSION_REQUIRED, renderer=PAGE)
-def reset_page(context: Root, request: Request) -> Answer:
+def reset_page(context: Root, request: Request) -> PageOrRedirect:
     token = request.GET.get("token")
     if token and context.person_of(token):
         request.session[TOKEN] = token
@@ -74,8 +74,8 @@ def reset(context: Root, request: Request) -> HTTPSeeOther:
     if not context.replace_password_hash(person.id, person.password_hash, request.passwords.hash(form.password.data)):
         return _outdated(context, request)
     context.end_login_sessions(person.id)
-    request.send_mail(Kind.PASSWORD_CHANGED, person.email, person.id)
-    audit(request, Event.PASSWORD_CHANGED, person.id)
+    request.send_mail(MailKind.PASSWORD_CHANGED, person.email, person.id)
+    audit(request, AuditEvent.PASSWORD_CHANGED, person.id)
     forget(request)
     flash_success(request, "Your password is changed. Log in with the new one.")
     return redirect(request.path_to(context, "login"))

@@ -11,13 +11,13 @@ from pyramid.security import remember
 from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_success
-from flicklist.models.outbox import Kind
+from flicklist.models.outbox import MailKind
 from flicklist.resources import TwoFactorResource
 from flicklist.security import Permission
-from flicklist.security.audit import Event, audit
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import two_factor_rules
 from flicklist.security.reauth import ReauthFailed, require_current_password, require_reauth
-from flicklist.views import Answer, redirect, refuse
+from flicklist.views import PageOrRedirect, redirect, refuse
 
 PAGE = "flicklist:templates/two_factor/two_factor.jinja2"
 CODES_PAGE = "flicklist:templates/two_factor/codes.jinja2"
@@ -27,7 +27,7 @@ QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 @view_config(context=TwoFactorResource, name="start", request_method="POST", permission=Permission.EDIT)
 def start(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
-    context.take_turn()
+    context.lock_account()
     if context.is_on:
         flash_error(request, ALREADY)
         return redirect(request.path_to(context.account))
@@ -36,7 +36,7 @@ def start(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
 
 
 @view_config(context=TwoFactorResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def two_factor(context: TwoFactorResource, request: Request) -> Answer:
+def two_factor(context: TwoFactorResource, request: Request) -> PageOrRedirect:
     factor = context.begun()
     return redirect(request.path_to(context.account)) if factor is None else {"factor": factor}
 
@@ -56,7 +56,7 @@ def qr(context: TwoFactorResource, request: Request) -> Response:
 @view_config(
     context=TwoFactorResource, name="confirm", request_method="POST", permission=Permission.EDIT, renderer=PAGE
 )
-def confirm(context: TwoFactorResource, request: Request) -> Answer | Response:
+def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Response:
     try:
         require_current_password(request)
     except ReauthFailed as problem:
@@ -71,8 +71,8 @@ def confirm(context: TwoFactorResource, request: Request) -> Answer | Response:
     factor.confirm(step)
     context.account.login_sessions.end_others()
     remember(request, context.user_id)
-    audit(request, Event.TWO_FACTOR_ON)
-    request.send_mail(Kind.TWO_FACTOR_ON, request.identity.email, context.user_id)
+    audit(request, AuditEvent.TWO_FACTOR_ON)
+    request.send_mail(MailKind.TWO_FACTOR_ON, request.identity.email, context.user_id)
     flash_success(request, "Your second factor is on. Every other device is logged out.")
     return _show_codes(context, request)
 
@@ -82,7 +82,7 @@ def renew_codes(context: TwoFactorResource, request: Request) -> Response | HTTP
     require_reauth(request)
     if not context.is_on:
         return redirect(request.path_to(context.account))
-    audit(request, Event.RECOVERY_CODES_RENEWED)
+    audit(request, AuditEvent.RECOVERY_CODES_RENEWED)
     return _show_codes(context, request)
 
 
@@ -90,13 +90,13 @@ def renew_codes(context: TwoFactorResource, request: Request) -> Response | HTTP
 def turn_off(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     require_reauth(request)
     if context.turn_off():
-        audit(request, Event.TWO_FACTOR_OFF)
-        request.send_mail(Kind.TWO_FACTOR_OFF, request.identity.email, context.user_id)
+        audit(request, AuditEvent.TWO_FACTOR_OFF)
+        request.send_mail(MailKind.TWO_FACTOR_OFF, request.identity.email, context.user_id)
     flash_success(request, "Your second factor is off. Your password is enough to log in.")
     return redirect(request.path_to(context.account))
 
 
-def _refused(context: TwoFactorResource, request: Request, problem: str) -> Answer:
+def _refused(context: TwoFactorResource, request: Request, problem: str) -> PageOrRedirect:
     """Show the key again, where one is being set up."""
     factor = context.begun()
     if factor is None:

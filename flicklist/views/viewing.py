@@ -11,28 +11,28 @@ from flicklist.dates import own_latest_day
 from flicklist.flash import quote
 from flicklist.forms import ViewingForm
 from flicklist.models import Movie
-from flicklist.models.movie import NoRoom
+from flicklist.models.movie import LimitReached
 from flicklist.resources import ViewingResource, ViewingsResource
 from flicklist.security import Permission
-from flicklist.views import Answer, flash_change, redirect, refuse
+from flicklist.views import PageOrRedirect, flash_change, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 
 @view_config(context=ViewingsResource, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def add(context: ViewingsResource, request: Request) -> Answer:
-    return _write(context, request, Movie.see_once, "noted")
+def add(context: ViewingsResource, request: Request) -> PageOrRedirect:
+    return _write(context, request, Movie.add_viewing_once, "noted")
 
 
 @view_config(context=ViewingResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def viewing(context: ViewingResource, request: Request) -> dict[str, Any]:
-    return _page(_form(request, seen_on=context.viewing.seen_on, note=context.viewing.note), context)
+    return _page(_form(request, watched_on=context.viewing.watched_on, note=context.viewing.note), context)
 
 
 @view_config(context=ViewingResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def edit(context: ViewingResource, request: Request) -> Answer:
-    def write(movie: Movie, seen_on: str | None, note: str) -> None:
-        movie.edit_viewing(context.viewing, seen_on, note)
+def edit(context: ViewingResource, request: Request) -> PageOrRedirect:
+    def write(movie: Movie, watched_on: str | None, note: str) -> None:
+        movie.edit_viewing(context.viewing, watched_on, note)
 
     return _write(context, request, write, "saved")
 
@@ -42,14 +42,14 @@ def _write(
     request: Request,
     verb: Callable[[Movie, str | None, str], None],
     outcome: str,
-) -> Answer:
+) -> PageOrRedirect:
     form = _form(request)
     if not form.validate():
         return refuse(request, form.problem, _page(form, context))
-    seen_on, note = form.seen_on.data or None, form.note.data
+    watched_on, note = form.watched_on.data or None, form.note.data
     try:
-        change = context.entry.change(lambda movie: verb(movie, seen_on, note), f"viewing {outcome}")
-    except NoRoom as problem:
+        change = context.entry.change(lambda movie: verb(movie, watched_on, note), f"viewing {outcome}")
+    except LimitReached as problem:
         return refuse(request, str(problem), _page(form, context))
     flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is {outcome}.", change)
     return redirect(request.path_to(context.entry))
@@ -57,10 +57,10 @@ def _write(
 
 @view_config(context=ViewingResource, name="delete", request_method="POST", permission=Permission.EDIT)
 def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
-    movie, puts_back = context.entry.movie, bool(request.POST.get("put-back"))
+    movie, moves_to_watchlist = context.entry.movie, bool(request.POST.get("move-to-watchlist"))
     was_watched = movie.is_watched
     change = context.entry.change(
-        lambda movie: movie.forget_viewing(context.viewing, puts_back=puts_back), "viewing deleted"
+        lambda movie: movie.delete_viewing(context.viewing, moves_to_watchlist=moves_to_watchlist), "viewing deleted"
     )
     if was_watched and not movie.is_watched:
         flash_change(request, f"The viewing is deleted, and {quote(movie.label)} is back on your watchlist.", change)

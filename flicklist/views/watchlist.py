@@ -11,7 +11,7 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import AddForm, MovieForm, RatingForm, SearchForm
 from flicklist.models import Movie
-from flicklist.models.movie import NoRoom
+from flicklist.models.movie import LimitReached
 from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource, row_id
 from flicklist.security import Permission
 from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, PageCursor
@@ -20,7 +20,7 @@ from flicklist.views import flash_change, movies_are, redirect, redirect_back, t
 
 # What is sent back for correction travels in the address, which has its limits too.
 MAX_TYPED_LENGTH = 250
-TO_WATCH_SORTS = {
+WATCHLIST_SORTS = {
     Sort.ADDED: "newest first",
     Sort.OLDEST: "oldest first",
     Sort.TITLE: "by title",
@@ -35,7 +35,7 @@ WATCHED_SORTS = {
 }
 
 
-class NothingMarked(Exception):
+class NothingSelected(Exception):
     """Something is to be done to the marked movies, and none is."""
 
 
@@ -47,23 +47,23 @@ class NothingMarked(Exception):
 )
 def to_watch(context: WatchlistResource, request: Request) -> dict[str, Any]:
     search = _search_form(request)
-    page, count = context.to_watch(_sort(search, TO_WATCH_SORTS), _cursor(request), search.filters)
+    page, count = context.to_watch(_sort(search, WATCHLIST_SORTS), _cursor(request), search.filters)
     return {
         "page": page,
         "count": count,
         "max_count": MAX_COUNT,
         "search": search,
-        "sorts": TO_WATCH_SORTS,
+        "sorts": WATCHLIST_SORTS,
         "form": MovieForm(request.GET),
     }
 
 
 @view_config(
     context=WatchlistResource,
-    name="ratings",
+    name="watched",
     request_method="GET",
     permission=Permission.VIEW,
-    renderer="flicklist:templates/watchlist/ratings.jinja2",
+    renderer="flicklist:templates/watchlist/watched.jinja2",
 )
 def watched(context: WatchlistResource, request: Request) -> dict[str, Any]:
     search = _search_form(request)
@@ -121,18 +121,18 @@ def _say_where_it_is(context: WatchlistResource, request: Request, movie: Movie)
 )
 def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
-    return _change(context, request, _marked(context, request), lambda movie: movie.cross_off(day), "crossed off")
+    return _change(context, request, _selected(context, request), lambda movie: movie.cross_off(day), "crossed off")
 
 
 @view_config(
     context=WatchlistResource,
-    name="put-back",
+    name="move-to-watchlist",
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
 )
-def put_back(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _marked(context, request), Movie.put_back, "back on your watchlist")
+def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+    return _change(context, request, _selected(context, request), Movie.move_to_watchlist, "back on your watchlist")
 
 
 @view_config(
@@ -143,7 +143,7 @@ def put_back(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     repeated_fields=("movie",),
 )
 def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _marked(context, request, removed_too=True), Movie.remove, "removed")
+    return _change(context, request, _selected(context, request, removed_too=True), Movie.remove, "removed")
 
 
 @view_config(
@@ -154,7 +154,7 @@ def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     repeated_fields=("movie",),
 )
 def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    movies = _marked(context, request)
+    movies = _selected(context, request)
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
@@ -173,19 +173,19 @@ def _change(
     return redirect_back(request, context)
 
 
-def _marked(context: WatchlistResource, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
-    """Return the movies whose boxes are checked. Raises `NothingMarked`, and `IsRemoved` where none is on the list."""
+def _selected(context: WatchlistResource, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
+    """Return the selected movies. Raises `NothingSelected`, or `IsRemoved` if all of them were removed."""
     movies = context.movies(list(_row_ids(request.POST.getall("movie")[:PAGE_SIZE])))
     if not movies:
-        raise NothingMarked
+        raise NothingSelected
     listed = [movie for movie in movies if removed_too or not movie.is_removed]
     if not listed:
         raise IsRemoved(movies[0])
     return listed
 
 
-@exception_view_config(NothingMarked)
-def nothing_marked(exc: NothingMarked, request: Request) -> HTTPSeeOther:
+@exception_view_config(NothingSelected)
+def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
     flash_error(request, "Mark the movies first, with the boxes beside them.")
     return redirect_back(request, request.root.own_watchlist())
 
@@ -199,8 +199,8 @@ def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
     return redirect_back(request, watchlist)
 
 
-@exception_view_config(NoRoom)
-def no_room(exc: NoRoom, request: Request) -> HTTPSeeOther:
+@exception_view_config(LimitReached)
+def limit_reached(exc: LimitReached, request: Request) -> HTTPSeeOther:
     flash_error(request, str(exc))
     return redirect_back(request, request.root.own_watchlist())
 

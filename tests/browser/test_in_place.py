@@ -53,7 +53,7 @@ def test_the_focus_follows_a_movie_that_its_rating_moves(list_of_movies):
         page.get_by_label(f"Mark Movie {number}").check()
     page.get_by_role("button", name="Cross off").click()
     expect(page.get_by_role("status")).to_contain_text("3 movies are crossed off.")
-    list_of_movies.go(f"{urlsplit(page.url).path}ratings?sort=rating")
+    list_of_movies.go(f"{urlsplit(page.url).path}watched?sort=rating")
     assert list_of_movies.titles == ["Movie 32", "Movie 31", "Movie 30"]
     page.evaluate(MARK)
     last = page.locator(".movies > li", has_text="Movie 30")
@@ -247,7 +247,7 @@ def test_what_was_marked_chosen_or_typed_elsewhere_stays(list_of_movies):
         expect(page.get_by_label(f"Mark Movie {number}")).to_be_checked()
     page.get_by_role("button", name="Cross off").click()
     expect(page.get_by_role("status")).to_contain_text("2 movies are crossed off.")
-    list_of_movies.go(f"{urlsplit(page.url).path}ratings")
+    list_of_movies.go(f"{urlsplit(page.url).path}watched")
     page.get_by_label("Rating of Movie 20").select_option("3")
     page.get_by_label("Rating of Movie 21").select_option("4")
     row = page.locator(".movies > li", has_text="Movie 20")

@@ -81,18 +81,18 @@ def pages_of_lists(reader):
     yield "watchlist, marked, with filters"
     page.goto(f"{watchlist}?q=nothing+like+it")
     yield "watchlist, nothing found"
-    page.goto(f"{watchlist}ratings")
-    yield "ratings, empty"
+    page.goto(f"{watchlist}watched")
+    yield "watched, empty"
     page.goto(watchlist)
     reader.watch("Heat")
     yield "watchlist, with undo"
-    page.goto(f"{watchlist}ratings")
+    page.goto(f"{watchlist}watched")
     page.get_by_label("Rating of Heat").select_option("3.5")
     page.get_by_role("button", name="Rate").first.click()
     expect(page.get_by_role("status")).to_contain_text("is rated")
-    yield "ratings"
-    page.goto(f"{watchlist}ratings?q=nothing+like+it")
-    yield "ratings, nothing found"
+    yield "watched"
+    page.goto(f"{watchlist}watched?q=nothing+like+it")
+    yield "watched, nothing found"
 
 
 def pages_of_movies(reader):
@@ -100,7 +100,7 @@ def pages_of_movies(reader):
     page = reader.page
     reader.go("/")
     watchlist = page.url
-    page.goto(f"{watchlist}ratings")
+    page.goto(f"{watchlist}watched")
     follow(page, "Heat")
     page.get_by_text("Add a viewing").click()
     yield "movie, watched"
@@ -108,7 +108,7 @@ def pages_of_movies(reader):
     page.locator("#see button").click()
     expect(page.get_by_role("alert")).to_contain_text("is no date")
     yield "viewing, refused"
-    page.goto(f"{watchlist}ratings")
+    page.goto(f"{watchlist}watched")
     follow(page, "Heat")
     page.locator(".viewings a").first.click()
     expect(page.get_by_role("heading", name="A viewing")).to_be_visible()

@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("added_at", TIME, nullable=False),
         sa.Column("watched_at", TIME),
         sa.Column("removed_at", TIME),
-        sa.Column("last_seen_on", ordered_text(10), nullable=False),
+        sa.Column("last_watched_on", ordered_text(10), nullable=False),
         sa.Column("key", ordered_text(630), nullable=False),
         sa.Column("sort_title", ordered_text(200), nullable=False),
         sa.Column("sort_year", sa.SmallInteger(), sa.Computed("coalesce(year, 0)", persisted=True), nullable=False),
@@ -71,7 +71,7 @@ def upgrade() -> None:
         ("to_watch_by_added", to_watch, ["added_at"]),
         ("to_watch_by_title", to_watch, ["sort_title"]),
         ("to_watch_by_year", to_watch, ["sort_year"]),
-        ("watched_by_seen", watched, ["last_seen_on", "watched_at"]),
+        ("watched_by_watched_on", watched, ["last_watched_on", "watched_at"]),
         ("watched_by_added", watched, ["added_at"]),
         ("watched_by_title", watched, ["sort_title"]),
         ("watched_by_year", watched, ["sort_year"]),
@@ -89,9 +89,9 @@ def upgrade() -> None:
         "viewings",
         sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
         sa.Column("movie_id", BIG_ID, nullable=False),
-        sa.Column("seen_on", ordered_text(10)),
+        sa.Column("watched_on", ordered_text(10)),
         sa.Column("note", sa.String(1000), nullable=False),
-        sa.CheckConstraint("length(seen_on) IN (4, 7, 10)", name=op.f("ck_viewings_seen_on_precision")),
+        sa.CheckConstraint("length(watched_on) IN (4, 7, 10)", name=op.f("ck_viewings_watched_on_precision")),
         sa.CheckConstraint("length(note) <= 1000", name=op.f("ck_viewings_note_length")),
         sa.ForeignKeyConstraint(
             ["movie_id"], ["movies.id"], name=op.f("fk_viewings_movie_id_movies"), ondelete="CASCADE"
@@ -99,7 +99,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_viewings")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_viewings_movie_id_seen_on"), "viewings", ["movie_id", "seen_on"])
+    op.create_index(op.f("ix_viewings_movie_id_watched_on"), "viewings", ["movie_id", "watched_on"])
     op.create_table(
         "changes",
         sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
