@@ -198,7 +198,7 @@ def run(server: str | None) -> None:
             medians = [statistics.median(column[1:]) for column in zip(*rounds, strict=True)]
             print(f"{name:34}" + "".join(f"{median:14.1f}" for median in medians), flush=True)
         for person in people.values():
-            for engine in person.app.registry.dbengines:
+            for engine in person.app.registry.engines:
                 engine.dispose()
 
 

@@ -14,8 +14,8 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
     settings = Settings.read(ini)
     with Configurator(settings=ini) as config:
         config.registry.flicklist = settings
-        config.include("flicklist.settings")
-        config.include("flicklist.models")
+        config.add_request_method(lambda request: settings, "settings", reify=True)
+        config.include("flicklist.db")
         config.include("flicklist.security")
         config.include("flicklist.sanity")
         config.include("flicklist.security.rate_limits")

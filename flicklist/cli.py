@@ -10,9 +10,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from flicklist import migrations, tokens
+from flicklist.db import writing_engine
 from flicklist.mail import Sender
 from flicklist.models import Invitation, LoginSession, Mail, User
-from flicklist.models.engines import writing_engine
 from flicklist.models.outbox import MailKind
 from flicklist.models.two_factor import turn_off
 from flicklist.models.user import email_key
@@ -43,9 +43,9 @@ def invite(ini: str) -> None:
     settings = _settings(ini)
     if settings.registration != "invitation":
         raise click.ClickException(f"Nobody needs an invitation: registration is {settings.registration}.")
-    with _database(settings) as dbsession:
+    with _database(settings) as db:
         token, invitation = Invitation.make()
-        dbsession.add(invitation)
+        db.add(invitation)
     click.echo(f"{settings.public_url}/register?{urlencode({'invitation': token})}")
 
 
@@ -55,8 +55,8 @@ def invite(ini: str) -> None:
 def reset_link(ini: str, email: str) -> None:
     """Print a link with which the person with EMAIL can set another password, once and within an hour."""
     settings = _settings(ini)
-    with _database(settings) as dbsession:
-        link = tokens.reset_link(settings, _user(dbsession, email))
+    with _database(settings) as db:
+        link = tokens.reset_link(settings, _user(db, email))
     click.echo(link)
 
 
@@ -69,11 +69,11 @@ def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  #
     if (email is None) != everybody:
         raise click.UsageError("Name one EMAIL, or --all.")
     settings = _settings(ini)
-    with _database(settings) as dbsession:
+    with _database(settings) as db:
         ended = delete(LoginSession)
         if email is not None:
-            ended = ended.where(LoginSession.user_id == _user(dbsession, email).id)
-        ids = dbsession.scalars(ended.returning(LoginSession.id)).all()
+            ended = ended.where(LoginSession.user_id == _user(db, email).id)
+        ids = db.scalars(ended.returning(LoginSession.id)).all()
         click.echo(f"{len(ids)} ended.")
 
 
@@ -83,10 +83,10 @@ def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  #
 def remove_two_factor(ini: str, email: str) -> None:
     """Ask the person with EMAIL for their password only, since they have lost their app and their recovery codes."""
     settings = _settings(ini)
-    with _database(settings) as dbsession:
-        user = _user(dbsession, email)
-        if turn_off(dbsession, user.id) and settings.sends_mail:
-            dbsession.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
+    with _database(settings) as db:
+        user = _user(db, email)
+        if turn_off(db, user.id) and settings.sends_mail:
+            db.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 
 
@@ -103,8 +103,8 @@ def demo_account(ini: str) -> None:
     passwords = PasswordHasher(settings.bcrypt_cost, min_length=settings.min_password_length)
     password = demo.new_password(passwords)
     password_hash = passwords.hash(password)
-    with _database(settings) as dbsession:
-        is_new = demo.create_or_reset(dbsession, password_hash, sends_mail=settings.sends_mail)
+    with _database(settings) as db:
+        is_new = demo.create_or_reset(db, password_hash, sends_mail=settings.sends_mail)
     click.echo(
         "The demo account is ready." if is_new else "The demo account has a new password. Its movies are as they were."
     )
@@ -137,15 +137,15 @@ def _database(settings: Settings) -> Iterator[Session]:
     migrations.require_newest(settings.database_url)
     engine = writing_engine(settings.database_url)
     try:
-        with Session(engine) as dbsession, dbsession.begin():
-            yield dbsession
+        with Session(engine) as db, db.begin():
+            yield db
     finally:
         engine.dispose()
 
 
-def _user(dbsession: Session, email: str) -> User:
+def _user(db: Session, email: str) -> User:
     try:
-        user = dbsession.scalar(select(User).where(User.email_key == email_key(email)))
+        user = db.scalar(select(User).where(User.email_key == email_key(email)))
     except ValueError:
         user = None
     if user is None:

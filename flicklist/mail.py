@@ -19,8 +19,8 @@ from pyramid.request import Request
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
+from flicklist.db import writing_engine
 from flicklist.models import Mail, User
-from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import ascii_email
@@ -48,9 +48,9 @@ class Sender:
         return sent
 
     def _claim(self) -> Mail | None:
-        with Session(self._engine, expire_on_commit=False) as dbsession, dbsession.begin():
+        with Session(self._engine, expire_on_commit=False) as db, db.begin():
             due = select(Mail).where(Mail.due_at <= utc_now()).order_by(Mail.due_at).limit(1)
-            mail = dbsession.scalar(due.with_for_update(skip_locked=True))
+            mail = db.scalar(due.with_for_update(skip_locked=True))
             if mail is not None:
                 mail.claim()
             return mail
@@ -66,15 +66,15 @@ class Sender:
             if not mail.is_undeliverable:
                 return False
             message = None
-        with Session(self._engine) as dbsession, dbsession.begin():
-            dbsession.execute(delete(Mail).where(Mail.id == mail.id))
+        with Session(self._engine) as db, db.begin():
+            db.execute(delete(Mail).where(Mail.id == mail.id))
         return message is not None
 
     def _compose(self, mail: Mail) -> EmailMessage | None:
         """Write the mail. There is none to the address of nobody."""
-        with Session(self._engine) as dbsession:
+        with Session(self._engine) as db:
             whose = User.email_key == mail.recipient if mail.user_id is None else User.id == mail.user_id
-            user = dbsession.scalar(select(User).where(whose))
+            user = db.scalar(select(User).where(whose))
             return None if user is None else compose(mail, user, self._settings)
 
 
@@ -219,7 +219,7 @@ def send_mail(request: Request, kind: MailKind, recipient: str, user_id: int | N
     """Write a mail into the outbox, if the site sends mail; it goes off once the transaction is committed."""
     if not request.settings.sends_mail:
         return
-    request.dbsession.add(Mail(kind=kind, recipient=recipient, user_id=user_id))
+    request.db.add(Mail(kind=kind, recipient=recipient, user_id=user_id))
     thread = request.registry.mail_thread
     request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
 

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import limits
-from pyramid.config import Configurator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -294,9 +293,3 @@ def _value(setting: Field[Any], ini: Mapping[str, str], environ: Mapping[str, st
         return setting.metadata["read"](text.strip())
     except ValueError as problem:
         raise InvalidSettingError(f"FlickList cannot start: {name} {problem}.") from None
-
-
-def includeme(config: Configurator) -> None:
-    """Give each request the site's settings, as ``request.settings``."""
-    settings = config.registry.flicklist
-    config.add_request_method(lambda request: settings, "settings", reify=True)

@@ -98,7 +98,7 @@ def session_app(ini):
 def dispose(app):
     if app.registry.flicklist.sends_mail:
         app.registry.mail_thread.stop()
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         engine.dispose()
 
 
@@ -168,10 +168,10 @@ def statements(app):
     def note(connection, cursor, statement, parameters, context, executemany):
         sent.append(statement)
 
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.listen(engine, "before_cursor_execute", note)
     yield sent
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.remove(engine, "before_cursor_execute", note)
 
 

@@ -63,10 +63,10 @@ def test_while_the_database_is_away_every_answer_is_a_page(alice, app, method, p
     def refuse(connection, cursor, statement, *_):
         raise OperationalError(statement, {}, Exception("the server closed the connection"))
 
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.listen(engine, "before_cursor_execute", refuse)
     page = getattr(alice, method)(path, status=503)
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.remove(engine, "before_cursor_execute", refuse)
     assert page.html.h1.text == "Intermission"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
@@ -77,7 +77,7 @@ def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypat
     add = WatchlistResource.add
 
     def delete_first(watchlist, *arguments):
-        watchlist.dbsession.execute(delete(User))
+        watchlist.db.execute(delete(User))
         return add(watchlist, *arguments)
 
     monkeypatch.setattr(WatchlistResource, "add", delete_first)
@@ -105,10 +105,10 @@ def lost_commits(app):
     def lose(connection):
         raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))
 
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.listen(engine, "commit", lose)
     yield
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.remove(engine, "commit", lose)
 
 
@@ -151,13 +151,13 @@ def test_a_database_that_takes_no_writes_still_shows_pages(alice, app, db, caplo
         if not statement.startswith("SELECT"):
             raise OperationalError(statement, {}, Exception("attempt to write a readonly database"))
 
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.listen(engine, "before_cursor_execute", refuse)
     try:
         assert alice.get(alice.list_path).html.h1.text == "Watchlist"
         alice.send(f"{alice.list_path}add", title="Heat", status=503)
     finally:
-        for engine in app.registry.dbengines:
+        for engine in app.registry.engines:
             event.remove(engine, "before_cursor_execute", refuse)
     assert "A visit could not be noted" in caplog.text
 

@@ -195,7 +195,7 @@ def test_no_password_is_hashed_while_the_database_waits(app, db, monkeypatch):
 
     def noting(function):
         def noted(*arguments, **options):
-            out.append([engine.pool.checkedout() for engine in app.registry.dbengines])
+            out.append([engine.pool.checkedout() for engine in app.registry.engines])
             return function(*arguments, **options)
 
         return noted

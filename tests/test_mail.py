@@ -18,9 +18,9 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import event, select, update
 
 import flicklist.mail
+from flicklist.db import writing_engine
 from flicklist.mail import Sender, deliver, is_this_machine
 from flicklist.models import Mail
-from flicklist.models.engines import writing_engine
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MAX_ATTEMPTS
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
@@ -125,10 +125,10 @@ def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postb
         def note(connection, cursor, statement, *_, into=statements):
             into.append(statement)
 
-        for engine in site.registry.dbengines:
+        for engine in site.registry.engines:
             event.listen(engine, "before_cursor_execute", note)
         answer = person.post("/forgot", {"csrf_token": token, "email": address}, status=303)
-        for engine in site.registry.dbengines:
+        for engine in site.registry.engines:
             event.remove(engine, "before_cursor_execute", note)
         statements.append((answer.status, answer.location, messages(answer.follow())))
     known, unknown = work.values()

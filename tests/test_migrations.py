@@ -16,9 +16,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from flicklist import main, migrations
+from flicklist.db import migrating_engine
 from flicklist.migrations import DatabaseNotReadyError
 from flicklist.models import Base, Movie, User
-from flicklist.models.engines import migrating_engine
 
 
 @pytest.fixture

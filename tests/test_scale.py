@@ -27,10 +27,10 @@ def explained(app, db, alice, bob):
         if statement.startswith("SELECT") and "FROM movies" in statement:
             sent.append((statement, parameters))
 
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.listen(engine, "before_cursor_execute", note)
     yield sent
-    for engine in app.registry.dbengines:
+    for engine in app.registry.engines:
         event.remove(engine, "before_cursor_execute", note)
 
 

@@ -8,8 +8,8 @@ from pyramid_retry import IRetryableError, mark_error_retryable
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from flicklist.db import writing_engine
 from flicklist.models import Movie, User
-from flicklist.models.engines import writing_engine
 from flicklist.resources import Root
 from flicklist.services.passwords import PasswordHasher
 from flicklist.tokens import reset_tokens
@@ -270,11 +270,11 @@ def test_no_connection_is_left_behind(alice, app):
     alice.add("Heat")
     alice.get("/nothing", status=404)
     alice.send(alice.list_path + "add", title="")
-    assert [engine.pool.checkedout() for engine in app.registry.dbengines] == [0, 0]
+    assert [engine.pool.checkedout() for engine in app.registry.engines] == [0, 0]
 
 
 def test_sqlite_keeps_its_promises(engine, app):
-    reader, writer = app.registry.dbengines
+    reader, writer = app.registry.engines
     if engine.dialect.name != "sqlite":
         pytest.skip("about SQLite")
     for each in (reader, writer):

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from flicklist.models.engines import migrating_engine
+from flicklist.db import migrating_engine
 from flicklist.models.meta import Base
 
 engine = migrating_engine(context.config.attributes["url"])

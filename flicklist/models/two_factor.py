@@ -64,12 +64,12 @@ class RecoveryCode(Base):
     code_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
-def turn_off(dbsession: Session, user_id: int) -> bool:
+def turn_off(db: Session, user_id: int) -> bool:
     """Delete a person's second factor and recovery codes. Return whether it was on, and not only begun."""
     is_on = select(TwoFactor.id).where(TwoFactor.user_id == user_id, TwoFactor.confirmed_at.is_not(None))
-    was_on = dbsession.scalar(is_on) is not None
+    was_on = db.scalar(is_on) is not None
     for table in (RecoveryCode, TwoFactor):
-        dbsession.execute(delete(table).where(table.user_id == user_id))
+        db.execute(delete(table).where(table.user_id == user_id))
     return was_on
 
 

@@ -12,8 +12,9 @@ from flicklist.models import Movie, User
 from flicklist.models.login_session import IS_ACTIVE
 from flicklist.models.meta import utc_now
 from flicklist.models.two_factor import new_recovery_codes, recovery_code_hash, turn_off
+from flicklist.permissions import Permission
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, read_and_release, row_id
-from flicklist.security import Permission, active_here
+from flicklist.security import active_here
 
 PASSWORD = select(User.id, User.email, User.email_key, User.password_hash).where(User.id == bindparam("user_id"))
 TWO_FACTOR = select(models.TwoFactor).where(
@@ -65,13 +66,13 @@ class AccountResource(Resource):
     def is_taken(self, key: str) -> bool:
         """Tell whether another account has an email address."""
         other = select(User.id).where(User.email_key == key, User.id != self.user_id)
-        return self.dbsession.scalar(other) is not None
+        return self.db.scalar(other) is not None
 
     def change_email(self, email: str, key: str) -> None:
         """Give the account another email address. Raises `EmailTaken`."""
         try:
-            with self.dbsession.begin_nested():
-                self.dbsession.execute(update(User).where(User.id == self.user_id).values(email=email, email_key=key))
+            with self.db.begin_nested():
+                self.db.execute(update(User).where(User.id == self.user_id).values(email=email, email_key=key))
         except IntegrityError as error:
             raise EmailTaken from error
 
@@ -81,17 +82,17 @@ class AccountResource(Resource):
         claim = tokens.read(token)
         if claim is None or claim[0] != self.user_id:  # the fingerprint would tell, too
             return None
-        row = self.dbsession.execute(PASSWORD, {"user_id": self.user_id}).one_or_none()
+        row = self.db.execute(PASSWORD, {"user_id": self.user_id}).one_or_none()
         return claim[1] if row and tokens.matches(token, row.email_key, row.password_hash) else None
 
     def movies(self) -> Sequence[Movie]:
         """Find all movies of the person, with their viewings, in the order in which they were added."""
         own = select(Movie).where(Movie.owner_id == self.user_id).order_by(Movie.added_at, Movie.id)
-        return self.request.dbreader.scalars(own.options(selectinload(Movie.viewings))).all()
+        return self.request.read_db.scalars(own.options(selectinload(Movie.viewings))).all()
 
     def delete(self) -> None:
         """Delete the account, and with it, by cascade, all that refers to it."""
-        self.dbsession.execute(delete(User).where(User.id == self.user_id))
+        self.db.execute(delete(User).where(User.id == self.user_id))
 
 
 class LoginSessionsResource(Resource):
@@ -108,7 +109,7 @@ class LoginSessionsResource(Resource):
         return self._find()
 
     def end_others(self) -> None:
-        self.dbsession.execute(delete(models.LoginSession).where(self.others))
+        self.db.execute(delete(models.LoginSession).where(self.others))
 
     @property
     def others(self) -> ColumnElement[bool]:
@@ -123,7 +124,7 @@ class LoginSessionsResource(Resource):
         newest_first = models.LoginSession.last_seen_at.desc(), models.LoginSession.id.desc()
         found = select(models.LoginSession).where(self._own, IS_ACTIVE, *criteria).order_by(*newest_first)
         # Outside the transaction, which waits until the password has been hashed that is asked for next.
-        return self.request.dbreader.scalars(found, active_here(self.request, utc_now())).all()
+        return self.request.read_db.scalars(found, active_here(self.request, utc_now())).all()
 
 
 class LoginSessionResource(Resource):
@@ -135,7 +136,7 @@ class LoginSessionResource(Resource):
         self.login_session = login_session
 
     def end(self) -> None:
-        self.dbsession.execute(
+        self.db.execute(
             delete(models.LoginSession).where(
                 self.login_sessions.others, models.LoginSession.id == row_id(self.__name__)
             )
@@ -155,11 +156,11 @@ class TwoFactorResource(Resource):
 
     @property
     def is_on(self) -> bool:
-        return self.dbsession.scalar(TWO_FACTOR, {"user_id": self.user_id}) is not None
+        return self.db.scalar(TWO_FACTOR, {"user_id": self.user_id}) is not None
 
     def begun(self) -> models.TwoFactor | None:
         """Return what the person has begun to set up, and not yet confirmed with password and code."""
-        return self.dbsession.scalar(select(models.TwoFactor).where(*self._begun))
+        return self.db.scalar(select(models.TwoFactor).where(*self._begun))
 
     @property
     def _begun(self) -> tuple[ColumnElement[bool], ...]:
@@ -167,25 +168,25 @@ class TwoFactorResource(Resource):
 
     def start(self) -> None:
         """Make a key, in place of one that was never confirmed."""
-        self.dbsession.execute(delete(models.TwoFactor).where(*self._begun))
-        self.dbsession.add(models.TwoFactor(user_id=self.user_id))
+        self.db.execute(delete(models.TwoFactor).where(*self._begun))
+        self.db.add(models.TwoFactor(user_id=self.user_id))
 
     def turn_off(self) -> bool:
         """Return whether it was on."""
-        return turn_off(self.dbsession, self.user_id)
+        return turn_off(self.db, self.user_id)
 
     def renew_codes(self) -> list[str]:
         """Return new recovery codes; the old ones are worth nothing from now on."""
         codes = new_recovery_codes()
-        self.dbsession.execute(delete(models.RecoveryCode).where(models.RecoveryCode.user_id == self.user_id))
+        self.db.execute(delete(models.RecoveryCode).where(models.RecoveryCode.user_id == self.user_id))
         hashes = [models.RecoveryCode(user_id=self.user_id, code_hash=recovery_code_hash(code)) for code in codes]
-        self.dbsession.add_all(hashes)
+        self.db.add_all(hashes)
         return codes
 
     def lock_account(self) -> None:
         """Wait for another click, so that what it made is there to be replaced."""
-        self.dbsession.execute(select(User.id).where(User.id == self.user_id).with_for_update())
+        self.db.execute(select(User.id).where(User.id == self.user_id).with_for_update())
 
     def recovery_codes_left(self) -> int | None:
         """Count the recovery codes; ``None`` where no second factor is on."""
-        return self.dbsession.scalar(_CODES_LEFT, {"user_id": self.user_id})
+        return self.db.scalar(_CODES_LEFT, {"user_id": self.user_id})

@@ -21,8 +21,8 @@ class Resource:
         self.request: Request = parent.request
 
     @property
-    def dbsession(self) -> Session:
-        return self.request.dbsession
+    def db(self) -> Session:
+        return self.request.db
 
 
 def row_id(name: str) -> int:
@@ -40,6 +40,6 @@ def one_or_key_error(rows: Sequence[Any], name: str) -> Any:
 
 def read_and_release(request: Request, statement: Any, **parameters: Any) -> Any:
     """Read a row, or ``None``, and give the connection back: what follows is a password hash, which takes its time."""
-    row = request.dbreader.execute(statement, parameters).one_or_none()
-    request.dbreader.rollback()
+    row = request.read_db.execute(statement, parameters).one_or_none()
+    request.read_db.rollback()
     return row

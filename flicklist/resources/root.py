@@ -11,10 +11,10 @@ from flicklist import models
 from flicklist.models import User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.models.two_factor import recovery_code_hash
+from flicklist.permissions import Permission
 from flicklist.resources.account import PASSWORD, TWO_FACTOR, AccountResource, EmailTaken
 from flicklist.resources.base import AccessControlList, Resource, read_and_release
 from flicklist.resources.watchlist import WatchlistResource, WatchlistsResource
-from flicklist.security import Permission
 from flicklist.tokens import Tokens
 
 _CREDENTIALS = select(User.id, User.password_hash).where(User.email_key == bindparam("email_key"))
@@ -48,17 +48,17 @@ class Root(Resource):
     def register(self, user: User) -> None:
         """Store a new person. Raises `EmailTaken`, also when somebody else is just faster."""
         try:
-            with self.dbsession.begin_nested():
-                self.dbsession.add(user)
+            with self.db.begin_nested():
+                self.db.add(user)
         except IntegrityError as error:
-            if self.dbsession.scalar(_CREDENTIALS, {"email_key": user.email_key}) is None:
+            if self.db.scalar(_CREDENTIALS, {"email_key": user.email_key}) is None:
                 raise
             raise EmailTaken from error
 
     def accept(self, invitation: str) -> bool:
         """Use an invitation up. Return whether it was one, and nobody had used it."""
         accepted = delete(models.Invitation).where(_is_usable(invitation)).returning(models.Invitation.id)
-        return self.dbsession.scalar(accepted) is not None
+        return self.db.scalar(accepted) is not None
 
     def is_invitation(self, invitation: str) -> bool:
         """Tell whether an invitation can still be used."""
@@ -81,28 +81,28 @@ class Root(Resource):
 
     def pending_login_token(self, user_id: int) -> str | None:
         """Make the token with which a person whose password was right goes on to the code, if they use one."""
-        row = self.dbsession.execute(_PENDING_LOGIN, {"user_id": user_id}).one_or_none()
+        row = self.db.execute(_PENDING_LOGIN, {"user_id": user_id}).one_or_none()
         return row and self.request.pending_login_tokens.make(user_id, "", row.email_key, row.password_hash)
 
     def accept_code(self, user_id: int, code: str) -> bool:
         """Use a code of the person's app up. Return whether it was one of now, and nobody had used it."""
-        factor = self.dbsession.scalar(TWO_FACTOR, {"user_id": user_id})
+        factor = self.db.scalar(TWO_FACTOR, {"user_id": user_id})
         step = factor and factor.step_of(code)
         if step is None:
             return False
         factors = models.TwoFactor
         unused = (factors.user_id == user_id, factors.last_step < step)
         used = update(factors).where(*unused).values(last_step=step).returning(factors.id)
-        return self.dbsession.scalar(used) is not None
+        return self.db.scalar(used) is not None
 
     def accept_recovery_code(self, user_id: int, code: str) -> bool:
         """Use a recovery code up. Return whether it was one, and nobody had used it."""
         codes = models.RecoveryCode
         same = (codes.user_id == user_id, codes.code_hash == recovery_code_hash(code))
-        return self.dbsession.scalar(delete(codes).where(*same).returning(codes.id)) is not None
+        return self.db.scalar(delete(codes).where(*same).returning(codes.id)) is not None
 
     def end_login_sessions(self, user_id: int) -> None:
-        self.dbsession.execute(delete(models.LoginSession).where(models.LoginSession.user_id == user_id))
+        self.db.execute(delete(models.LoginSession).where(models.LoginSession.user_id == user_id))
 
     def replace_password_hash(self, user_id: int, known_hash: str, password_hash: str) -> bool:
         """Give a person another password hash, or the same; return whether they still had the known one.
@@ -112,7 +112,7 @@ class Root(Resource):
         """
         known = (User.id == user_id, User.password_hash == known_hash)
         replaced = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
-        return self.dbsession.scalar(replaced) is not None
+        return self.db.scalar(replaced) is not None
 
 
 def _is_usable(invitation: str) -> ColumnElement[bool]:

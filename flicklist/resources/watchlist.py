@@ -23,8 +23,9 @@ from flicklist.models.movie import (
     movie_key,
     title_key,
 )
+from flicklist.permissions import Permission
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, row_id
-from flicklist.security import Permission, principal_of
+from flicklist.security import principal_of
 from flicklist.services.pagination import Keyset, Page, PageCursor
 from flicklist.services.search import SearchFilters, Sort
 
@@ -74,7 +75,7 @@ class WatchlistsResource(Resource):
         identity = self.request.identity
         if identity is not None and identity.watchlist_slug == slug:  # nearly always; saves the page a statement
             return WatchlistResource(self, slug, identity.user_id)
-        owner_id = self.request.dbreader.scalar(_OWNER, {"slug": slug})
+        owner_id = self.request.read_db.scalar(_OWNER, {"slug": slug})
         if owner_id is None:
             raise KeyError(slug)
         return WatchlistResource(self, slug, owner_id)
@@ -103,9 +104,9 @@ class WatchlistResource(Resource):
             .order_by(Movie.id)
             .options(selectinload(Movie.viewings))
         )
-        if self.request.writes:  # so that what a row is now is what it is when it is changed
+        if self.request.has_transaction:  # so that what a row is now is what it is when it is changed
             statement = statement.with_for_update(of=Movie)
-        return self.dbsession.scalars(statement).all()
+        return self.db.scalars(statement).all()
 
     def to_watch(self, sort: Sort, cursor: PageCursor, filters: SearchFilters) -> tuple[Page, int]:
         """Read a page of ``(id, title, year, why)``, and count the list."""
@@ -123,25 +124,25 @@ class WatchlistResource(Resource):
         self, orders: dict[Sort, Keyset], sort: Sort, cursor: PageCursor, criteria: list[ColumnElement[bool]]
     ) -> tuple[Page, int]:
         keyset, scope = orders[sort], {"owner_id": self.owner_id}
-        page = keyset.page(self.dbsession, scope, cursor, criteria)
+        page = keyset.page(self.db, scope, cursor, criteria)
         if page.is_whole_list:
             return page, len(page.rows)
-        return page, keyset.count(self.dbsession, scope, criteria)
+        return page, keyset.count(self.db, scope, criteria)
 
     def add(self, title: str, year: int | None) -> Movie:
         """Add a movie to the watchlist. Raises `AlreadyListed`, also if it loses a race, and `LimitReached`."""
-        self.dbsession.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
+        self.db.execute(delete(Movie).where(Movie.owner_id == self.owner_id, _is_gone()))
         if self._is_full():
             raise LimitReached(f"You have {self.request.settings.max_movies:,} movies, and there is no room for more.")
         if (twin := self._find_with_id_in_key(title, year)) is not None:
             raise AlreadyListed(twin)
         movie = Movie(title=title, year=year, owner_id=self.owner_id)
         try:
-            with self.dbsession.begin_nested():
-                self.dbsession.add(movie)
+            with self.db.begin_nested():
+                self.db.add(movie)
         except IntegrityError:
             same = (Movie.owner_id == self.owner_id, Movie.key == movie_key(title, year))
-            listed = self.dbsession.scalar(select(Movie).where(*same))
+            listed = self.db.scalar(select(Movie).where(*same))
             if listed is None:
                 raise
             raise AlreadyListed(listed) from None
@@ -151,21 +152,21 @@ class WatchlistResource(Resource):
         """Return the listed movie of this title and year whose key has its id; see `rename_with_own_key`."""
         key = movie_key(title, year)
         apart = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
-        found = self.dbsession.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart))
+        found = self.db.scalars(select(Movie).where(Movie.owner_id == self.owner_id, IS_LISTED, apart))
         # Not one whose very title ends like that: "Heat (1995) #2".
         return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
 
     def _is_full(self) -> bool:
         last = select(Movie.id).where(Movie.owner_id == self.owner_id).offset(self.request.settings.max_movies - 1)
-        return self.dbsession.scalar(last.limit(1)) is not None
+        return self.db.scalar(last.limit(1)) is not None
 
     def rename_with_own_key(self, movie: Movie, rename: Callable[[], None]) -> None:
         """Give a movie another title or year, also one that another movie of the list has."""
         try:
-            with self.dbsession.begin_nested():
+            with self.db.begin_nested():
                 rename()
         except IntegrityError:
-            with self.dbsession.no_autoflush:
+            with self.db.no_autoflush:
                 rename()
                 movie.add_id_to_key()
 
@@ -175,7 +176,7 @@ class WatchlistResource(Resource):
         # A key is the title and " (year)"; the parenthesis that closes follows the one that opens.
         keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
         others = (Movie.owner_id == self.owner_id, Movie.id != movie.id, IS_LISTED)
-        found = self.dbsession.scalars(select(Movie).where(*others, keys).order_by(Movie.sort_year, Movie.id))
+        found = self.db.scalars(select(Movie).where(*others, keys).order_by(Movie.sort_year, Movie.id))
         return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
 
     def change(self, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str) -> "ChangeResource | None":
@@ -190,11 +191,11 @@ class WatchlistResource(Resource):
         changed = [(movie, before) for movie, before in snapshots if not is_as(movie, before)]
         if not changed:
             return self._same_change(movies, outcome)
-        with self.dbsession.no_autoflush:
+        with self.db.no_autoflush:
             self._forget_old_changes()
             before = [before for _, before in changed]
             noted = {"owner_id": self.owner_id, "outcome": outcome, "before": before, "size": size_of(before)}
-            change = self.dbsession.scalars(insert(models.Change).values(noted).returning(models.Change)).one()
+            change = self.db.scalars(insert(models.Change).values(noted).returning(models.Change)).one()
         for movie, _ in changed:
             movie.change_id = change.id
         return ChangeResource(ChangesResource(self, "changes"), str(change.id), change)
@@ -206,7 +207,7 @@ class WatchlistResource(Resource):
             models.Change.outcome == outcome,
             models.Change.id.in_(ids),
         )
-        change = self.dbsession.scalars(select(models.Change).where(*same)).first() if len(ids) == 1 else None
+        change = self.db.scalars(select(models.Change).where(*same)).first() if len(ids) == 1 else None
         if change is None or change.movie_ids != [movie.id for movie in movies]:
             return None
         return ChangeResource(ChangesResource(self, "changes"), str(change.id), change)
@@ -221,7 +222,7 @@ class WatchlistResource(Resource):
         is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
         outdated = select(each.c.id).where(is_too_old | is_too_much)
         forget = delete(changes).where(changes.owner_id == self.owner_id, changes.id.in_(outdated))
-        self.dbsession.execute(forget.execution_options(synchronize_session=False))
+        self.db.execute(forget.execution_options(synchronize_session=False))
 
 
 class MovieResource(Resource):
@@ -284,7 +285,7 @@ class ChangesResource(Resource):
     def __getitem__(self, name: str) -> "ChangeResource":
         own = (models.Change.owner_id == self.watchlist.owner_id, models.Change.id == row_id(name))
         return ChangeResource(
-            self, name, one_or_key_error(self.dbsession.scalars(select(models.Change).where(*own)).all(), name)
+            self, name, one_or_key_error(self.db.scalars(select(models.Change).where(*own)).all(), name)
         )
 
 
@@ -305,7 +306,7 @@ class ChangeResource(Resource):
         if not movies:
             return [], None
         try:
-            with self.dbsession.begin_nested():
+            with self.db.begin_nested():
                 return movies, self.watchlist.change(movies, self.change.restore, self.change.outcome_of_undoing)
         except IntegrityError:  # another movie has taken a title meanwhile
             return movies, self.watchlist.change(movies, self._restore_with_own_key, self.change.outcome_of_undoing)

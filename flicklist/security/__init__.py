@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
@@ -24,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from flicklist.models import LoginSession, User
 from flicklist.models.login_session import IS_ACTIVE, active_at
 from flicklist.models.meta import token_hash, utc_now
+from flicklist.permissions import Permission
 from flicklist.services.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
@@ -49,19 +49,6 @@ SECURITY_HEADERS = {
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 # Not "cookies": the session cookie carries the message that one is logged out. Only over https do browsers heed it.
 CLEAR_SITE_DATA = '"cache", "storage"'
-
-
-class Permission(StrEnum):
-    """What a view asks for."""
-
-    VIEW = "view"
-    """To see what is there."""
-
-    EDIT = "edit"
-    """To change it, or what lies below."""
-
-    NOBODY = "nobody"
-    """The default of every view. No access control list grants it: a view that names no permission is closed."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +105,14 @@ class SecurityPolicy:
     def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
         """Sign the person in on this device, in place of who was signed in here before."""
         self._end_login_session(request)
-        request.dbsession.execute(
+        request.db.execute(
             delete(LoginSession).where(LoginSession.user_id == userid, ~IS_ACTIVE), active_here(request, utc_now())
         )
         token, login_session = LoginSession.start(userid, request.user_agent or "")
-        request.dbsession.add(login_session)
-        request.dbsession.flush()
+        request.db.add(login_session)
+        request.db.flush()
         request.session["login_session"] = token
-        user = request.dbsession.get_one(User, userid)
+        user = request.db.get_one(User, userid)
         self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, login_session.id))
         return []
 
@@ -139,7 +126,7 @@ class SecurityPolicy:
 
     def _end_login_session(self, request: Request) -> None:
         if token := request.session.get("login_session"):
-            request.dbsession.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token)))
+            request.db.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token)))
         request.session.invalidate()
 
     def _read_identity(self, request: Request) -> Identity | None:
@@ -148,27 +135,27 @@ class SecurityPolicy:
             return None
         now = utc_now()
         parameters = {"token_hash": token_hash(token), **active_here(request, now)}
-        row = request.dbreader.execute(_ACTIVE_SESSION, parameters).one_or_none()
+        row = request.read_db.execute(_ACTIVE_SESSION, parameters).one_or_none()
         identity = None
         if row is not None:
             *person, last_seen_at = row
             identity = Identity(*person)
             if now - last_seen_at > LAST_SEEN_PRECISION:
                 _note_visit(request, identity, now)
-        if request.writes:
-            request.dbreader.rollback()  # Gives the connection back: a password may be hashed next.
+        if request.has_transaction:
+            request.read_db.rollback()  # Gives the connection back: a password may be hashed next.
         return identity
 
 
 def _note_visit(request: Request, identity: Identity, now: datetime) -> None:
     """Note that the device was seen; a database that cannot be written to still shows its pages."""
     try:
-        request.dbreader.execute(
+        request.read_db.execute(
             update(LoginSession).where(LoginSession.id == identity.login_session_id).values(last_seen_at=now)
         )
     except DBAPIError:
         log.exception("A visit could not be noted")
-        request.dbreader.rollback()
+        request.read_db.rollback()
 
 
 def restore_session(request: Request) -> None:

@@ -116,7 +116,7 @@ def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Re
         return view
 
     def limited(context: Any, request: Request) -> Response:
-        if request.writes and request.identity is not None:
+        if request.has_transaction and request.identity is not None:
             rule = Rule(request.settings.rate_limit_changes, "writes", (str(request.identity.user_id),))
             request.limiter.count([rule])
         return view(context, request)

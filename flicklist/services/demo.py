@@ -28,27 +28,27 @@ def new_password(passwords: PasswordHasher) -> str:
             return password
 
 
-def create_or_reset(dbsession: Session, password_hash: str, *, sends_mail: bool) -> bool:
+def create_or_reset(db: Session, password_hash: str, *, sends_mail: bool) -> bool:
     """Create the account with its movies, or change the password of the existing one. Return whether it is new."""
-    user = dbsession.scalar(select(User).where(User.email_key == email_key(EMAIL)))
+    user = db.scalar(select(User).where(User.email_key == email_key(EMAIL)))
     if user is None:
-        _create(dbsession, password_hash)
+        _create(db, password_hash)
         return True
     user.password_hash = password_hash
-    dbsession.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    db.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
     if sends_mail:
-        dbsession.add(Mail(kind=MailKind.PASSWORD_CHANGED, recipient=user.email, user_id=user.id))
+        db.add(Mail(kind=MailKind.PASSWORD_CHANGED, recipient=user.email, user_id=user.id))
     return False
 
 
-def _create(dbsession: Session, password_hash: str) -> None:
+def _create(db: Session, password_hash: str) -> None:
     user = User(email=EMAIL, email_key=email_key(EMAIL), password_hash=password_hash)
-    dbsession.add(user)
-    dbsession.flush()
-    _add_movies(dbsession, user)
+    db.add(user)
+    db.flush()
+    _add_movies(db, user)
 
 
-def _add_movies(dbsession: Session, user: User) -> None:
+def _add_movies(db: Session, user: User) -> None:
     started_at = utc_now() - timedelta(days=len(MOVIES))
     for day, row in enumerate(MOVIES):
         added_at = started_at + timedelta(days=day)
@@ -58,4 +58,4 @@ def _add_movies(dbsession: Session, user: User) -> None:
             movie.add_viewing(date, note)
         if row.rating is not None:
             movie.rate(row.rating)
-        dbsession.add(movie)
+        db.add(movie)

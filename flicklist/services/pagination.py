@@ -72,7 +72,7 @@ class Keyset:
 
     def page(
         self,
-        dbsession: Session,
+        db: Session,
         scope: Mapping[str, Any],
         cursor: PageCursor,
         criteria: Sequence[ColumnElement[bool]] = (),
@@ -80,7 +80,7 @@ class Keyset:
         """Read a page; the first one, if the cursor makes no sense, and the last one, if nothing is left behind it."""
 
         def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
-            return dbsession.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
+            return db.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
 
         if edge := self._edge(cursor.after):
             rows = read(self._after, edge)
@@ -95,10 +95,10 @@ class Keyset:
         rows = read(self._first, {})
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
 
-    def count(self, dbsession: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
+    def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
         """Count the rows of all pages, but no further than `MAX_COUNT` + 1."""
         statement = _capped_count(self.rows.where(*criteria)) if criteria else self._count
-        return dbsession.scalar(statement, scope) or 0
+        return db.scalar(statement, scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(

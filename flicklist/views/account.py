@@ -13,8 +13,8 @@ from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import ChangeEmailForm, ChangePasswordForm
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
+from flicklist.permissions import Permission
 from flicklist.resources import AccountResource, EmailTaken, LoginSessionResource, LoginSessionsResource
-from flicklist.security import Permission
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.security.reauth import (

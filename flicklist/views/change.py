@@ -5,8 +5,8 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_success
+from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource
-from flicklist.security import Permission
 from flicklist.views import movies_are, redirect_back
 
 

@@ -11,8 +11,8 @@ from flicklist.flash import flash_error, quote
 from flicklist.forms import EditMovieForm, RatingForm
 from flicklist.models import Movie
 from flicklist.models.movie import version_of
+from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, MovieResource
-from flicklist.security import Permission
 from flicklist.views import PageOrRedirect, flash_change, redirect, redirect_back, refuse, today
 
 PAGE = "flicklist:templates/entry/entry.jinja2"

@@ -15,8 +15,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.assets import STATIC_PLACE
 from flicklist.flash import flash_info
+from flicklist.permissions import Permission
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
-from flicklist.security import Permission, local_path, restore_session
+from flicklist.security import local_path, restore_session
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import RateLimited
 from flicklist.services.passwords import TooBusy
@@ -110,12 +111,12 @@ def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     restore_session(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS
-    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.writes else "")
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.has_transaction else "")
 
 
 def _close_idle_connections(request: Request) -> None:
     """Begin anew: what SQLite opened on a disk that was read-only stays so, for all connections, until all close."""
-    for engine in request.registry.dbengines:
+    for engine in request.registry.engines:
         engine.dispose()
 
 
@@ -131,12 +132,12 @@ def _wall(request: Request) -> HTTPSeeOther:
 
     A first visit to ``/`` is not a mistake, so there is no message for it.
     """
-    if request.path_info in {"", "/"} and not request.writes:
+    if request.path_info in {"", "/"} and not request.has_transaction:
         return redirect(request.path_to(request.root, "register"))
-    wanted = form_page(request) if request.writes else local_path(request.path_qs)
+    wanted = form_page(request) if request.has_transaction else local_path(request.path_qs)
     query = {"next": wanted} if wanted else None
     text = "Log in or create an account to continue."
-    if request.writes:
+    if request.has_transaction:
         text += " What you sent was not saved."
     flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query))
     return redirect(request.path_to(request.root, "register", query=query))

@@ -9,9 +9,10 @@ from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms import CodeForm, LogInForm, RegisterForm
 from flicklist.models import User
 from flicklist.models.user import email_key
+from flicklist.permissions import Permission
 from flicklist.refused_forms import redirect_refused, restore_refused
 from flicklist.resources import EmailTaken, Root
-from flicklist.security import Permission, local_path
+from flicklist.security import local_path
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
 from flicklist.security.reauth import WRONG_CODE, accepts_code

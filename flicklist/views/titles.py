@@ -7,8 +7,8 @@ from pyramid.events import ApplicationCreated, subscriber
 from pyramid.request import Request
 from pyramid.view import view_config
 
+from flicklist.permissions import Permission
 from flicklist.resources import Root
-from flicklist.security import Permission
 from flicklist.services.suggestions import index, suggest
 
 

@@ -12,8 +12,8 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_success
 from flicklist.models.outbox import MailKind
+from flicklist.permissions import Permission
 from flicklist.resources import TwoFactorResource
-from flicklist.security import Permission
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import two_factor_rules
 from flicklist.security.reauth import ReauthFailed, require_current_password, require_reauth

@@ -12,8 +12,8 @@ from flicklist.flash import quote
 from flicklist.forms import ViewingForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
+from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
-from flicklist.security import Permission
 from flicklist.views import PageOrRedirect, flash_change, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"

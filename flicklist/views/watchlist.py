@@ -12,8 +12,8 @@ from flicklist.flash import flash_error, flash_success, quote
 from flicklist.forms import AddForm, MovieForm, RatingForm, SearchForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
+from flicklist.permissions import Permission
 from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource, row_id
-from flicklist.security import Permission
 from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, PageCursor
 from flicklist.services.search import Sort
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today

@@ -1,12 +1,25 @@
-"""How connections are opened, and what SQLite needs beyond its defaults."""
+"""Engines, and the sessions and the transaction of a request.
+
+A request that reads (GET, HEAD) has a session on an AUTOCOMMIT connection and no transaction. A request that writes
+has a session that joins its transaction: `pyramid_tm` commits when the view returns, and aborts when anything is
+raised or the answer is a 4xx or a 5xx.
+"""
 
 from typing import Any
 
+import zope.sqlalchemy
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
 from pyramid_retry import mark_error_retryable
+from pyramid_tm import default_commit_veto
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
 
+from flicklist import migrations
 from flicklist.models.meta import to_json
 
+READING_METHODS = frozenset({"GET", "HEAD"})
 SQLITE_PRAGMAS = (
     "journal_mode = WAL",  # readers and the one writer do not wait for each other
     "synchronous = FULL",  # what was answered is on the disk
@@ -69,3 +82,50 @@ def _mark_retryable(context: ExceptionContext) -> None:
     was_busy = getattr(original, "sqlite_errorcode", 0) & 0xFF in {SQLITE_BUSY, SQLITE_LOCKED}
     if context.sqlalchemy_exception is not None and (lost_race or was_busy):
         mark_error_retryable(context.sqlalchemy_exception)
+
+
+def has_transaction(request: Request) -> bool:
+    """Return whether the request may change something, and so has a transaction."""
+    return request.method not in READING_METHODS
+
+
+def vetoes_commit(request: Request, response: Response) -> bool:
+    """Return whether the transaction is aborted although there is a response."""
+    return request.exception is not None or default_commit_veto(request, response)
+
+
+def includeme(config: Configurator) -> None:
+    """Give each request ``db``, and ``read_db`` to read outside its transaction."""
+    url = config.registry.flicklist.database_url
+    if config.registry.flicklist.migrate_at_start:
+        migrations.upgrade(url)
+    else:
+        migrations.require_newest(url)
+
+    settings = config.get_settings()
+    settings["tm.manager_hook"] = "pyramid_tm.explicit_manager"
+    settings["tm.annotate_user"] = "false"
+    settings["tm.activate_hook"] = has_transaction
+    settings["tm.commit_veto"] = vetoes_commit
+    config.include("pyramid_tm")
+    config.include("pyramid_retry")
+
+    new_reader = sessionmaker(reading_engine(url), autoflush=False)
+    new_writer = sessionmaker(writing_engine(url))
+    config.registry.engines = [new_reader.kw["bind"], new_writer.kw["bind"]]
+
+    def read_db(request: Request) -> Session:
+        session = new_reader()
+        request.add_finished_callback(lambda request: session.close())
+        return session
+
+    def db(request: Request) -> Session:
+        if not request.has_transaction:
+            return request.read_db
+        session = new_writer()
+        zope.sqlalchemy.register(session, transaction_manager=request.tm)
+        return session
+
+    config.add_request_method(has_transaction, reify=True)
+    config.add_request_method(read_db, reify=True)
+    config.add_request_method(db, reify=True)
