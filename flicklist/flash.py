@@ -14,7 +14,6 @@ QUEUES = ("success", "info", "error")
 MAX_QUEUED_MESSAGES = 2
 # As JSON, in which an emoji has 12 characters. It leaves room for the tokens of the session within 4,064 bytes.
 MAX_QUEUED_LENGTH = 1900
-MAX_QUOTE_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,6 @@ class Message:
     label: str | None = None
     path: str | None = None
     is_link: bool = False
-
-
-def quote(typed: str) -> str:
-    """Put what a person typed in quotation marks, shortened to what a message may carry."""
-    shown = typed if len(typed) <= MAX_QUOTE_LENGTH else typed[: MAX_QUOTE_LENGTH - 1] + "…"
-    return f"“{shown}”"
 
 
 def flash_success(request: Request, text: str, *offer: str) -> None:

@@ -10,7 +10,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flicklist.flash import flash_error
-from flicklist.forms import SiteForm
+from flicklist.forms.fields import SiteForm
 
 SESSION_KEY = "refused-form"
 # Characters as JSON, in which a letter outside ASCII has 6 or 12. An address of 254 ASCII characters fits.

@@ -1,13 +1,28 @@
-"""What two spellings have in common: for finding, and for putting titles in order."""
+"""Text: normalized for storage, folded for searching and sorting, and quoted in messages."""
 
 import unicodedata
 
+# Longer than any field may be, and short enough to be normalized in no time.
+MAX_NORMALIZED_LENGTH = 20_000
+MAX_QUOTE_LENGTH = 40
 # Letters that Unicode does not take apart, and that people without them on their keyboard write otherwise.
 _PLAIN_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
     | {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
 )
 _ARTICLES = ("the ", "a ", "an ")
+
+
+def normalize(text: str | None) -> str:
+    """Return the text in NFC without surrounding blanks. Text too long for any field is returned as it is."""
+    text = text or ""
+    return text if len(text) > MAX_NORMALIZED_LENGTH else unicodedata.normalize("NFC", text).strip()
+
+
+def quote(typed: str) -> str:
+    """Return typed text in quotation marks, shortened to what a message may carry."""
+    shown = typed if len(typed) <= MAX_QUOTE_LENGTH else typed[: MAX_QUOTE_LENGTH - 1] + "…"
+    return f"“{shown}”"
 
 
 def fold(text: str) -> str:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pyramid.config import Configurator
 from pyramid.request import Request
 
-from flicklist import forms
+from flicklist.forms.movies import half_stars
 from flicklist.models.movie import (
     BEST_RATING,
     FIRST_YEAR,
@@ -48,7 +48,7 @@ def includeme(config: Configurator) -> None:
         "day": day,
         "stars": stars,
         "number_of_stars": number_of_stars,
-        "half_stars": forms.half_stars,
+        "half_stars": half_stars,
     }
     environment.globals |= {
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,

@@ -9,10 +9,11 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
 from flicklist.dates import own_today
-from flicklist.flash import flash_error, flash_success, quote
+from flicklist.flash import flash_error, flash_success
 from flicklist.models import Movie
 from flicklist.resources import ChangeResource
 from flicklist.security import local_path
+from flicklist.text import quote
 
 MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a cursor of 200 more, none of them in ASCII
 

@@ -9,8 +9,8 @@ from pyramid.response import Response
 from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.flash import flash_error, flash_success, quote
-from flicklist.forms import ChangeEmailForm, ChangePasswordForm
+from flicklist.flash import flash_error, flash_success
+from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.permissions import Permission
@@ -26,6 +26,7 @@ from flicklist.security.reauth import (
     require_reauth,
 )
 from flicklist.services.export import export_data
+from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_outdated_link, redirect, refuse
 
 PAGE = "flicklist:templates/account/account.jinja2"

@@ -7,12 +7,13 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
-from flicklist.flash import flash_error, quote
-from flicklist.forms import EditMovieForm, RatingForm
+from flicklist.flash import flash_error
+from flicklist.forms.movies import EditMovieForm, RatingForm
 from flicklist.models import Movie
 from flicklist.models.movie import version_of
 from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, MovieResource
+from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_change, redirect, redirect_back, refuse, today
 
 PAGE = "flicklist:templates/entry/entry.jinja2"

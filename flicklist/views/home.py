@@ -6,7 +6,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
 from pyramid.view import view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
-from flicklist.forms import CodeForm, LogInForm, RegisterForm
+from flicklist.forms.auth import CodeForm, LogInForm, RegisterForm
 from flicklist.models import User
 from flicklist.models.user import email_key
 from flicklist.permissions import Permission

@@ -8,7 +8,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED, forget
 from pyramid.view import view_config
 
 from flicklist.flash import flash_success
-from flicklist.forms import ForgotForm, ResetForm
+from flicklist.forms.password_reset import ForgotForm, ResetForm
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.refused_forms import redirect_refused, restore_refused

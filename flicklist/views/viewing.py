@@ -8,12 +8,12 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.dates import own_latest_day
-from flicklist.flash import quote
-from flicklist.forms import ViewingForm
+from flicklist.forms.movies import ViewingForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
+from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_change, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"

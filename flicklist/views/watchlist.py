@@ -8,14 +8,16 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.flash import flash_error, flash_success, quote
-from flicklist.forms import AddForm, MovieForm, RatingForm, SearchForm
+from flicklist.flash import flash_error, flash_success
+from flicklist.forms.movies import AddForm, MovieForm, RatingForm
+from flicklist.forms.search import SearchForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource, row_id
 from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, PageCursor
 from flicklist.services.search import Sort
+from flicklist.text import quote
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
 # What is sent back for correction travels in the address, which has its limits too.

@@ -1,0 +1,66 @@
+"""The forms to register and log in."""
+
+from typing import Any
+
+from wtforms import Field, PasswordField, ValidationError
+
+from flicklist.forms.fields import EmailField, SiteForm, TextField
+from flicklist.models.user import email_key
+from flicklist.services.passwords import PasswordHasher
+
+
+class NewPasswordForm(SiteForm):
+    """A new password, twice, of a person whose email address it must not be."""
+
+    password = PasswordField()
+    verify = PasswordField()
+
+    def __init__(self, *args: Any, passwords: PasswordHasher, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.passwords = passwords
+
+    @property
+    def whose(self) -> str:
+        """The email address of the person."""
+        raise NotImplementedError
+
+    def validate_password(self, field: Field) -> None:
+        known_words = [self.whose, self.whose.partition("@")[0]]
+        if problem := self.passwords.weakness(field.data or "", known_words):
+            raise ValidationError(problem)
+
+    def validate_verify(self, field: Field) -> None:
+        if field.data != self.password.data:
+            raise ValidationError("The two passwords are not the same.")
+
+
+class RegisterForm(NewPasswordForm):
+    """The way to a new account."""
+
+    email = EmailField()
+    password = PasswordField()
+    verify = PasswordField()
+
+    @property
+    def whose(self) -> str:
+        return self.email.data
+
+
+class LogInForm(SiteForm):
+    """Email and password. Whatever is typed is at worst wrong, never malformed: so much is nobody's business."""
+
+    email = TextField()
+    password = PasswordField()
+
+    @property
+    def email_key(self) -> str | None:
+        try:
+            return email_key(self.email.data)
+        except ValueError:
+            return None
+
+
+class CodeForm(SiteForm):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = TextField()

@@ -1,0 +1,109 @@
+"""What all forms are made of: fields that normalize text, validators, and a form that reports its first error."""
+
+import unicodedata
+from typing import Any
+
+from wtforms import Field, Form, StringField, TextAreaField, ValidationError
+from wtforms.form import BaseForm
+from wtforms.validators import StopValidation
+
+from flicklist.dates import first_day
+from flicklist.models.user import email_key
+from flicklist.text import normalize, quote
+
+FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class NoControlCharacters:
+    """Visible text: no control characters, and none that change the direction of what follows."""
+
+    def __init__(self, noun: str, *, lines: str = "") -> None:
+        self.noun = noun
+        self.allowed = lines
+
+    def __call__(self, form: Form, field: Field) -> None:
+        for char in field.data:
+            is_control = unicodedata.category(char) in FORBIDDEN_CATEGORIES or char in BIDI_CONTROLS
+            if is_control and char not in self.allowed:
+                raise StopValidation(f"{self.noun} cannot contain control characters.")
+
+
+class MaxLength:
+    """Text of so many characters at most, as the table has it."""
+
+    def __init__(self, noun: str, length: int) -> None:
+        self.noun = noun
+        self.length = length
+
+    def __call__(self, form: Form, field: Field) -> None:
+        if len(field.data) > self.length:
+            raise StopValidation(f"{self.noun} can have at most {self.length:,} characters.")
+
+
+class DateOfAnyPrecision:
+    """A day, a month, a year, or nothing."""
+
+    def __call__(self, form: Form, field: Field) -> None:
+        if not field.data:
+            return
+        try:
+            first_day(field.data)
+        except ValueError:
+            raise StopValidation(
+                f"{quote(field.data)} is no date. Write a day (2009-07-14), a month (2009-07) or a year (2009)."
+            ) from None
+
+
+class TextField(StringField):
+    """One line of text, tidied; what is missing is empty."""
+
+    data: str
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(filters=[normalize], **options)
+
+
+class LinesField(TextAreaField):
+    """Lines of text, tidied, with line feeds only."""
+
+    data: str
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(filters=[normalize, _with_line_feeds], **options)
+
+
+class SiteForm(Form):
+    """A form that can say in one sentence why it refuses."""
+
+    @property
+    def first_error(self) -> tuple[str, str]:
+        """The name of the first field with an error, and its message. The empty name is the form as a whole."""
+        return next((name, error) for name, errors in self.errors.items() for error in errors)
+
+    @property
+    def problem(self) -> str:
+        return self.first_error[1]
+
+    def refuse(self, field: str, problem: str) -> None:
+        """Add an error to a field, or with an empty name to the form as a whole."""
+        if field:
+            self[field].errors = [*self[field].errors, problem]
+        else:
+            self.form_errors.append(problem)
+
+
+class EmailField(TextField):
+    """An email address."""
+
+    def pre_validate(self, form: BaseForm) -> None:
+        try:
+            email_key(self.data)
+        except ValueError:
+            if not self.data:
+                raise ValidationError("Please type your email address.") from None
+            raise ValidationError("That is not a valid email address.") from None

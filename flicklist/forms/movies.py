@@ -1,0 +1,108 @@
+"""The forms of movies: their title, their viewings and their rating."""
+
+import re
+import unicodedata
+from datetime import date
+from typing import Any, ClassVar
+
+from wtforms import Field, ValidationError
+
+from flicklist.dates import first_day
+from flicklist.forms.fields import DateOfAnyPrecision, LinesField, MaxLength, NoControlCharacters, SiteForm, TextField
+from flicklist.models.movie import (
+    BEST_RATING,
+    FIRST_YEAR,
+    LAST_YEAR,
+    MAX_NOTES_LENGTH,
+    MAX_TITLE_LENGTH,
+    MAX_VIEWING_NOTE_LENGTH,
+    MAX_WHY_LENGTH,
+    title_key,
+)
+from flicklist.text import quote
+
+INVISIBLE_CATEGORIES = ("C", "Z")
+
+
+def half_stars(rating: int) -> str:
+    """Write a rating of 1 to 10 half-stars as a number of stars: ``0.5`` to ``5``."""
+    return f"{rating / 2:g}"
+
+
+class MovieForm(SiteForm):
+    """The name of a movie. The limits are those of the table ``movies``."""
+
+    title = TextField(validators=[NoControlCharacters("A title"), MaxLength("A title", MAX_TITLE_LENGTH)])
+    year = TextField()
+
+    @property
+    def year_number(self) -> int | None:
+        return int(self.year.data) if self.year.data else None
+
+    def validate_title(self, field: Field) -> None:
+        if all(unicodedata.category(char).startswith(INVISIBLE_CATEGORIES) for char in field.data):
+            raise ValidationError("Please type the title of the movie.")
+
+    def validate_year(self, field: Field) -> None:
+        typed = field.data
+        is_number = re.fullmatch(r"[0-9]{4}", typed, re.ASCII)
+        if typed and not (is_number and FIRST_YEAR <= int(typed) <= LAST_YEAR):
+            raise ValidationError(f"A year is a number from {FIRST_YEAR} to {LAST_YEAR}.")
+
+
+class AddForm(MovieForm):
+    """A movie to write down, and not a terrible one."""
+
+    def __init__(self, *args: Any, terrible_movies: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.terrible_movies = terrible_movies
+
+    def validate_title(self, field: Field) -> None:
+        super().validate_title(field)
+        if title_key(field.data) in map(title_key, self.terrible_movies):
+            raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist.")
+
+
+class EditMovieForm(MovieForm):
+    """All that a person may write about a movie."""
+
+    why = TextField(validators=[NoControlCharacters("This line"), MaxLength("This line", MAX_WHY_LENGTH)])
+    notes = LinesField(validators=[NoControlCharacters("Notes", lines="\n\t"), MaxLength("Notes", MAX_NOTES_LENGTH)])
+
+
+class ViewingForm(SiteForm):
+    """One time that a movie was seen."""
+
+    watched_on = TextField(validators=[DateOfAnyPrecision()])
+    note = TextField(validators=[NoControlCharacters("A note"), MaxLength("A note", MAX_VIEWING_NOTE_LENGTH)])
+
+    def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.latest = latest
+
+    def validate_watched_on(self, field: Field) -> None:
+        if field.data and first_day(field.data) > self.latest:
+            raise ValidationError("That day is still to come.")
+
+
+class RatingForm(SiteForm):
+    """No rating, or half-stars from 0.5 to 5."""
+
+    SCALE: ClassVar[dict[str, int | None]] = {
+        "": None,
+        **{half_stars(rating): rating for rating in range(1, BEST_RATING + 1)},
+    }
+
+    rating = TextField()
+
+    @property
+    def half_stars(self) -> int | None:
+        return self.SCALE[self.rating.data]
+
+    @property
+    def outcome(self) -> str:
+        return f"rated {self.rating.data} of 5 stars" if self.half_stars else "not rated any more"
+
+    def validate_rating(self, field: Field) -> None:
+        if field.data not in self.SCALE:
+            raise ValidationError("A rating is a number of stars from 0.5 to 5, in halves, or no rating.")

@@ -1,0 +1,24 @@
+"""The forms to ask for a new password and to set it."""
+
+from typing import Any
+
+from flicklist.forms.auth import NewPasswordForm
+from flicklist.forms.fields import EmailField, SiteForm
+
+
+class ForgotForm(SiteForm):
+    """The email address to which a link for a new password is sent."""
+
+    email = EmailField()
+
+
+class ResetForm(NewPasswordForm):
+    """Another password, for a person who is known."""
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+
+    @property
+    def whose(self) -> str:
+        return self.email

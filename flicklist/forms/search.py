@@ -1,0 +1,81 @@
+"""The form that searches, filters and sorts a list."""
+
+from typing import ClassVar
+
+from wtforms import Field, ValidationError
+
+from flicklist.dates import day_after, first_day
+from flicklist.forms.fields import DateOfAnyPrecision, MaxLength, NoControlCharacters, SiteForm, TextField
+from flicklist.forms.movies import RatingForm
+from flicklist.models.movie import (
+    MAX_TITLE_LENGTH,
+)
+from flicklist.services.search import SearchFilters
+from flicklist.text import quote
+
+FIRST_DECADE, LAST_DECADE = 1870, 2030
+
+
+class SearchForm(SiteForm):
+    """What to look for in a list, and how to sort it. It comes from the address, so every field has a default."""
+
+    q = TextField(
+        validators=[NoControlCharacters("What you look for"), MaxLength("What you look for", MAX_TITLE_LENGTH)]
+    )
+    decade = TextField()
+    rated = TextField()
+    min_rating = TextField()
+    added_from = TextField(validators=[DateOfAnyPrecision()])
+    added_to = TextField(validators=[DateOfAnyPrecision()])
+    watched_from = TextField(validators=[DateOfAnyPrecision()])
+    watched_to = TextField(validators=[DateOfAnyPrecision()])
+    sort = TextField()
+
+    DECADES: ClassVar[dict[str, int]] = {str(decade): decade for decade in range(LAST_DECADE, FIRST_DECADE - 1, -10)}
+    RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
+    FILTERS = ("decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "watched_to")
+
+    def validate_added_to(self, field: Field) -> None:
+        self._require_span(self.added_from, field)
+
+    def validate_watched_to(self, field: Field) -> None:
+        self._require_span(self.watched_from, field)
+
+    def _require_span(self, start: Field, end: Field) -> None:
+        if start.data and end.data and start.name not in self.errors and first_day(start.data) >= day_after(end.data):
+            raise ValidationError(f"Nothing is after {quote(start.data)} and before {quote(end.data)}.")
+
+    @property
+    def filters(self) -> SearchFilters:
+        right = self.query
+        return SearchFilters(
+            text=right.get("q", ""),
+            decade=self.DECADES.get(self.decade.data),
+            rated=self.RATED.get(self.rated.data),
+            min_rating=RatingForm.SCALE.get(self.min_rating.data),
+            added_from=right.get("added_from", ""),
+            added_to=right.get("added_to", ""),
+            watched_from=right.get("watched_from", ""),
+            watched_to=right.get("watched_to", ""),
+        )
+
+    @property
+    def is_search(self) -> bool:
+        return bool(self.query.keys() - {"sort"})
+
+    @property
+    def has_filters(self) -> bool:
+        return any(self[name].data for name in self.FILTERS)
+
+    @property
+    def decade_choices(self) -> list[tuple[str, str]]:
+        return [(decade, f"{decade}s") for decade in self.DECADES]
+
+    @property
+    def min_rating_choices(self) -> list[tuple[str, str]]:
+        return [(typed, f"{typed} ★") for typed in reversed(RatingForm.SCALE) if typed]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address that is this search, without what does not validate."""
+        return {name: typed for name, typed in self.data.items() if typed and name not in self.errors}
