@@ -6,18 +6,16 @@ from urllib.parse import urlencode
 
 import click
 import plaster
-from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from flicklist import migrations, tokens
+from flicklist import migrations
 from flicklist.db import writing_engine
-from flicklist.mail import Sender
-from flicklist.models import Invitation, LoginSession, Mail, User
+from flicklist.models import Mail, User
 from flicklist.models.outbox import MailKind
-from flicklist.models.two_factor import turn_off
-from flicklist.models.user import email_key
-from flicklist.services import demo
+from flicklist.services import accounts, demo, invitations, login_sessions, two_factor
+from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
+from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
 
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
@@ -44,19 +42,18 @@ def invite(ini: str) -> None:
     if settings.registration != "invitation":
         raise click.ClickException(f"Nobody needs an invitation: registration is {settings.registration}.")
     with _database(settings) as db:
-        token, invitation = Invitation.make()
-        db.add(invitation)
+        token = invitations.create(db)
     click.echo(f"{settings.public_url}/register?{urlencode({'invitation': token})}")
 
 
-@flicklist.command("reset-link")
+@flicklist.command("password-reset-link")
 @ini_file
 @click.argument("email")
-def reset_link(ini: str, email: str) -> None:
+def print_password_reset_link(ini: str, email: str) -> None:
     """Print a link with which the person with EMAIL can set another password, once and within an hour."""
     settings = _settings(ini)
     with _database(settings) as db:
-        link = tokens.reset_link(settings, _user(db, email))
+        link = password_reset_link(settings, _user(db, email))
     click.echo(link)
 
 
@@ -70,11 +67,8 @@ def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  #
         raise click.UsageError("Name one EMAIL, or --all.")
     settings = _settings(ini)
     with _database(settings) as db:
-        ended = delete(LoginSession)
-        if email is not None:
-            ended = ended.where(LoginSession.user_id == _user(db, email).id)
-        ids = db.scalars(ended.returning(LoginSession.id)).all()
-        click.echo(f"{len(ids)} ended.")
+        ended = login_sessions.end_all(db, None if email is None else _user(db, email).id)
+    click.echo(f"{ended} ended.")
 
 
 @flicklist.command("remove-two-factor")
@@ -85,7 +79,7 @@ def remove_two_factor(ini: str, email: str) -> None:
     settings = _settings(ini)
     with _database(settings) as db:
         user = _user(db, email)
-        if turn_off(db, user.id) and settings.sends_mail:
+        if two_factor.turn_off(db, user.id) and settings.sends_mail:
             db.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
     click.echo("From now on their password is enough.")
 
@@ -144,10 +138,7 @@ def _database(settings: Settings) -> Iterator[Session]:
 
 
 def _user(db: Session, email: str) -> User:
-    try:
-        user = db.scalar(select(User).where(User.email_key == email_key(email)))
-    except ValueError:
-        user = None
+    user = accounts.find_by_email(db, email)
     if user is None:
         raise click.ClickException(f"Nobody has the email address {email}.")
     return user

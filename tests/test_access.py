@@ -23,13 +23,13 @@ TABLE = {
     ("Root", "login-code", "GET"): (LOG_IN, OWN_LIST, OWN_LIST),
     ("Root", "login-code", "POST"): (LOG_IN, OWN_LIST, OWN_LIST),
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
-    ("Root", "forgot", "GET"): ("200", "200", "200"),
-    ("Root", "forgot", "POST"): ("303", "303", "303"),
-    ("Root", "reset", "GET"): (LOG_IN, LOG_IN, LOG_IN),
-    ("Root", "reset", "POST"): (LOG_IN, LOG_IN, LOG_IN),
+    ("PasswordResetResource", "", "GET"): ("200", "200", "200"),
+    ("PasswordResetResource", "", "POST"): ("303", "303", "303"),
+    ("PasswordResetResource", "new", "GET"): (LOG_IN, LOG_IN, LOG_IN),
+    ("PasswordResetResource", "new", "POST"): (LOG_IN, LOG_IN, LOG_IN),
     ("AccountResource", "", "GET"): (WALL, "200", "200"),
-    ("AccountResource", "password", "POST"): (WALL, "400", "400"),
-    ("AccountResource", "email", "POST"): (WALL, "400", "400"),
+    ("AccountResource", "change-password", "POST"): (WALL, "400", "400"),
+    ("AccountResource", "change-email", "POST"): (WALL, "400", "400"),
     ("AccountResource", "confirm-email", "GET"): (WALL, "303", "303"),
     ("AccountResource", "confirm-email", "POST"): (WALL, "303", "303"),
     ("AccountResource", "export", "POST"): (WALL, "400", "400"),
@@ -74,10 +74,10 @@ PUBLIC = {
     ("Root", "login-code", "GET"),
     ("Root", "login-code", "POST"),
     ("Root", "logout", "POST"),
-    ("Root", "forgot", "GET"),
-    ("Root", "forgot", "POST"),
-    ("Root", "reset", "GET"),
-    ("Root", "reset", "POST"),
+    ("PasswordResetResource", "", "GET"),
+    ("PasswordResetResource", "", "POST"),
+    ("PasswordResetResource", "new", "GET"),
+    ("PasswordResetResource", "new", "POST"),
 }
 
 
@@ -122,6 +122,23 @@ def test_a_view_that_changes_something_asks_for_more_than_to_see(app):
     for (resource, name, method), permission in registered_views(app).items():
         if method == "POST" and permission not in NO_PERMISSION and name != "export":
             assert permission == "edit", (resource, name)
+
+
+def test_every_sensitive_view_asks_for_the_password_again(app):
+    items = app.registry.introspector.get_category("views")
+    views = [item["introspectable"] for item in items]
+    found = {(view["context"].__name__, view["name"]): view.get("require_reauth") for view in views if view["context"]}
+    assert {view: option for view, option in found.items() if option} == {
+        ("AccountResource", "change-password"): True,
+        ("AccountResource", "change-email"): True,
+        ("AccountResource", "export"): True,
+        ("AccountResource", "delete"): True,
+        ("LoginSessionsResource", "end-others"): True,
+        ("LoginSessionResource", "end"): True,
+        ("TwoFactorResource", "confirm"): "password",
+        ("TwoFactorResource", "renew-codes"): True,
+        ("TwoFactorResource", "turn-off"): True,
+    }
 
 
 def test_the_only_routes_are_static(app):
@@ -185,6 +202,7 @@ def path_of(resource, alice, db):
     login_session_id = db.scalars(others).first()
     return {
         "Root": "/",
+        "PasswordResetResource": "/password-reset/",
         "AccountResource": "/account/",
         "TwoFactorResource": "/account/two-factor/",
         "LoginSessionsResource": "/account/login-sessions/",

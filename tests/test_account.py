@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from flicklist.models import Base, LoginSession, Movie, User
-from flicklist.resources import AccountResource
+from flicklist.services import accounts
 from flicklist.services.passwords import PasswordHasher
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
@@ -98,14 +98,14 @@ def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monk
 
 def test_an_account_that_is_deleted_meanwhile_gives_nothing_out(alice, db, monkeypatch):
     token = alice.csrf_token()
-    read = AccountResource.password_hash
+    read = accounts.credentials_by_id
 
-    def delete_first(account):
+    def delete_first(session, user_id):
         db.execute(delete(User))
         db.commit()
-        return read(account)
+        return read(session, user_id)
 
-    monkeypatch.setattr(AccountResource, "password_hash", delete_first)
+    monkeypatch.setattr(accounts, "credentials_by_id", delete_first)
     alice.post(ACCOUNT + "export", {"csrf_token": token, "current_password": PASSWORD}, status=400)
 
 

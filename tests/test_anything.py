@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from flicklist.models import Change, LoginSession, Movie, User, Viewing
-from flicklist.security import SECURITY_HEADERS
+from flicklist.security.headers import SECURITY_HEADERS
 from tests.people import PASSWORD, Person, rows_of
 from tests.test_access import TABLE
 
@@ -27,6 +27,7 @@ OWN_TOKEN = "the token of the session"
 
 PLACES = {
     "Root": "/",
+    "PasswordResetResource": "/password-reset/",
     "AccountResource": "/account/",
     "TwoFactorResource": "/account/two-factor/",
     "LoginSessionsResource": "/account/login-sessions/",

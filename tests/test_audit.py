@@ -50,8 +50,8 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     ]
     new = NEW_PASSWORD
     alice.send("/account/export", current_password=PASSWORD, status=200)
-    alice.send("/account/email", email="ally@example.com", current_password=PASSWORD)
-    alice.send("/account/password", current_password=PASSWORD, password=new, verify=new)
+    alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
+    alice.send("/account/change-password", current_password=PASSWORD, password=new, verify=new)
     alice.send("/account/login-sessions/end-others", current_password=new)
     alice.send("/account/delete", current_password=new, word="delete")
     events = ["exported", "email-changed", "password-changed", "login-sessions-ended", "account-deleted"]
@@ -106,8 +106,8 @@ def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app,
     lines()
     visitor = Person(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
     for address in ("alice@example.com", "nobody@example.com"):
-        visitor.send("/forgot", email=address)
-    assert lines() == ["reset-asked user=- client=-"] * 2
+        visitor.send("/password-reset/", email=address)
+    assert lines() == ["password-reset-asked user=- client=-"] * 2
 
 
 def test_a_limit_has_its_line(make_app, lines):

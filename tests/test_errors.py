@@ -119,7 +119,7 @@ def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app
     form.submit(status=503)
     alice.post("/logout", {"csrf_token": token}, status=503)
     fields = {"current_password": PASSWORD, "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
-    page = alice.post("/account/password", {"csrf_token": token, **fields}, status=503)
+    page = alice.post("/account/change-password", {"csrf_token": token, **fields}, status=503)
     assert messages(page) == []
     assert not visitor.is_logged_in
     assert alice.is_logged_in
@@ -159,7 +159,7 @@ def test_a_database_that_takes_no_writes_still_shows_pages(alice, app, db, caplo
     finally:
         for engine in app.registry.engines:
             event.remove(engine, "before_cursor_execute", refuse)
-    assert "A visit could not be noted" in caplog.text
+    assert "A visit could not be recorded" in caplog.text
 
 
 def test_other_refusals_of_pyramid_are_dressed_too(broken):

@@ -105,8 +105,8 @@ def test_what_one_limit_refuses_uses_up_no_other(make_app, alice):
     site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", rate_limit_mail="2 per hour")
     flooding = at(Person(site), "192.0.2.1")
     for status in (303, 303, 429, 429, 429):
-        flooding.send("/forgot", email="nobody@example.com" if status == 303 else alice.email, status=status)
-    at(Person(site), "192.0.2.2").send("/forgot", email=alice.email)
+        flooding.send("/password-reset/", email="nobody@example.com" if status == 303 else alice.email, status=status)
+    at(Person(site), "192.0.2.2").send("/password-reset/", email=alice.email)
 
 
 def test_logging_in_is_not_limited_only_failing_is(limited):

@@ -211,7 +211,7 @@ def test_no_password_is_hashed_while_the_database_waits(app, db, monkeypatch):
     Person(app, "alice@example.com").log_in()
     last = db.scalars(select(LoginSession.id).order_by(LoginSession.id.desc())).first()
     stale.send(f"/account/login-sessions/{last}/end", current_password=PASSWORD)
-    stale.send("/account/password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    stale.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
     assert out == [[0, 0]] * 8
 
 

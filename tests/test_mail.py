@@ -17,12 +17,12 @@ import trustme
 from aiosmtpd.controller import Controller
 from sqlalchemy import event, select, update
 
-import flicklist.mail
+import flicklist.services.mail
 from flicklist.db import writing_engine
-from flicklist.mail import Sender, deliver, is_this_machine
 from flicklist.models import Mail
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MAX_ATTEMPTS
+from flicklist.services.mail import Sender, deliver, is_this_machine
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 
 
@@ -87,7 +87,7 @@ def link_in(mail):
 
 
 def ask(site, address):
-    form = Person(site).get("/login").click("Forgot your password").forms["forgot"]
+    form = Person(site).get("/login").click("Forgot your password").forms["password-reset"]
     form["email"] = address
     return form.submit(status=303)
 
@@ -98,7 +98,7 @@ def test_who_forgot_their_password_gets_a_link_that_sets_another(site, postbox):
     assert messages(page, "success") == [promise]
     mail = postbox.wait_for(1)
     assert (mail["To"], mail["From"]) == ("alice@example.com", "FlickList <f@movies.example>")
-    form = Person(site).get(link_in(mail)).follow().forms["reset"]
+    form = Person(site).get(link_in(mail)).follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
     Person(site).log_in("alice@example.com", NEW_PASSWORD)
@@ -110,7 +110,7 @@ def test_the_mail_goes_to_the_address_as_it_was_registered(site, postbox):
     ask(site, "cAROL@example.com")
     mail = postbox.wait_for(1)
     assert mail["To"] == "Carol@example.com"
-    form = Person(site).get(link_in(mail)).follow().forms["reset"]
+    form = Person(site).get(link_in(mail)).follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
     assert postbox.wait_for(2)["To"] == "Carol@example.com"
@@ -127,7 +127,7 @@ def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postb
 
         for engine in site.registry.engines:
             event.listen(engine, "before_cursor_execute", note)
-        answer = person.post("/forgot", {"csrf_token": token, "email": address}, status=303)
+        answer = person.post("/password-reset/", {"csrf_token": token, "email": address}, status=303)
         for engine in site.registry.engines:
             event.remove(engine, "before_cursor_execute", note)
         statements.append((answer.status, answer.location, messages(answer.follow())))
@@ -146,10 +146,10 @@ def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postb
 def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site, postbox):
     headers = {"Host": "evil.example"}
     visitor = Person(site)
-    page = visitor.get("/forgot", headers=headers)
-    fields = {"csrf_token": page.forms["forgot"]["csrf_token"].value, "email": "alice@example.com"}
+    page = visitor.get("/password-reset/", headers=headers)
+    fields = {"csrf_token": page.forms["password-reset"]["csrf_token"].value, "email": "alice@example.com"}
     cookie = page.headers["Set-Cookie"].partition(";")[0]
-    answer = visitor.post("/forgot", fields, {**headers, "Cookie": cookie}, status=303)
+    answer = visitor.post("/password-reset/", fields, {**headers, "Cookie": cookie}, status=303)
     assert answer.location == "http://evil.example/login"
     mail = postbox.wait_for(1)
     assert "evil.example" not in mail.as_string()
@@ -157,10 +157,10 @@ def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site
 
 
 def test_malformed_address_is_refused_beside_the_field(site, postbox):
-    form = Person(site).get("/forgot").forms["forgot"]
+    form = Person(site).get("/password-reset/").forms["password-reset"]
     form["email"] = "alice@"
     page = refused(form.submit())
-    assert page.forms["forgot"]["email"].value == "alice@"
+    assert page.forms["password-reset"]["email"].value == "alice@"
     assert is_marked_invalid(page, "email", "That is not a valid email address.")
 
 
@@ -168,13 +168,13 @@ def test_asking_again_and_again_is_limited(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     ask(site, "alice@example.com")
     ask(site, "alice@example.com")
-    Person(site).send("/forgot", email="alice@example.com", status=429)
+    Person(site).send("/password-reset/", email="alice@example.com", status=429)
 
 
 def test_without_a_mail_server_the_page_says_whom_to_ask(alice, visitor, db):
-    page = visitor.get("/forgot")
+    page = visitor.get("/password-reset/")
     assert "Ask the person who runs this site" in page.html.main.text
-    visitor.send("/forgot", email="alice@example.com")
+    visitor.send("/password-reset/", email="alice@example.com")
     assert db.scalars(select(Mail)).all() == []
 
 
@@ -218,14 +218,14 @@ def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
 def test_a_new_password_makes_a_waiting_confirmation_worthless(site, postbox, inside):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
-    inside.send("/account/password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    inside.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
     assert "does not work any more" in messages(inside.get(link, status=303).follow(), "error")[0]
 
 
 def test_a_token_for_one_purpose_is_nothing_for_another(site, postbox, inside):
     change_email(inside)
     token = link_in(postbox.wait_for(1)).partition("=")[2]
-    assert Person(site).get("/reset", {"token": token}, status=303).location.endswith("/login")
+    assert Person(site).get("/password-reset/new", {"token": token}, status=303).location.endswith("/login")
 
 
 def test_an_address_that_somebody_took_in_the_meantime_is_refused(site, postbox, inside):
@@ -264,7 +264,7 @@ def test_a_mail_server_that_is_away_slows_nobody_and_loses_nothing(site, postbox
 def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
     postbox.refuses = True
     engine = writing_engine(site.registry.flicklist.database_url)
-    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
+    db.add(Mail(kind="password-reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
     db.commit()
     assert Sender(site.registry.flicklist, engine).send_due() == 0
     engine.dispose()
@@ -274,14 +274,14 @@ def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
 
 def test_a_mail_that_cannot_be_written_is_given_up_too_and_keeps_back_no_other(site, postbox, db, monkeypatch):
     site.registry.mail_thread.stop()
-    compose = flicklist.mail.compose
+    compose = flicklist.services.mail.compose
 
     def compose_or_fail(mail, *rest):
         return compose(mail, *rest) if mail.attempts == 1 else 1 / 0
 
-    monkeypatch.setattr("flicklist.mail.compose", compose_or_fail)
-    db.add(Mail(kind="reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
-    db.add(Mail(kind="reset", recipient="alice@example.com"))
+    monkeypatch.setattr("flicklist.services.mail.compose", compose_or_fail)
+    db.add(Mail(kind="password-reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
+    db.add(Mail(kind="password-reset", recipient="alice@example.com"))
     db.commit()
     engine = writing_engine(site.registry.flicklist.database_url)
     assert Sender(site.registry.flicklist, engine).send_due() == 1
@@ -301,8 +301,8 @@ def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
     person = Person(site, "alice@example.com")
     person.log_in()
     for _ in range(3):
-        person.send("/account/email", email="ally@example.com", current_password="wrong", status=400)
-    person.send("/account/email", email="ally@example.com", current_password=PASSWORD)
+        person.send("/account/change-email", email="ally@example.com", current_password="wrong", status=400)
+    person.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
 
 
 def test_where_there_is_mail_the_form_does_not_tell_who_has_an_account(inside, bob):
@@ -315,13 +315,13 @@ def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
     person = Person(site, "alice@example.com")
     person.log_in()
     for _ in range(2):
-        person.send("/account/email", email="victim@example.com", current_password=PASSWORD)
-    person.send("/account/email", email="victim@example.com", current_password=PASSWORD, status=429)
+        person.send("/account/change-email", email="victim@example.com", current_password=PASSWORD)
+    person.send("/account/change-email", email="victim@example.com", current_password=PASSWORD, status=429)
 
 
 def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
-    monkeypatch.setattr("flicklist.views.reset.flash_success", lambda *_: 1 / 0)
-    Person(site).send("/forgot", email="alice@example.com", status=500)
+    monkeypatch.setattr("flicklist.views.password_reset.flash_success", lambda *_: 1 / 0)
+    Person(site).send("/password-reset/", email="alice@example.com", status=500)
     assert db.scalars(select(Mail)).all() == []
     assert postbox.mails == []
 
@@ -339,7 +339,7 @@ def test_a_two_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, pos
 @pytest.fixture
 def elsewhere(monkeypatch):
     """Take the mail server on this machine for one on another."""
-    monkeypatch.setattr("flicklist.mail.is_this_machine", lambda host: False)
+    monkeypatch.setattr("flicklist.services.mail.is_this_machine", lambda host: False)
 
 
 @pytest.fixture

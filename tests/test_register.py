@@ -145,10 +145,10 @@ def test_a_person_who_is_signed_in_is_sent_to_their_watchlist(alice):
         )
 
 
-def test_a_failure_pending_login_leaves_nothing_behind(make_app, monkeypatch, db):
+def test_a_failure_in_between_leaves_nothing_behind(make_app, monkeypatch, db):
     """The account is stored, then signing in fails: both are gone."""
     app = make_app()
-    monkeypatch.setattr("flicklist.security.LoginSession.start", lambda *_: 1 / 0)
+    monkeypatch.setattr("flicklist.models.LoginSession.start", lambda *_: 1 / 0)
     visitor = Person(app)
     page = visitor.register("alice@example.com", status=500)
     assert "Something went wrong on our side" in page.text

@@ -10,7 +10,7 @@ from flicklist.models import Invitation, Mail, RecoveryCode, TwoFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services.passwords import PasswordHasher
-from flicklist.tokens import reset_tokens
+from flicklist.services.tokens import password_reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
 from tests.test_mail import opened_postbox
@@ -43,7 +43,7 @@ def test_mail_that_is_due_is_sent_by_the_command(run, alice, db):
     with opened_postbox() as postbox:
         settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
         assert run("send-mail", **settings).output == "0 sent.\n"
-        db.add(Mail(kind=MailKind.RESET, recipient=alice.email))
+        db.add(Mail(kind=MailKind.PASSWORD_RESET, recipient=alice.email))
         db.commit()
         assert run("send-mail", **settings).output == "1 sent.\n"
         assert postbox.wait_for(1)["To"] == alice.email
@@ -119,11 +119,11 @@ def test_nobody_is_invited_where_nobody_needs_it(run):
 
 @pytest.fixture
 def link(run, alice):
-    return path_of(run("reset-link", "ALICE@example.com", public_url="https://movies.example"))
+    return path_of(run("password-reset-link", "ALICE@example.com", public_url="https://movies.example"))
 
 
 def set_password(page, password=NEW_PASSWORD):
-    form = page.forms["reset"]
+    form = page.forms["new-password"]
     form["password"] = form["verify"] = password
     return form.submit(status=303)
 
@@ -141,9 +141,9 @@ def test_a_reset_link_sets_another_password_once_and_ends_every_login_session(ap
 
 def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
     user = db.scalars(select(User).where(User.email == alice.email)).one()
-    token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
     copied = bob.copy()
-    form = bob.get(f"/reset?token={token}").follow().forms["reset"]
+    form = bob.get(f"/password-reset/new?token={token}").follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
     assert not bob.is_logged_in
@@ -159,7 +159,7 @@ def test_an_invitation_does_not_stay_in_the_address(invited, invitation):
 
 def test_the_token_does_not_stay_in_the_address(app, link):
     response = Person(app).get(link, status=303)
-    assert response.location == "http://localhost/reset"
+    assert response.location == "http://localhost/password-reset/new"
 
 
 def test_a_refused_password_leaves_the_link_good(app, link):
@@ -181,18 +181,18 @@ def test_a_reset_link_is_good_for_an_hour(app, link, monkeypatch):
 def test_a_spoilt_token_is_refused(app, link, spoil):
     token = link.partition("=")[2]
     visitor = Person(app)
-    assert visitor.get("/reset", {"token": spoil(token)}, status=303).location.endswith("/login")
-    assert visitor.get("/reset", status=303).location.endswith("/login")
+    assert visitor.get("/password-reset/new", {"token": spoil(token)}, status=303).location.endswith("/login")
+    assert visitor.get("/password-reset/new", status=303).location.endswith("/login")
 
 
 def test_a_reset_link_ends_with_a_changed_email(app, alice, link):
-    alice.send("/account/email", email="ally@example.com", current_password=PASSWORD)
+    alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
     assert Person(app).get(link, status=303).location.endswith("/login")
 
 
 def test_a_reset_link_needs_somebody_to_be_for(run):
     for email in ("nobody@example.com", "nobody"):
-        result = run("reset-link", email)
+        result = run("password-reset-link", email)
         assert (result.exit_code, result.output) == (1, f"Error: Nobody has the email address {email}.\n")
 
 

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 import flicklist
 from flicklist.models import Movie, User
-from flicklist.security import SECURITY_HEADERS, local_path
-from flicklist.tokens import reset_tokens
+from flicklist.security.headers import SECURITY_HEADERS
+from flicklist.services.tokens import password_reset_tokens
+from flicklist.urls import local_path
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
@@ -103,7 +104,10 @@ def test_a_slow_answer_from_before_logging_out_does_not_log_in_again(alice):
 def test_the_cookie_stays_small_whatever_is_quoted(alice, visitor, db):
     """Also if no page is seen in between, as after many clicks at once, and with a link to a new password waiting."""
     user = db.scalars(select(User)).one()
-    alice.get("/reset", {"token": reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)})
+    alice.get(
+        "/password-reset/new",
+        {"token": password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)},
+    )
     token, path = alice.csrf_token(), alice.list_path
 
     def send(verb, **fields):
@@ -174,7 +178,7 @@ def test_passwords_are_asked_for_as_password_managers_expect(visitor):
 
 
 def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
-    pages = [visitor.get("/register"), visitor.get("/login"), visitor.get("/forgot"), alice.get("/account/")]
+    pages = [visitor.get("/register"), visitor.get("/login"), visitor.get("/password-reset/"), alice.get("/account/")]
     forms = [form for page in pages for form in page.html.select("form")]
     secret = [form for form in forms if form.select("[type=password], [type=email], [name=csrf_token]")]
     assert len(secret) >= 8
@@ -190,7 +194,7 @@ def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
     person.log_out()
     person.fail_to_log_in(password="wrong horse battery")
     person.log_in()
-    person.send("/account/password", current_password=PASSWORD, password=new, verify=new)
+    person.send("/account/change-password", current_password=PASSWORD, password=new, verify=new)
     person.send("/account/export", status=200, current_password=new)
     cookies = [cookie.value for cookie in person.cookiejar]
     person.send("/account/delete", current_password=new, word="delete")

@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from flicklist.db import writing_engine
 from flicklist.models import Movie, User
-from flicklist.resources import Root
+from flicklist.services import two_factor
 from flicklist.services.passwords import PasswordHasher
-from flicklist.tokens import reset_tokens
+from flicklist.services.tokens import password_reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages, refused
 
@@ -115,8 +115,8 @@ def during_the_hash(monkeypatch, method, action):
 
 def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, db, monkeypatch):
     user = db.scalars(select(User)).one()
-    token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
-    forms = [Person(app).get(f"/reset?token={token}").follow().forms["reset"] for _ in range(2)]
+    token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    forms = [Person(app).get(f"/password-reset/new?token={token}").follow().forms["new-password"] for _ in range(2)]
     for form, password in zip(forms, [NEW_PASSWORD, "other staple donkey"], strict=True):
         form["password"] = form["verify"] = password
     during_the_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
@@ -127,7 +127,9 @@ def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, d
 
 
 def change_password(person, password, status=303):
-    return person.send("/account/password", status, current_password=PASSWORD, password=password, verify=password)
+    return person.send(
+        "/account/change-password", status, current_password=PASSWORD, password=password, verify=password
+    )
 
 
 def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeypatch):
@@ -151,7 +153,7 @@ def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, ali
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("email", {"email": "thief@example.com"}),
+        ("change-email", {"email": "thief@example.com"}),
         ("export", {}),
         ("delete", {"word": "delete"}),
         ("login-sessions/end-others", {}),
@@ -173,10 +175,10 @@ def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, al
 def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, alice, monkeypatch):
     code = alice.begin_two_factor().now()
     fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": code}
-    thief, confirming, original = Person(app, alice.email), [], Root.pending_login_token
+    thief, confirming, original = Person(app, alice.email), [], two_factor.credentials_if_on
 
-    def slow(root, user_id):
-        token = original(root, user_id)
+    def slow(session, user_id):
+        token = original(session, user_id)
         if not confirming:
             confirm = threading.Thread(target=alice.post, args=("/account/two-factor/confirm", fields))
             confirming.append(confirm)
@@ -184,7 +186,7 @@ def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, a
             confirm.join(0.5)  # it waits for this log-in, or else it is done
         return token
 
-    monkeypatch.setattr(Root, "pending_login_token", slow)
+    monkeypatch.setattr(two_factor, "credentials_if_on", slow)
     thief.log_in()
     confirming[0].join()
     assert not thief.is_logged_in

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import RecoveryCode, TwoFactor, User, two_factor
-from flicklist.tokens import reset_tokens
+from flicklist.services.tokens import password_reset_tokens
 from tests.conftest import SECRET
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages, refused
 from tests.test_transactions import at_once
@@ -237,8 +237,8 @@ def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/account/password", {"password": NEW_PASSWORD, "verify": NEW_PASSWORD}),
-        ("/account/email", {"email": "ally@example.com"}),
+        ("/account/change-password", {"password": NEW_PASSWORD, "verify": NEW_PASSWORD}),
+        ("/account/change-email", {"email": "ally@example.com"}),
         ("/account/export", {}),
         ("/account/delete", {"word": "delete"}),
         ("/account/login-sessions/end-others", {}),
@@ -269,16 +269,14 @@ def test_a_code_that_was_used_for_one_thing_is_not_used_for_another(alice, codes
 
 
 def test_a_code_is_not_used_up_by_what_was_refused_before_it_was_looked_at(alice, bob, codes, phone):
-    alice.send("/account/email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=400)
-    alice.send("/account/email", email="ally@example.com", current_password=PASSWORD, code=phone.code)
+    alice.send("/account/change-email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=400)
+    alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD, code=phone.code)
 
 
 def test_a_code_that_was_right_counts_once_whatever_comes_of_it(app, alice, codes, phone, monkeypatch):
-    monkeypatch.setattr(
-        "flicklist.resources.AccountResource.is_taken", lambda *_: False
-    )  # taken only after it was looked up
+    monkeypatch.setattr("flicklist.services.accounts.is_email_taken", lambda *_: False)  # taken after the look-up
     Person(app).register("bob@example.com")
-    alice.send("/account/email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=303)
+    alice.send("/account/change-email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=303)
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
 
 
@@ -328,7 +326,7 @@ def test_who_is_pending_login_has_ten_minutes(app, codes, phone, monkeypatch):
 def test_who_is_pending_login_is_stopped_when_the_password_changes(app, alice, codes, phone):
     _, page = start_login(app)
     fields = {"current_password": PASSWORD, "code": codes[0], "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
-    alice.send("/account/password", **fields)
+    alice.send("/account/change-password", **fields)
     assert type_code(page, phone.code).location == "http://localhost/login"
 
 
@@ -352,9 +350,9 @@ def test_one_persons_code_does_not_log_in_another(app, alice, bob, codes, phone)
 
 def test_setting_another_password_does_not_pass_it_by(app, codes, db):
     user = db.scalars(select(User)).one()
-    token = reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
     person = Person(app, EMAIL)
-    form = person.get(f"/reset?token={token}").follow().forms["reset"]
+    form = person.get(f"/password-reset/new?token={token}").follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
     assert not person.is_logged_in

@@ -1,19 +1,41 @@
 """The forms of the account page."""
 
-from wtforms import PasswordField
+from wtforms import PasswordField, ValidationError
 
-from flicklist.forms.fields import EmailField, SiteForm
-from flicklist.forms.password_reset import ResetForm
+from flicklist.forms.fields import EmailField, SiteForm, TextField
+from flicklist.forms.password_reset import PasswordResetForm
 
 
-class ChangePasswordForm(ResetForm):
-    """Another password, for who knows the current one."""
+class ReauthForm(SiteForm):
+    """The password, and the code or recovery code if the person uses two-factor authentication."""
 
     current_password = PasswordField()
+    code = TextField()
+
+
+class ChangePasswordForm(PasswordResetForm):
+    """A new password."""
 
 
 class ChangeEmailForm(SiteForm):
-    """Another email address, for who knows the password."""
+    """A new email address."""
 
     email = EmailField()
-    current_password = PasswordField()
+
+
+class DeleteAccountForm(SiteForm):
+    """A word that is typed to confirm."""
+
+    WORD = "delete"
+
+    word = TextField()
+
+    def validate_word(self, field: TextField) -> None:
+        if field.data.casefold() != self.WORD:
+            raise ValidationError(f"Type the word “{self.WORD}” to delete your account.")
+
+
+class ConfirmTwoFactorForm(SiteForm):
+    """The first code of an authenticator app."""
+
+    code = TextField()

@@ -4,13 +4,13 @@ from typing import Any
 
 from wtforms import Field, PasswordField, ValidationError
 
-from flicklist.forms.fields import EmailField, SiteForm, TextField
+from flicklist.forms.fields import EmailField, LocalPathField, SiteForm, TextField
 from flicklist.models.user import email_key
 from flicklist.services.passwords import PasswordHasher
 
 
 class NewPasswordForm(SiteForm):
-    """A new password, twice, of a person whose email address it must not be."""
+    """A new password, typed twice. It must not be like the person's email address."""
 
     password = PasswordField()
     verify = PasswordField()
@@ -35,11 +35,12 @@ class NewPasswordForm(SiteForm):
 
 
 class RegisterForm(NewPasswordForm):
-    """The way to a new account."""
+    """Email and password of a new account."""
 
     email = EmailField()
     password = PasswordField()
     verify = PasswordField()
+    next = LocalPathField()
 
     @property
     def whose(self) -> str:
@@ -47,10 +48,11 @@ class RegisterForm(NewPasswordForm):
 
 
 class LogInForm(SiteForm):
-    """Email and password. Whatever is typed is at worst wrong, never malformed: so much is nobody's business."""
+    """Email and password. Nothing is malformed here, only wrong, so that an answer reveals no more than that."""
 
     email = TextField()
     password = PasswordField()
+    next = LocalPathField()
 
     @property
     def email_key(self) -> str | None:
@@ -64,3 +66,4 @@ class CodeForm(SiteForm):
     """A code of an authenticator app, or a recovery code."""
 
     code = TextField()
+    next = LocalPathField()

@@ -10,6 +10,7 @@ from wtforms.validators import StopValidation
 from flicklist.dates import first_day
 from flicklist.models.user import email_key
 from flicklist.text import normalize, quote
+from flicklist.urls import local_path
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -95,6 +96,22 @@ class SiteForm(Form):
             self[field].errors = [*self[field].errors, problem]
         else:
             self.form_errors.append(problem)
+
+
+class FormRefused(Exception):
+    """A form was refused; it has the errors."""
+
+    def __init__(self, form: SiteForm) -> None:
+        super().__init__(form.problem)
+        self.form = form
+
+
+class LocalPathField(StringField):
+    """A path of this site, to which the person is sent. Anything else is ignored."""
+
+    @property
+    def path(self) -> str | None:
+        return local_path(self.data)
 
 
 class EmailField(TextField):

@@ -6,14 +6,14 @@ from flicklist.forms.auth import NewPasswordForm
 from flicklist.forms.fields import EmailField, SiteForm
 
 
-class ForgotForm(SiteForm):
+class RequestPasswordResetForm(SiteForm):
     """The email address to which a link for a new password is sent."""
 
     email = EmailField()
 
 
-class ResetForm(NewPasswordForm):
-    """Another password, for a person who is known."""
+class PasswordResetForm(NewPasswordForm):
+    """A new password for an account whose email address is known."""
 
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -29,11 +29,11 @@ class LoginSession(Base):
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
     @property
-    def device(self) -> str:
+    def browser(self) -> str:
         """The browser and the system in words, as far as the browser tells: ``Firefox on Linux``."""
         parsed = ua_parser.parse(self.user_agent)
-        browser = parsed.user_agent.family if parsed.user_agent else "An unknown browser"
-        return f"{browser} on {parsed.os.family}" if parsed.os else browser
+        name = parsed.user_agent.family if parsed.user_agent else "An unknown browser"
+        return f"{name} on {parsed.os.family}" if parsed.os else name
 
     @classmethod
     def start(cls, user_id: int, user_agent: str) -> tuple[str, Self]:

@@ -16,7 +16,7 @@ MAX_ATTEMPTS = 11  # the last one 17 hours after the first
 class MailKind(StrEnum):
     """What a mail is about."""
 
-    RESET = "reset"
+    PASSWORD_RESET = "password-reset"  # noqa: S105 - a kind of mail
     CONFIRM_EMAIL = "confirm-email"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a kind of mail
     EMAIL_CHANGED = "email-changed"

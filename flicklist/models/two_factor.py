@@ -7,8 +7,8 @@ import time
 from datetime import datetime
 
 import pyotp
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint, delete, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
@@ -62,15 +62,6 @@ class RecoveryCode(Base):
     id: Mapped[PrimaryKey]
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     code_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-
-
-def turn_off(db: Session, user_id: int) -> bool:
-    """Delete a person's second factor and recovery codes. Return whether it was on, and not only begun."""
-    is_on = select(TwoFactor.id).where(TwoFactor.user_id == user_id, TwoFactor.confirmed_at.is_not(None))
-    was_on = db.scalar(is_on) is not None
-    for table in (RecoveryCode, TwoFactor):
-        db.execute(delete(table).where(table.user_id == user_id))
-    return was_on
 
 
 def new_recovery_codes() -> list[str]:

@@ -10,13 +10,12 @@ from pyramid.request import Request
 
 from flicklist.resources.account import (
     AccountResource,
-    EmailTaken,
     LoginSessionResource,
     LoginSessionsResource,
     TwoFactorResource,
 )
 from flicklist.resources.base import Resource, row_id
-from flicklist.resources.root import Root
+from flicklist.resources.root import PasswordResetResource, Root
 from flicklist.resources.watchlist import (
     AlreadyListed,
     ChangeResource,
@@ -34,11 +33,11 @@ __all__ = [
     "AlreadyListed",
     "ChangeResource",
     "ChangesResource",
-    "EmailTaken",
     "IsRemoved",
     "LoginSessionResource",
     "LoginSessionsResource",
     "MovieResource",
+    "PasswordResetResource",
     "Root",
     "TwoFactorResource",
     "ViewingResource",

@@ -36,10 +36,3 @@ def one_or_key_error(rows: Sequence[Any], name: str) -> Any:
     if not rows:
         raise KeyError(name)
     return rows[0]
-
-
-def read_and_release(request: Request, statement: Any, **parameters: Any) -> Any:
-    """Read a row, or ``None``, and give the connection back: what follows is a password hash, which takes its time."""
-    row = request.read_db.execute(statement, parameters).one_or_none()
-    request.read_db.rollback()
-    return row

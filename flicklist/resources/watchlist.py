@@ -25,7 +25,7 @@ from flicklist.models.movie import (
 )
 from flicklist.permissions import Permission
 from flicklist.resources.base import AccessControlList, Resource, one_or_key_error, row_id
-from flicklist.security import principal_of
+from flicklist.security.policy import principal_of
 from flicklist.services.pagination import Keyset, Page, PageCursor
 from flicklist.services.search import SearchFilters, Sort
 

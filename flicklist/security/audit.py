@@ -23,7 +23,7 @@ class AuditEvent(StrEnum):
     LOGGED_IN = "logged-in"
     LOG_IN_FAILED = "log-in-failed"
     CODE_ASKED = "code-asked"
-    RESET_ASKED = "reset-asked"
+    PASSWORD_RESET_ASKED = "password-reset-asked"  # noqa: S105 - the name of an event
     LOGGED_OUT = "logged-out"
     LIMITED = "limited"
     CSRF_FAILED = "csrf-failed"

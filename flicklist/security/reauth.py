@@ -1,70 +1,93 @@
-"""Who is signed in proves that it is them, before something is done that a stranger at their browser should not do."""
+"""Re-authentication: a sensitive view runs only after the person has typed their password, and code, again.
 
+A view with ``require_reauth=True`` needs both, a view with ``require_reauth=PASSWORD_ONLY`` the password. Its option
+``prepare`` is a function that validates the rest of the form and does the slow work. It runs between the check of the
+password and the start of the transaction, and its result is ``request.prepared``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyramid.config import Configurator
 from pyramid.request import Request
+from pyramid.response import Response
 
-from flicklist.resources import Root
+from flicklist.forms.account import ReauthForm
+from flicklist.forms.fields import FormRefused
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, two_factor_rules
+from flicklist.services import accounts, two_factor
 
-WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a sentence, not a password
+PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
+WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a message
 WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery code."
 
 
-class ReauthFailed(Exception):
-    """What was typed is not what only the person knows or has; the message says which."""
+def require_reauth(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view that asks for the password, and the code, first. Raises `FormRefused`."""
+    option = info.options.get("require_reauth")
+    prepare = info.options.get("prepare")
+    if not option or info.exception_only:
+        return view
+
+    def reauthenticated(context: Any, request: Request) -> Response:
+        form = ReauthForm(request.POST)
+        password_hash = _check_password(request, form)
+        request.prepared = prepare(context, request) if prepare else None
+        _lock_account(request, form, password_hash)
+        if option != PASSWORD_ONLY:
+            _check_code(request, form)
+        return view(context, request)
+
+    return reauthenticated
 
 
-def require_reauth(request: Request) -> None:
-    """Ask for all that the person logs in with. Raises `ReauthFailed`. Begins the transaction."""
-    require_current_password(request)
-    require_code(request)
+require_reauth.options = ("require_reauth", "prepare")  # type: ignore[attr-defined]
 
 
-def require_current_password(request: Request) -> None:
-    """Ask for the password that is the person's when the transaction begins, which it does. Raises `ReauthFailed`."""
-    password_hash = require_password(request)
-    replace_if_unchanged(request, password_hash, password_hash)
-
-
-def require_password(request: Request) -> str:
-    """Check the current password and return its hash. Raises `ReauthFailed`, which counts as a failed log-in."""
-    account = request.root["account"]
-    rules = log_in_rules(request, f"user:{account.user_id}")
+def _check_password(request: Request, form: ReauthForm) -> str:
+    """Check the current password and return its hash. A wrong one counts as a failed log-in."""
+    user_id = request.identity.user_id
+    rules = log_in_rules(request, f"user:{user_id}")
     request.limiter.check(rules)
-    password_hash: str | None = account.password_hash()
-    is_right = request.passwords.verify(request.POST.get("current_password", ""), password_hash)
+    credentials = accounts.credentials_by_id(request.read_db, user_id)
+    password_hash: str | None = credentials and credentials.password_hash
+    is_right = request.passwords.verify(form.current_password.data or "", password_hash)
     if password_hash is None or not is_right:
         audit(request, AuditEvent.LOG_IN_FAILED)
         request.limiter.count(rules)
-        raise ReauthFailed(WRONG_PASSWORD)
+        raise _refused(form, "current_password", WRONG_PASSWORD)
     return password_hash
 
 
-def replace_if_unchanged(request: Request, known_hash: str, password_hash: str) -> None:
-    """Give the person another password, or the same. Raises `ReauthFailed` if it was changed since it was asked for.
-
-    Begins the transaction, in which the person's row is locked from here on.
-    """
-    root: Root = request.root
-    if not root.replace_password_hash(request.identity.user_id, known_hash, password_hash):
-        raise ReauthFailed(WRONG_PASSWORD)
+def _lock_account(request: Request, form: ReauthForm, password_hash: str) -> None:
+    """Begin the transaction with a lock on the account, unless its password has just been changed."""
+    if not accounts.replace_password_hash(request.db, request.identity.user_id, password_hash, password_hash):
+        raise _refused(form, "current_password", WRONG_PASSWORD)
 
 
-def require_code(request: Request) -> None:
-    """Ask for a code, of a person who uses a second factor. Raises `ReauthFailed`."""
-    account = request.root["account"]
-    if account.two_factor.is_on:
-        request.limiter.count(two_factor_rules(request, account.user_id))
-        if not accepts_code(request, account.user_id):
-            raise ReauthFailed(WRONG_CODE)
+def _check_code(request: Request, form: ReauthForm) -> None:
+    """Use up the code, if the person uses two-factor authentication."""
+    user_id = request.identity.user_id
+    if two_factor.is_on(request.db, user_id):
+        request.limiter.count(two_factor_rules(request, user_id))
+        if not accept_code(request, user_id, form.code.data):
+            raise _refused(form, "code", WRONG_CODE)
 
 
-def accepts_code(request: Request, user_id: int) -> bool:
-    """Use up the code that was typed, of the app or for recovery. Return whether it was one."""
-    root: Root = request.root
-    code = request.POST.get("code", "")
-    if root.accept_code(user_id, code):
+def accept_code(request: Request, user_id: int, code: str) -> bool:
+    """Use up a code of the app, or a recovery code. Return ``False`` if it is neither."""
+    if two_factor.accept_code(request.db, user_id, code):
         return True
-    is_recovery = root.accept_recovery_code(user_id, code)
+    is_recovery = two_factor.accept_recovery_code(request.db, user_id, code)
     audit(request, AuditEvent.RECOVERY_CODE_USED if is_recovery else AuditEvent.TWO_FACTOR_FAILED, user_id)
     return is_recovery
+
+
+def _refused(form: ReauthForm, field: str, problem: str) -> FormRefused:
+    form.refuse(field, problem)
+    return FormRefused(form)
+
+
+def includeme(config: Configurator) -> None:
+    config.add_view_deriver(require_reauth, under="single_fields")

@@ -4,13 +4,12 @@ import secrets
 import string
 from datetime import timedelta
 
-from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from flicklist.models import LoginSession, Mail, Movie, User
+from flicklist.models import Mail, Movie, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
-from flicklist.models.user import email_key
+from flicklist.services import accounts, login_sessions
 from flicklist.services.demo_movies import MOVIES
 from flicklist.services.passwords import PasswordHasher
 
@@ -30,22 +29,15 @@ def new_password(passwords: PasswordHasher) -> str:
 
 def create_or_reset(db: Session, password_hash: str, *, sends_mail: bool) -> bool:
     """Create the account with its movies, or change the password of the existing one. Return whether it is new."""
-    user = db.scalar(select(User).where(User.email_key == email_key(EMAIL)))
+    user = accounts.find_by_email(db, EMAIL)
     if user is None:
-        _create(db, password_hash)
+        _add_movies(db, accounts.register(db, EMAIL, password_hash))
         return True
-    user.password_hash = password_hash
-    db.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    accounts.set_password_hash(db, user.id, password_hash)
+    login_sessions.end_all(db, user.id)
     if sends_mail:
         db.add(Mail(kind=MailKind.PASSWORD_CHANGED, recipient=user.email, user_id=user.id))
     return False
-
-
-def _create(db: Session, password_hash: str) -> None:
-    user = User(email=EMAIL, email_key=email_key(EMAIL), password_hash=password_hash)
-    db.add(user)
-    db.flush()
-    _add_movies(db, user)
 
 
 def _add_movies(db: Session, user: User) -> None:

@@ -1,15 +1,20 @@
-"""All that a person has put in, to be taken out whole."""
+"""Export: all data of a person as JSON."""
 
-from collections.abc import Iterable
+import json
 from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
 
 from flicklist.models import Movie
 from flicklist.models.meta import iso_format
 
 
-def export_data(email: str, movies: Iterable[Movie]) -> dict[str, Any]:
-    """Return a person's data as JSON has it: times in ISO 8601, ratings in stars."""
-    return {"email": email, "movies": [_movie(movie) for movie in movies]}
+def export_json(db: Session, user_id: int, email: str) -> str:
+    """Return a person's movies and viewings as JSON, in the order added: times in ISO 8601, ratings in stars."""
+    own = select(Movie).where(Movie.owner_id == user_id).order_by(Movie.added_at, Movie.id)
+    movies = db.scalars(own.options(selectinload(Movie.viewings))).all()
+    return json.dumps({"email": email, "movies": [_movie(movie) for movie in movies]}, ensure_ascii=False, indent=2)
 
 
 def _movie(movie: Movie) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from flicklist.dates import own_today
 from flicklist.flash import flash_error, flash_success
 from flicklist.models import Movie
 from flicklist.resources import ChangeResource
-from flicklist.security import local_path
 from flicklist.text import quote
+from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a cursor of 200 more, none of them in ASCII
 
@@ -33,6 +33,11 @@ def redirect(path: str) -> HTTPSeeOther:
     return HTTPSeeOther(path)
 
 
+def redirect_home(request: Request) -> HTTPSeeOther:
+    """Redirect a person who is logged in to their watchlist."""
+    return redirect(request.path_to(request.root.own_watchlist()))
+
+
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
     """Return the person to the page whose form they sent, or to a resource."""
     return redirect(local_path(request.POST.get("back"), MAX_BACK_LENGTH) or request.path_to(otherwise))
@@ -48,7 +53,7 @@ def form_page(request: Request) -> str | None:
 
 
 def today(request: Request) -> date:
-    """Return the person's own day, which their browser sends with the form cursor there is JavaScript."""
+    """Return the person's own day, which their browser sends with the form where there is JavaScript."""
     return own_today(request.POST.get("today"), request.settings.time_zone)
 
 

@@ -1,6 +1,5 @@
-"""``/account/``: the signed-in person's own account."""
+"""``/account/``: the account of the person who is logged in."""
 
-import json
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -10,72 +9,88 @@ from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_success
-from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm
+from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
+from flicklist.forms.fields import FormRefused
+from flicklist.mailer import send_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.permissions import Permission
-from flicklist.resources import AccountResource, EmailTaken, LoginSessionResource, LoginSessionsResource
+from flicklist.resources import AccountResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
-from flicklist.security.reauth import (
-    ReauthFailed,
-    replace_if_unchanged,
-    require_code,
-    require_current_password,
-    require_password,
-    require_reauth,
-)
-from flicklist.services.export import export_data
+from flicklist.services import accounts, login_sessions, two_factor
+from flicklist.services.export import export_json
+from flicklist.services.tokens import email_tokens
 from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_outdated_link, redirect, refuse
 
 PAGE = "flicklist:templates/account/account.jinja2"
-TOKEN = "email"  # noqa: S105 - the key in the session, where the token stays out of the address
-WORD_TO_DELETE = "delete"
+# A session key. In the session, the token stays out of URLs, logs and Referer headers.
+TOKEN = "email"  # noqa: S105
 EMAIL_TAKEN = "An account with that email address already exists."
 
 
 @view_config(context=AccountResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def account(context: AccountResource, request: Request) -> dict[str, Any]:
-    return _page(context, request)
+    return _page(request)
 
 
-@view_config(context=AccountResource, name="password", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_password(context: AccountResource, request: Request) -> PageOrRedirect:
+def hash_new_password(context: AccountResource, request: Request) -> str:
     form = ChangePasswordForm(request.POST, email=request.identity.email, passwords=request.passwords)
     if not form.validate():
-        return _refused(context, request, form.problem)
-    known = require_password(request)
-    new = request.passwords.hash(form.password.data)
-    replace_if_unchanged(request, known, new)
-    require_code(request)
-    context.login_sessions.end_others()
-    remember(request, context.user_id)
+        raise FormRefused(form)
+    return request.passwords.hash(form.password.data)
+
+
+@view_config(
+    context=AccountResource,
+    name="change-password",
+    request_method="POST",
+    permission=Permission.EDIT,
+    require_reauth=True,
+    prepare=hash_new_password,
+)
+def change_password(context: AccountResource, request: Request) -> HTTPSeeOther:
+    identity = request.identity
+    accounts.set_password_hash(request.db, identity.user_id, request.prepared)
+    login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)
+    remember(request, identity.user_id)
     audit(request, AuditEvent.PASSWORD_CHANGED)
-    request.send_mail(MailKind.PASSWORD_CHANGED, request.identity.email, context.user_id)
+    send_mail(request, MailKind.PASSWORD_CHANGED, identity.email, identity.user_id)
     flash_success(request, "Your password is changed. Every other device is logged out.")
     return redirect(request.path_to(context))
 
 
-@view_config(context=AccountResource, name="email", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def change_email(context: AccountResource, request: Request) -> PageOrRedirect:
+def validate_new_email(context: AccountResource, request: Request) -> str:
+    """Return the new email address. If the site sends mail, only its recipient learns whether it is taken."""
     form = ChangeEmailForm(request.POST)
-    typed = form.email.data
     if not form.validate():
-        return _refused(context, request, form.problem, typed)
-    rules = mail_rules(request, email_key(typed)) if request.settings.sends_mail else []
-    request.limiter.check(rules)
-    require_current_password(request)
-    # Before the code, since a refusal would give it back. Where there is mail, only the new address is told.
-    if not request.settings.sends_mail and context.is_taken(email_key(typed)):
-        return _refused(context, request, EMAIL_TAKEN, typed)
-    require_code(request)
+        raise FormRefused(form)
+    key = email_key(form.email.data)
     if request.settings.sends_mail:
-        request.limiter.count(rules)
-        request.send_mail(MailKind.CONFIRM_EMAIL, typed, context.user_id)
-        flash_success(request, f"A mail is on its way to {quote(typed)}. Open the link in it, within an hour.")
+        request.limiter.check(mail_rules(request, key))
+    elif accounts.is_email_taken(request.read_db, key, request.identity.user_id):
+        form.refuse("email", EMAIL_TAKEN)
+        raise FormRefused(form)
+    return form.email.data
+
+
+@view_config(
+    context=AccountResource,
+    name="change-email",
+    request_method="POST",
+    permission=Permission.EDIT,
+    require_reauth=True,
+    prepare=validate_new_email,
+)
+def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
+    email = request.prepared
+    if request.settings.sends_mail:
+        request.limiter.count(mail_rules(request, email_key(email)))
+        send_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
+        flash_success(request, f"A mail is on its way to {quote(email)}. Open the link in it, within an hour.")
     else:
-        _change_email(context, request, typed)
+        _change_email(request, email)
     return redirect(request.path_to(context))
 
 
@@ -84,37 +99,43 @@ def change_email(context: AccountResource, request: Request) -> PageOrRedirect:
     name="confirm-email",
     request_method="GET",
     permission=Permission.VIEW,
-    renderer="flicklist:templates/account/confirm.jinja2",
+    renderer="flicklist:templates/account/confirm_email.jinja2",
 )
 def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedirect:
     """Show a button: a mail scanner that opens the link must not confirm anything."""
     token = request.GET.get("token")
-    if token and context.confirmed_email(token):
+    if token and _confirmed_email(request, token):
         request.session[TOKEN] = token
         return redirect(request.path_to(context, "confirm-email"))
-    email = None if token else context.confirmed_email(request.session.get(TOKEN, ""))
+    email = None if token else _confirmed_email(request, request.session.get(TOKEN, ""))
     return _outdated(context, request) if email is None else {"email": email}
 
 
 @view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
 def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
-    email = context.confirmed_email(request.session.get(TOKEN, ""))
+    email = _confirmed_email(request, request.session.get(TOKEN, ""))
     if email is None:
         return _outdated(context, request)
     del request.session[TOKEN]
-    _change_email(context, request, email)
+    _change_email(request, email)
     return redirect(request.path_to(context))
 
 
-def _change_email(context: AccountResource, request: Request, email: str) -> None:
+def _confirmed_email(request: Request, token: str) -> str | None:
+    tokens = email_tokens(request.settings.secret)
+    return accounts.confirmed_email(request.db, tokens, token, request.identity.user_id)
+
+
+def _change_email(request: Request, email: str) -> None:
     """Change the email address and flash the result, which may be that the address has just been taken."""
+    user_id, old_email = request.identity.user_id, request.identity.email
     try:
-        context.change_email(email, email_key(email))
-    except EmailTaken:
+        accounts.change_email(request.db, user_id, email)
+    except accounts.EmailTaken:
         flash_error(request, EMAIL_TAKEN)
         return
     audit(request, AuditEvent.EMAIL_CHANGED)
-    request.send_mail(MailKind.EMAIL_CHANGED, request.identity.email, context.user_id)
+    send_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
     flash_success(request, "Your email address is changed. Log in with the new one from now on.")
 
 
@@ -124,68 +145,64 @@ def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-@view_config(context=AccountResource, name="export", request_method="POST", permission=Permission.VIEW)
+def read_export(context: AccountResource, request: Request) -> str:
+    """Return the export. A long list takes seconds, in which others could not write if this were a transaction."""
+    return export_json(request.read_db, request.identity.user_id, request.identity.email)
+
+
+@view_config(
+    context=AccountResource,
+    name="export",
+    request_method="POST",
+    permission=Permission.VIEW,
+    require_reauth=True,
+    prepare=read_export,
+)
 def export(context: AccountResource, request: Request) -> Response:
-    known = require_password(request)
-    # Read and written before the transaction: a long list takes seconds, in which others could not write.
-    data = json.dumps(export_data(request.identity.email, context.movies()), ensure_ascii=False, indent=2)
-    replace_if_unchanged(request, known, known)
-    require_code(request)
     audit(request, AuditEvent.EXPORTED)
     return Response(
-        data,
+        request.prepared,
         content_type="application/json",
         charset="utf-8",
         content_disposition='attachment; filename="flicklist.json"',
     )
 
 
-@view_config(context=AccountResource, name="delete", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
-def delete(context: AccountResource, request: Request) -> PageOrRedirect:
-    if request.POST.get("word", "").strip().casefold() != WORD_TO_DELETE:
-        return _refused(context, request, f"Type the word “{WORD_TO_DELETE}” to delete your account.")
-    require_reauth(request)
+def validate_confirmation(context: AccountResource, request: Request) -> None:
+    form = DeleteAccountForm(request.POST)
+    if not form.validate():
+        raise FormRefused(form)
+
+
+@view_config(
+    context=AccountResource,
+    name="delete",
+    request_method="POST",
+    permission=Permission.EDIT,
+    require_reauth=True,
+    prepare=validate_confirmation,
+)
+def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
     audit(request, AuditEvent.ACCOUNT_DELETED)
-    context.delete()
+    accounts.delete_account(request.db, request.identity.user_id)
     forget(request)
     flash_success(request, "Your account is deleted, with all that was in it.")
     return redirect(request.path_to(request.root, "register"))
 
 
-@view_config(context=LoginSessionsResource, name="end-others", request_method="POST", permission=Permission.EDIT)
-def end_others(context: LoginSessionsResource, request: Request) -> HTTPSeeOther:
-    require_reauth(request)
-    context.end_others()
-    audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
-    flash_success(request, "Every other device is logged out.")
-    return redirect(request.path_to(context.__parent__))
+@exception_view_config(FormRefused, renderer=PAGE)
+def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
+    """Show the account page again, with the email address that was typed into it."""
+    return refuse(request, exc.form.problem, _page(request, ChangeEmailForm(request.POST).email.data))
 
 
-@view_config(context=LoginSessionResource, name="end", request_method="POST", permission=Permission.EDIT)
-def end(context: LoginSessionResource, request: Request) -> HTTPSeeOther:
-    device = context.login_session.device
-    require_reauth(request)
-    context.end()
-    audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
-    flash_success(request, f"{device} is logged out.")
-    return redirect(request.path_to(context.login_sessions.__parent__))
-
-
-@exception_view_config(ReauthFailed, renderer=PAGE)
-def reauth_failed(exc: ReauthFailed, request: Request) -> dict[str, Any]:
-    return _refused(request.root["account"], request, str(exc), request.POST.get("email", ""))
-
-
-def _page(context: AccountResource, request: Request, typed_email: str = "") -> dict[str, Any]:
+def _page(request: Request, typed_email: str = "") -> dict[str, Any]:
+    user_id = request.identity.user_id
     return {
-        "login_sessions": context.login_sessions.all(),
-        "two_factor": context.two_factor,
-        "recovery_codes_left": context.two_factor.recovery_codes_left(),
+        # Outside the transaction, which may have been aborted.
+        "login_sessions": login_sessions.list_active(request.read_db, request.settings, user_id),
+        "recovery_codes_left": two_factor.recovery_codes_left(request.db, user_id),
         "email": typed_email,
         "min_length": request.passwords.min_length,
-        "word": WORD_TO_DELETE,
+        "word": DeleteAccountForm.WORD,
     }
-
-
-def _refused(context: AccountResource, request: Request, problem: str, typed_email: str = "") -> dict[str, Any]:
-    return refuse(request, problem, _page(context, request, typed_email))

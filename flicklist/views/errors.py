@@ -17,10 +17,11 @@ from flicklist.assets import STATIC_PLACE
 from flicklist.flash import flash_info
 from flicklist.permissions import Permission
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
-from flicklist.security import local_path, restore_session
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import RateLimited
+from flicklist.security.session import restore_session
 from flicklist.services.passwords import TooBusy
+from flicklist.urls import local_path
 from flicklist.views import form_page, redirect
 
 log = logging.getLogger(__name__)

@@ -248,7 +248,7 @@ def test_no_cipher_is_taken_without_forward_secrecy(origin):
 
 
 @pytest.mark.parametrize(
-    "path", ["reset?token=", "register?invitation=", "register?next=/account/confirm-email%3Ftoken%3D"]
+    "path", ["password-reset/new?token=", "register?invitation=", "register?next=/account/confirm-email%3Ftoken%3D"]
 )
 def test_no_token_of_a_link_comes_into_the_log(context, origin, path):
     """The log is read once nginx has gone."""

@@ -56,7 +56,7 @@ def pages_of_a_visitor(reader):
     yield "register, refused"
     reader.go("/login")
     yield "log in"
-    reader.go("/forgot")
+    reader.go("/password-reset/")
     yield "forgot"
     reader.go("/static/nothing.css")
     yield "nothing here"

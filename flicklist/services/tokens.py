@@ -1,6 +1,7 @@
-"""Signed tokens: to replace a forgotten password, to confirm a new email address, to go on with half a log-in.
+"""Signed tokens: to replace a forgotten password, to confirm an email address, to finish a pending login.
 
-A token holds a fingerprint of what it is to change. So it works until that is changed, by whatever way: once.
+A token has a fingerprint of what it will change. Once that has changed, by whatever way, the token is worthless. So it
+works once.
 """
 
 import hashlib
@@ -10,14 +11,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from itsdangerous import BadData, URLSafeTimedSerializer
-from pyramid.config import Configurator
 
 from flicklist.models import User
-from flicklist.security import subkey
 from flicklist.settings import Settings
 
 LINK_LASTS = timedelta(hours=1)
 PENDING_LOGIN_LASTS = timedelta(minutes=10)
+
+
+def derive_key(secret: str, purpose: str) -> str:
+    """Return a key for one purpose, so that no two signers share one."""
+    return hmac.digest(secret.encode(), purpose.encode(), "sha512").hex()
 
 
 class Tokens:
@@ -25,7 +29,7 @@ class Tokens:
 
     def __init__(self, secret: str, purpose: str, lasts: timedelta = LINK_LASTS) -> None:
         self._max_age_seconds = int(lasts.total_seconds())
-        self._key = subkey(secret, purpose).encode()
+        self._key = derive_key(secret, purpose).encode()
         self._serializer = URLSafeTimedSerializer(
             self._key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha512, "key_derivation": "hmac"}
         )
@@ -54,15 +58,15 @@ class Tokens:
         return hmac.digest(self._key, "\0".join(present).encode(), "sha256").hex()
 
 
-def reset_tokens(secret: str) -> Tokens:
+def password_reset_tokens(secret: str) -> Tokens:
     """Make the tokens that replace a password. They fit the email key and the password hash, and so work once."""
     return Tokens(secret, "reset")
 
 
-def reset_link(settings: Settings, user: User) -> str:
+def password_reset_link(settings: Settings, user: User) -> str:
     """Return the link with which a person sets another password."""
-    token = reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
-    return f"{settings.public_url}/reset?{urlencode({'token': token})}"
+    token = password_reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
+    return f"{settings.public_url}/password-reset/new?{urlencode({'token': token})}"
 
 
 def email_tokens(secret: str) -> Tokens:
@@ -73,12 +77,3 @@ def email_tokens(secret: str) -> Tokens:
 def pending_login_tokens(secret: str) -> Tokens:
     """Make the tokens of people who have typed their password, and not yet their code. They fit email key and hash."""
     return Tokens(secret, "log-in", PENDING_LOGIN_LASTS)
-
-
-def includeme(config: Configurator) -> None:
-    """Give each request the site's ``reset_tokens``, ``email_tokens`` and ``pending_login_tokens``."""
-    secret = config.registry.flicklist.secret
-    for_reset, for_email, for_pending_login = reset_tokens(secret), email_tokens(secret), pending_login_tokens(secret)
-    config.add_request_method(lambda request: for_reset, "reset_tokens", reify=True)
-    config.add_request_method(lambda request: for_email, "email_tokens", reify=True)
-    config.add_request_method(lambda request: for_pending_login, "pending_login_tokens", reify=True)

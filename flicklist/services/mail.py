@@ -1,35 +1,29 @@
-"""Sends the mail of the outbox, from a thread of the server or from ``flicklist send-mail``.
+"""Compose the mail of the outbox, and send it.
 
-A request only writes a row, the same for a known and an unknown address, so that its time tells nothing and a mail
+A request only writes a row, the same for a known and an unknown address. So its time reveals nothing, and a mail
 server that is down slows nobody and loses nothing.
 """
 
 import logging
 import smtplib
 import ssl
-import threading
 from collections.abc import Callable
 from email.message import EmailMessage
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
-from pyramid.config import Configurator
-from pyramid.events import ApplicationCreated
-from pyramid.request import Request
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from flicklist.db import writing_engine
 from flicklist.models import Mail, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import ascii_email
+from flicklist.services.tokens import email_tokens, password_reset_link
 from flicklist.settings import Settings
-from flicklist.tokens import email_tokens, reset_link
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 30
 TIMEOUT_SECONDS = 20
 
 
@@ -124,10 +118,10 @@ def is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def _reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "Somebody, perhaps you, asked for a new password. Set it here, within an hour:\n\n"
-        f"{reset_link(settings, user)}\n\n"
+        f"{password_reset_link(settings, user)}\n\n"
         "If it was not you, there is nothing to do."
     )
     return "Set a new password", text
@@ -146,7 +140,7 @@ def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "The password of your account was changed, and every other device was logged out.\n\n"
-        f"If it was not you, set another one: {settings.public_url}/forgot"
+        f"If it was not you, set another one: {settings.public_url}/password-reset/"
     )
     return "Your password was changed", text
 
@@ -170,64 +164,16 @@ def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str
 def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "No code is asked for any more when you log in; your password is enough.\n\n"
-        f"If it was not you, set another password: {settings.public_url}/forgot"
+        f"If it was not you, set another password: {settings.public_url}/password-reset/"
     )
     return "The second factor was turned off", text
 
 
 _WORDS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
-    MailKind.RESET: _reset,
+    MailKind.PASSWORD_RESET: _password_reset,
     MailKind.CONFIRM_EMAIL: _confirm_email,
     MailKind.PASSWORD_CHANGED: _password_changed,
     MailKind.EMAIL_CHANGED: _email_changed,
     MailKind.TWO_FACTOR_ON: _two_factor_on,
     MailKind.TWO_FACTOR_OFF: _two_factor_off,
 }
-
-
-class SendingThread(threading.Thread):
-    """Sends what is due when it is told to, and every half minute."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(name="flicklist-mail", daemon=True)
-        self._settings = settings
-        self._wake = threading.Event()
-        self._is_to_stop = False
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._is_to_stop = True
-        self.wake()
-        self.join()
-
-    def run(self) -> None:
-        engine = writing_engine(self._settings.database_url)
-        sender = Sender(self._settings, engine)
-        while not self._is_to_stop:
-            self._wake.clear()
-            try:
-                sender.send_due()
-            except Exception:  # a database that is away comes back
-                log.exception("The outbox could not be read")
-            self._wake.wait(PAUSE_SECONDS)
-        engine.dispose()
-
-
-def send_mail(request: Request, kind: MailKind, recipient: str, user_id: int | None = None) -> None:
-    """Write a mail into the outbox, if the site sends mail; it goes off once the transaction is committed."""
-    if not request.settings.sends_mail:
-        return
-    request.db.add(Mail(kind=kind, recipient=recipient, user_id=user_id))
-    thread = request.registry.mail_thread
-    request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
-
-
-def includeme(config: Configurator) -> None:
-    """Start the thread with the application, where the site sends mail."""
-    settings = config.registry.flicklist
-    config.add_request_method(send_mail)
-    if settings.sends_mail:
-        config.registry.mail_thread = SendingThread(settings)
-        config.add_subscriber(lambda event: event.app.registry.mail_thread.start(), ApplicationCreated)

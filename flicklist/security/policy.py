@@ -1,0 +1,111 @@
+"""Who is logged in, and what they may do: the security policy."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pyramid.authorization import ACLHelper, Authenticated, Everyone
+from pyramid.request import Request, RequestLocalCache
+from pyramid.response import Response
+from sqlalchemy.exc import DBAPIError
+
+from flicklist.models import User
+from flicklist.models.meta import utc_now
+from flicklist.services import login_sessions
+
+log = logging.getLogger(__name__)
+
+LAST_SEEN_PRECISION = timedelta(hours=1)
+# Not "cookies", because the session cookie has the message that confirms the log-out. Browsers ignore it over http.
+CLEAR_SITE_DATA = '"cache", "storage"'
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The person who is logged in. Not a row, so that no rollback can expire it."""
+
+    user_id: int
+    email: str
+    watchlist_slug: str
+    login_session_id: int
+
+
+def principal_of(user_id: int) -> str:
+    return f"user:{user_id}"
+
+
+class SecurityPolicy:
+    """Identifies a person by the token in their session cookie, as long as its row in ``login_sessions`` is active.
+
+    `remember` and `forget` are the only ways in and out. Both clear the session, so that no CSRF token survives them.
+    """
+
+    def __init__(self) -> None:
+        self._acl = ACLHelper()
+        self._identity = RequestLocalCache(self._read_identity)
+
+    def identity(self, request: Request) -> Identity | None:
+        return self._identity.get_or_create(request)
+
+    def authenticated_userid(self, request: Request) -> int | None:
+        identity = self.identity(request)
+        return None if identity is None else identity.user_id
+
+    def permits(self, request: Request, context: Any, permission: str) -> Any:
+        identity = self.identity(request)
+        principals = [Everyone]
+        if identity is not None:
+            principals += [Authenticated, principal_of(identity.user_id)]
+        return self._acl.permits(context, principals, permission)
+
+    def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
+        """Log the person in in this browser, in place of anybody who was logged in before."""
+        self._end_login_session(request)
+        token, login_session = login_sessions.start(request.db, request.settings, userid, request.user_agent or "")
+        request.session["login_session"] = token
+        user = request.db.get_one(User, userid)
+        self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, login_session.id))
+        return []
+
+    def forget(self, request: Request, **_: Any) -> list[tuple[str, str]]:
+        """Log this browser out, and any copy of its cookie, and clear what the browser stores."""
+        self._end_login_session(request)
+        self._identity.set(request, None)
+        if request.scheme == "https":
+            request.add_response_callback(_clear_site_data)
+        return []
+
+    def _end_login_session(self, request: Request) -> None:
+        if token := request.session.get("login_session"):
+            login_sessions.end(request.db, token)
+        request.session.invalidate()
+
+    def _read_identity(self, request: Request) -> Identity | None:
+        token = request.session.get("login_session")
+        if token is None:
+            return None
+        row = login_sessions.find_person(request.read_db, request.settings, token)
+        identity = None
+        if row is not None:
+            *person, last_seen_at = row
+            identity = Identity(*person)
+            now = utc_now()
+            if now - last_seen_at > LAST_SEEN_PRECISION:
+                _record_visit(request, identity, now)
+        if request.has_transaction:
+            request.read_db.rollback()  # Give the connection back: a password may be hashed next.
+        return identity
+
+
+def _record_visit(request: Request, identity: Identity, now: datetime) -> None:
+    """Record the visit. A database that cannot be written to still shows its pages."""
+    try:
+        login_sessions.record_visit(request.read_db, identity.login_session_id, now)
+    except DBAPIError:
+        log.exception("A visit could not be recorded")
+        request.read_db.rollback()
+
+
+def _clear_site_data(request: Request, response: Response) -> None:
+    response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA

@@ -1,0 +1,123 @@
+"""Accounts: register, check and change the password, change the email address, delete.
+
+Credentials are rows of ``id``, ``email``, ``email_key`` and ``password_hash``. They are read outside the transaction,
+because a slow password hash follows; `replace_password_hash` then checks that they are still current.
+"""
+
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flicklist.models import User
+from flicklist.models.user import email_key
+from flicklist.services.passwords import PasswordHasher
+from flicklist.services.queries import read_and_release
+from flicklist.services.tokens import Tokens
+
+_CREDENTIALS = select(User.id, User.email, User.email_key, User.password_hash)
+_BY_KEY = _CREDENTIALS.where(User.email_key == bindparam("email_key"))
+_BY_ID = _CREDENTIALS.where(User.id == bindparam("user_id"))
+
+
+class EmailTaken(Exception):
+    """An account with that email address exists."""
+
+
+def credentials_by_email(db: Session, key: str | None) -> Any:
+    """Return the credentials of the account with an email key, or ``None``."""
+    return read_and_release(db, _BY_KEY, email_key=key)
+
+
+def credentials_by_id(db: Session, user_id: int) -> Any:
+    """Return the credentials of an account, or ``None`` if it has just been deleted."""
+    return read_and_release(db, _BY_ID, user_id=user_id)
+
+
+def credentials_by_token(db: Session, tokens: Tokens, token: str) -> Any:
+    """Return the credentials of the account that a token was made for, or ``None``.
+
+    A token is worthless once the email address or the password has changed.
+    """
+    claim = tokens.read(token)
+    row = claim and credentials_by_id(db, claim[0])
+    return row if row is not None and tokens.matches(token, row.email_key, row.password_hash) else None
+
+
+def register(db: Session, email: str, password_hash: str) -> User:
+    """Create an account. Raises `EmailTaken`, also if another registration wins the race."""
+    user = User(email=email, email_key=email_key(email), password_hash=password_hash)
+    try:
+        with db.begin_nested():
+            db.add(user)
+    except IntegrityError as error:
+        if db.scalar(_BY_KEY, {"email_key": user.email_key}) is None:
+            raise
+        raise EmailTaken from error
+    return user
+
+
+def check_password(db: Session, passwords: PasswordHasher, credentials: Any, password: str) -> bool:
+    """Return whether the password is right and still current. Renews a hash of another scheme or cost.
+
+    Without credentials the answer is ``False``, after the same work.
+    """
+    stored = None if credentials is None else credentials.password_hash
+    if not passwords.verify(password, stored) or stored is None:
+        return False
+    renewed = passwords.hash(password) if passwords.is_outdated(stored) else stored
+    return replace_password_hash(db, credentials.id, stored, renewed)
+
+
+def replace_password_hash(db: Session, user_id: int, known_hash: str, password_hash: str) -> bool:
+    """Replace a password hash, or write the same one. Return whether the account still had the known one.
+
+    This locks the row and compares again. So of two requests with one password or one token only the first succeeds,
+    and a password that was replaced a moment ago lets nobody in.
+    """
+    known = (User.id == user_id, User.password_hash == known_hash)
+    replaced = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
+    return db.scalar(replaced) is not None
+
+
+def set_password_hash(db: Session, user_id: int, password_hash: str) -> None:
+    db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def is_email_taken(db: Session, key: str, user_id: int) -> bool:
+    """Return whether an account other than `user_id` has an email address."""
+    other = select(User.id).where(User.email_key == key, User.id != user_id)
+    return read_and_release(db, other) is not None
+
+
+def change_email(db: Session, user_id: int, email: str) -> None:
+    """Give an account another email address. Raises `EmailTaken`."""
+    values = {"email": email, "email_key": email_key(email)}
+    try:
+        with db.begin_nested():
+            db.execute(update(User).where(User.id == user_id).values(values))
+    except IntegrityError as error:
+        raise EmailTaken from error
+
+
+def confirmed_email(db: Session, tokens: Tokens, token: str, user_id: int) -> str | None:
+    """Return the email address that a token confirms, or ``None`` if it is not good for this account any more."""
+    claim = tokens.read(token)
+    if claim is None or claim[0] != user_id:
+        return None
+    row = db.execute(_BY_ID, {"user_id": user_id}).one_or_none()
+    return claim[1] if row and tokens.matches(token, row.email_key, row.password_hash) else None
+
+
+def find_by_email(db: Session, email: str) -> User | None:
+    """Return the account with an email address in any spelling, or ``None``."""
+    try:
+        return db.scalar(select(User).where(User.email_key == email_key(email)))
+    except ValueError:
+        return None
+
+
+def delete_account(db: Session, user_id: int) -> None:
+    """Delete an account, and by cascade all rows that refer to it."""
+    db.execute(delete(User).where(User.id == user_id))

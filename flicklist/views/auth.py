@@ -1,0 +1,215 @@
+"""``/register``, ``/login``, ``/login-code`` and ``/logout``."""
+
+from typing import Any
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
+from pyramid.view import view_config
+
+from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.forms.auth import CodeForm, LogInForm, RegisterForm
+from flicklist.models.user import email_key
+from flicklist.refused_forms import redirect_refused, restore_refused
+from flicklist.resources import Root
+from flicklist.security.audit import AuditEvent, audit
+from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
+from flicklist.security.reauth import WRONG_CODE, accept_code
+from flicklist.services import accounts, invitations, two_factor
+from flicklist.services.tokens import pending_login_tokens
+from flicklist.urls import local_path
+from flicklist.views import PageOrRedirect, redirect, redirect_home
+
+# Session keys. In the session, the tokens stay out of URLs, logs and Referer headers.
+PENDING_LOGIN = "pending-login"
+INVITATION = "invitation"
+EMAIL_TAKEN = "An account with that email address already exists. Is it yours? Log in."
+
+
+@view_config(
+    context=Root,
+    name="register",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/auth/register.jinja2",
+)
+def register_page(context: Root, request: Request) -> PageOrRedirect:
+    if request.identity:
+        return redirect_home(request)
+    if invitation := request.GET.get("invitation"):
+        if invitations.is_valid(request.read_db, invitation):
+            request.session[INVITATION] = invitation
+        return redirect(request.path_to(context, "register"))
+    form = RegisterForm(passwords=request.passwords)
+    restore_refused(request, form)
+    return {
+        "form": form,
+        "next": local_path(request.GET.get("next")),
+        "may_register": _may_register(request),
+        "registration": request.settings.registration,
+    }
+
+
+@view_config(context=Root, name="register", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def register(context: Root, request: Request) -> HTTPSeeOther:
+    if request.identity:
+        return _already_logged_in(request)
+    request.limiter.count(register_rules(request))
+    form = RegisterForm(request.POST, passwords=request.passwords)
+    _validate_registration(request, form)
+    # Hashed before the first statement: nobody waits for a transaction that hashes a password.
+    password_hash = request.passwords.hash(form.password.data)
+    if request.settings.registration == "invitation" and not invitations.use(request.db, _invitation(request)):
+        raise _refused(request, form, "", "That invitation was used already.")
+    try:
+        user = accounts.register(request.db, form.email.data, password_hash)
+    except accounts.EmailTaken:
+        raise _refused(request, form, "email", EMAIL_TAKEN) from None
+    remember(request, user.id)
+    audit(request, AuditEvent.REGISTERED)
+    flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
+    return redirect_home(request)
+
+
+def _validate_registration(request: Request, form: RegisterForm) -> None:
+    """Raise the redirect that refuses the form, if there is a reason to."""
+    if not _may_register(request):
+        raise _refused(request, form, "", "This site takes no registrations without an invitation.")
+    if not form.validate():
+        raise redirect_refused(request, _path_with_next(request, "register", form), form)
+    if accounts.credentials_by_email(request.read_db, email_key(form.email.data)) is not None:
+        raise _refused(request, form, "email", EMAIL_TAKEN)
+
+
+def _may_register(request: Request) -> bool:
+    match request.settings.registration:
+        case "open":
+            return True
+        case "invitation":
+            return invitations.is_valid(request.read_db, _invitation(request))
+        case _:
+            return False
+
+
+def _invitation(request: Request) -> str:
+    return request.session.get(INVITATION, "")
+
+
+def _refused(request: Request, form: RegisterForm, field: str, problem: str) -> HTTPSeeOther:
+    form.refuse(field, problem)
+    return redirect_refused(request, _path_with_next(request, "register", form), form)
+
+
+@view_config(
+    context=Root,
+    name="login",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/auth/login.jinja2",
+)
+def login_page(context: Root, request: Request) -> PageOrRedirect:
+    if request.identity:
+        return redirect_home(request)
+    form = LogInForm()
+    restore_refused(request, form)
+    return {"form": form, "next": local_path(request.GET.get("next"))}
+
+
+@view_config(context=Root, name="login", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def log_in(context: Root, request: Request) -> HTTPSeeOther:
+    if request.identity:
+        return _already_logged_in(request)
+    form = LogInForm(request.POST)
+    rules = log_in_rules(request, form.email_key)
+    request.limiter.check(rules)
+    credentials = accounts.credentials_by_email(request.read_db, form.email_key)
+    if not accounts.check_password(request.db, request.passwords, credentials, form.password.data or ""):
+        audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
+        request.limiter.count(rules)
+        form.refuse("password", "Wrong email or password.")
+        raise redirect_refused(request, _path_with_next(request, "login", form), form)
+    if current := two_factor.credentials_if_on(request.db, credentials.id):
+        token = pending_login_tokens(request.settings.secret).make(credentials.id, "", *current)
+        return _ask_for_code(request, credentials.id, token, form)
+    return _finish_login(request, credentials.id, form)
+
+
+def _ask_for_code(request: Request, user_id: int, token: str, form: LogInForm) -> HTTPSeeOther:
+    """Keep the pending login in the session, and go on to the page that asks for the code."""
+    request.session.invalidate()
+    request.session[PENDING_LOGIN] = token
+    audit(request, AuditEvent.CODE_ASKED, user_id)
+    return redirect(_path_with_next(request, "login-code", form))
+
+
+def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) -> HTTPSeeOther:
+    remember(request, user_id)
+    audit(request, AuditEvent.LOGGED_IN)
+    flash_success(request, "Welcome back!")
+    return redirect(form.next.path) if form.next.path else redirect_home(request)
+
+
+@view_config(
+    context=Root,
+    name="login-code",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/auth/code.jinja2",
+)
+def code_page(context: Root, request: Request) -> PageOrRedirect:
+    if request.identity:
+        return redirect_home(request)
+    if _pending_credentials(request) is None:
+        return _ask_for_password(request)
+    form = CodeForm()
+    restore_refused(request, form)
+    return {"form": form, "next": local_path(request.GET.get("next"))}
+
+
+@view_config(context=Root, name="login-code", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
+    if request.identity:
+        return _already_logged_in(request)
+    credentials = _pending_credentials(request)
+    if credentials is None:
+        return _ask_for_password(request)
+    request.limiter.count(two_factor_rules(request, credentials.id))
+    known_hash = credentials.password_hash
+    if not accounts.replace_password_hash(request.db, credentials.id, known_hash, known_hash):
+        return _ask_for_password(request)
+    form = CodeForm(request.POST)
+    if accept_code(request, credentials.id, form.code.data):
+        return _finish_login(request, credentials.id, form)
+    form.refuse("code", WRONG_CODE)
+    raise redirect_refused(request, _path_with_next(request, "login-code", form), form)
+
+
+def _pending_credentials(request: Request) -> Any:
+    """Return the credentials of the person whose password was right and whose code is missing, or ``None``."""
+    tokens = pending_login_tokens(request.settings.secret)
+    return accounts.credentials_by_token(request.read_db, tokens, request.session.get(PENDING_LOGIN, ""))
+
+
+def _ask_for_password(request: Request) -> HTTPSeeOther:
+    request.session.pop(PENDING_LOGIN, None)
+    flash_error(request, "Please type your password first.")
+    return redirect(request.path_to(request.root, "login"))
+
+
+@view_config(context=Root, name="logout", request_method="POST", permission=NO_PERMISSION_REQUIRED, unlimited=True)
+def log_out(context: Root, request: Request) -> HTTPSeeOther:
+    if request.identity:
+        audit(request, AuditEvent.LOGGED_OUT)
+        forget(request)
+        flash_success(request, "You are logged out. See you soon!")
+    return redirect(request.path_to(context, "login"))
+
+
+def _path_with_next(request: Request, name: str, form: RegisterForm | LogInForm | CodeForm) -> str:
+    """Return the path of a view, with the page that is opened after the log-in."""
+    return request.path_to(request.root, name, query={"next": form.next.path} if form.next.path else None)
+
+
+def _already_logged_in(request: Request) -> HTTPSeeOther:
+    flash_info(request, f"You’re logged in as {request.identity.email}. Log out to switch.")
+    return redirect_home(request)

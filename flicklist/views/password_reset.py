@@ -1,0 +1,101 @@
+"""``/password-reset/``: ask for a link, and set a new password with it."""
+
+from typing import Any
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED, forget
+from pyramid.view import view_config
+
+from flicklist.flash import flash_success
+from flicklist.forms.password_reset import PasswordResetForm, RequestPasswordResetForm
+from flicklist.mailer import send_mail
+from flicklist.models.outbox import MailKind
+from flicklist.models.user import email_key
+from flicklist.refused_forms import redirect_refused, restore_refused
+from flicklist.resources import PasswordResetResource
+from flicklist.security.audit import AuditEvent, audit
+from flicklist.security.rate_limits import mail_rules
+from flicklist.services import accounts, login_sessions
+from flicklist.services.tokens import password_reset_tokens
+from flicklist.views import PageOrRedirect, flash_outdated_link, redirect
+
+# A session key. In the session, the token stays out of URLs, logs and Referer headers.
+TOKEN = "password-reset"  # noqa: S105
+
+
+@view_config(
+    context=PasswordResetResource,
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/password_reset/request.jinja2",
+)
+def request_page(context: PasswordResetResource, request: Request) -> dict[str, Any]:
+    form = RequestPasswordResetForm()
+    restore_refused(request, form)
+    return {"sends_mail": request.settings.sends_mail, "form": form}
+
+
+@view_config(context=PasswordResetResource, request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOther:
+    """Promise a mail, in the same words and with the same work for a known and an unknown address."""
+    form = RequestPasswordResetForm(request.POST)
+    if not form.validate():
+        raise redirect_refused(request, request.path_to(context), form)
+    if request.settings.sends_mail:
+        key = email_key(form.email.data)
+        request.limiter.count(mail_rules(request, key))
+        send_mail(request, MailKind.PASSWORD_RESET, key)
+        audit(request, AuditEvent.PASSWORD_RESET_ASKED)
+    flash_success(request, "If there is an account with that email address, a mail with a link is on its way.")
+    return redirect(request.path_to(request.root, "login"))
+
+
+@view_config(
+    context=PasswordResetResource,
+    name="new",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="flicklist:templates/password_reset/new.jinja2",
+)
+def new_password_page(context: PasswordResetResource, request: Request) -> PageOrRedirect:
+    token = request.GET.get("token")
+    if token and _credentials(request, token):
+        request.session[TOKEN] = token
+        return redirect(request.path_to(context, "new"))
+    credentials = None if token else _credentials(request, request.session.get(TOKEN, ""))
+    if credentials is None:
+        return _outdated(request)
+    form = PasswordResetForm(email=credentials.email, passwords=request.passwords)
+    restore_refused(request, form)
+    return {"form": form}
+
+
+@view_config(context=PasswordResetResource, name="new", request_method="POST", permission=NO_PERMISSION_REQUIRED)
+def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOther:
+    credentials = _credentials(request, request.session.get(TOKEN, ""))
+    if credentials is None:
+        return _outdated(request)
+    form = PasswordResetForm(request.POST, email=credentials.email, passwords=request.passwords)
+    if not form.validate():
+        raise redirect_refused(request, request.path_to(context, "new"), form)
+    password_hash = request.passwords.hash(form.password.data)
+    if not accounts.replace_password_hash(request.db, credentials.id, credentials.password_hash, password_hash):
+        return _outdated(request)
+    login_sessions.end_all(request.db, credentials.id)
+    send_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
+    audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
+    forget(request)
+    flash_success(request, "Your password is changed. Log in with the new one.")
+    return redirect(request.path_to(request.root, "login"))
+
+
+def _credentials(request: Request, token: str) -> Any:
+    """Return the credentials of the account whose password this token may replace, or ``None``."""
+    return accounts.credentials_by_token(request.read_db, password_reset_tokens(request.settings.secret), token)
+
+
+def _outdated(request: Request) -> HTTPSeeOther:
+    request.session.pop(TOKEN, None)
+    flash_outdated_link(request)
+    return redirect(request.path_to(request.root, "login"))
