@@ -7,7 +7,6 @@ message quotes only the beginning of typed text.
 import json
 from dataclasses import dataclass
 
-from pyramid.config import Configurator
 from pyramid.request import Request
 
 QUEUES = ("success", "info", "error")
@@ -61,7 +60,3 @@ def take_messages(request: Request, queue: str) -> list[Message]:
     if request.method == "HEAD" or not request.session.peek_flash(queue):
         return []
     return [Message(*message) for message in request.session.pop_flash(queue)]
-
-
-def includeme(config: Configurator) -> None:
-    config.add_request_method(take_messages)

@@ -20,12 +20,12 @@ class NewPasswordForm(SiteForm):
         self.passwords = passwords
 
     @property
-    def whose(self) -> str:
+    def account_email(self) -> str:
         """The email address of the person."""
         raise NotImplementedError
 
     def validate_password(self, field: Field) -> None:
-        known_words = [self.whose, self.whose.partition("@")[0]]
+        known_words = [self.account_email, self.account_email.partition("@")[0]]
         if problem := self.passwords.weakness(field.data or "", known_words):
             raise ValidationError(problem)
 
@@ -43,7 +43,7 @@ class RegisterForm(NewPasswordForm):
     next = LocalPathField()
 
     @property
-    def whose(self) -> str:
+    def account_email(self) -> str:
         return self.email.data
 
 

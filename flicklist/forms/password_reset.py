@@ -20,5 +20,5 @@ class PasswordResetForm(NewPasswordForm):
         self.email = email
 
     @property
-    def whose(self) -> str:
+    def account_email(self) -> str:
         return self.email

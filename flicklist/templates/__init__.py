@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pyramid.config import Configurator
 from pyramid.request import Request
 
+from flicklist.flash import take_messages
 from flicklist.forms.movies import half_stars
 from flicklist.models.movie import (
     BEST_RATING,
@@ -51,6 +52,7 @@ def includeme(config: Configurator) -> None:
         "half_stars": half_stars,
     }
     environment.globals |= {
+        "take_messages": take_messages,
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,
         "MAX_PASSWORD_LENGTH": MAX_PASSWORD_LENGTH,
         "MAX_NOTES_LENGTH": MAX_NOTES_LENGTH,
