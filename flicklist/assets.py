@@ -1,4 +1,4 @@
-"""Static files: below an address that changes when any of them does, so that browsers can keep what did not."""
+"""Static files, under a URL that changes whenever a file changes, so that browsers can cache them."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ YEAR_SECONDS = 31_536_000
 
 
 def _fingerprint(spec: str) -> str:
-    """Return what changes when any file below changes, so that browsers can keep what did not."""
+    """Return a hash of all files below a folder."""
     folder = Path(abspath_from_asset_spec(spec))
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
@@ -22,5 +22,5 @@ def _fingerprint(spec: str) -> str:
 
 
 def includeme(config: Configurator) -> None:
-    # What a stylesheet names beside itself is below the fingerprint too.
+    # Relative URLs in stylesheets are under the fingerprint too.
     config.add_static_view(f"{STATIC_PLACE}/{_fingerprint(STATIC)}", STATIC, cache_max_age=YEAR_SECONDS)

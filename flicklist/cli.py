@@ -1,4 +1,4 @@
-"""The ``flicklist`` command, for the person who runs the site."""
+"""The ``flicklist`` command, for operators."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
 @click.group()
 def flicklist() -> None:
-    """Look after a FlickList site."""
+    """Manage a FlickList site."""
 
 
 @flicklist.command()
 @ini_file
 def migrate(ini: str) -> None:
-    """Bring the database of INI to the newest migration."""
+    """Run all migrations on the database of INI."""
     migrations.upgrade(_settings(ini).database_url)
     click.echo("The database is at the newest migration.")
 
@@ -37,7 +37,7 @@ def migrate(ini: str) -> None:
 @flicklist.command()
 @ini_file
 def invite(ini: str) -> None:
-    """Print a link with which one person can register, within 14 days."""
+    """Print a link with which one person can register within 14 days."""
     settings = _settings(ini)
     if settings.registration != "invitation":
         raise click.ClickException(f"Nobody needs an invitation: registration is {settings.registration}.")
@@ -50,7 +50,7 @@ def invite(ini: str) -> None:
 @ini_file
 @click.argument("email")
 def print_password_reset_link(ini: str, email: str) -> None:
-    """Print a link with which the person with EMAIL can set another password, once and within an hour."""
+    """Print a link that sets a new password for EMAIL, once and within an hour."""
     settings = _settings(ini)
     with _database(settings) as db:
         link = password_reset_link(settings, _user(db, email))
@@ -62,7 +62,7 @@ def print_password_reset_link(ini: str, email: str) -> None:
 @click.argument("email", required=False)
 @click.option("--all", "everybody", is_flag=True, help="Log out everybody.")
 def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Log out the person with EMAIL, or everybody, on all devices."""
+    """Log EMAIL, or everybody, out of all browsers."""
     if (email is None) != everybody:
         raise click.UsageError("Name one EMAIL, or --all.")
     settings = _settings(ini)
@@ -75,7 +75,7 @@ def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  #
 @ini_file
 @click.argument("email")
 def remove_two_factor(ini: str, email: str) -> None:
-    """Ask the person with EMAIL for their password only, since they have lost their app and their recovery codes."""
+    """Turn two-factor authentication off for EMAIL, who has lost the app and the recovery codes."""
     settings = _settings(ini)
     with _database(settings) as db:
         user = _user(db, email)
@@ -110,7 +110,7 @@ def demo_account(ini: str) -> None:
 @flicklist.command("send-mail")
 @ini_file
 def send_mail(ini: str) -> None:
-    """Send the mail that is due. The server does that too, while it runs."""
+    """Send the mail that is due. A running server does this too."""
     settings = _settings(ini)
     if not settings.sends_mail:
         raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
@@ -127,7 +127,7 @@ def _settings(ini: str) -> Settings:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[Session]:
-    """Open the site's database, and commit at the end."""
+    """Open a session on the site's database and commit at the end."""
     migrations.require_newest(settings.database_url)
     engine = writing_engine(settings.database_url)
     try:

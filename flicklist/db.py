@@ -21,22 +21,22 @@ from flicklist.models.meta import to_json
 
 READING_METHODS = frozenset({"GET", "HEAD"})
 SQLITE_PRAGMAS = (
-    "journal_mode = WAL",  # readers and the one writer do not wait for each other
-    "synchronous = FULL",  # what was answered is on the disk
+    "journal_mode = WAL",  # readers and the writer do not block each other
+    "synchronous = FULL",  # a committed change is on the disk
     "foreign_keys = ON",
-    "busy_timeout = 10000",  # milliseconds that a writer waits for its turn
+    "busy_timeout = 10000",  # milliseconds a writer waits for the lock
 )
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
 SQLSTATE_CLASS_ROLLBACK = "40"  # serialization failure, deadlock
 
 
 def reading_engine(url: str) -> Engine:
-    """Make an engine whose statements each stand alone: no BEGIN, no ROLLBACK."""
+    """Return an engine without transactions: no BEGIN, no ROLLBACK."""
     return _engine(url, isolation_level="AUTOCOMMIT")
 
 
 def writing_engine(url: str) -> Engine:
-    """Make an engine whose transactions can be repeated when they lose against another one."""
+    """Return an engine whose transactions are retried if they conflict with another one."""
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "begin", _begin_immediate)
@@ -45,9 +45,10 @@ def writing_engine(url: str) -> Engine:
 
 
 def migrating_engine(url: str) -> Engine:
-    """Make an engine for migrations.
+    """Return an engine for migrations.
 
-    SQLite changes a table by dropping it and making it anew: with foreign keys on, that deletes what refers to it.
+    To change a table in SQLite, Alembic drops and recreates it. With foreign keys on, that would delete the rows that
+    refer to it.
     """
     engine = writing_engine(url)
     if engine.dialect.name == "sqlite":
@@ -65,14 +66,14 @@ def _engine(url: str, **options: Any) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
-    # The driver would send a BEGIN of its own, too late for a savepoint and too weak for a read before a write.
+    # The driver sends its own BEGIN too late for savepoints, and without a lock for a read before a write.
     connection.isolation_level = None
     for pragma in SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a transaction that takes it later fails, without waiting, if another wrote."""
+    """Take the write lock at once. Taking it later fails without waiting if another transaction has written."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

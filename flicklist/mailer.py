@@ -1,4 +1,4 @@
-"""Puts mail into the outbox with a request's transaction, and sends it from a thread of the server."""
+"""Queue mail in a request's transaction, and send it from a thread of the server."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ PAUSE_SECONDS = 30
 
 
 class SendingThread(threading.Thread):
-    """Sends what is due when it is told to, and every half minute."""
+    """Sends due mail when woken, and every half minute."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="flicklist-mail", daemon=True)
@@ -42,14 +42,14 @@ class SendingThread(threading.Thread):
             self._wake.clear()
             try:
                 sender.send_due()
-            except Exception:  # a database that is away comes back
+            except Exception:  # the database may be back later
                 log.exception("The outbox could not be read")
             self._wake.wait(PAUSE_SECONDS)
         engine.dispose()
 
 
 def send_mail(request: Request, kind: MailKind, recipient: str, user_id: int | None = None) -> None:
-    """Write a mail into the outbox, if the site sends mail. It is sent once the transaction is committed."""
+    """Put a mail into the outbox, if the site sends mail. It is sent after the commit."""
     if not request.settings.sends_mail:
         return
     request.db.add(Mail(kind=kind, recipient=recipient, user_id=user_id))

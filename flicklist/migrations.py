@@ -1,4 +1,4 @@
-"""Brings the database to the shape that the models expect, or says that it is not."""
+"""Run the migrations, or check that they have been run."""
 
 from alembic import command
 from alembic.config import Config

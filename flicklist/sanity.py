@@ -1,4 +1,4 @@
-"""The guard at the door: what no browser sends to this site goes no further, and gets a plain page."""
+"""Sanity checks: reject requests that no browser sends to this site, before anything reads them."""
 
 import re
 import unicodedata
@@ -20,9 +20,9 @@ from flicklist.settings import HOST_NAME
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 65_536
-MAX_QUERY_BYTES = 8_192  # as much as nginx takes by default; the longest address that the site makes has 6 kB
+MAX_QUERY_BYTES = 8_192  # what nginx accepts by default; the longest URL of this site has 6 kB
 MAX_FIELDS = 100
-NO_USER = 0  # for the audit log: who is signed in is not looked up at the door
+NO_USER = 0  # for the audit log: a rejected request is never identified
 UNSUPPORTED_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
 UNREADABLE = ("That did not work", "The site could not read what your browser sent.")
 FOREIGN_FORM = ("Not from there", "That form was sent from another site, so it was not accepted.")
@@ -31,13 +31,13 @@ PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
 class BodyInMemoryRequest(Request):
-    """A request whose body stays in memory. WebOb would write one of more than 10 kB to a disk, which may be full."""
+    """A request whose body stays in memory. WebOb writes bodies over 10 kB to the disk, which may be full."""
 
     request_body_tempfile_limit = MAX_BODY_BYTES
 
 
 class RequestRejected(Exception):
-    """A request that goes no further: the status of the answer, what the page says, and what the audit log does."""
+    """A request is rejected with a status, a title and a text for the error page, and an event for the audit log."""
 
     def __init__(self, status: int, title: str, text: str, event: AuditEvent = AuditEvent.MALFORMED) -> None:
         super().__init__(status, title)
@@ -52,7 +52,7 @@ def check(request: Request) -> None:
     if request.method not in METHODS:
         raise RequestRejected(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
     _check_host(request)
-    if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails over any other, also in a GET
+    if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails on any other, even for a GET
         raise RequestRejected(415, *UNSUPPORTED_FORM)
     _check_text(request)
     if request.method == "POST":
@@ -68,7 +68,7 @@ def _check_host(request: Request) -> None:
 
 
 def _check_text(request: Request) -> None:
-    """Look at all that Pyramid will read as text, before it does."""
+    """Check everything that Pyramid will decode as text."""
     if len(request.query_string) > MAX_QUERY_BYTES:
         raise RequestRejected(
             414, "Too much", f"What follows the question mark can have at most {MAX_QUERY_BYTES // 1024} kB."
@@ -78,7 +78,7 @@ def _check_text(request: Request) -> None:
         _check_fields(request.query_string)
         for header in ("Origin", "Referer"):
             _ = urlsplit(request.headers.get(header, "")).port
-    except ValueError:  # bytes that are no UTF-8, fields that are none, or an address that is none
+    except ValueError:  # not UTF-8, malformed fields, or a malformed URL
         raise RequestRejected(400, *UNREADABLE) from None
     is_root_of_prefix = not path and request.script_name
     if any(unicodedata.category(char) == "Cc" for char in path) or not (
@@ -88,15 +88,15 @@ def _check_text(request: Request) -> None:
 
 
 def _has_no_dot_segments(path: str) -> bool:
-    """Tell whether a path leads where it says: browsers resolve ``..`` themselves, and traversal would do it again."""
+    """Return whether a path has no ``.`` or ``..``. Browsers resolve them; traversal would resolve them once more."""
     return path.startswith("/") and not {".", ".."} & set(path.split("/"))
 
 
 def _check_origin(request: Request) -> None:
-    """Refuse what a browser says another site sent.
+    """Reject a form if the browser says that another site sent it.
 
-    The CSRF token refuses it too, but to a form that comes without the cookie (SameSite) the site would give a new
-    one, in place of the one of the person who is signed in: another site could log them out.
+    The CSRF check would reject it too. But such a form comes without the SameSite cookie, so the response would set a
+    new one and replace the session of the person: another site could log them out.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
         raise RequestRejected(403, *FOREIGN_FORM, AuditEvent.CSRF_FAILED)
@@ -104,7 +104,7 @@ def _check_origin(request: Request) -> None:
 
 def _check_form(request: Request) -> None:
     if (request.content_length or 0) > MAX_BODY_BYTES:
-        request.body_file_raw.close()  # a temporary file by now, since the body may have been needed again
+        request.body_file_raw.close()  # a temporary file by now, because pyramid_retry keeps the body
         raise RequestRejected(413, "Too much", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
     if request.content_type not in {FORM, ""}:
         raise RequestRejected(415, *UNSUPPORTED_FORM)
@@ -115,7 +115,7 @@ def _check_form(request: Request) -> None:
 
 
 def _check_fields(encoded: str) -> None:
-    """Read fields as Pyramid will. Raises `ValueError` for bytes that are no UTF-8, a NUL, and too many fields."""
+    """Parse fields as Pyramid will. Raises `ValueError` for invalid UTF-8, a NUL, or too many fields."""
     fields = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     if any("\0" in name or "\0" in value for name, value in fields):
         raise ValueError("NUL")
@@ -135,17 +135,17 @@ def sanity_tween_factory(handler: Callable[[Request], Response], registry: Regis
             return response
         try:
             return handler(request)
-        except Exception:  # noqa: BLE001 - of an error page, which asked a database that is away
+        except Exception:  # noqa: BLE001 - an error page failed because the database does not answer
             return request.invoke_exception_view()
 
     return sanity_tween
 
 
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that is found by its name alone, with nothing behind it.
+    """Derive a view that matches its exact path only.
 
-    Without this, ``/login/and/anything`` is the log-in page too, and so is ``/@@login``, past what a proxy in front
-    says of ``/login``.
+    Without this, ``/login/and/anything`` and ``/@@login`` are the log-in page too, and evade a proxy's limit for
+    ``/login``.
     """
     if info.exception_only:
         return view
@@ -159,7 +159,7 @@ def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Respon
 
 
 def single_fields(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that takes each field once, but for those that it declares with ``repeated_fields``."""
+    """Derive a view that accepts each field once, except those in its option ``repeated_fields``."""
     if info.exception_only:
         return view
     repeated = frozenset(info.options.get("repeated_fields") or ())

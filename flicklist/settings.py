@@ -1,4 +1,4 @@
-"""Every setting of FlickList, once.
+"""All settings of FlickList.
 
 A field of `Settings` called ``bcrypt_cost`` is the ini key ``flicklist.bcrypt_cost`` and the environment
 variable ``FLICKLIST_BCRYPT_COST``; the environment wins.
@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 UTC = ZoneInfo("UTC")
-HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # as browsers send it
+HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # in the Host header
 Limits = tuple[limits.RateLimitItem, ...]
 REGISTRATION = ("open", "invitation", "closed")
 MIN_SECRET_LENGTH = 64
@@ -30,7 +30,7 @@ DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not
 class InvalidSettingError(SystemExit):
     """A setting is missing, malformed or unknown. The message is one line for the person who starts the site.
 
-    A `SystemExit`, so that ``pserve`` and every other WSGI server print that line and no traceback.
+    It is a `SystemExit`, so that ``pserve`` and other WSGI servers print that line and no traceback.
     """
 
 
@@ -74,7 +74,7 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
 def _time_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
-    except (ValueError, OSError, KeyError):  # which of them, depends on what it is not
+    except (ValueError, OSError, KeyError):  # which one depends on the text
         raise ValueError(f"is no time zone: {text!r}") from None
 
 
@@ -92,7 +92,7 @@ def _public_url(text: str) -> str:
 
 def _mail_from(text: str) -> str:
     message = EmailMessage()
-    with suppress(ValueError, IndexError):  # a line feed; an address that ends with its @
+    with suppress(ValueError, IndexError):  # a line feed, or nothing behind the @
         message["From"] = text
     addresses: tuple[Any, ...] = message["From"].addresses if message["From"] else ()
     if len(addresses) != 1 or not addresses[0].domain:
@@ -110,7 +110,7 @@ def _names_a_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets or a port that is no number
+    except ValueError:  # malformed brackets or port
         return False
 
 
@@ -145,7 +145,7 @@ def _setting(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the person who runs the site decides."""
+    """The settings of a site, typed and validated."""
 
     database_url: str = _setting(_database_url, "SQLAlchemy URL of the SQLite file or the PostgreSQL database")
     secret: str = _setting(
@@ -253,7 +253,7 @@ class Settings:
 
     @classmethod
     def read(cls, ini: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Self:
-        """Read every setting. Raises `InvalidSettingError` for one that is missing, malformed or unknown."""
+        """Read all settings. Raises `InvalidSettingError` if one is missing, malformed or unknown."""
         settings_by_key = {ini_key(setting): setting for setting in fields(cls)}
         for key in ini:
             if key.startswith("flicklist.") and key not in settings_by_key:

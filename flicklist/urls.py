@@ -1,4 +1,4 @@
-"""Paths of this site."""
+"""Check that a path, to which somebody is redirected, is on this site."""
 
 import re
 

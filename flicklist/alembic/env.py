@@ -1,4 +1,4 @@
-"""Runs the migrations; `flicklist.migrations` starts it."""
+"""The migration environment of Alembic, used by `flicklist.migrations`."""
 
 from alembic import context
 

@@ -48,7 +48,7 @@ class RegisterForm(NewPasswordForm):
 
 
 class LogInForm(SiteForm):
-    """Email and password. Nothing is malformed here, only wrong, so that an answer reveals no more than that."""
+    """Email and password. Any input is wrong rather than malformed, so that all failures look the same."""
 
     email = TextField()
     password = PasswordField()
@@ -63,7 +63,7 @@ class LogInForm(SiteForm):
 
 
 class CodeForm(SiteForm):
-    """A code of an authenticator app, or a recovery code."""
+    """A code from an authenticator app, or a recovery code."""
 
     code = TextField()
     next = LocalPathField()

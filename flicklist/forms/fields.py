@@ -1,4 +1,4 @@
-"""What all forms are made of: fields that normalize text, validators, and a form that reports its first error."""
+"""The base of all forms: fields that normalize text, validators, and a form that reports its first error."""
 
 import unicodedata
 from typing import Any
@@ -12,7 +12,7 @@ from flicklist.models.user import email_key
 from flicklist.text import normalize, quote
 from flicklist.urls import local_path
 
-FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph ends
+FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -21,7 +21,7 @@ def _with_line_feeds(text: str) -> str:
 
 
 class NoControlCharacters:
-    """Visible text: no control characters, and none that change the direction of what follows."""
+    """Refuse control characters, and characters that change the text direction."""
 
     def __init__(self, noun: str, *, lines: str = "") -> None:
         self.noun = noun
@@ -35,7 +35,7 @@ class NoControlCharacters:
 
 
 class MaxLength:
-    """Text of so many characters at most, as the table has it."""
+    """Refuse longer text. The limit is that of the column."""
 
     def __init__(self, noun: str, length: int) -> None:
         self.noun = noun
@@ -47,7 +47,7 @@ class MaxLength:
 
 
 class DateOfAnyPrecision:
-    """A day, a month, a year, or nothing."""
+    """Accept a day, a month, a year, or nothing."""
 
     def __call__(self, form: Form, field: Field) -> None:
         if not field.data:
@@ -61,7 +61,7 @@ class DateOfAnyPrecision:
 
 
 class TextField(StringField):
-    """One line of text, tidied; what is missing is empty."""
+    """One line of text, normalized. A missing field is empty."""
 
     data: str
 
@@ -70,7 +70,7 @@ class TextField(StringField):
 
 
 class LinesField(TextAreaField):
-    """Lines of text, tidied, with line feeds only."""
+    """Several lines of text, normalized, with line feeds only."""
 
     data: str
 
@@ -79,7 +79,7 @@ class LinesField(TextAreaField):
 
 
 class SiteForm(Form):
-    """A form that can say in one sentence why it refuses."""
+    """A form that reports its first error."""
 
     @property
     def first_error(self) -> tuple[str, str]:
@@ -99,7 +99,7 @@ class SiteForm(Form):
 
 
 class FormRefused(Exception):
-    """A form was refused; it has the errors."""
+    """A form was refused. `form` has the errors."""
 
     def __init__(self, form: SiteForm) -> None:
         super().__init__(form.problem)
@@ -107,7 +107,7 @@ class FormRefused(Exception):
 
 
 class LocalPathField(StringField):
-    """A path of this site, to which the person is sent. Anything else is ignored."""
+    """A path on this site to redirect to. Anything else is ignored."""
 
     @property
     def path(self) -> str | None:

@@ -13,7 +13,7 @@ INVITATION_LASTS = timedelta(days=14)
 
 
 class Invitation(Base):
-    """One invitation that nobody has used yet. The link knows the token, the row only its hash."""
+    """An unused invitation: the hash of the token in its link."""
 
     __tablename__ = "invitations"
     __table_args__ = (UniqueConstraint("token_hash"),)
@@ -24,6 +24,6 @@ class Invitation(Base):
 
     @classmethod
     def make(cls) -> tuple[str, Self]:
-        """Return a new token, for the link, and the row that knows it by its hash."""
+        """Return a new token, for the link, and a row with its hash."""
         token = secrets.token_urlsafe(32)
         return token, cls(token_hash=token_hash(token), expires_at=utc_now() + INVITATION_LASTS)

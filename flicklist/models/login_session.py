@@ -1,4 +1,4 @@
-"""Devices that are signed in."""
+"""Login sessions: one for each browser in which a person is logged in."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
 MAX_USER_AGENT_LENGTH = 200
-# A login session from later than this began while the clock was wrong, and would last too long.
+# A session that starts later than this was created while the clock was wrong, and would last too long.
 CLOCK_TOLERANCE = timedelta(days=2)
 
 
 class LoginSession(Base):
-    """One device on which a person is signed in. Without its row, the cookie that names it is worth nothing."""
+    """One logged-in browser. Deleting the row logs it out, whatever cookie it has."""
 
     __tablename__ = "login_sessions"
     __table_args__ = (UniqueConstraint("token_hash"),)
@@ -30,14 +30,14 @@ class LoginSession(Base):
 
     @property
     def browser(self) -> str:
-        """The browser and the system in words, as far as the browser tells: ``Firefox on Linux``."""
+        """The browser and operating system, such as ``Firefox on Linux``, from the User-Agent header."""
         parsed = ua_parser.parse(self.user_agent)
         name = parsed.user_agent.family if parsed.user_agent else "An unknown browser"
         return f"{name} on {parsed.os.family}" if parsed.os else name
 
     @classmethod
     def start(cls, user_id: int, user_agent: str) -> tuple[str, Self]:
-        """Return a new token, for the cookie, and the row that knows it by its hash."""
+        """Return a new token, for the cookie, and a row with its hash."""
         token = secrets.token_urlsafe(32)
         agent = user_agent.replace("\0", "")[:MAX_USER_AGENT_LENGTH]
         return token, cls(user_id=user_id, token_hash=token_hash(token), user_agent=agent)

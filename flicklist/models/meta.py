@@ -1,4 +1,4 @@
-"""What all tables share."""
+"""The declarative base, column types and helpers of all tables."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Base(DeclarativeBase):
-    """Constraints are named by convention, so that a migration can name the one it changes."""
+    """The declarative base. Constraints are named by convention, so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -24,13 +24,13 @@ class Base(DeclarativeBase):
     )
 
     def __init_subclass__(cls, **options: Any) -> None:
-        # So that SQLite, too, gives no id a second time: what was undone comes back with the ids that it had.
+        # Without this, SQLite reuses ids, and an undone change could not restore rows with their ids.
         cls.__table_args__ = (*getattr(cls, "__table_args__", ()), {"sqlite_autoincrement": True})
         super().__init_subclass__(**options)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC, also on SQLite, which stores no time zone."""
+    """An aware time in UTC, even on SQLite, which stores no time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -57,15 +57,15 @@ def iso_format(time: datetime | None) -> str | None:
 
 
 def to_json(value: Any) -> str:
-    """Write JSON as the database stores it: a third of the bytes of plain ASCII, where notes are not in English."""
+    """Return compact JSON for the database. Without ASCII escapes, notes in other scripts take a third of the bytes."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def token_hash(token: str) -> bytes:
-    """Return what the database keeps of a token: SHA-256, which is enough from 112 random bits on (ASVS 5.0, 6.5.2)."""
+    """Return the SHA-256 of a token, which suffices from 112 random bits on (ASVS 5.0, 6.5.2)."""
     return hashlib.sha256(token.encode()).digest()
 
 
-# SQLite numbers rows by itself only in a column whose type is INTEGER to the letter.
+# SQLite generates ids only for columns of type INTEGER, spelled like that.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 PrimaryKey = Annotated[int, mapped_column(BigId, Identity(), primary_key=True)]

@@ -1,4 +1,4 @@
-"""The outbox: mail that is to be sent, written in the transaction of what it tells of."""
+"""The outbox: mail to send, stored in the transaction of the change it reports."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,11 +10,11 @@ from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
 from flicklist.models.user import MAX_EMAIL_LENGTH
 
 FIRST_PAUSE = timedelta(minutes=1)
-MAX_ATTEMPTS = 11  # the last one 17 hours after the first
+MAX_ATTEMPTS = 11  # the last attempt is 17 hours after the first
 
 
 class MailKind(StrEnum):
-    """What a mail is about."""
+    """The kinds of mail."""
 
     PASSWORD_RESET = "password-reset"  # noqa: S105 - a kind of mail
     CONFIRM_EMAIL = "confirm-email"
@@ -25,7 +25,7 @@ class MailKind(StrEnum):
 
 
 class Mail(Base):
-    """A mail to be sent. It is composed when it is sent, so that no link stands in the database."""
+    """A mail to send. It is composed when it is sent, so that the database contains no link."""
 
     __tablename__ = "outbox"
 
@@ -37,7 +37,7 @@ class Mail(Base):
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
 
     def claim(self) -> None:
-        """Put the next attempt off, so that nobody else makes this one."""
+        """Postpone the next attempt, so that no other process makes this one."""
         self.due_at = utc_now() + FIRST_PAUSE * 2**self.attempts
         self.attempts += 1
 

@@ -1,4 +1,4 @@
-"""Second factors: a code of the moment, asked for after the password, of the people who want that."""
+"""Two-factor authentication: time-based codes (TOTP, RFC 6238) and recovery codes."""
 
 import base64
 import hmac
@@ -13,15 +13,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
 ISSUER = "FlickList"
-STEP_SECONDS = 30  # RFC 6238, 5.2: the recommended step, and the only one that all apps know
-STEPS_OFF = (0, -1, 1)  # RFC 6238, 5.2: one step back, for the way of the code; one forward, for a clock that is ahead
+STEP_SECONDS = 30  # RFC 6238, 5.2: the recommended step, and the only one that all apps support
+STEPS_OFF = (0, -1, 1)  # RFC 6238, 5.2: one step back for network delay, one forward for a fast clock
 RECOVERY_CODES = 8
 RECOVERY_CODE_BYTES = 15  # 120 bits, so that a plain hash is enough
 _GROUP = 4
 
 
 class TwoFactor(Base):
-    """The key that a person's app shares with the site. Until `confirmed_at` is set, nobody is asked for a code."""
+    """The key shared with a person's app. Until `confirmed_at` is set, no code is asked for."""
 
     __tablename__ = "two_factor"
     __table_args__ = (UniqueConstraint("user_id"),)
@@ -37,11 +37,11 @@ class TwoFactor(Base):
         return in_groups(self.key)
 
     def address(self, email: str) -> str:
-        """Return the ``otpauth://`` address that an app reads from a QR code."""
+        """Return the ``otpauth://`` URI for the QR code."""
         return pyotp.TOTP(self.key).provisioning_uri(name=email, issuer_name=ISSUER)
 
     def step_of(self, code: str) -> int | None:
-        """Return the time step, newer than the last one used, whose code this is (TOTP, RFC 6238)."""
+        """Return the time step of a valid code, or ``None``. Steps up to the last used one are not valid."""
         code = code.replace(" ", "")
         now = int(time.time()) // STEP_SECONDS
         otp = pyotp.HOTP(self.key)
@@ -54,7 +54,7 @@ class TwoFactor(Base):
 
 
 class RecoveryCode(Base):
-    """What a person types, once, when the app is not at hand. They know the code, the row only its hash."""
+    """The hash of a code that logs a person in once without the app."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
@@ -65,22 +65,22 @@ class RecoveryCode(Base):
 
 
 def new_recovery_codes() -> list[str]:
-    """Make random codes, in groups, to be written down."""
+    """Return random codes in groups of four characters."""
     return [in_groups(_recovery_code()) for _ in range(RECOVERY_CODES)]
 
 
 def _recovery_code() -> str:
-    """Make a code in base 32, which knows no 0, 1, 8 or 9 to be taken for letters."""
+    """Return a code in base 32, which has no 0, 1, 8 or 9 to confuse with letters."""
     return base64.b32encode(secrets.token_bytes(RECOVERY_CODE_BYTES)).decode().lower()
 
 
 def recovery_code_hash(code: str) -> bytes:
-    """Return what the database keeps of a code, however it was typed."""
+    """Return the hash of a code, ignoring case, spaces and punctuation."""
     return token_hash("".join(char for char in code.lower() if char.isalnum()))
 
 
 def in_groups(text: str) -> str:
-    """Write what is to be read and typed by people in groups of four."""
+    """Return the text in groups of four characters, which are easier to read and type."""
     return " ".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))
 
 

@@ -1,4 +1,4 @@
-"""People who have an account."""
+"""Users: people with an account."""
 
 import secrets
 from datetime import datetime
@@ -9,22 +9,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, PrimaryKey, UtcDateTime, utc_now
 
-MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets
+MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets, minus the angle brackets
 SLUG_BYTES = 16
 
 
 def new_slug() -> str:
-    """Make 22 random URL-safe characters, which nobody can guess (128 bits)."""
+    """Return 22 random URL-safe characters (128 bits)."""
     return secrets.token_urlsafe(SLUG_BYTES)
 
 
 def ascii_email(email: str) -> str:
-    """Return an email address as every mail server takes it: ASCII, with an IDNA domain.
+    """Return an email address as every mail server accepts it: in ASCII, with an IDNA domain.
 
-    Raises `ValueError` for what is no email address. Letters outside ASCII are refused before the @, since whether
-    two of them are the same letter depends on who compares.
+    Raises `ValueError` if it is not valid. The part before the @ must be ASCII, because there is no common rule for
+    comparing other letters.
     """
-    if len(email) > MAX_EMAIL_LENGTH:  # the validator takes seconds over megabytes
+    if len(email) > MAX_EMAIL_LENGTH:  # the validator takes seconds for megabytes
         raise ValueError("too long for an email address")
     validated = email_validator.validate_email(email, check_deliverability=False, allow_smtputf8=False)
     if validated.ascii_email is None or len(validated.ascii_email) > MAX_EMAIL_LENGTH:
@@ -33,12 +33,12 @@ def ascii_email(email: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """Return what two spellings of one address have in common. Raises `ValueError` for what is no email address."""
+    """Return the normalized form of an email address. Raises `ValueError` if it is not valid."""
     return ascii_email(email).lower()
 
 
 class User(Base):
-    """A person: how they log in, and where their watchlist is."""
+    """A person, their credentials, and the slug of their watchlist's URL."""
 
     __tablename__ = "users"
     __table_args__ = (

@@ -1,6 +1,6 @@
-"""The tree that the site is: what lies at each address, who may do what there, and the queries that find it.
+"""The traversal tree: the resource of each URL, its parent and its access control list.
 
-An access control list guards the *path*; every query is scoped by the owner of the path, which ties the *row* to it.
+An access control list authorizes the *path*. Every query is scoped by the path's owner, which ties the *row* to it.
 """
 
 from typing import Any
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def path_to(request: Request, resource: Resource, *elements: str, query: Any = None) -> str:
-    """Return the absolute path of a resource, or of a view or a row below it, below where the site is mounted."""
+    """Return the path of a resource, or of a view or row below it, including the prefix the site is mounted at."""
     return request.resource_url(resource, *elements, query=query, app_url=request.script_name)
 
 

@@ -1,4 +1,4 @@
-"""What every place of the tree is made of."""
+"""The base class of resources, and strict parsing of path segments."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ AccessControlList = list[tuple[str, str, Any]]
 
 
 class Resource:
-    """A place in the tree. It knows the request, its parent and its row; what a script would do too is the row's."""
+    """A node of the traversal tree, with the request, the parent and the name of its path segment."""
 
     __parent__: "Resource | None"
 
@@ -26,7 +26,7 @@ class Resource:
 
 
 def row_id(name: str) -> int:
-    """Read a segment of a path as the id of a row. Raises `KeyError` for all but its one canonical spelling."""
+    """Parse a path segment as a row id. Raises `KeyError` unless it is written canonically."""
     if not re.fullmatch(r"[1-9][0-9]{0,17}", name, re.ASCII):
         raise KeyError(name)
     return int(name)

@@ -1,7 +1,7 @@
-"""The audit log: one line for each thing that bears on who gets in, for the person who runs the site.
+"""The audit log: one line for each event that concerns access, for the operator.
 
-A line is made of a UTC time, an event, the id of a user and the network of the client. Nothing in it was typed by
-anybody, so no line can be forged, and nothing in it is a password, a token, an email or a whole address.
+A line has a UTC time, an event, a user id and the network of the client. It contains no typed text, so lines cannot be
+forged, and no password, token, email address or complete IP address.
 """
 
 import logging
@@ -17,7 +17,7 @@ IPV4_PREFIX, IPV6_PREFIX = 24, 48
 
 
 class AuditEvent(StrEnum):
-    """What the audit log tells of."""
+    """The events of the audit log."""
 
     REGISTERED = "registered"
     LOGGED_IN = "logged-in"
@@ -41,7 +41,7 @@ class AuditEvent(StrEnum):
     ACCOUNT_DELETED = "account-deleted"
 
 
-# What happened though, and even because, nothing was changed. Of the rest a line tells once it is committed.
+# Logged immediately, because nothing is committed. The other events are logged after the commit.
 AT_ONCE = {
     AuditEvent.LOG_IN_FAILED,
     AuditEvent.LIMITED,
@@ -53,7 +53,7 @@ AT_ONCE = {
 
 
 def audit(request: Request, event: AuditEvent, user_id: int | None = None) -> None:
-    """Write a line, about what was done when that is committed. Without an id, it is the person who is signed in."""
+    """Log an event. Without `user_id` it is about the person who is logged in."""
     if user_id is None and request.identity is not None:
         user_id = request.identity.user_id
     line = event, user_id or "-", client_network(request, IPV4_PREFIX, IPV6_PREFIX)
@@ -63,15 +63,15 @@ def audit(request: Request, event: AuditEvent, user_id: int | None = None) -> No
         request.tm.get().addAfterCommitHook(_write, line)
 
 
-def _write(is_true: bool, event: AuditEvent, user: int | str, network: str) -> None:  # noqa: FBT001 - as hooks are called
+def _write(is_true: bool, event: AuditEvent, user: int | str, network: str) -> None:  # noqa: FBT001 - the signature of a hook
     if is_true:
         log.info("%s %s user=%s client=%s", datetime.now(UTC).isoformat(timespec="seconds"), event, user, network)
 
 
 def client_network(request: Request, ipv4_prefix: int, ipv6_prefix: int) -> str:
-    """Return the network of the client's address, of so many bits; ``-`` where the server knows none."""
+    """Return the network of the client's address, with a prefix of that many bits, or ``-`` if there is no address."""
     try:
-        # Not client_addr, which believes X-Forwarded-For. The server has taken from it what a proxy may say.
+        # Not client_addr, which trusts X-Forwarded-For. The server has already applied it for trusted proxies.
         given = ip_address(request.remote_addr or "")
     except ValueError:
         return "-"

@@ -12,13 +12,13 @@ SECURITY_HEADERS = {
         "font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # With "no-referrer" browsers send "Origin: null", which no form survives over https.
+    # With "no-referrer" browsers send "Origin: null", and the CSRF check refuses every form over https.
     "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
+    "X-Frame-Options": "DENY",  # for browsers without frame-ancestors
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# A year, and other names below the site's (ASVS 5.0, 3.4.1). Only over https does it mean anything.
+# One year, including subdomains (ASVS 5.0, 3.4.1). Browsers ignore it over http.
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 
 

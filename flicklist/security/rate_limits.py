@@ -1,4 +1,4 @@
-"""How often something may be tried: logging in, registering, asking for mail, and changing things."""
+"""Rate limits: for failed log-ins, codes, registrations, mails and changes."""
 
 import logging
 import time
@@ -18,13 +18,13 @@ from flicklist.security.audit import client_network
 
 log = logging.getLogger(__name__)
 
-# One household has one IPv4 address, and one IPv6 network of this size.
+# A household usually has one IPv4 address, or one IPv6 network of this size.
 IPV4_PREFIX, IPV6_PREFIX = 32, 64
 STORAGE_TIMEOUT_SECONDS = 1.0
 
 
 class RateLimited(Exception):
-    """Something was tried too often; it can be tried again after so many seconds."""
+    """A limit was reached. The same can be tried again after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -32,7 +32,7 @@ class RateLimited(Exception):
 
 
 class Rule(NamedTuple):
-    """Some limits, and whose attempts they count."""
+    """Limits, and the key under which attempts are counted."""
 
     limits: tuple[RateLimitItem, ...]
     name: str
@@ -40,14 +40,14 @@ class Rule(NamedTuple):
 
 
 class RateLimiter:
-    """Counts attempts in moving windows. A storage that does not answer limits nothing, and is logged."""
+    """Counts attempts in moving windows. If the storage does not answer, nothing is limited and an error is logged."""
 
     def __init__(self, storage_url: str) -> None:
         self.storage = storage_from_string(storage_url, wrap_exceptions=True, **_timeouts(storage_url))
         self._windows = MovingWindowRateLimiter(self.storage)
 
     def check(self, rules: Sequence[Rule]) -> None:
-        """Raise `RateLimited` where an attempt would be one too many. Counts nothing."""
+        """Raise `RateLimited` if one more attempt would be too many. Counts nothing."""
         self._ask(self._windows.test, rules)
 
     def count(self, rules: Sequence[Rule]) -> None:
@@ -73,9 +73,9 @@ class RateLimiter:
 
 
 def log_in_rules(request: Request, account: str | None) -> list[Rule]:
-    """Limit failures: tightly for one account from one client, loosely for each alone.
+    """Limit failures strictly per account and client, and loosely per client and per account.
 
-    A stranger can thus make a person wait, but only a little. Where no account is meant, only the client counts.
+    So a stranger can make a person wait only a little. Without an account, only the client counts.
     """
     settings, client = request.settings, client_network(request, IPV4_PREFIX, IPV6_PREFIX)
     of_client = Rule(settings.rate_limit_log_in_per_client, "log-in-of-client", (client,))
@@ -98,20 +98,20 @@ def register_rules(request: Request) -> list[Rule]:
 
 
 def mail_rules(request: Request, address: str) -> list[Rule]:
-    """Limit the mails that are asked for, to one address and from one client."""
+    """Limit requested mails per client and per recipient."""
     client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.rate_limit_mail
     return [Rule(limits, "mail-of-client", (client,)), Rule(limits, "mail-to-address", (address,))]
 
 
 def _timeouts(storage_url: str) -> dict[str, float]:
-    """Return how long to wait for Redis: one that hangs would otherwise hold each log-in for ten seconds."""
+    """Return timeouts for Redis. Without them, a hanging server delays each log-in by ten seconds."""
     if storage_url.startswith("memory:"):
         return {}
     return {"socket_timeout": STORAGE_TIMEOUT_SECONDS, "socket_connect_timeout": STORAGE_TIMEOUT_SECONDS}
 
 
 def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that a person who is signed in can POST to only so often, but for one that says ``unlimited``."""
+    """Derive a view that limits how often a logged-in person can send a POST. The option ``unlimited`` exempts it."""
     if info.exception_only or info.options.get("unlimited"):
         return view
 

@@ -15,7 +15,7 @@ DAY_SECONDS = 86_400
 
 
 class CSRFStoragePolicy(SessionCSRFStoragePolicy):
-    """Keeps the token in the session, and makes it of 256 random bits (ASVS 5.0, 11.5.1: a UUID does not do)."""
+    """Keeps the CSRF token in the session. It has 256 random bits, more than a UUID (ASVS 5.0, 11.5.1)."""
 
     _token_factory = staticmethod(secrets.token_urlsafe)
 
@@ -34,12 +34,11 @@ def session_factory(settings: Settings) -> SignedCookieSessionFactory:
 
 
 def restore_session(request: Request) -> None:
-    """Make the session what the browser sent.
+    """Reset the session to what the browser sent.
 
-    Without this, who is logged out by a request that failed is logged out, and "Heat is on your watchlist" follows a
-    failure that kept it off the list.
+    Otherwise a failed request would still log the user out, or flash that it added a movie.
     """
-    sent = request.registry.getUtility(ISessionFactory)(request.copy_get())  # a copy, whose cookie nobody gets
+    sent = request.registry.getUtility(ISessionFactory)(request.copy_get())  # a copy, whose cookie is not sent
     if dict(request.session) != dict(sent):
         request.session.clear()
         request.session.update(sent)

@@ -28,14 +28,14 @@ TIMEOUT_SECONDS = 20
 
 
 class Sender:
-    """Sends what is due."""
+    """Sends the mail that is due."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
 
     def send_due(self) -> int:
-        """Send every mail that is due, one after the other. Return how many were sent."""
+        """Send all mail that is due, one by one. Return how many were sent."""
         sent = 0
         while (mail := self._claim()) is not None:
             sent += self._send(mail)
@@ -54,8 +54,8 @@ class Sender:
             message = self._compose(mail)
             if message is not None:
                 deliver(message, self._settings.smtp_url)
-        except Exception as error:  # noqa: BLE001 - whatever it is, one mail must not keep back the others
-            # The error itself may tell the address, which has no place in a log.
+        except Exception as error:  # noqa: BLE001 - one mail must not hold up the others
+            # The error may contain the address, which must not be logged.
             log.error("Mail %s was not sent at attempt %s: %s", mail.id, mail.attempts, type(error).__name__)  # noqa: TRY400
             if not mail.is_undeliverable:
                 return False
@@ -65,7 +65,7 @@ class Sender:
         return message is not None
 
     def _compose(self, mail: Mail) -> EmailMessage | None:
-        """Write the mail. There is none to the address of nobody."""
+        """Return the message, or ``None`` if no account has this address."""
         with Session(self._engine) as db:
             whose = User.email_key == mail.recipient if mail.user_id is None else User.id == mail.user_id
             user = db.scalar(select(User).where(whose))
@@ -77,17 +77,17 @@ def compose(mail: Mail, user: User, settings: Settings) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = settings.mail_from
-    # Who forgot a password typed some spelling of the address: the mail goes to the one that was registered.
+    # A password reset goes to the registered spelling of the address, not to the one that was typed.
     message["To"] = ascii_email(user.email if mail.user_id is None else mail.recipient)
     message.set_content(f"{text}\n\n-- \nFlickList, {settings.public_url}/\n")
     return message
 
 
 def deliver(message: EmailMessage, smtp_url: str) -> None:
-    """Hand a mail to the server of ``smtps://``, or of ``smtp://`` with STARTTLS.
+    """Send a message through the server of an ``smtps://`` URL, or of an ``smtp://`` URL with STARTTLS.
 
-    Raises `OSError` or `smtplib.SMTPException`, also where a server on another machine has no TLS, or a certificate
-    that is not good for its name: the mail, and the password for the server, are secrets (ASVS 5.0, 12.3.1, 12.3.2).
+    Raises `OSError` or `smtplib.SMTPException`, also if a server on another machine has no TLS or no valid certificate:
+    the mail and the server's password are secrets (ASVS 5.0, 12.3.1, 12.3.2).
     """
     url = urlsplit(smtp_url)
     with _connect(url, ssl.create_default_context()) as server:
@@ -111,7 +111,7 @@ def _connect(url: SplitResult, tls: ssl.SSLContext) -> smtplib.SMTP:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether what is sent to a host leaves the machine. The mail servers of most have no certificate for it."""
+    """Return whether a host is this machine. Its mail server usually has no certificate."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

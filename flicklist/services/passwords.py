@@ -1,8 +1,8 @@
-"""Passwords: how they are hashed, verified and judged.
+"""Passwords: hashing, verification and strength.
 
-A hash is ``$hs384$`` and a bcrypt string, computed over the base64 of HMAC-SHA384 of the NFC password: 64 bytes,
-so that neither bcrypt's 72-byte limit nor its NUL rule is ever met, whatever a person types. That is the recipe of
-OWASP's Password Storage cheat sheet; NFC is the form that NIST SP 800-63B-4 names.
+A hash is ``$hs384$`` and a bcrypt string of the base64 of HMAC-SHA384 of the NFC password. These are always 64 bytes,
+so neither bcrypt's limit of 72 bytes nor its NUL rule applies. This is the recipe of OWASP's Password Storage cheat
+sheet. NIST SP 800-63B-4 recommends NFC.
 """
 
 import base64
@@ -20,21 +20,21 @@ MAX_PASSWORD_LENGTH = 1000
 MAX_QUEUED_HASHES = 2
 MIN_STRENGTH = 3
 _SCHEME = "$hs384$"
-# Separates these hashes from any other use of SHA-384. It is no secret: a key from the environment would have to be
-# backed up with the database, or every account would be lost with it.
+# Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
+# the database, and losing it would lose every account.
 _DOMAIN = b"flicklist.passwords"
-# Of 72 characters, which zxcvbn takes at most, those that stand for letters ("4@8({") cost it 4 s; 24 cost 0.4 s.
+# zxcvbn accepts 72 characters, but takes 4 s for 72 that stand for letters ("4@8({"). It takes 0.4 s for 24.
 _JUDGED_LENGTH = 24
 
 
 class TooBusy(Exception):
-    """More passwords are to be hashed than the machine can hash beside its other work."""
+    """Too many passwords are waiting to be hashed."""
 
 
 class PasswordHasher:
-    """Hashes, verifies and judges passwords, so many at once; a few more wait, and the rest is refused.
+    """Hashes, verifies and rates a limited number of passwords at once. A few more wait; others raise `TooBusy`.
 
-    Without the gate, eight people who log in at once keep everybody's pages waiting for a second and more.
+    Without this limit, eight simultaneous log-ins delay all pages by more than a second.
     """
 
     def __init__(self, cost: int, at_once: int = 1, min_length: int = 8) -> None:
@@ -53,10 +53,10 @@ class PasswordHasher:
             return _SCHEME + bcrypt.hashpw(_prepared(password), bcrypt.gensalt(self.cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Tell whether the password is the stored one. Raises nothing but `TooBusy`.
+        """Return whether the password matches the stored hash. Raises only `TooBusy`.
 
-        For ``None``, an account that does not exist, the same work is done, so that time tells nobody
-        which accounts do.
+        For ``None``, an account that does not exist, it does the same work, so that the time does not reveal which
+        accounts exist.
         """
         known = stored if stored is not None and len(password) <= MAX_PASSWORD_LENGTH else None
         try:
@@ -80,11 +80,10 @@ class PasswordHasher:
                 self._queue.release()
 
     def weakness(self, password: str, known_words: list[str]) -> str | None:
-        """Say what is wrong with a new password, as a sentence, or ``None``. Raises `TooBusy`.
+        """Return what is wrong with a new password, as a sentence, or ``None``. Raises `TooBusy`.
 
-        There are no composition rules (ASVS 5.0, 6.2.5); the strength of the beginning is judged by zxcvbn, which
-        carries 30,000 common passwords, and to which ``known_words`` (the email) are as weak as those (ASVS 6.2.4,
-        6.2.11).
+        There are no composition rules (ASVS 5.0, 6.2.5). zxcvbn rates the beginning of the password. It knows 30,000
+        common passwords, and treats ``known_words`` (the email address) like them (ASVS 6.2.4, 6.2.11).
         """
         if len(password) < self.min_length:
             return f"A password needs at least {self.min_length} characters."
@@ -99,7 +98,7 @@ class PasswordHasher:
         return None
 
     def is_outdated(self, stored: str) -> bool:
-        """Tell whether a stored hash was made by another scheme or at another cost than today's."""
+        """Return whether a stored hash has another scheme or cost than new ones."""
         return not stored.startswith(f"{_SCHEME}$2b${self.cost:02}$")
 
 

@@ -25,7 +25,7 @@ def derive_key(secret: str, purpose: str) -> str:
 
 
 class Tokens:
-    """Makes and reads the tokens of one site for one purpose; another purpose's tokens mean nothing to it."""
+    """Makes and reads tokens for one purpose. Tokens for another purpose are not valid."""
 
     def __init__(self, secret: str, purpose: str, lasts: timedelta = LINK_LASTS) -> None:
         self._max_age_seconds = int(lasts.total_seconds())
@@ -35,16 +35,16 @@ class Tokens:
         )
 
     def make(self, user_id: int, subject: str, *present: str) -> str:
-        """Make a token for a person and a subject, which fits as long as what is present stays what it is."""
+        """Make a token that is valid as long as the values of `present` stay the same."""
         return str(self._serializer.dumps([user_id, subject, self._fingerprint(present)]))
 
     def read(self, token: str) -> tuple[int, str] | None:
-        """Return the person and the subject, if the token was made here and is not too old."""
+        """Return the user id and the subject, or ``None`` if the signature is wrong or the token too old."""
         claim = self._read(token)
         return None if claim is None else (claim[0], claim[1])
 
     def matches(self, token: str, *present: str) -> bool:
-        """Tell whether what is present is still that for which the token was made."""
+        """Return whether the values are still those for which the token was made."""
         claim = self._read(token)
         return claim is not None and hmac.compare_digest(claim[2], self._fingerprint(present))
 
@@ -59,21 +59,21 @@ class Tokens:
 
 
 def password_reset_tokens(secret: str) -> Tokens:
-    """Make the tokens that replace a password. They fit the email key and the password hash, and so work once."""
+    """Tokens that replace a password. They depend on the email key and the password hash, and so work once."""
     return Tokens(secret, "reset")
 
 
 def password_reset_link(settings: Settings, user: User) -> str:
-    """Return the link with which a person sets another password."""
+    """Return the link with which a person sets a new password."""
     token = password_reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
     return f"{settings.public_url}/password-reset/new?{urlencode({'token': token})}"
 
 
 def email_tokens(secret: str) -> Tokens:
-    """Make the tokens that confirm an email address, their subject. They fit the present email key and hash."""
+    """Tokens that confirm an email address, their subject. They depend on the current email key and hash."""
     return Tokens(secret, "email")
 
 
 def pending_login_tokens(secret: str) -> Tokens:
-    """Make the tokens of people who have typed their password, and not yet their code. They fit email key and hash."""
+    """Tokens of pending logins. They depend on the email key and the password hash."""
     return Tokens(secret, "log-in", PENDING_LOGIN_LASTS)

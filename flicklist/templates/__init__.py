@@ -1,4 +1,4 @@
-"""The pages. Folders mirror ``flicklist.views``; what a page says of a person comes from ``layout.jinja2``."""
+"""The templates, and the filters and globals they use. Each view module has a folder of its name."""
 
 from datetime import date, datetime
 
@@ -24,17 +24,17 @@ RATINGS = range(BEST_RATING, 0, -1)
 
 
 def stars(rating: int) -> str:
-    """Draw 1 to 10 half-stars: 9 is ``★★★★½``."""
+    """Return 1 to 10 half-stars as stars: 9 is ``★★★★½``."""
     return "★" * (rating // 2) + "½" * (rating % 2)
 
 
 def day(time: datetime, request: Request) -> date:
-    """Return the day of a time, where the site is."""
+    """Return the day of a time in the site's time zone."""
     return time.astimezone(request.settings.time_zone).date()
 
 
 def number_of_stars(rating: int) -> str:
-    """Write 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
+    """Return 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
     return f"{rating // 2 or ''}{'½' * (rating % 2)}"
 
 
@@ -64,6 +64,6 @@ def includeme(config: Configurator) -> None:
         "RATINGS": RATINGS,
     }
     macros = environment.get_template(MACROS).module
-    # There are eleven of each, and fifty to a page: each is rendered once a process.
+    # A page has up to fifty of each, but there are only eleven: each is rendered once per process.
     environment.globals["rating_options"] = {rating: macros.rating_options(rating) for rating in (None, *RATINGS)}
     environment.globals["drawn_stars"] = {rating: macros.stars(rating) for rating in RATINGS}

@@ -1,4 +1,4 @@
-"""What is answered when there is nothing to show: the login wall, and the error pages."""
+"""The login wall and the error pages."""
 
 import logging
 from http import HTTPStatus
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 10
 TWO_MINUTES = 120
-# A connection that is lost at COMMIT leaves open whether the commit came through.
+# If the connection is lost at COMMIT, nobody knows whether the commit succeeded.
 UNCONFIRMED = "The site could not confirm what you sent. Look whether it is there before you send it again."
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
@@ -53,7 +53,7 @@ def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 
 @notfound_view_config(renderer=PAGE)
 def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    """Answer what `forbidden` answers, so that nobody can tell by probing what exists."""
+    """Respond as `forbidden` does, so that probing does not reveal what exists."""
     is_static = request.path_info.startswith(f"/{STATIC_PLACE}/")
     is_public = is_static or request.has_permission(Permission.VIEW, request.context)
     return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
@@ -84,7 +84,7 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
 @exception_view_config(StaleDataError, renderer=BARE_PAGE)
 @exception_view_config(IntegrityError, renderer=BARE_PAGE)
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
-    """Tell that what was to be changed was changed, or deleted, after it was read. Trying again did not help."""
+    """Report that the row was changed or deleted after it was read, and that retrying did not help."""
     log.error("Two at once, or a rule that was broken", exc_info=exc)
     restore_session(request)
     return _page(request, HTTPStatus.CONFLICT)
@@ -105,7 +105,7 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 
 
 @exception_view_config(OperationalError, renderer=BARE_PAGE)
-@exception_view_config(InternalError, renderer=BARE_PAGE)  # PostgreSQL, when it takes no writes
+@exception_view_config(InternalError, renderer=BARE_PAGE)  # PostgreSQL in read-only mode
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("The database did not answer", exc_info=exc)
@@ -116,7 +116,7 @@ def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
 
 
 def _close_idle_connections(request: Request) -> None:
-    """Begin anew: what SQLite opened on a disk that was read-only stays so, for all connections, until all close."""
+    """Reopen the database. A SQLite file opened on a read-only disk stays read-only until all connections close."""
     for engine in request.registry.engines:
         engine.dispose()
 
