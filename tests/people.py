@@ -134,7 +134,7 @@ class Person(TestApp):
     def watched(self):
         return titles(self.get(self.list_path + "watched"))
 
-    def entry_path(self, title):
+    def movie_path(self, title):
         """Return the path of a movie that is to be watched or was."""
         for page in (self.get(self.list_path), self.get(self.list_path + "watched")):
             for item in page.html.select(".movies > li"):

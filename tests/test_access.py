@@ -196,7 +196,7 @@ def test_a_form_without_its_fields_fails_nowhere(people, view, db):
 
 def path_of(resource, alice, db):
     """Return the path of a resource that is Alice's, or of the root."""
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     viewing_id, change_id = db.scalars(select(Viewing.id)).one(), db.scalars(select(Change.id)).one()
     others = select(LoginSession.id).join(User).where(User.email == alice.email).order_by(LoginSession.id.desc())
     login_session_id = db.scalars(others).first()
@@ -208,9 +208,9 @@ def path_of(resource, alice, db):
         "LoginSessionsResource": "/account/login-sessions/",
         "LoginSessionResource": f"/account/login-sessions/{login_session_id}/",
         "WatchlistResource": alice.list_path,
-        "MovieResource": f"{entry}/",
-        "ViewingsResource": f"{entry}/viewings/",
-        "ViewingResource": f"{entry}/viewings/{viewing_id}/",
+        "MovieResource": f"{movie_path}/",
+        "ViewingsResource": f"{movie_path}/viewings/",
+        "ViewingResource": f"{movie_path}/viewings/{viewing_id}/",
         "ChangeResource": f"{alice.list_path}changes/{change_id}/",
     }[resource]
 

@@ -180,11 +180,11 @@ def test_all_data_can_be_taken_out(alice):
 
 def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
     alice.add("Heat", "1995")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     alice.cross_off("Heat")
-    alice.send(f"{entry}/viewings/add", watched_on="2009-07", note="on a ferry")
-    alice.send(f"{entry}/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
-    alice.send(f"{entry}/remove")
+    alice.send(f"{movie_path}/viewings/add", watched_on="2009-07", note="on a ferry")
+    alice.send(f"{movie_path}/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
+    alice.send(f"{movie_path}/remove")
     (heat,) = json.loads(submit(alice, "export", 200, current_password=PASSWORD).body)["movies"]
     movie = db.scalars(select(Movie)).one()
     kept_by_the_site = {"id", "owner_id", "key", "search_text", "change_id", "sort_title", "sort_year", "sort_rating"}

@@ -53,7 +53,7 @@ def test_printed_password_opens_a_list_with_movies(demo, log_in):
 
 def test_movie_page_shows_notes_and_viewings(demo, log_in):
     visitor = log_in(demo())
-    page = visitor.get(visitor.entry_path("12 Angry Men") + "/").html.main.text
+    page = visitor.get(visitor.movie_path("12 Angry Men") + "/").html.main.text
     assert "One room, one afternoon" in page
     assert "2021" in page
 

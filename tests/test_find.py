@@ -118,7 +118,7 @@ def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_
     db.commit()
     assert found(vienna, **query) == set()
     assert found(vienna, added_from="2020-03-02", added_to="2020-03-02") == {"Amélie"}
-    assert "added 2020-03-02" in vienna.get(vienna.entry_path("Amélie") + "/")
+    assert "added 2020-03-02" in vienna.get(vienna.movie_path("Amélie") + "/")
 
 
 def test_the_search_is_in_the_address_and_in_the_form(shelf):

@@ -220,8 +220,8 @@ TOKENS = {
 )
 def test_a_nul_reaches_no_statement(alice, path):
     alice.add("Heat")
-    entry = alice.entry_path("Heat").rpartition("/")[2]
-    path = path if path.startswith("/") else alice.list_path + path.replace("1/", f"{entry}/")
+    movie_path = alice.movie_path("Heat").rpartition("/")[2]
+    path = path if path.startswith("/") else alice.list_path + path.replace("1/", f"{movie_path}/")
     for name, typed in {**NULS, **MORE_NULS, **TOKENS}.items():
         alice.send(path, status=400, **{name: typed})
     query = {**NULS, **MORE_NULS, **TOKENS, "q": "\0", "after": "\0", "before": "\0", "added_from": "\0"}

@@ -18,31 +18,31 @@ def heat(alice):
     return alice
 
 
-def entry(person, title="Heat"):
-    return person.entry_path(title) + "/"
+def movie_path(person, title="Heat"):
+    return person.movie_path(title) + "/"
 
 
 def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
     alice.add("Heat")
     alice.cross_off("Heat")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     movie = db.scalars(select(Movie)).one()
     movie.viewings += [Viewing(watched_on="2001", note="x" * 1000) for _ in range(49)]
     db.commit()
     first = db.scalars(select(Viewing.id).order_by(Viewing.id)).first()
-    alice.send(entry + "/viewings/add", watched_on="2002", note="y" * 1000)
+    alice.send(movie_path + "/viewings/add", watched_on="2002", note="y" * 1000)
     refused = ["The notes on the viewings of a movie can have at most 50,000 characters together."]
     for verb in ("add", f"{first}/edit"):
-        page = alice.send(f"{entry}/viewings/{verb}", watched_on="2003", note="z", status=400)
+        page = alice.send(f"{movie_path}/viewings/{verb}", watched_on="2003", note="z", status=400)
         assert messages(page, "error") == refused
         assert page.forms["see"]["note"].value == "z"
-    alice.send(entry + "/viewings/add", watched_on="2004")
+    alice.send(movie_path + "/viewings/add", watched_on="2004")
     for note in ("y" * 999, "y" * 999, ""):
-        alice.send(f"{entry}/viewings/{first + 1}/edit", watched_on="2003", note=note)
+        alice.send(f"{movie_path}/viewings/{first + 1}/edit", watched_on="2003", note=note)
 
 
 def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
-    old = heat.get(entry(heat)).forms["edit"]
+    old = heat.get(movie_path(heat)).forms["edit"]
     edit(heat, notes="from the phone")
     old["why"] = "Ann said so"
     page = old.submit(status=409)
@@ -57,7 +57,7 @@ def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
 
 
 def test_a_refused_edit_does_not_forget_what_it_began_from(heat, db):
-    early = heat.get(heat.entry_path("Heat") + "/").forms["edit"]
+    early = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
     edit(heat, "Heat", notes="from the phone")
     early["title"] = ""
     form = early.submit(status=400).forms["edit"]
@@ -68,14 +68,14 @@ def test_a_refused_edit_does_not_forget_what_it_began_from(heat, db):
 
 
 def test_saving_twice_with_one_form_is_no_conflict(heat):
-    form = heat.get(entry(heat)).forms["edit"]
+    form = heat.get(movie_path(heat)).forms["edit"]
     form["why"] = "Ann said so"
     form.submit(status=303)
     form.submit(status=303)
 
 
 def edit(person, of="Heat", **fields):
-    form = person.get(entry(person, of)).forms["edit"]
+    form = person.get(movie_path(person, of)).forms["edit"]
     for name, typed in fields.items():
         form[name] = typed
     return form.submit()
@@ -111,7 +111,7 @@ def test_all_of_it_can_be_edited(heat, db):
 )
 def test_a_refused_edit_keeps_what_was_typed(heat, field, typed, reason, db):
     fields = {"title": "Heat", "year": "1995", "why": "new why", "notes": "new notes", field: typed}
-    page = heat.send(entry(heat) + "edit", status=400, **fields)
+    page = heat.send(movie_path(heat) + "edit", status=400, **fields)
     assert messages(page, "error") == [reason]
     shown = page.forms["edit"]
     assert shown["notes" if field != "notes" else "why"].value == ("new notes" if field != "notes" else "new why")
@@ -138,13 +138,13 @@ def test_crossing_off_notes_a_viewing_today(heat, db):
 @pytest.mark.parametrize("days", [-1, 0, 1])
 def test_today_is_the_persons_own_day(heat, db, days):
     own = (TODAY + timedelta(days=days)).isoformat()
-    heat.send(entry(heat) + "cross-off", today=own)
+    heat.send(movie_path(heat) + "cross-off", today=own)
     assert db.scalars(select(Viewing.watched_on)).all() == [own]
 
 
 @pytest.mark.parametrize("typed", ["", "x", "1999-01-01", "9999-12-31", "0000-00-00"])
 def test_a_day_that_it_cannot_be_anywhere_is_not_believed(heat, db, typed):
-    heat.send(entry(heat) + "cross-off", today=typed)
+    heat.send(movie_path(heat) + "cross-off", today=typed)
     assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
 
 
@@ -168,7 +168,7 @@ def test_seeing_a_movie_again_is_one_button_and_counts_once_a_day(heat, db):
 
 @pytest.mark.parametrize("watched_on", ["2009-07-14", "2009-07", "2009", ""])
 def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
-    form = heat.get(entry(heat)).forms["see"]
+    form = heat.get(movie_path(heat)).forms["see"]
     form["watched_on"], form["note"] = watched_on, "with Ann"
     page = form.submit(status=303).follow()
     assert messages(page, "success") == ["A viewing of “Heat (1995)” is noted."]
@@ -181,7 +181,7 @@ def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
     "watched_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "٢٠٠٩", "2009-07-14T10"]
 )
 def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, watched_on):
-    page = heat.send(entry(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
+    page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
     assert "is no date" in messages(page, "error")[0]
     assert page.forms["see"]["note"].value == "with Ann"
     assert page.forms["see"]["watched_on"].value == watched_on
@@ -190,17 +190,17 @@ def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, watched_on):
 
 @pytest.mark.parametrize(("days", "status"), [(1, 303), (2, 400)])
 def test_where_the_browser_does_not_say_it_can_be_tomorrow_already(heat, days, status):
-    heat.send(entry(heat) + "viewings/add", watched_on=str(TODAY + timedelta(days=days)), status=status)
+    heat.send(movie_path(heat) + "viewings/add", watched_on=str(TODAY + timedelta(days=days)), status=status)
 
 
 def test_a_viewing_to_come_is_refused(heat):
-    page = heat.send(entry(heat) + "viewings/add", watched_on=str(TODAY.year + 1), status=400)
+    page = heat.send(movie_path(heat) + "viewings/add", watched_on=str(TODAY.year + 1), status=400)
     assert messages(page, "error") == ["That day is still to come."]
 
 
 def test_a_viewing_is_edited_on_its_own_page(heat, db):
     heat.cross_off("Heat")
-    page = heat.get(entry(heat)).click(TODAY.isoformat())
+    page = heat.get(movie_path(heat)).click(TODAY.isoformat())
     form = page.forms["see"]
     form["watched_on"], form["note"] = "2009-07", "on tape"
     page = form.submit(status=303).follow()
@@ -210,7 +210,7 @@ def test_a_viewing_is_edited_on_its_own_page(heat, db):
 
 def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
     heat.cross_off("Heat")
-    viewing = heat.get(entry(heat)).click(TODAY.isoformat())
+    viewing = heat.get(movie_path(heat)).click(TODAY.isoformat())
     form = viewing.forms["delete"]
     form["move-to-watchlist"] = True
     form.submit(status=303)
@@ -219,15 +219,15 @@ def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
 
 def test_the_last_viewing_can_go_and_the_movie_stay_watched(heat, db):
     heat.cross_off("Heat")
-    heat.get(entry(heat)).click(TODAY.isoformat()).forms["delete"].submit(status=303)
+    heat.get(movie_path(heat)).click(TODAY.isoformat()).forms["delete"].submit(status=303)
     assert heat.watched() == ["Heat"]
     assert db.scalars(select(Viewing)).all() == []
 
 
 def test_deleting_one_of_two_viewings_asks_nothing(heat):
     heat.cross_off("Heat")
-    heat.send(entry(heat) + "viewings/add", watched_on="2001")
-    form = heat.get(entry(heat)).click("2001").forms["delete"]
+    heat.send(movie_path(heat) + "viewings/add", watched_on="2001")
+    form = heat.get(movie_path(heat)).click("2001").forms["delete"]
     assert "move-to-watchlist" not in form.fields
 
 
@@ -237,10 +237,10 @@ def test_nobody_reaches_a_viewing_through_a_movie_it_is_not_of(alice, bob, db):
     viewing_id = db.scalars(select(Viewing.id)).one()
     bob.add("Ran")
     alice.add("Cold")
-    for path in (entry(bob, "Ran"), entry(alice, "Heat")):
+    for path in (movie_path(bob, "Ran"), movie_path(alice, "Heat")):
         bob.get(f"{path}viewings/{viewing_id}/", status=404)
         bob.send(f"{path}viewings/{viewing_id}/delete", status=404)
-    alice.send(f"{entry(alice, 'Cold')}viewings/{viewing_id}/delete", status=404)
+    alice.send(f"{movie_path(alice, 'Cold')}viewings/{viewing_id}/delete", status=404)
     assert db.scalars(select(Viewing.id)).all() == [viewing_id]
 
 
@@ -248,7 +248,7 @@ def test_removing_takes_a_movie_off_the_list_and_restoring_brings_all_of_it_back
     heat.cross_off("Heat")
     heat.rate("Heat", "4")
     edit(heat, why="Ann")
-    page = heat.get(entry(heat))
+    page = heat.get(movie_path(heat))
     path = page.request.path
     page = heat.press(page, "Remove")
     assert messages(page, "success") == ["“Heat (1995)” is removed."]
@@ -263,7 +263,7 @@ def test_removing_takes_a_movie_off_the_list_and_restoring_brings_all_of_it_back
 
 
 def test_adding_a_removed_movie_offers_it_back(heat):
-    heat.send(entry(heat) + "remove")
+    heat.send(movie_path(heat) + "remove")
     page = heat.add("heat", "1995")
     assert messages(page, "error") == ["You removed “Heat (1995)” not long ago. Do you want it back, with all it had?"]
     heat.press(page, "Restore")
@@ -271,7 +271,7 @@ def test_adding_a_removed_movie_offers_it_back(heat):
 
 
 def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat):
-    place = entry(heat)
+    place = movie_path(heat)
     heat.cross_off("Heat")
     heat.send(place + "viewings/add", watched_on="", note="on a ferry")
     edit(heat, why="Ann said so", notes="long\nbut good")
@@ -291,7 +291,7 @@ def test_removing_leads_back_to_the_list_that_the_movie_was_on(heat):
     heat.add("Ran")
     heat.cross_off("Heat")
     for title, view in (("Heat", "watched"), ("Ran", "")):
-        answer = heat.get(entry(heat, title)).forms["remove"].submit(status=303)
+        answer = heat.get(movie_path(heat, title)).forms["remove"].submit(status=303)
         assert answer.location == f"http://localhost{heat.list_path}{view}"
 
 
@@ -312,13 +312,13 @@ def test_a_title_that_ends_like_a_movie_that_made_way_is_another_movie(heat):
 
 def test_a_movie_on_the_list_counts_before_a_removed_one_of_its_name(heat):
     heat.add("Cold", "1995")
-    heat.send(entry(heat) + "remove")
+    heat.send(movie_path(heat) + "remove")
     edit(heat, of="Cold", title="Heat")
     assert messages(heat.add("Heat", "1995"), "error") == ["“Heat (1995)” is already on your watchlist."]
 
 
 def test_what_was_removed_is_gone_after_thirty_days(heat, db):
-    path = entry(heat)
+    path = movie_path(heat)
     heat.send(path + "remove")
     db.execute(update(Movie).values(removed_at=utc_now() - timedelta(days=30, seconds=1)))
     db.commit()

@@ -80,9 +80,9 @@ def test_the_removed_movies_are_found_by_an_index(explained, alice, db):
 
 
 def test_one_movie_is_found_by_its_key(explained, alice: Person, db):
-    entry = alice.entry_path("Movie 100")
+    movie_path = alice.movie_path("Movie 100")
     explained.clear()
-    alice.send(entry + "/cross-off")
+    alice.send(movie_path + "/cross-off")
     (statement, parameters), *_ = [each for each in explained if "movies.id IN" in each[0]]
     for plan in plans(db, [(statement, parameters)]):
         assert READS_ALL[db.get_bind().dialect.name] not in plan, plan

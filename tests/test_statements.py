@@ -55,9 +55,9 @@ def test_the_account_costs_three_statements(alice, statements, has_two_factor):
 def test_a_movie_costs_three_statements(alice, statements):
     alice.add("Heat")
     alice.cross_off("Heat")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     statements.clear()
-    alice.get(entry + "/")
+    alice.get(movie_path + "/")
     assert len(statements) == 3, statements
 
 
@@ -75,8 +75,8 @@ def test_crossing_off_costs_the_same_whatever_else_is_on_the_list(alice, db, sta
     if others:
         fill(alice, db, others)
     alice.add("Heat")
-    entry, token = alice.entry_path("Heat"), alice.csrf_token()
+    movie_path, token = alice.movie_path("Heat"), alice.csrf_token()
     statements.clear()
-    alice.post(entry + "/cross-off", {"csrf_token": token}, status=303)
+    alice.post(movie_path + "/cross-off", {"csrf_token": token}, status=303)
     verbs = [statement.split()[0] for statement in statements if "BEGIN" not in statement]
     assert verbs == ["SELECT", "SELECT", "SELECT", "DELETE", "INSERT", "UPDATE", "INSERT"]

@@ -84,15 +84,15 @@ def test_eight_writers_never_meet_a_locked_database(app, db):
 
 def test_rating_and_putting_back_at_once_never_fail(alice, db):
     alice.add("Heat")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     for _ in range(5):
-        alice.send(entry + "/cross-off")
+        alice.send(movie_path + "/cross-off")
         first, second = alice.copy(), alice.copy()
         token = alice.csrf_token()
         at_once(
             [
-                lambda: first.post(entry + "/rate", {"csrf_token": token, "rating": "3"}, status=303),
-                lambda: second.post(entry + "/move-to-watchlist", {"csrf_token": token}, status=303),
+                lambda: first.post(movie_path + "/rate", {"csrf_token": token, "rating": "3"}, status=303),
+                lambda: second.post(movie_path + "/move-to-watchlist", {"csrf_token": token}, status=303),
             ]
         )
         db.expire_all()
@@ -195,14 +195,14 @@ def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, a
 
 def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_app, alice, monkeypatch, db):
     alice.add("Heat")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     app = make_app()
     person = Person(app, alice.email)
     person.log_in()
     person.list_path = alice.list_path
     person.get(alice.list_path)
-    monkeypatch.setattr("flicklist.views.entry.redirect_back", lambda *_: 1 / 0)
-    page = person.send(entry + "/cross-off", status=500)
+    monkeypatch.setattr("flicklist.views.movie.redirect_back", lambda *_: 1 / 0)
+    page = person.send(movie_path + "/cross-off", status=500)
     assert "Something went wrong on our side. Nothing was changed." in page.text
     assert db.scalars(select(Movie.watched_at)).one() is None
     assert messages(person.get(alice.list_path)) == []

@@ -27,11 +27,11 @@ def remembered(db):
 def heat(alice):
     """Alice, who has seen Heat twice, rated it and written about it."""
     alice.add("Heat", "1995")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     alice.cross_off("Heat")
-    alice.send(entry + "/viewings/add", watched_on="2009-07", note="on tape")
-    alice.send(entry + "/rate", rating="4.5")
-    alice.send(entry + "/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
+    alice.send(movie_path + "/viewings/add", watched_on="2009-07", note="on tape")
+    alice.send(movie_path + "/rate", rating="4.5")
+    alice.send(movie_path + "/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
     alice.get(alice.list_path)
     return alice
 
@@ -52,20 +52,20 @@ UNDONE_OTHERWISE = {"cross-off", "restore"}  # below
 
 def prepare(heat, db, verb):
     """Return the path to send a verb to, once it can change something."""
-    entry = heat.entry_path("Heat")
+    movie_path = heat.movie_path("Heat")
     if verb == "rewatch":
         todays = db.scalars(select(Viewing.id).where(Viewing.note == "")).one()
-        heat.send(f"{entry}/viewings/{todays}/edit", watched_on="2020", note="")
+        heat.send(f"{movie_path}/viewings/{todays}/edit", watched_on="2020", note="")
         heat.get(heat.list_path)
-    return f"{entry}/{verb.format(last=db.scalars(select(Viewing.id).order_by(Viewing.id.desc())).first())}"
+    return f"{movie_path}/{verb.format(last=db.scalars(select(Viewing.id).order_by(Viewing.id.desc())).first())}"
 
 
 def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
-    entry = heat.entry_path("Heat")
-    heat.send(entry + "/edit", title="Heat", notes="é" * 5000)
+    movie_path = heat.movie_path("Heat")
+    heat.send(movie_path + "/edit", title="Heat", notes="é" * 5000)
     monkeypatch.setattr("flicklist.resources.watchlist.MAX_CHANGES_SIZE", 12_000)
     for stars in ("1", "2", "3", "4"):
-        heat.send(entry + "/rate", rating=stars)
+        heat.send(movie_path + "/rate", rating=stars)
     sizes = db.scalars(select(Change.size)).all()
     assert len(sizes) == 3  # two of some 5 kB, and the newest
     assert all(5_000 < size < 6_000 for size in sizes)
@@ -124,9 +124,9 @@ def test_a_second_click_on_many_is_undone_too(alice, db):
 
 
 def test_what_changes_nothing_offers_no_undo_of_something_else(heat, db):
-    heat.send(heat.entry_path("Heat") + "/rate", rating="1")
+    heat.send(heat.movie_path("Heat") + "/rate", rating="1")
     heat.get(heat.list_path)
-    page = heat.send(heat.entry_path("Heat") + "/cross-off").follow()
+    page = heat.send(heat.movie_path("Heat") + "/cross-off").follow()
     assert messages(page) == ["“Heat (1995)” is crossed off."]
     assert not page.html.find("button", string="Undo")
 
@@ -141,7 +141,7 @@ def test_what_came_meanwhile_is_not_in_the_way_of_an_undo(alice, db):
     undone = alice.press(page, "Undo")
     alice.cross_off("Ran")
     alice.press(undone, "Redo")
-    page = alice.send(f"{alice.entry_path('Heat')}/viewings/{viewing_id}/delete").follow()
+    page = alice.send(f"{alice.movie_path('Heat')}/viewings/{viewing_id}/delete").follow()
     alice.move_to_watchlist("Ran")
     alice.cross_off("Ran")
     alice.press(page, "Undo")
@@ -153,7 +153,7 @@ def test_what_came_meanwhile_is_not_in_the_way_of_an_undo(alice, db):
 )
 def test_what_was_removed_elsewhere_is_not_changed_unseen(heat, db, verb, fields):
     path = prepare(heat, db, verb)
-    heat.send(heat.entry_path("Heat") + "/remove")
+    heat.send(heat.movie_path("Heat") + "/remove")
     heat.get(heat.list_path)
     before = remembered(db)
     page = heat.send(path, **fields).follow()
@@ -167,7 +167,7 @@ def test_what_was_removed_elsewhere_is_left_out_of_many(alice, db):
     for title in ("Heat", "Ran"):
         alice.add(title)
     ids = [str(number) for number in db.scalars(select(Movie.id).order_by(Movie.id)).all()]
-    alice.send(alice.entry_path("Heat") + "/remove")
+    alice.send(alice.movie_path("Heat") + "/remove")
     alice.get(alice.list_path)
     fields = {"csrf_token": alice.csrf_token(), "movie": ids}
     assert messages(alice.post(alice.list_path + "cross-off", fields, status=303).follow()) == ["“Ran” is crossed off."]
@@ -186,31 +186,31 @@ def test_undoing_fifty_costs_hardly_more_than_undoing_one(alice, db, statements)
 
 
 def test_so_many_changes_are_kept_and_no_more(heat, db):
-    entry, token = heat.entry_path("Heat"), heat.csrf_token()
+    movie_path, token = heat.movie_path("Heat"), heat.csrf_token()
     for number in range(MAX_CHANGES + 3):
-        heat.post(f"{entry}/rate", {"csrf_token": token, "rating": str(1 + number % 2)}, status=303)
+        heat.post(f"{movie_path}/rate", {"csrf_token": token, "rating": str(1 + number % 2)}, status=303)
     assert len(db.scalars(select(Change.id)).all()) == MAX_CHANGES
 
 
 def test_a_deleted_viewing_comes_back(heat, db):
     before = remembered(db)
     viewing_id = db.scalars(select(Viewing.id).where(Viewing.note == "on tape")).one()
-    page = heat.send(f"{heat.entry_path('Heat')}/viewings/{viewing_id}/delete").follow()
+    page = heat.send(f"{heat.movie_path('Heat')}/viewings/{viewing_id}/delete").follow()
     assert "on tape" not in page.html.select_one(".viewings").text
     heat.press(page, "Undo")
     assert remembered(db) == before
 
 
 def test_an_undo_is_refused_when_the_movie_has_changed_since(heat, db):
-    page = heat.send(heat.entry_path("Heat") + "/rate", rating="1").follow()
-    heat.send(heat.entry_path("Heat") + "/rate", rating="2")
+    page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
+    heat.send(heat.movie_path("Heat") + "/rate", rating="2")
     stale = heat.press(page, "Undo")
     assert "has changed again since" in messages(stale, "error")[0]
     assert db.scalars(select(Movie.rating)).one() == 4
 
 
 def test_an_undo_that_is_clicked_twice_is_done_once(heat, db):
-    page = heat.send(heat.entry_path("Heat") + "/rate", rating="1").follow()
+    page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.press(page, "Undo")
     assert "was undone already" in messages(heat.press(page, "Undo"), "error")[0]
     assert db.scalars(select(Movie.rating)).one() == 9
@@ -238,7 +238,7 @@ def test_an_undo_cannot_reach_a_movie_of_another_person(heat, bob, db):
 
 
 def test_undoing_a_new_title_works_although_another_movie_took_the_old_one(heat, db):
-    page = heat.send(heat.entry_path("Heat") + "/edit", title="Cold", year="1995").follow()
+    page = heat.send(heat.movie_path("Heat") + "/edit", title="Cold", year="1995").follow()
     heat.add("Heat", "1995")
     heat.press(page, "Undo")
     assert sorted(db.scalars(select(Movie.title)).all()) == ["Heat", "Heat"]
@@ -247,7 +247,7 @@ def test_undoing_a_new_title_works_although_another_movie_took_the_old_one(heat,
 def test_changes_are_forgotten_after_their_days(heat, db):
     db.execute(update(Change).values(created_at=utc_now() - KEPT))
     db.commit()
-    heat.send(heat.entry_path("Heat") + "/rate", rating="1")
+    heat.send(heat.movie_path("Heat") + "/rate", rating="1")
     assert len(db.scalars(select(Change)).all()) == 1
 
 

@@ -43,12 +43,12 @@ def test_message_of_the_wall_is_said_once_with_the_last_wanted_page(visitor):
 
 def test_existing_and_missing_lists_and_movies_answer_alike(alice, visitor):
     alice.add("Heat", "1995")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     for path in (
         alice.list_path,
-        entry + "/",
+        movie_path + "/",
         "/watchlists/AAAAAAAAAAAAAAAAAAAAAA/",
-        entry + "0/",
+        movie_path + "0/",
         alice.list_path + "x",
     ):
         assert wanted_page(visitor.get(path, status=303)) == path
@@ -143,9 +143,15 @@ def test_a_wanted_page_on_another_site_is_ignored(alice, app, hostile):
 
 def test_a_stranger_sees_the_same_page_for_what_is_hidden_and_what_is_missing(alice, bob):
     alice.add("Heat")
-    entry = alice.entry_path("Heat")
+    movie_path = alice.movie_path("Heat")
     bob.get(bob.list_path)  # takes the welcome
     missing = bob.get("/nothing", status=404)
-    for path in (alice.list_path, alice.list_path + "watched", entry + "/", entry + "/nothing", "/watchlists/"):
+    for path in (
+        alice.list_path,
+        alice.list_path + "watched",
+        movie_path + "/",
+        movie_path + "/nothing",
+        "/watchlists/",
+    ):
         page = bob.get(path, status=404)
         assert page.body == missing.body

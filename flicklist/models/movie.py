@@ -18,7 +18,7 @@ MAX_VIEWING_NOTE_LENGTH = 1000
 MAX_VIEWING_NOTES_LENGTH = 50_000  # of one movie together: all of them are noted with each change of it
 DAY_LENGTH = len("2009-07-14")
 MAX_VIEWINGS = 1000
-# *Passage de Vénus*, the oldest entry of IMDb, is from 1874.
+# *Passage de Vénus*, the oldest film on IMDb, is from 1874.
 FIRST_YEAR, LAST_YEAR = 1874, 2100
 BEST_RATING = 10  # half-stars
 REMOVED_KEPT = timedelta(days=30)

@@ -257,12 +257,12 @@ class ViewingsResource(Resource):
 
     def __init__(self, parent: MovieResource, name: str) -> None:
         super().__init__(parent, name)
-        self.entry = parent
+        self.movie_resource = parent
 
     def __getitem__(self, name: str) -> "ViewingResource":
         viewing_id = row_id(name)
         return ViewingResource(
-            self, name, one_or_key_error([v for v in self.entry.movie.viewings if v.id == viewing_id], name)
+            self, name, one_or_key_error([v for v in self.movie_resource.movie.viewings if v.id == viewing_id], name)
         )
 
 
@@ -271,7 +271,7 @@ class ViewingResource(Resource):
 
     def __init__(self, parent: ViewingsResource, name: str, viewing: models.Viewing) -> None:
         super().__init__(parent, name)
-        self.entry = parent.entry
+        self.movie_resource = parent.movie_resource
         self.viewing = viewing
 
 

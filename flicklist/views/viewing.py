@@ -48,25 +48,25 @@ def _write(
         return refuse(request, form.problem, _page(form, context))
     watched_on, note = form.watched_on.data or None, form.note.data
     try:
-        change = context.entry.change(lambda movie: verb(movie, watched_on, note), f"viewing {outcome}")
+        change = context.movie_resource.change(lambda movie: verb(movie, watched_on, note), f"viewing {outcome}")
     except LimitReached as problem:
         return refuse(request, str(problem), _page(form, context))
-    flash_change(request, f"A viewing of {quote(context.entry.movie.label)} is {outcome}.", change)
-    return redirect(request.path_to(context.entry))
+    flash_change(request, f"A viewing of {quote(context.movie_resource.movie.label)} is {outcome}.", change)
+    return redirect(request.path_to(context.movie_resource))
 
 
 @view_config(context=ViewingResource, name="delete", request_method="POST", permission=Permission.EDIT)
 def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
-    movie, moves_to_watchlist = context.entry.movie, bool(request.POST.get("move-to-watchlist"))
+    movie, moves_to_watchlist = context.movie_resource.movie, bool(request.POST.get("move-to-watchlist"))
     was_watched = movie.is_watched
-    change = context.entry.change(
+    change = context.movie_resource.change(
         lambda movie: movie.delete_viewing(context.viewing, moves_to_watchlist=moves_to_watchlist), "viewing deleted"
     )
     if was_watched and not movie.is_watched:
         flash_change(request, f"The viewing is deleted, and {quote(movie.label)} is back on your watchlist.", change)
     else:
         flash_change(request, f"A viewing of {quote(movie.label)} is deleted.", change)
-    return redirect(request.path_to(context.entry))
+    return redirect(request.path_to(context.movie_resource))
 
 
 def _form(request: Request, **shown: str | None) -> ViewingForm:
@@ -75,4 +75,9 @@ def _form(request: Request, **shown: str | None) -> ViewingForm:
 
 def _page(form: ViewingForm, context: ViewingResource | ViewingsResource) -> dict[str, Any]:
     viewing = context.viewing if isinstance(context, ViewingResource) else None
-    return {"entry": context.entry, "movie": context.entry.movie, "viewing": viewing, "form": form}
+    return {
+        "movie_resource": context.movie_resource,
+        "movie": context.movie_resource.movie,
+        "viewing": viewing,
+        "form": form,
+    }

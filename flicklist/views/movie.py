@@ -16,11 +16,11 @@ from flicklist.resources import ChangeResource, MovieResource
 from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_change, redirect, redirect_back, refuse, today
 
-PAGE = "flicklist:templates/entry/entry.jinja2"
+PAGE = "flicklist:templates/movie/movie.jinja2"
 
 
 @view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
-def entry(context: MovieResource, request: Request) -> dict[str, Any]:
+def movie(context: MovieResource, request: Request) -> dict[str, Any]:
     movie = context.movie
     form = EditMovieForm(title=movie.title, year=str(movie.year or ""), why=movie.why, notes=movie.notes)
     return _page(movie, form, movie.version)

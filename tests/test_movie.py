@@ -37,10 +37,10 @@ def test_the_last_watched_comes_first(alice):
 
 
 def test_crossing_off_twice_changes_nothing_more(heat, db):
-    entry = heat.entry_path("Heat")
+    movie_path = heat.movie_path("Heat")
     heat.cross_off("Heat")
     watched_at = db.scalars(select(Movie.watched_at)).one()
-    heat.send(entry + "/cross-off")
+    heat.send(movie_path + "/cross-off")
     db.expire_all()
     assert db.scalars(select(Movie.watched_at)).one() == watched_at
 
@@ -69,22 +69,22 @@ def test_a_rating_can_be_taken_away(heat, db):
 def test_a_rating_that_is_not_on_the_scale_is_refused(heat, db, value):
     heat.cross_off("Heat")
     heat.rate("Heat", "3")
-    page = heat.send(heat.entry_path("Heat") + "/rate", rating=value).follow()
+    page = heat.send(heat.movie_path("Heat") + "/rate", rating=value).follow()
     assert messages(page, "error") == ["A rating is a number of stars from 0.5 to 5, in halves, or no rating."]
     assert db.scalars(select(Movie.rating)).one() == 6
 
 
 def test_a_movie_that_is_not_crossed_off_cannot_be_rated(heat, db):
-    page = heat.send(heat.entry_path("Heat") + "/rate", rating="4").follow()
+    page = heat.send(heat.movie_path("Heat") + "/rate", rating="4").follow()
     assert messages(page, "error") == ["Watch it first, then rate it: “Heat (1995)” is not crossed off."]
     assert db.scalars(select(Movie.rating)).one() is None
     assert db.scalars(select(Change)).all() == []
 
 
 def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
-    entry = heat.entry_path("Heat")
+    movie_path = heat.movie_path("Heat")
     for verb in ("cross-off", "move-to-watchlist", "cross-off"):
-        heat.send(f"{entry}/{verb}")
+        heat.send(f"{movie_path}/{verb}")
     assert len(db.scalars(select(Viewing)).all()) == 1
     assert heat.watched() == ["Heat"]
 
@@ -109,7 +109,7 @@ def test_an_id_has_one_spelling(heat, segment):
 @pytest.mark.parametrize("verb", ["cross-off", "move-to-watchlist", "rate"])
 def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb):
     alice.add("Heat")
-    alice_id = alice.entry_path("Heat").rpartition("/")[2]
+    alice_id = alice.movie_path("Heat").rpartition("/")[2]
     bob.send(f"{bob.list_path}{alice_id}/{verb}", rating="1", status=404)
     bob.send(f"{alice.list_path}{alice_id}/{verb}", rating="1", status=404)
     assert db.scalars(select(Movie)).one().watched_at is None
@@ -127,5 +127,5 @@ def test_a_second_person_sees_none_of_it(heat, bob):
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:1"])
 def test_the_way_back_stays_on_the_site(heat, back):
-    response = heat.send(heat.entry_path("Heat") + "/cross-off", back=back)
+    response = heat.send(heat.movie_path("Heat") + "/cross-off", back=back)
     assert response.location == f"http://localhost{heat.list_path}"
