@@ -24,12 +24,13 @@ from sqlalchemy import create_engine, insert, make_url, text, update
 from webob import Request
 from webtest import TestApp
 
-from flicklist import main, migrations, titles
+from flicklist import main, migrations
 from flicklist.models import Movie, User, Viewing
 from flicklist.resources.watchlist import WATCHED_ORDERS, WATCHLIST_ORDERS
 from flicklist.services.pagination import Keyset
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.search import Sort
+from flicklist.services.suggestions import all_films
 
 SHAPES = [(1, 10), (1, 100), (1, 1_000), (1, 5_000), (1, 100_000), (1_000, 1_000)]
 REQUESTS = 30
@@ -64,7 +65,7 @@ def database(server: str | None, name: str) -> Iterator[str]:
 def fill(url: str, users: int, movies: int) -> None:
     """Give each user so many movies, half of them watched, with many ties and many gaps."""
     chance = random.Random(42)
-    films = titles.all_films()
+    films = all_films()
     engine = create_engine(url)
     columns = [c.name for c in Movie.__table__.c if c.name not in {"id", "sort_year", "sort_rating", "change_id"}]
     with engine.begin() as connection:

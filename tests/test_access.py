@@ -44,7 +44,7 @@ TABLE = {
     ("LoginSessionResource", "end", "POST"): (WALL, "404", "400"),
     ("WatchlistResource", "", "GET"): (WALL, "404", "200"),
     ("WatchlistResource", "watched", "GET"): (WALL, "404", "200"),
-    ("Root", "titles", "GET"): (WALL, "200", "200"),
+    ("Root", "suggestions", "GET"): (WALL, "200", "200"),
     ("WatchlistResource", "removed", "GET"): (WALL, "404", "200"),
     ("WatchlistResource", "add", "POST"): (WALL, "404", "303"),
     ("WatchlistResource", "cross-off", "POST"): (WALL, "404", "303"),

@@ -97,12 +97,12 @@ def test_a_view_has_one_name(ask):
 
 def test_a_query_that_is_no_text_is_refused(ask, signed_in):
     for query in ("x=%FF", "%FF", "after=%ED%A0%80", "&".join(["a=1"] * 200), "x=%00"):
-        for path in ("/login", "/register", "/titles", "/nothing"):
+        for path in ("/login", "/register", "/suggestions", "/nothing"):
             assert_refused(ask("GET", path, query=query, signed_in=signed_in), 400)
 
 
 def test_an_address_that_is_too_long_is_refused(ask, signed_in):
-    for path in ("/login", "/titles", "/nothing", ask.alice.list_path):
+    for path in ("/login", "/suggestions", "/nothing", ask.alice.list_path):
         assert_refused(ask("GET", path, query=f"q={'x' * 8_200}", signed_in=signed_in), 414)
 
 
@@ -130,7 +130,7 @@ def test_a_body_that_is_no_form_is_refused(ask, signed_in):
 
 def test_a_page_that_is_asked_for_in_another_alphabet_is_refused(ask, signed_in):
     for charset in ("utf-16", "nothing"):
-        for path in ("/login", "/register", "/titles", ask.alice.list_path):
+        for path in ("/login", "/register", "/suggestions", ask.alice.list_path):
             assert_refused(ask("GET", path, signed_in=signed_in, CONTENT_TYPE=f"{FORM}; charset={charset}"), 415)
 
 
@@ -220,11 +220,11 @@ TOKENS = {
 )
 def test_a_nul_reaches_no_statement(alice, path):
     alice.add("Heat")
-    movie_path = alice.movie_path("Heat").rpartition("/")[2]
-    path = path if path.startswith("/") else alice.list_path + path.replace("1/", f"{movie_path}/")
+    movie_id = alice.movie_path("Heat").rpartition("/")[2]
+    path = path if path.startswith("/") else alice.list_path + path.replace("1/", f"{movie_id}/")
     for name, typed in {**NULS, **MORE_NULS, **TOKENS}.items():
         alice.send(path, status=400, **{name: typed})
     query = {**NULS, **MORE_NULS, **TOKENS, "q": "\0", "after": "\0", "before": "\0", "added_from": "\0"}
-    for page in (alice.list_path, alice.list_path + "watched", "/titles", "/password-reset/new", "/register"):
+    for page in (alice.list_path, alice.list_path + "watched", "/suggestions", "/password-reset/new", "/register"):
         for name, typed in query.items():
             alice.get(page, {name: typed}, status=400)

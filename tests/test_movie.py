@@ -109,9 +109,9 @@ def test_an_id_has_one_spelling(heat, segment):
 @pytest.mark.parametrize("verb", ["cross-off", "move-to-watchlist", "rate"])
 def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb):
     alice.add("Heat")
-    alice_id = alice.movie_path("Heat").rpartition("/")[2]
-    bob.send(f"{bob.list_path}{alice_id}/{verb}", rating="1", status=404)
-    bob.send(f"{alice.list_path}{alice_id}/{verb}", rating="1", status=404)
+    movie_id = alice.movie_path("Heat").rpartition("/")[2]
+    bob.send(f"{bob.list_path}{movie_id}/{verb}", rating="1", status=404)
+    bob.send(f"{alice.list_path}{movie_id}/{verb}", rating="1", status=404)
     assert db.scalars(select(Movie)).one().watched_at is None
 
 

@@ -329,4 +329,4 @@ def test_what_was_removed_is_gone_after_thirty_days(heat, db):
 
 
 def test_the_title_field_of_the_list_says_where_suggestions_come_from(alice):
-    assert alice.get(alice.list_path).forms["add"]["title"].attrs["data-suggest"] == "/titles"
+    assert alice.get(alice.list_path).forms["add"]["title"].attrs["data-suggest"] == "/suggestions"

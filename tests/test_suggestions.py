@@ -111,37 +111,37 @@ def test_every_film_is_found_by_its_title_or_has_too_many_namesakes():
 
 
 def test_the_page_answers_titles_and_years_as_json(alice):
-    response = alice.get("/titles", {"q": "solaris"})
+    response = alice.get("/suggestions", {"q": "solaris"})
     assert response.content_type == "application/json"
     assert response.json == [{"title": "Solaris", "year": 1972}, {"title": "Solaris", "year": 2002}]
 
 
 @pytest.mark.parametrize("query", ["q=", "", "x=heat", "q=%07%07%07", "q=" + "x" * 5000, "q=%F0%9F%8E%AC", "q=%25%5F"])
 def test_the_page_answers_an_empty_list_where_nothing_is_found(alice, query):
-    assert alice.get(f"/titles?{query}").json == []
+    assert alice.get(f"/suggestions?{query}").json == []
 
 
 def test_markup_stays_text(alice):
-    response = alice.get("/titles", {"q": "<script>alert(1)</script>"})
+    response = alice.get("/suggestions", {"q": "<script>alert(1)</script>"})
     assert "<" not in response
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_suggestions_are_behind_the_wall(visitor):
-    response = visitor.get("/titles", {"q": "solaris"}, status=303)
+    response = visitor.get("/suggestions", {"q": "solaris"}, status=303)
     assert response.location.startswith("http://localhost/register?")
     assert "Solaris" not in response
 
 
 def test_suggestions_cost_one_statement(alice, statements):
     statements.clear()
-    alice.get("/titles", {"q": "the"})
+    alice.get("/suggestions", {"q": "the"})
     assert len(statements) == 1, statements
 
 
 def test_suggestions_leave_the_session_as_it_is(alice):
     """An answer that comes late must not bring back an older cookie, and with it an older flash."""
-    assert "Set-Cookie" not in alice.get("/titles", {"q": "heat"}).headers
+    assert "Set-Cookie" not in alice.get("/suggestions", {"q": "heat"}).headers
 
 
 def test_a_film_that_is_not_among_them_is_a_movie_too(alice):

@@ -1,4 +1,4 @@
-"""``/titles``: titles to suggest while one is typed."""
+"""``/suggestions``: films to suggest while a title is typed."""
 
 from threading import Thread
 from typing import Any
@@ -12,12 +12,12 @@ from flicklist.resources import Root
 from flicklist.services.suggestions import index, suggest
 
 
-@view_config(context=Root, name="titles", request_method="GET", permission=Permission.VIEW, renderer="json")
+@view_config(context=Root, name="suggestions", request_method="GET", permission=Permission.VIEW, renderer="json")
 def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
     return [film._asdict() for film in suggest(request.GET.get("q", ""))]
 
 
 @subscriber(ApplicationCreated)
-def read_titles_ahead(event: ApplicationCreated) -> None:
-    """Read the titles beside the start of the site. Without this, the first person who types waits half a second."""
+def load_index(event: ApplicationCreated) -> None:
+    """Load the catalog in the background. Otherwise the first person to type waits half a second."""
     Thread(target=index, daemon=True).start()

@@ -1,4 +1,4 @@
-"""How long suggestions take, alone and as requests on SQLite, and what they cost: python benchmarks/titles.py."""
+"""How long suggestions take, alone and as requests on SQLite, and what they cost: python benchmarks/suggestions.py."""
 
 import random
 import time
@@ -43,12 +43,12 @@ def report_times(name: str, queries: Iterable[str]) -> None:
 
 def report_requests(queries: Iterable[str]) -> None:
     """Ask as a person who is signed in does, identity and all. What the machine does besides is not left out."""
-    with database(None, "titles") as url:
+    with database(None, "suggestions") as url:
         migrations.upgrade(url)
         fill(url, 1, 10)
         person = Person(url, 1)
-        person.get("/titles?q=warming+up")
-        times = sorted(person.get(f"/titles?q={quote(query)}") for query in queries)
+        person.get("/suggestions?q=warming+up")
+        times = sorted(person.get(f"/suggestions?q={quote(query)}") for query in queries)
     median, most, slowest = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]
     print(f"requests: {len(times)}, median {median:.1f} ms, 99th of 100 {most:.1f} ms, slowest {slowest:.1f} ms")
 
