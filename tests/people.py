@@ -92,11 +92,11 @@ class Person(TestApp):
         fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
         return self.post(button.get("formaction") or form["action"], fields, status=303)
 
-    def mark(self, path, marked, label, **fields):
-        """Check the boxes of movies, press a button of the bar for the marked ones, and return the next page."""
+    def change_selected(self, path, selected, label, **fields):
+        """Select movies, press a button of the bar for the selected ones, and return the next page."""
         page = self.get(path)
-        boxes = [page.html.find("input", attrs={"aria-label": f"Mark {title}"})["value"] for title in marked]
-        bar = page.html.find("form", id="marked")
+        boxes = [page.html.find("input", attrs={"aria-label": f"Mark {title}"})["value"] for title in selected]
+        bar = page.html.find("form", id="selection")
         hidden = {field["name"]: field.get("value", "") for field in bar.find_all("input")}
         path = bar.find("button", string=label)["formaction"]
         return self.post(path, {**hidden, "movie": boxes, **fields}, status=303).follow()

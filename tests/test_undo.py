@@ -256,7 +256,7 @@ def test_many_at_once_are_one_change_with_one_undo(alice, db):
         alice.add(title)
     alice.get(alice.list_path)
     before = remembered(db)
-    page = alice.mark(alice.list_path, ["Heat", "Ran"], "Cross off")
+    page = alice.change_selected(alice.list_path, ["Heat", "Ran"], "Cross off")
     assert messages(page) == ["2 movies are crossed off."]
     assert titles(page) == ["Amélie"]
     alice.press(page, "Undo")
@@ -266,13 +266,13 @@ def test_many_at_once_are_one_change_with_one_undo(alice, db):
 def test_many_are_rated_put_back_and_removed(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
-    alice.mark(alice.list_path, ["Heat", "Ran", "Amélie"], "Cross off")
+    alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Cross off")
     ratings = alice.list_path + "watched"
-    page = alice.mark(ratings, ["Heat", "Ran"], "Rate", rating="4")
+    page = alice.change_selected(ratings, ["Heat", "Ran"], "Rate", rating="4")
     assert messages(page) == ["2 movies are rated 4 of 5 stars."]
-    page = alice.mark(ratings, ["Heat"], "Put back")
+    page = alice.change_selected(ratings, ["Heat"], "Put back")
     assert messages(page) == ["“Heat” is back on your watchlist."]
-    page = alice.mark(ratings, ["Ran", "Amélie"], "Remove")
+    page = alice.change_selected(ratings, ["Ran", "Amélie"], "Remove")
     assert messages(page) == ["2 movies are removed."]
     assert titles(page) == []
     assert alice.to_watch() == ["Heat"]
@@ -283,20 +283,20 @@ def test_a_rating_for_many_has_to_be_chosen(alice):
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
     page = alice.get(alice.list_path + "watched")
-    chosen = page.html.select("#marked [name=rating] option")[0]["value"]
-    page = alice.mark(alice.list_path + "watched", ["Heat"], "Rate", rating=chosen)
+    chosen = page.html.select("#selection [name=rating] option")[0]["value"]
+    page = alice.change_selected(alice.list_path + "watched", ["Heat"], "Rate", rating=chosen)
     assert "A rating is a number of stars" in messages(page, "error")[0]
     assert page.html.select_one(".stars")
 
 
-def test_nothing_marked_is_told(alice):
+def test_change_without_a_selection_is_refused(alice):
     alice.add("Heat")
     for verb in ("cross-off", "move-to-watchlist", "rate", "remove"):
         page = alice.send(alice.list_path + verb, movie="x", rating="4").follow()
         assert messages(page, "error") == ["Mark the movies first, with the boxes beside them."]
 
 
-def test_movies_of_another_person_cannot_be_marked(alice, bob, db):
+def test_movies_of_another_person_cannot_be_selected(alice, bob, db):
     alice.add("Heat")
     movie_id = db.scalars(select(Movie.id)).one()
     for verb in ("cross-off", "remove", "rate", "move-to-watchlist"):

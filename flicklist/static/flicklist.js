@@ -106,8 +106,8 @@
     return field.selectedIndex !== Math.max(first, 0);
   }
 
-  // What was typed, marked or chosen in other forms than the one that is sent; and from which words an edit began,
-  // without which it would overwrite what was written in another window.
+  // What was typed, selected or chosen in other forms than the submitted one, and the version that an edit began with:
+  // without that, the edit would overwrite what was written in another window.
   function unsent(form) {
     const fields = all("main :is(input:not([type=hidden]), select, textarea)");
     const changed = fields.filter((field) => field.form && field.form !== form && isChanged(field));

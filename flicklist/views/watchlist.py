@@ -38,7 +38,7 @@ WATCHED_SORTS = {
 
 
 class NothingSelected(Exception):
-    """Something is to be done to the marked movies, and none is."""
+    """Raised when no movie is selected."""
 
 
 @view_config(

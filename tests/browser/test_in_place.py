@@ -228,15 +228,15 @@ def test_a_message_covers_no_button_of_the_bar(open_browser):
     expect(page.get_by_role("status")).to_contain_text("is crossed off.")
     page.get_by_label("Mark 10 The").check()
     page.route("**/cross-off", lambda route: route.abort())
-    page.locator("#marked").get_by_role("button", name="Cross off").click()
+    page.locator("#selection").get_by_role("button", name="Cross off").click()
     expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
     page.unroute("**/cross-off")
     reader.complaints.clear()
-    page.locator("#marked").get_by_role("button", name="Cross off").click()
+    page.locator("#selection").get_by_role("button", name="Cross off").click()
     expect(page.get_by_role("status")).to_contain_text("is crossed off.")
 
 
-def test_what_was_marked_chosen_or_typed_elsewhere_stays(list_of_movies):
+def test_what_was_selected_chosen_or_typed_elsewhere_stays(list_of_movies):
     page = list_of_movies.page
     for number in (20, 21):
         page.get_by_label(f"Mark Movie {number}").check()

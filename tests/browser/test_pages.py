@@ -78,7 +78,7 @@ def pages_of_lists(reader):
         page.reload()
     page.get_by_label("Mark Heat").check()
     page.get_by_text("Filters").click()
-    yield "watchlist, marked, with filters"
+    yield "watchlist, selected, with filters"
     page.goto(f"{watchlist}?q=nothing+like+it")
     yield "watchlist, nothing found"
     page.goto(f"{watchlist}watched")
