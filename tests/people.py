@@ -128,7 +128,7 @@ class Person(TestApp):
                 return form
         raise AssertionError(f"no field {label!r}")
 
-    def to_watch(self):
+    def watchlist(self):
         return titles(self.get(self.list_path))
 
     def watched(self):

@@ -14,7 +14,7 @@ from flicklist.settings import Settings
 from tests.people import Person
 
 WATCHED = [movie for movie in MOVIES if movie.viewings]
-TO_WATCH = [movie for movie in MOVIES if not movie.viewings]
+ON_WATCHLIST = [movie for movie in MOVIES if not movie.viewings]
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def log_in(app):
 
 def test_printed_password_opens_a_list_with_movies(demo, log_in):
     visitor = log_in(demo())
-    assert set(visitor.to_watch()) == {movie.title for movie in TO_WATCH}
+    assert set(visitor.watchlist()) == {movie.title for movie in ON_WATCHLIST}
     assert set(visitor.watched()) == {movie.title for movie in WATCHED}
-    assert TO_WATCH[-1].why in visitor.get(visitor.list_path).text
+    assert ON_WATCHLIST[-1].why in visitor.get(visitor.list_path).text
     ratings = visitor.get(visitor.list_path + "watched")
     rating = visitor.form_of(ratings, "Rating of Casablanca")["rating"].value
     assert rating == "5"
@@ -68,7 +68,7 @@ def test_second_run_changes_the_password_and_nothing_else(demo, log_in, db):
     assert not visitor.is_logged_in
     Person(visitor.app, EMAIL).fail_to_log_in(password=first)
     again = log_in(second)
-    assert set(again.to_watch()) == {movie.title for movie in TO_WATCH} | {"Paddington 2"}
+    assert set(again.watchlist()) == {movie.title for movie in ON_WATCHLIST} | {"Paddington 2"}
     ratings = again.get(again.list_path + "watched")
     assert again.form_of(ratings, "Rating of Heat")["rating"].value == "4.5"
     assert db.scalar(select(func.count(Movie.id))) == len(MOVIES) + 1
@@ -80,7 +80,7 @@ def test_other_accounts_stay_as_they_are(demo, alice):
     demo()
     demo()
     assert alice.is_logged_in
-    assert alice.to_watch() == ["Heat"]
+    assert alice.watchlist() == ["Heat"]
 
 
 def test_empty_database_is_migrated_if_the_site_does_that_at_start(run, empty_database_url):
@@ -104,5 +104,5 @@ def test_demo_movies_are_real_films_of_every_kind():
     assert not {movie.title for movie in MOVIES} & set(Settings.terrible_movies)
     dates = {date and len(date) for movie in MOVIES for date, _ in movie.viewings}
     assert dates == {None, len("2009"), len("2009-07"), len("2009-07-14")}
-    assert any(movie.why for movie in TO_WATCH)
+    assert any(movie.why for movie in ON_WATCHLIST)
     assert any(movie.notes for movie in MOVIES)

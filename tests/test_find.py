@@ -19,13 +19,13 @@ def shelf(alice, db):
     """Alice, with some movies to watch and some watched."""
     owner_id = db.scalars(select(User.id)).one()
 
-    def movie(title, year=None, rating=None, seen=(), why="", notes="", added="2020-05-05"):
-        watched_at = datetime(2021, 1, 1, tzinfo=UTC) if seen or rating else None
+    def movie(title, year=None, rating=None, watched_on=(), why="", notes="", added="2020-05-05"):
+        watched_at = datetime(2021, 1, 1, tzinfo=UTC) if watched_on or rating else None
         one = Movie(
             title=title, year=year, owner_id=owner_id, rating=rating, watched_at=watched_at, why=why, notes=notes
         )
         one.added_at = datetime.fromisoformat(added).replace(tzinfo=UTC)
-        one.viewings = [Viewing(watched_on=day) for day in seen]
+        one.viewings = [Viewing(watched_on=day) for day in watched_on]
         one.refresh_last_watched_on()
         one.refresh_search_text()
         db.add(one)
@@ -35,10 +35,10 @@ def shelf(alice, db):
     movie("The Sting", 1973, notes="con men & 100% fun_", added="2020-01-01")
     movie("Ænigma", None, added="2020-02-29")
     movie("Smørrebrød", 2001)
-    movie("Heat", 1995, rating=9, seen=["2009-07-14", "2020"])
-    movie("A Separation", 2011, rating=10, seen=["2012-03"])
-    movie("Ran", 1985, seen=["2009"])
-    movie("Stalker", 1979, rating=3, seen=[None])
+    movie("Heat", 1995, rating=9, watched_on=["2009-07-14", "2020"])
+    movie("A Separation", 2011, rating=10, watched_on=["2012-03"])
+    movie("Ran", 1985, watched_on=["2009"])
+    movie("Stalker", 1979, rating=3, watched_on=[None])
     db.commit()
     return alice
 

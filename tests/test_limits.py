@@ -138,8 +138,8 @@ def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
     for number in range(3):
         person.send(person.list_path + "add", title=f"Movie {number}")
     person.send(person.list_path + "add", title="One more", status=429)
-    assert "One more" not in alice.to_watch()
-    assert len(person.to_watch()) == 3
+    assert "One more" not in alice.watchlist()
+    assert len(person.watchlist()) == 3
 
 
 def test_logging_out_is_not_limited(make_app, alice):

@@ -17,7 +17,7 @@ def test_crossing_off_moves_a_movie_to_the_ratings(heat):
     page = heat.cross_off("Heat")
     assert page.request.path == heat.list_path
     assert messages(page, "success") == ["“Heat (1995)” is crossed off."]
-    assert heat.to_watch() == []
+    assert heat.watchlist() == []
     assert heat.watched() == ["Heat"]
 
 
@@ -94,7 +94,7 @@ def test_putting_back_returns_a_movie_to_the_watchlist(heat):
     page = heat.move_to_watchlist("Heat")
     assert page.request.path == heat.list_path + "watched"
     assert messages(page, "success") == ["“Heat (1995)” is back on your watchlist."]
-    assert heat.to_watch() == ["Heat"]
+    assert heat.watchlist() == ["Heat"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_putting_back_returns_a_movie_to_the_watchlist(heat):
 def test_an_id_has_one_spelling(heat, segment):
     heat.get(f"{heat.list_path}{segment}/", status=404)
     heat.send(f"{heat.list_path}{segment}/cross-off", status=404)
-    assert heat.to_watch() == ["Heat"]
+    assert heat.watchlist() == ["Heat"]
 
 
 @pytest.mark.parametrize("verb", ["cross-off", "move-to-watchlist", "rate"])
@@ -118,11 +118,11 @@ def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb
 def test_a_second_person_sees_none_of_it(heat, bob):
     heat.cross_off("Heat")
     heat.add("Ran")
-    assert bob.to_watch() == bob.watched() == []
+    assert bob.watchlist() == bob.watched() == []
     for path in (heat.list_path, heat.list_path + "watched", heat.list_path + "add"):
         bob.get(path, status=404)
         bob.send(path, title="Gotcha", status=404)
-    assert heat.to_watch() == ["Ran"]
+    assert heat.watchlist() == ["Ran"]
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:1"])

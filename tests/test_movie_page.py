@@ -1,4 +1,4 @@
-"""The page of a movie: what is known of it, and the times it was seen."""
+"""The page of a movie: what is known of it, and its viewings."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
     for verb in ("add", f"{first}/edit"):
         page = alice.send(f"{movie_path}/viewings/{verb}", watched_on="2003", note="z", status=400)
         assert messages(page, "error") == refused
-        assert page.forms["see"]["note"].value == "z"
+        assert page.forms["viewing"]["note"].value == "z"
     alice.send(movie_path + "/viewings/add", watched_on="2004")
     for note in ("y" * 999, "y" * 999, ""):
         alice.send(f"{movie_path}/viewings/{first + 1}/edit", watched_on="2003", note=note)
@@ -126,7 +126,7 @@ def test_a_title_of_another_movie_is_told_and_not_refused(heat):
     assert messages(page, "success") == ["“HEAT (2013)” is saved. You also have “Heat (1986)” and 1 more."]
     page = edit(heat, "HEAT", title="heat", year="1995").follow()
     assert "You also have “Heat (1986)” and 1 more." in messages(page, "success")[0]
-    assert len(heat.to_watch()) == 4
+    assert len(heat.watchlist()) == 4
 
 
 def test_crossing_off_notes_a_viewing_today(heat, db):
@@ -156,7 +156,7 @@ def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
     assert db.scalars(select(Viewing.watched_on)).one() == (datetime.now(UTC) + timedelta(hours=14)).date().isoformat()
 
 
-def test_seeing_a_movie_again_is_one_button_and_counts_once_a_day(heat, db):
+def test_rewatching_is_one_button_and_counts_once_a_day(heat, db):
     heat.cross_off("Heat")
     db.execute(update(Viewing).values(watched_on="2001"))
     db.commit()
@@ -168,7 +168,7 @@ def test_seeing_a_movie_again_is_one_button_and_counts_once_a_day(heat, db):
 
 @pytest.mark.parametrize("watched_on", ["2009-07-14", "2009-07", "2009", ""])
 def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
-    form = heat.get(movie_path(heat)).forms["see"]
+    form = heat.get(movie_path(heat)).forms["viewing"]
     form["watched_on"], form["note"] = watched_on, "with Ann"
     page = form.submit(status=303).follow()
     assert messages(page, "success") == ["A viewing of “Heat (1995)” is noted."]
@@ -183,8 +183,8 @@ def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
 def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, watched_on):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
     assert "is no date" in messages(page, "error")[0]
-    assert page.forms["see"]["note"].value == "with Ann"
-    assert page.forms["see"]["watched_on"].value == watched_on
+    assert page.forms["viewing"]["note"].value == "with Ann"
+    assert page.forms["viewing"]["watched_on"].value == watched_on
     assert db.scalars(select(Viewing)).all() == []
 
 
@@ -201,7 +201,7 @@ def test_a_viewing_to_come_is_refused(heat):
 def test_a_viewing_is_edited_on_its_own_page(heat, db):
     heat.cross_off("Heat")
     page = heat.get(movie_path(heat)).click(TODAY.isoformat())
-    form = page.forms["see"]
+    form = page.forms["viewing"]
     form["watched_on"], form["note"] = "2009-07", "on tape"
     page = form.submit(status=303).follow()
     assert "on tape" in page.html.select_one(".viewings").text
@@ -214,7 +214,7 @@ def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
     form = viewing.forms["delete"]
     form["move-to-watchlist"] = True
     form.submit(status=303)
-    assert heat.to_watch() == ["Heat"]
+    assert heat.watchlist() == ["Heat"]
 
 
 def test_the_last_viewing_can_go_and_the_movie_stay_watched(heat, db):
@@ -252,7 +252,7 @@ def test_removing_takes_a_movie_off_the_list_and_restoring_brings_all_of_it_back
     path = page.request.path
     page = heat.press(page, "Remove")
     assert messages(page, "success") == ["“Heat (1995)” is removed."]
-    assert heat.watched() == heat.to_watch() == []
+    assert heat.watched() == heat.watchlist() == []
     removed = heat.get(heat.list_path).click("Recently removed")
     assert titles(removed) == ["Heat"]
     page = heat.press(removed, "Restore Heat")
@@ -267,7 +267,7 @@ def test_adding_a_removed_movie_offers_it_back(heat):
     page = heat.add("heat", "1995")
     assert messages(page, "error") == ["You removed “Heat (1995)” not long ago. Do you want it back, with all it had?"]
     heat.press(page, "Restore")
-    assert heat.to_watch() == ["Heat"]
+    assert heat.watchlist() == ["Heat"]
 
 
 def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat):
@@ -301,13 +301,13 @@ def test_a_movie_that_had_to_make_way_is_noticed_when_it_is_added_again(heat):
     edit(heat, title="Other")
     page = heat.add("heat", "1995")
     assert messages(page, "error") == ["“Heat (1995)” is already on your watchlist."]
-    assert sorted(heat.to_watch()) == ["Heat", "Other"]
+    assert sorted(heat.watchlist()) == ["Heat", "Other"]
 
 
 def test_a_title_that_ends_like_a_movie_that_made_way_is_another_movie(heat):
     heat.add("Scream () #2")
     assert messages(heat.add("Scream"), "success") == ["“Scream” is on your watchlist."]
-    assert sorted(heat.to_watch()) == ["Heat", "Scream", "Scream () #2"]
+    assert sorted(heat.watchlist()) == ["Heat", "Scream", "Scream () #2"]
 
 
 def test_a_movie_on_the_list_counts_before_a_removed_one_of_its_name(heat):

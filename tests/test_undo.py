@@ -275,7 +275,7 @@ def test_many_are_rated_put_back_and_removed(alice, db):
     page = alice.change_selected(ratings, ["Ran", "Amélie"], "Remove")
     assert messages(page) == ["2 movies are removed."]
     assert titles(page) == []
-    assert alice.to_watch() == ["Heat"]
+    assert alice.watchlist() == ["Heat"]
 
 
 def test_a_rating_for_many_has_to_be_chosen(alice):
@@ -301,10 +301,10 @@ def test_movies_of_another_person_cannot_be_selected(alice, bob, db):
     movie_id = db.scalars(select(Movie.id)).one()
     for verb in ("cross-off", "remove", "rate", "move-to-watchlist"):
         bob.send(bob.list_path + verb, movie=str(movie_id), rating="4")
-    assert alice.to_watch() == ["Heat"]
+    assert alice.watchlist() == ["Heat"]
 
 
-def test_many_are_not_rated_when_one_is_still_to_watch(alice, db):
+def test_selected_movies_are_rated_only_if_all_are_watched(alice, db):
     alice.add("Heat")
     alice.add("Ran")
     alice.cross_off("Ran")

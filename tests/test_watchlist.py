@@ -112,7 +112,7 @@ def test_a_person_can_have_only_so_many_movies(make_app, alice, bob):
     alice.add("Heat")
     alice.add("Ran")
     assert messages(alice.add("Amélie"), "error") == ["You have 2 movies, and there is no room for more."]
-    assert alice.to_watch() == ["Ran", "Heat"]
+    assert alice.watchlist() == ["Ran", "Heat"]
     bob.add("Amélie")
 
 
@@ -135,7 +135,7 @@ def test_fields_that_no_form_has_are_ignored(alice, bob, db):
     movie = db.scalars(select(Movie)).one()
     assert (movie.owner_id, movie.watched_at, movie.rating) == (ids[alice.email], None, None)
     assert movie.id != 77
-    assert bob.to_watch() == []
+    assert bob.watchlist() == []
 
 
 def test_the_list_is_paged_and_every_movie_is_on_one_page(alice, db):

@@ -69,14 +69,14 @@ def _words(text: str) -> list[str]:
 
 def _was_watched_between(start: str, end: str) -> ColumnElement[bool]:
     """Match viewings in a span. ``2009`` may lie in the span from ``2009-07``, so it matches."""
-    seen = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.watched_on.is_not(None))
+    watched = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.watched_on.is_not(None))
     if start:
         year, month = start[:4], start[:7]
-        seen = seen.where((Viewing.watched_on >= start) | Viewing.watched_on.in_({year, month}))
+        watched = watched.where((Viewing.watched_on >= start) | Viewing.watched_on.in_({year, month}))
     if end:
         last_day = day_after(end) - timedelta(days=1)
-        seen = seen.where(Viewing.watched_on <= last_day.isoformat())
-    return seen.exists()
+        watched = watched.where(Viewing.watched_on <= last_day.isoformat())
+    return watched.exists()
 
 
 def _midnight(day: date, time_zone: ZoneInfo) -> datetime:

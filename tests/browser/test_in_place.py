@@ -404,7 +404,7 @@ def test_a_viewing_is_on_the_persons_own_day(open_browser, zone):
     reader.watch("Heat")
     own = (datetime.now(UTC) + timedelta(hours=hours)).date().isoformat()
     reader.page.get_by_role("link", name="Ratings").click()
-    expect(reader.page.locator(".seen")).to_have_text(f"seen {own}")
+    expect(reader.page.locator(".watched-on")).to_have_text(f"seen {own}")
 
 
 def test_a_suggestion_fills_title_and_year_by_mouse(open_browser):

@@ -105,7 +105,7 @@ def pages_of_movies(reader):
     page.get_by_text("Add a viewing").click()
     yield "movie, watched"
     page.get_by_label("When").fill("yesterday")
-    page.locator("#see button").click()
+    page.locator("#viewing button").click()
     expect(page.get_by_role("alert")).to_contain_text("is no date")
     yield "viewing, refused"
     page.goto(f"{watchlist}watched")
