@@ -162,7 +162,7 @@ class Person:
 
 
 def last_page(keyset: Keyset, *, descending: bool) -> str:
-    """Return the marker behind the end of a list, from which one pages back."""
+    """Return a cursor after the last row, whose previous page is the last page of the list."""
     ends = {datetime: 0 if descending else FAR_FUTURE, int: 0 if descending else 32_767, str: "" if descending else "~"}
     keys = [ends[column.python_type] for column in keyset.types[:-1]] + [0 if descending else 2**62]
     return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")

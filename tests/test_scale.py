@@ -6,7 +6,7 @@ from sqlalchemy import event, select, text
 from flicklist.models import Movie, User
 from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
 from tests.people import Person
-from tests.test_find import walk
+from tests.test_search import walk
 
 READS_ALL = {"sqlite": "SCAN", "postgresql": "Seq Scan"}
 

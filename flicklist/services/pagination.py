@@ -1,7 +1,7 @@
-"""Lists, page by page, by keyset: a page costs the same at either end of a list.
+"""Keyset pagination: a page costs the same at either end of a list.
 
-A cursor is the sort keys of the row at the edge of a page, so that rows that come and go elsewhere move nothing. It
-comes from the URL, where anybody can write it: an invalid cursor means the first page.
+A cursor holds the sort keys of the first or last row of a page, so a row added or removed elsewhere does not shift
+the pages. It comes from the URL and cannot be trusted: an invalid cursor means the first page.
 """
 
 import base64
@@ -28,7 +28,7 @@ _MAX_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 @dataclass(frozen=True)
 class PageCursor:
-    """Which page a person asks for: the one after a cursor, the one before it, or the first."""
+    """The requested page: the one after a cursor, the one before it, or the first."""
 
     after: str | None = None
     before: str | None = None
@@ -36,7 +36,7 @@ class PageCursor:
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of a list, and the markers of the pages beside it, where there are any."""
+    """Some rows of a list, with the cursors of the previous and the next page, or None at the ends."""
 
     rows: Sequence[tuple[Any, ...]]
     before: str | None = None
@@ -48,9 +48,9 @@ class Page:
 
 
 class Keyset:
-    """A list in one order, read page by page. Its statements are built once, at import.
+    """A list in one sort order, read page by page. Its statements are built once, at import.
 
-    No key may be null, and all keys together must be unique.
+    No key may be null, and the keys together must be unique.
     """
 
     def __init__(self, rows: Rows, *keys: Any, descending: bool) -> None:
@@ -77,7 +77,10 @@ class Keyset:
         cursor: PageCursor,
         criteria: Sequence[ColumnElement[bool]] = (),
     ) -> Page:
-        """Read a page; the first one, if the cursor makes no sense, and the last one, if nothing is left behind it."""
+        """Return the requested page.
+
+        An invalid cursor means the first page. If no row is left after the cursor, return the last page.
+        """
 
         def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
             return db.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
@@ -96,7 +99,7 @@ class Keyset:
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
 
     def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
-        """Count the rows of all pages, but no further than `MAX_COUNT` + 1."""
+        """Return the number of rows on all pages, at most `MAX_COUNT` + 1."""
         statement = _capped_count(self.rows.where(*criteria)) if criteria else self._count
         return db.scalar(statement, scope) or 0
 
@@ -127,19 +130,19 @@ class Keyset:
 
 
 def _capped_count(rows: Rows) -> Select[int]:
-    """Count rows, but no further than one more than `MAX_COUNT`, so that no list is too long to be counted."""
+    """Count at most `MAX_COUNT` + 1 rows, so that counting a long list stays fast."""
     first_column = next(iter(rows.selected_columns))
     return select(func.count()).select_from(rows.with_only_columns(first_column).limit(MAX_COUNT + 1).subquery())
 
 
 def _key(value: Any, column_type: Any) -> Any:
-    """Read one key of a cursor. Raises `ValueError` for what a database could not compare with the column."""
+    """Return one key of a cursor. Raises `ValueError` if a database could not compare it with the column."""
     kind = column_type.python_type
     if kind is str and type(value) is str and "\0" not in value:
         value.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
         return value
-    most = _MAX_SMALLINT if isinstance(column_type, SmallInteger) else _MAX_BIGINT
-    if kind is int and type(value) is int and abs(value) <= most:
+    limit = _MAX_SMALLINT if isinstance(column_type, SmallInteger) else _MAX_BIGINT
+    if kind is int and type(value) is int and abs(value) <= limit:
         return value
     if kind is datetime and type(value) is int and 0 <= value <= _MAX_MICROSECONDS:
         return _EPOCH + value * _MICROSECOND

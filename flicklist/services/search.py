@@ -1,4 +1,4 @@
-"""What a person looks for in a list of theirs, and the SQL that finds it."""
+"""Searching a list: the filters, the sort orders and their SQL."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -16,7 +16,7 @@ MAX_WORDS = 20
 
 
 class Sort(StrEnum):
-    """The orders of a list."""
+    """The sort orders of a list."""
 
     ADDED = "added"
     OLDEST = "oldest"
@@ -29,9 +29,9 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class SearchFilters:
-    """All that a movie must meet to be found; what is empty is not asked for.
+    """Search filters. Empty ones are ignored.
 
-    The ends of a span are dates as in `flicklist.dates`, and both belong to it.
+    The ends of a span are dates as in `flicklist.dates`, both included.
     """
 
     text: str = ""
@@ -44,7 +44,7 @@ class SearchFilters:
     watched_to: str = ""
 
     def criteria(self, time_zone: ZoneInfo) -> list[ColumnElement[bool]]:
-        """Return what a movie must meet, where days begin as they do in a time zone."""
+        """Return the filters as SQL. A day begins at midnight in the time zone."""
         found: list[ColumnElement[bool]] = [
             Movie.search_text.contains(word, autoescape=True) for word in _words(self.text)
         ]
@@ -68,7 +68,7 @@ def _words(text: str) -> list[str]:
 
 
 def _was_watched_between(start: str, end: str) -> ColumnElement[bool]:
-    """Match viewings in a span. ``2009`` may lie in the span from ``2009-07``, so it matches."""
+    """Match movies watched in a span. ``2009`` may be within the span from ``2009-07``, so it matches."""
     watched = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.watched_on.is_not(None))
     if start:
         year, month = start[:4], start[:7]
