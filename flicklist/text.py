@@ -1,5 +1,6 @@
-"""Text: normalized for storage, folded for searching and sorting, and quoted in messages."""
+"""Text: normalized for storage, folded for searching and sorting, quoted in messages, and parsed as a row id."""
 
+import re
 import unicodedata
 
 # Longer than any field may be, and short enough to be normalized in no time.
@@ -38,3 +39,8 @@ def without_article(folded: str) -> str:
         if folded.startswith(article):
             return folded.removeprefix(article)
     return folded
+
+
+def parse_row_id(text: str) -> int | None:
+    """Return the row id that the text is, or None. Only the canonical form counts: no sign, no leading zero."""
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text, re.ASCII) else None

@@ -41,7 +41,7 @@ PLACES = {
 FIELDS = [
     *("title", "year", "why", "notes", "version", "rating", "movie", "back", "next", "today", "watched_on", "note"),
     *(
-        "move-to-watchlist",
+        "move_to_watchlist",
         "email",
         "password",
         "verify",

@@ -199,7 +199,7 @@ TOKENS = {
     "invitation": "\0",
     "current_password": "\0",
     "word": "\0",
-    "move-to-watchlist": "\0",
+    "move_to_watchlist": "\0",
 }
 
 

@@ -212,7 +212,7 @@ def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
     heat.cross_off("Heat")
     viewing = heat.get(movie_path(heat)).click(TODAY.isoformat())
     form = viewing.forms["delete"]
-    form["move-to-watchlist"] = True
+    form["move_to_watchlist"] = True
     form.submit(status=303)
     assert heat.watchlist() == ["Heat"]
 
@@ -228,7 +228,7 @@ def test_deleting_one_of_two_viewings_asks_nothing(heat):
     heat.cross_off("Heat")
     heat.send(movie_path(heat) + "viewings/add", watched_on="2001")
     form = heat.get(movie_path(heat)).click("2001").forms["delete"]
-    assert "move-to-watchlist" not in form.fields
+    assert "move_to_watchlist" not in form.fields
 
 
 def test_nobody_reaches_a_viewing_through_a_movie_it_is_not_of(alice, bob, db):

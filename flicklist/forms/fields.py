@@ -9,7 +9,7 @@ from wtforms.validators import StopValidation
 
 from flicklist.dates import first_day
 from flicklist.models.user import email_key
-from flicklist.text import normalize, quote
+from flicklist.text import normalize, parse_row_id, quote
 from flicklist.urls import local_path
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
@@ -76,6 +76,20 @@ class LinesField(TextAreaField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(filters=[normalize, _with_line_feeds], **options)
+
+
+class RowIdsField(Field):
+    """The row ids in a repeated field, at most so many. Values that are not row ids are ignored."""
+
+    data: list[int]
+
+    def __init__(self, *, max_values: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_values = max_values
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        parsed = map(parse_row_id, valuelist[: self.max_values])
+        self.data = [row_id for row_id in parsed if row_id is not None]
 
 
 class SiteForm(Form):

@@ -1,14 +1,22 @@
-"""The forms of movies: their title, their viewings and their rating."""
+"""The forms for movies: adding, editing, selecting, viewings and ratings."""
 
 import re
 import unicodedata
 from datetime import date
 from typing import Any, ClassVar
 
-from wtforms import Field, ValidationError
+from wtforms import BooleanField, Field, HiddenField, ValidationError
 
 from flicklist.dates import first_day
-from flicklist.forms.fields import DateOfAnyPrecision, LinesField, MaxLength, NoControlCharacters, SiteForm, TextField
+from flicklist.forms.fields import (
+    DateOfAnyPrecision,
+    LinesField,
+    MaxLength,
+    NoControlCharacters,
+    RowIdsField,
+    SiteForm,
+    TextField,
+)
 from flicklist.models.movie import (
     BEST_RATING,
     FIRST_YEAR,
@@ -19,18 +27,19 @@ from flicklist.models.movie import (
     MAX_WHY_LENGTH,
     title_key,
 )
+from flicklist.services.pagination import PAGE_SIZE
 from flicklist.text import quote
 
 INVISIBLE_CATEGORIES = ("C", "Z")
 
 
 def half_stars(rating: int) -> str:
-    """Write a rating of 1 to 10 half-stars as a number of stars: ``0.5`` to ``5``."""
+    """Return a rating of 1 to 10 half-stars as a number of stars: ``0.5`` to ``5``."""
     return f"{rating / 2:g}"
 
 
 class MovieForm(SiteForm):
-    """The name of a movie. The limits are those of the table ``movies``."""
+    """The title and year of a movie. The limits are those of the table ``movies``."""
 
     title = TextField(validators=[NoControlCharacters("A title"), MaxLength("A title", MAX_TITLE_LENGTH)])
     year = TextField()
@@ -51,7 +60,7 @@ class MovieForm(SiteForm):
 
 
 class AddForm(MovieForm):
-    """A movie to write down, and not a terrible one."""
+    """A movie to add. Terrible movies are refused."""
 
     def __init__(self, *args: Any, terrible_movies: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,14 +73,15 @@ class AddForm(MovieForm):
 
 
 class EditMovieForm(MovieForm):
-    """All that a person may write about a movie."""
+    """Everything a person can write about a movie."""
 
     why = TextField(validators=[NoControlCharacters("This line"), MaxLength("This line", MAX_WHY_LENGTH)])
     notes = LinesField(validators=[NoControlCharacters("Notes", lines="\n\t"), MaxLength("Notes", MAX_NOTES_LENGTH)])
+    version = HiddenField()
 
 
 class ViewingForm(SiteForm):
-    """One time that a movie was seen."""
+    """One viewing of a movie: when, and a note."""
 
     watched_on = TextField(validators=[DateOfAnyPrecision()])
     note = TextField(validators=[NoControlCharacters("A note"), MaxLength("A note", MAX_VIEWING_NOTE_LENGTH)])
@@ -85,8 +95,24 @@ class ViewingForm(SiteForm):
             raise ValidationError("That day is still to come.")
 
 
+class DeleteViewingForm(SiteForm):
+    """Whether the movie also moves back to the watchlist. Any value but an empty one means yes."""
+
+    move_to_watchlist = BooleanField(false_values=("",))
+
+
+class SelectionForm(SiteForm):
+    """The movies selected on a page of a list."""
+
+    movie = RowIdsField(max_values=PAGE_SIZE)
+
+    @property
+    def movie_ids(self) -> list[int]:
+        return self.movie.data
+
+
 class RatingForm(SiteForm):
-    """No rating, or half-stars from 0.5 to 5."""
+    """No rating, or a number of stars from 0.5 to 5 in halves."""
 
     SCALE: ClassVar[dict[str, int | None]] = {
         "": None,

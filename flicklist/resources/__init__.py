@@ -14,7 +14,7 @@ from flicklist.resources.account import (
     LoginSessionsResource,
     TwoFactorResource,
 )
-from flicklist.resources.base import Resource, row_id
+from flicklist.resources.base import Resource
 from flicklist.resources.root import PasswordResetResource, Root
 from flicklist.resources.watchlist import (
     AlreadyListed,
@@ -44,7 +44,6 @@ __all__ = [
     "ViewingsResource",
     "WatchlistResource",
     "WatchlistsResource",
-    "row_id",
 ]
 
 

@@ -1,11 +1,12 @@
 """The base class of resources, and strict parsing of path segments."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
+
+from flicklist.text import parse_row_id
 
 AccessControlList = list[tuple[str, str, Any]]
 
@@ -27,9 +28,10 @@ class Resource:
 
 def row_id(name: str) -> int:
     """Parse a path segment as a row id. Raises `KeyError` unless it is written canonically."""
-    if not re.fullmatch(r"[1-9][0-9]{0,17}", name, re.ASCII):
+    parsed = parse_row_id(name)
+    if parsed is None:
         raise KeyError(name)
-    return int(name)
+    return parsed
 
 
 def one_or_key_error(rows: Sequence[Any], name: str) -> Any:

@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
-from flicklist.dates import own_today
+from flicklist.dates import own_latest_day, own_today
 from flicklist.flash import flash_error, flash_success
+from flicklist.forms.navigation import BackForm
 from flicklist.models import Movie
 from flicklist.resources import ChangeResource
 from flicklist.text import quote
 from flicklist.urls import local_path
 
-MAX_BACK_LENGTH = 4000  # a search of 200 letters, and a cursor of 200 more, none of them in ASCII
-
+MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters and a cursor with 200 more, both percent-encoded
 
 PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
 
@@ -39,13 +39,14 @@ def redirect_home(request: Request) -> HTTPSeeOther:
 
 
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
-    """Return the person to the page whose form they sent, or to a resource."""
-    return redirect(local_path(request.POST.get("back"), MAX_BACK_LENGTH) or request.path_to(otherwise))
+    """Redirect to the page that the form names, otherwise to a resource."""
+    back = local_path(BackForm(request.POST).back.data, MAX_BACK_LENGTH)
+    return redirect(back or request.path_to(otherwise))
 
 
 def form_page(request: Request) -> str | None:
-    """Return the path of the page whose form was sent: what the form says, or else the browser's Referer."""
-    if back := local_path(request.POST.get("back")):
+    """Return the path of the page that the form was on: the one it names, otherwise the Referer, otherwise None."""
+    if back := local_path(BackForm(request.POST).back.data):
         return back
     referer = urlsplit(request.referer or "")
     is_ours = f"{referer.scheme}://{referer.netloc}" == request.host_url
@@ -53,8 +54,13 @@ def form_page(request: Request) -> str | None:
 
 
 def today(request: Request) -> date:
-    """Return the person's own day, which their browser sends with the form where there is JavaScript."""
-    return own_today(request.POST.get("today"), request.settings.time_zone)
+    """Return the date in the person's browser. Without JavaScript, return the date in the site's time zone."""
+    return own_today(BackForm(request.POST).today.data, request.settings.time_zone)
+
+
+def latest_day(request: Request) -> date:
+    """Return the last date that is not in the future for the person."""
+    return own_latest_day(BackForm(request.POST).today.data)
 
 
 def flash_outdated_link(request: Request) -> None:

@@ -22,27 +22,26 @@ PAGE = "flicklist:templates/movie/movie.jinja2"
 @view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def movie(context: MovieResource, request: Request) -> dict[str, Any]:
     movie = context.movie
-    form = EditMovieForm(title=movie.title, year=str(movie.year or ""), why=movie.why, notes=movie.notes)
-    return _page(movie, form, movie.version)
+    shown = {name: getattr(movie, name) for name in ("title", "why", "notes", "version")}
+    return _page(movie, EditMovieForm(data={**shown, "year": str(movie.year or "")}))
 
 
 @view_config(context=MovieResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def edit(context: MovieResource, request: Request) -> PageOrRedirect:
-    form = EditMovieForm(request.POST)
+    form = EditMovieForm(request.POST, version=context.movie.version)
     if not form.validate():
-        page = _page(context.movie, form, request.POST.get("version", context.movie.version))
-        return refuse(request, form.problem, page)
-    if _was_changed_meanwhile(context.movie, request, form):
+        return refuse(request, form.problem, _page(context.movie, form))
+    if _was_changed_meanwhile(context.movie, form):
         problem = f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote."
-        return refuse(request, problem, _page(context.movie, form, context.movie.version, is_conflict=True), 409)
+        form.version.data = context.movie.version
+        return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
     change = context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
     flash_change(request, f"{quote(context.movie.label)} is saved.{_also(context)}", change)
     return redirect(request.path_to(context))
 
 
-def _page(movie: Movie, form: EditMovieForm, version: str, *, is_conflict: bool = False) -> dict[str, Any]:
-    """Show a movie, and a form that began from a version, which may be an older one."""
-    return {"movie": movie, "form": form, "version": version, "is_conflict": is_conflict}
+def _page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> dict[str, Any]:
+    return {"movie": movie, "form": form, "is_conflict": is_conflict}
 
 
 def _also(context: MovieResource) -> str:
@@ -52,10 +51,10 @@ def _also(context: MovieResource) -> str:
     return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 
-def _was_changed_meanwhile(movie: Movie, request: Request, form: EditMovieForm) -> bool:
-    """Tell whether the form began from other words than the movie has, and would undo what was written since."""
+def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:
+    """Return whether the form shows an older version of the movie, and would overwrite a newer one with other text."""
     typed = version_of(form.title.data, form.year_number, form.why.data, form.notes.data)
-    return movie.version not in {typed, request.POST.get("version", movie.version)}
+    return movie.version not in {typed, form.version.data}
 
 
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)

@@ -7,14 +7,13 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
-from flicklist.dates import own_latest_day
-from flicklist.forms.movies import ViewingForm
+from flicklist.forms.movies import DeleteViewingForm, ViewingForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
 from flicklist.text import quote
-from flicklist.views import PageOrRedirect, flash_change, redirect, refuse
+from flicklist.views import PageOrRedirect, flash_change, latest_day, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
@@ -57,7 +56,7 @@ def _write(
 
 @view_config(context=ViewingResource, name="delete", request_method="POST", permission=Permission.EDIT)
 def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
-    movie, moves_to_watchlist = context.movie_resource.movie, bool(request.POST.get("move-to-watchlist"))
+    movie, moves_to_watchlist = context.movie_resource.movie, DeleteViewingForm(request.POST).move_to_watchlist.data
     was_watched = movie.is_watched
     change = context.movie_resource.change(
         lambda movie: movie.delete_viewing(context.viewing, moves_to_watchlist=moves_to_watchlist), "viewing deleted"
@@ -70,7 +69,7 @@ def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
 
 
 def _form(request: Request, **shown: str | None) -> ViewingForm:
-    return ViewingForm(request.POST, latest=own_latest_day(request.POST.get("today")), **shown)
+    return ViewingForm(request.POST, latest=latest_day(request), **shown)
 
 
 def _page(form: ViewingForm, context: ViewingResource | ViewingsResource) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """``/watchlists/pX3v…/``: the movies to watch, watched and removed, and what is done to many of them at once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -9,13 +8,13 @@ from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_success
-from flicklist.forms.movies import AddForm, MovieForm, RatingForm
+from flicklist.forms.movies import AddForm, MovieForm, RatingForm, SelectionForm
 from flicklist.forms.search import SearchForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
-from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource, row_id
-from flicklist.services.pagination import MAX_COUNT, PAGE_SIZE, PageCursor
+from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource
+from flicklist.services.pagination import MAX_COUNT, PageCursor
 from flicklist.services.search import Sort
 from flicklist.text import quote
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
@@ -177,7 +176,7 @@ def _change(
 
 def _selected(context: WatchlistResource, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
     """Return the selected movies. Raises `NothingSelected`, or `IsRemoved` if all of them were removed."""
-    movies = context.movies(list(_row_ids(request.POST.getall("movie")[:PAGE_SIZE])))
+    movies = context.movies(SelectionForm(request.POST).movie_ids)
     if not movies:
         raise NothingSelected
     listed = [movie for movie in movies if removed_too or not movie.is_removed]
@@ -205,12 +204,6 @@ def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
 def limit_reached(exc: LimitReached, request: Request) -> HTTPSeeOther:
     flash_error(request, str(exc))
     return redirect_back(request, request.root.own_watchlist())
-
-
-def _row_ids(texts: Sequence[str]) -> Iterator[int]:
-    for text in texts:
-        with suppress(KeyError):
-            yield row_id(text)
 
 
 def _search_form(request: Request) -> SearchForm:
