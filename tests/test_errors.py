@@ -12,8 +12,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.models import LoginSession, User
 from flicklist.models.meta import utc_now
-from flicklist.resources import WatchlistResource
 from flicklist.security.rate_limits import RateLimited
+from flicklist.services import watchlist
 from flicklist.services.passwords import TooBusy
 from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
@@ -26,10 +26,10 @@ def broken(make_app, alice, monkeypatch):
     person.list_path = alice.list_path
 
     def break_with(error):
-        def fail(*_):
+        def fail(*_, **options):
             raise error
 
-        monkeypatch.setattr("flicklist.resources.WatchlistResource.to_watch", fail)
+        monkeypatch.setattr("flicklist.services.watchlist.watchlist_page", fail)
         return person
 
     return break_with
@@ -74,13 +74,13 @@ def test_while_the_database_is_away_every_answer_is_a_page(alice, app, method, p
 
 
 def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypatch):
-    add = WatchlistResource.add
+    add_movie = watchlist.add_movie
 
-    def delete_first(watchlist, *arguments):
-        watchlist.db.execute(delete(User))
-        return add(watchlist, *arguments)
+    def delete_first(session, *arguments, **options):
+        session.execute(delete(User))
+        return add_movie(session, *arguments, **options)
 
-    monkeypatch.setattr(WatchlistResource, "add", delete_first)
+    monkeypatch.setattr(watchlist, "add_movie", delete_first)
     page = alice.send(alice.list_path + "add", title="Heat", status=409)
     assert page.html.h1.text == "Two at once"
 
@@ -130,7 +130,7 @@ def test_a_failure_takes_away_no_message_that_is_true(make_app, alice, monkeypat
     person = Person(make_app(), alice.email)
     person.log_in()
     with monkeypatch.context() as broken:
-        broken.setattr(WatchlistResource, "to_watch", lambda *_: 1 / 0)
+        broken.setattr("flicklist.services.watchlist.watchlist_page", lambda *_, **options: 1 / 0)
         answer = person.get(alice.list_path, status=500)
         assert "Set-Cookie" not in answer.headers
     assert messages(person.get(alice.list_path)) == ["Welcome back!"]

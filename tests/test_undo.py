@@ -63,7 +63,7 @@ def prepare(heat, db, verb):
 def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
     movie_path = heat.movie_path("Heat")
     heat.send(movie_path + "/edit", title="Heat", notes="é" * 5000)
-    monkeypatch.setattr("flicklist.resources.watchlist.MAX_CHANGES_SIZE", 12_000)
+    monkeypatch.setattr("flicklist.services.changes.MAX_CHANGES_SIZE", 12_000)
     for stars in ("1", "2", "3", "4"):
         heat.send(movie_path + "/rate", rating=stars)
     sizes = db.scalars(select(Change.size)).all()

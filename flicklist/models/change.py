@@ -1,4 +1,4 @@
-"""Changes: what a person did to movies, and how those were before, so that it can be undone."""
+"""The undo history: what a person changed, and how the movies were before."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,8 +10,8 @@ from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_form
 from flicklist.models.movie import Movie, Viewing
 
 KEPT = timedelta(days=30)
-MAX_CHANGES = 100  # of one person
-MAX_CHANGES_SIZE = 5_000_000  # of one person, but for the newest
+MAX_CHANGES = 100  # per person
+MAX_CHANGES_SIZE = 5_000_000  # per person, not counting the newest change
 MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
 _TIMES = ("watched_at", "removed_at")
@@ -19,9 +19,9 @@ _COLUMNS = ("title", "year", "why", "notes", "rating", "key")
 
 
 class Change(Base):
-    """How one or more movies were before something was done to them, and what that was, in words.
+    """One change of one or more movies: how they were before, and what was done.
 
-    By the words a second click is known: the same done again to the same movies. See `Watchlist.change`.
+    `outcome` describes the change in words. A second click is recognized by it; see `flicklist.services.changes`.
     """
 
     __tablename__ = "changes"
@@ -37,7 +37,7 @@ class Change(Base):
 
     @property
     def is_undoing(self) -> bool:
-        """Tell whether this undid another change, so that undoing it does that one again."""
+        """Return whether this change undid another one. Undoing it is a redo."""
         return self.outcome == UNDONE
 
     @property
@@ -49,13 +49,13 @@ class Change(Base):
         return [each["id"] for each in self.before]
 
     def restore(self, movie: Movie) -> None:
-        """Make the movie what it was before this change."""
+        """Restore the movie to how it was before this change."""
         (before,) = (each for each in self.before if each["id"] == movie.id)
         _restore(movie, before)
 
 
 def snapshot(movie: Movie) -> dict[str, Any]:
-    """Return all that was written about a movie, as JSON has it."""
+    """Return everything that a change of the movie can affect, as JSON values."""
     return {
         "id": movie.id,
         **{name: getattr(movie, name) for name in _COLUMNS},
@@ -69,7 +69,7 @@ def size_of(before: list[dict[str, Any]]) -> int:
 
 
 def is_as(movie: Movie, before: dict[str, Any]) -> bool:
-    """Tell whether a movie still is, or is again, as in a snapshot. What its key is is the list's affair."""
+    """Return whether a movie equals a snapshot. The key is ignored: it depends on the other movies on the list."""
     return {**snapshot(movie), "key": ""} == {**before, "key": ""}
 
 

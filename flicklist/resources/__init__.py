@@ -17,10 +17,8 @@ from flicklist.resources.account import (
 from flicklist.resources.base import Resource
 from flicklist.resources.root import PasswordResetResource, Root
 from flicklist.resources.watchlist import (
-    AlreadyListed,
     ChangeResource,
     ChangesResource,
-    IsRemoved,
     MovieResource,
     ViewingResource,
     ViewingsResource,
@@ -30,10 +28,8 @@ from flicklist.resources.watchlist import (
 
 __all__ = [
     "AccountResource",
-    "AlreadyListed",
     "ChangeResource",
     "ChangesResource",
-    "IsRemoved",
     "LoginSessionResource",
     "LoginSessionsResource",
     "MovieResource",

@@ -1,4 +1,4 @@
-"""The pages: each module has the templates of its name, and the README's table says which has the code of a URL."""
+"""The views. Each module has a template folder of the same name; the README's table lists them by URL."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
+from pyramid.traversal import find_interface
 
 from flicklist.dates import own_latest_day, own_today
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms.navigation import BackForm
-from flicklist.models import Movie
-from flicklist.resources import ChangeResource
+from flicklist.models import Change, Movie
+from flicklist.resources import WatchlistResource
 from flicklist.text import quote
 from flicklist.urls import local_path
 
@@ -22,14 +23,14 @@ PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
 
 
 def refuse(request: Request, problem: str, page: dict[str, Any], status: int = 400) -> dict[str, Any]:
-    """Show a page again, with what is wrong with the form that was sent. Nothing is committed."""
+    """Show a page again with the problem of the submitted form. Nothing is committed."""
     flash_error(request, problem)
     request.response.status_int = status
     return page
 
 
 def redirect(path: str) -> HTTPSeeOther:
-    """Answer 303, to be *returned*: a raised redirect would abort the transaction."""
+    """Return a 303 response. A view must return it: raising it would abort the transaction."""
     return HTTPSeeOther(path)
 
 
@@ -68,10 +69,16 @@ def flash_outdated_link(request: Request) -> None:
 
 
 def movies_are(movies: Sequence[Movie]) -> str:
-    """Begin a sentence about some movies: ``“Heat (1995)” is``, or ``3 movies are``."""
+    """Return the start of a sentence about movies: ``“Heat (1995)” is`` or ``3 movies are``."""
     return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
 
 
-def flash_change(request: Request, text: str, change: ChangeResource | None) -> None:
-    """Tell what was done to movies, and offer to undo it; what changed nothing, nothing undoes."""
-    flash_success(request, text, *(("Undo", request.path_to(change, "undo")) if change else ()))
+def flash_change(request: Request, text: str, change: Change | None) -> None:
+    """Flash a message about a change with an "Undo" button. Without a change there is nothing to undo."""
+    flash_success(request, text, *(("Undo", undo_path(request, change)) if change else ()))
+
+
+def undo_path(request: Request, change: Change) -> str:
+    """Return the path that undoes a change of the list that the request is about."""
+    watchlist = find_interface(request.context, WatchlistResource)
+    return request.path_to(watchlist, "changes", str(change.id), "undo")

@@ -9,10 +9,11 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_error
 from flicklist.forms.movies import EditMovieForm, RatingForm
-from flicklist.models import Movie
+from flicklist.models import Change, Movie
 from flicklist.models.movie import version_of
 from flicklist.permissions import Permission
-from flicklist.resources import ChangeResource, MovieResource
+from flicklist.resources import MovieResource
+from flicklist.services import changes, watchlist
 from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_change, redirect, redirect_back, refuse, today
 
@@ -35,8 +36,13 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
         problem = f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote."
         form.version.data = context.movie.version
         return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
-    change = context.edit(form.title.data, form.year_number, form.why.data, form.notes.data)
-    flash_change(request, f"{quote(context.movie.label)} is saved.{_also(context)}", change)
+    title, year, why, notes = form.title.data, form.year_number, form.why.data, form.notes.data
+
+    def edit_movie(movie: Movie) -> None:
+        watchlist.edit_movie(request.db, movie, title, year, why=why, notes=notes)
+
+    change = changes.change_movie(request.db, context.movie, edit_movie, "saved")
+    flash_change(request, f"{quote(context.movie.label)} is saved.{_mention_same_title(context, request)}", change)
     return redirect(request.path_to(context))
 
 
@@ -44,9 +50,9 @@ def _page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> di
     return {"movie": movie, "form": form, "is_conflict": is_conflict}
 
 
-def _also(context: MovieResource) -> str:
-    """Tell of the other movies of the same title."""
-    others = context.watchlist.movies_with_same_title(context.movie)
+def _mention_same_title(context: MovieResource, request: Request) -> str:
+    """Return a sentence about the other movies with the same title, if there are any."""
+    others = watchlist.movies_with_same_title(request.db, context.movie)
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     return f" You also have {quote(others[0].label)}{more}." if others else ""
 
@@ -70,7 +76,7 @@ def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     text = f"That you watched {quote(movie.label)} today is noted."
     if not movie.was_watched_on(day):
         text = f"You watched {quote(movie.label)} again today."
-    change = context.change(lambda movie: movie.rewatch(day), "watched again")
+    change = changes.change_movie(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
 
@@ -95,20 +101,26 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
 
 @view_config(context=MovieResource, name="remove", request_method="POST", permission=Permission.EDIT)
 def remove(context: MovieResource, request: Request) -> HTTPSeeOther:
-    _tell(context, request, context.watchlist.change([context.movie], Movie.remove, "removed"), "removed")
+    _change_even_if_removed(context, request, Movie.remove, "removed")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=MovieResource, name="restore", request_method="POST", permission=Permission.EDIT)
 def restore(context: MovieResource, request: Request) -> HTTPSeeOther:
-    restored = "on your list again, with all it had"
-    _tell(context, request, context.watchlist.change([context.movie], Movie.restore, restored), restored)
+    _change_even_if_removed(context, request, Movie.restore, "on your list again, with all it had")
     return redirect(request.path_to(context))
 
 
-def _change(context: MovieResource, request: Request, verb: Callable[[Movie], None], outcome: str) -> None:
-    _tell(context, request, context.change(verb, outcome), outcome)
+def _change(context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str) -> None:
+    _flash_outcome(context, request, changes.change_movie(request.db, context.movie, action, outcome), outcome)
 
 
-def _tell(context: MovieResource, request: Request, change: ChangeResource | None, outcome: str) -> None:
+def _change_even_if_removed(
+    context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str
+) -> None:
+    change = changes.change_movies(request.db, context.watchlist.owner_id, [context.movie], action, outcome)
+    _flash_outcome(context, request, change, outcome)
+
+
+def _flash_outcome(context: MovieResource, request: Request, change: Change | None, outcome: str) -> None:
     flash_change(request, f"{quote(context.movie.label)} is {outcome}.", change)

@@ -1,4 +1,4 @@
-"""``/watchlists/pX3v…/42/viewings/``: the times that a movie was seen."""
+"""``/watchlists/pX3v…/42/viewings/``: the viewings of a movie."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,7 @@ from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
+from flicklist.services import changes
 from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_change, latest_day, redirect, refuse
 
@@ -20,7 +21,7 @@ PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 @view_config(context=ViewingsResource, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def add(context: ViewingsResource, request: Request) -> PageOrRedirect:
-    return _write(context, request, Movie.add_viewing_once, "noted")
+    return _save(context, request, Movie.add_viewing_once, "noted")
 
 
 @view_config(context=ViewingResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
@@ -30,37 +31,43 @@ def viewing(context: ViewingResource, request: Request) -> dict[str, Any]:
 
 @view_config(context=ViewingResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def edit(context: ViewingResource, request: Request) -> PageOrRedirect:
-    def write(movie: Movie, watched_on: str | None, note: str) -> None:
+    def edit_viewing(movie: Movie, watched_on: str | None, note: str) -> None:
         movie.edit_viewing(context.viewing, watched_on, note)
 
-    return _write(context, request, write, "saved")
+    return _save(context, request, edit_viewing, "saved")
 
 
-def _write(
+def _save(
     context: ViewingResource | ViewingsResource,
     request: Request,
-    verb: Callable[[Movie, str | None, str], None],
+    action: Callable[[Movie, str | None, str], None],
     outcome: str,
 ) -> PageOrRedirect:
+    """Save a viewing with what was typed."""
+    movie = context.movie_resource.movie
     form = _form(request)
     if not form.validate():
         return refuse(request, form.problem, _page(form, context))
     watched_on, note = form.watched_on.data or None, form.note.data
     try:
-        change = context.movie_resource.change(lambda movie: verb(movie, watched_on, note), f"viewing {outcome}")
+        change = changes.change_movie(
+            request.db, movie, lambda movie: action(movie, watched_on, note), f"viewing {outcome}"
+        )
     except LimitReached as problem:
         return refuse(request, str(problem), _page(form, context))
-    flash_change(request, f"A viewing of {quote(context.movie_resource.movie.label)} is {outcome}.", change)
+    flash_change(request, f"A viewing of {quote(movie.label)} is {outcome}.", change)
     return redirect(request.path_to(context.movie_resource))
 
 
 @view_config(context=ViewingResource, name="delete", request_method="POST", permission=Permission.EDIT)
 def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
-    movie, moves_to_watchlist = context.movie_resource.movie, DeleteViewingForm(request.POST).move_to_watchlist.data
-    was_watched = movie.is_watched
-    change = context.movie_resource.change(
-        lambda movie: movie.delete_viewing(context.viewing, moves_to_watchlist=moves_to_watchlist), "viewing deleted"
-    )
+    movie, form = context.movie_resource.movie, DeleteViewingForm(request.POST)
+    was_watched, moves_to_watchlist = movie.is_watched, form.move_to_watchlist.data
+
+    def delete_viewing(movie: Movie) -> None:
+        movie.delete_viewing(context.viewing, moves_to_watchlist=moves_to_watchlist)
+
+    change = changes.change_movie(request.db, movie, delete_viewing, "viewing deleted")
     if was_watched and not movie.is_watched:
         flash_change(request, f"The viewing is deleted, and {quote(movie.label)} is back on your watchlist.", change)
     else:

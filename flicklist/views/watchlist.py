@@ -1,4 +1,4 @@
-"""``/watchlists/pX3v…/``: the movies to watch, watched and removed, and what is done to many of them at once."""
+"""``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and the actions for the selected ones."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,13 +13,15 @@ from flicklist.forms.search import SearchForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
-from flicklist.resources import AlreadyListed, IsRemoved, WatchlistResource
+from flicklist.resources import WatchlistResource
+from flicklist.services import changes, watchlist
 from flicklist.services.pagination import MAX_COUNT, PageCursor
 from flicklist.services.search import Sort
+from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelected
 from flicklist.text import quote
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
-# What is sent back for correction travels in the address, which has its limits too.
+# Text to be corrected is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
 WATCHLIST_SORTS = {
     Sort.ADDED: "newest first",
@@ -36,19 +38,22 @@ WATCHED_SORTS = {
 }
 
 
-class NothingSelected(Exception):
-    """Raised when no movie is selected."""
-
-
 @view_config(
     context=WatchlistResource,
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/watchlist/watchlist.jinja2",
 )
-def to_watch(context: WatchlistResource, request: Request) -> dict[str, Any]:
+def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     search = _search_form(request)
-    page, count = context.to_watch(_sort(search, WATCHLIST_SORTS), _cursor(request), search.filters)
+    page, count = watchlist.watchlist_page(
+        request.db,
+        context.owner_id,
+        _sort(search, WATCHLIST_SORTS),
+        _cursor(request),
+        filters=search.filters,
+        time_zone=request.settings.time_zone,
+    )
     return {
         "page": page,
         "count": count,
@@ -66,9 +71,16 @@ def to_watch(context: WatchlistResource, request: Request) -> dict[str, Any]:
     permission=Permission.VIEW,
     renderer="flicklist:templates/watchlist/watched.jinja2",
 )
-def watched(context: WatchlistResource, request: Request) -> dict[str, Any]:
+def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     search = _search_form(request)
-    page, count = context.watched(_sort(search, WATCHED_SORTS), _cursor(request), search.filters)
+    page, count = watchlist.watched_page(
+        request.db,
+        context.owner_id,
+        _sort(search, WATCHED_SORTS),
+        _cursor(request),
+        filters=search.filters,
+        time_zone=request.settings.time_zone,
+    )
     return {"page": page, "count": count, "max_count": MAX_COUNT, "search": search, "sorts": WATCHED_SORTS}
 
 
@@ -79,8 +91,8 @@ def watched(context: WatchlistResource, request: Request) -> dict[str, Any]:
     permission=Permission.VIEW,
     renderer="flicklist:templates/watchlist/removed.jinja2",
 )
-def removed(context: WatchlistResource, request: Request) -> dict[str, Any]:
-    page, count = context.removed(_cursor(request))
+def removed_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
+    page, count = watchlist.removed_page(request.db, context.owner_id, _cursor(request))
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
@@ -91,16 +103,17 @@ def add(context: WatchlistResource, request: Request) -> HTTPSeeOther:
         flash_error(request, form.problem)
         typed = {name: text[:MAX_TYPED_LENGTH] for name, text in form.data.items() if text}
         return redirect(request.path_to(context, query=typed))
+    title, year, max_movies = form.title.data, form.year_number, request.settings.max_movies
     try:
-        movie = context.add(form.title.data, form.year_number)
+        movie = watchlist.add_movie(request.db, context.owner_id, title, year, max_movies=max_movies)
     except AlreadyListed as listed:
-        _say_where_it_is(context, request, listed.movie)
+        _flash_already_listed(context, request, listed.movie)
     else:
         flash_success(request, f"{quote(movie.label)} is on your watchlist.")
     return redirect(request.path_to(context))
 
 
-def _say_where_it_is(context: WatchlistResource, request: Request, movie: Movie) -> None:
+def _flash_already_listed(context: WatchlistResource, request: Request, movie: Movie) -> None:
     name = quote(movie.label)
     if movie.is_removed:
         restore = request.path_to(context, str(movie.id), "restore")
@@ -144,7 +157,7 @@ def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOt
     repeated_fields=("movie",),
 )
 def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _selected(context, request, removed_too=True), Movie.remove, "removed")
+    return _change(context, request, _selected(context, request, include_removed=True), Movie.remove, "removed")
 
 
 @view_config(
@@ -167,22 +180,21 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
 
 
 def _change(
-    context: WatchlistResource, request: Request, movies: Sequence[Movie], verb: Callable[[Movie], None], outcome: str
+    context: WatchlistResource,
+    request: Request,
+    movies: Sequence[Movie],
+    action: Callable[[Movie], None],
+    outcome: str,
 ) -> HTTPSeeOther:
-    """Do the same to some movies, as one change."""
-    flash_change(request, f"{movies_are(movies)} {outcome}.", context.change(movies, verb, outcome))
+    """Change the selected movies as one change."""
+    change = changes.change_movies(request.db, context.owner_id, movies, action, outcome)
+    flash_change(request, f"{movies_are(movies)} {outcome}.", change)
     return redirect_back(request, context)
 
 
-def _selected(context: WatchlistResource, request: Request, *, removed_too: bool = False) -> Sequence[Movie]:
-    """Return the selected movies. Raises `NothingSelected`, or `IsRemoved` if all of them were removed."""
-    movies = context.movies(SelectionForm(request.POST).movie_ids)
-    if not movies:
-        raise NothingSelected
-    listed = [movie for movie in movies if removed_too or not movie.is_removed]
-    if not listed:
-        raise IsRemoved(movies[0])
-    return listed
+def _selected(context: WatchlistResource, request: Request, *, include_removed: bool = False) -> Sequence[Movie]:
+    movie_ids = SelectionForm(request.POST).movie_ids
+    return watchlist.find_selected_movies(request.db, context.owner_id, movie_ids, include_removed=include_removed)
 
 
 @exception_view_config(NothingSelected)
@@ -193,11 +205,11 @@ def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
 
 @exception_view_config(IsRemoved)
 def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
-    """Tell somebody whose page is older than what they did elsewhere."""
-    watchlist = request.root.own_watchlist()
-    restore = request.path_to(watchlist, str(exc.movie.id), "restore")
+    """Refuse to change a removed movie. The page was loaded before the movie was removed elsewhere."""
+    own_watchlist = request.root.own_watchlist()
+    restore = request.path_to(own_watchlist, str(exc.movie.id), "restore")
     flash_error(request, f"You removed {quote(exc.movie.label)}. Nothing was changed.", "Restore", restore)
-    return redirect_back(request, watchlist)
+    return redirect_back(request, own_watchlist)
 
 
 @exception_view_config(LimitReached)
@@ -214,7 +226,7 @@ def _search_form(request: Request) -> SearchForm:
 
 
 def _sort(search: SearchForm, sorts: dict[Sort, str]) -> Sort:
-    """Return the order that is asked for, if it is one of this list's, else its first one."""
+    """Return the requested sort order, or the first one if this list does not have it."""
     return next((sort for sort in sorts if sort == search.sort.data), next(iter(sorts)))
 
 

@@ -1,0 +1,94 @@
+"""The undo history: recording changes of movies, undoing and redoing them.
+
+Every query is limited to one owner. Nothing here commits.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flicklist.models import Change, Movie
+from flicklist.models.change import KEPT, MAX_CHANGES, MAX_CHANGES_SIZE, is_as, size_of, snapshot
+from flicklist.models.meta import utc_now
+from flicklist.services.watchlist import IsRemoved, find_movies, rename_with_unique_key
+
+
+def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:
+    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id))
+
+
+def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], outcome: str) -> Change | None:
+    """Change one listed movie and record that; see `change_movies`. Raises `IsRemoved`."""
+    if movie.is_removed:
+        raise IsRemoved(movie)
+    return change_movies(db, movie.owner_id, [movie], action, outcome)
+
+
+def change_movies(
+    db: Session, owner_id: int, movies: Sequence[Movie], action: Callable[[Movie], None], outcome: str
+) -> Change | None:
+    """Change movies, and record how they were before, so that it can be undone.
+
+    `outcome` describes the change: ``crossed off``. Return the change. If no movie is different afterwards, this may
+    be the second click of two: return the change that the first one made, otherwise None.
+    """
+    snapshots = [(movie, snapshot(movie)) for movie in movies]
+    for movie in movies:
+        action(movie)
+    changed = [(movie, before) for movie, before in snapshots if not is_as(movie, before)]
+    if not changed:
+        return _find_same_change(db, owner_id, movies, outcome)
+    with db.no_autoflush:
+        _delete_old_changes(db, owner_id)
+        before = [before for _, before in changed]
+        values = {"owner_id": owner_id, "outcome": outcome, "before": before, "size": size_of(before)}
+        change = db.scalars(insert(Change).values(values).returning(Change)).one()
+    for movie, _ in changed:
+        movie.change_id = change.id
+    return change
+
+
+def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:
+    """Return the last change of these movies, if it was of all of them together and had the same outcome."""
+    ids = {movie.change_id for movie in movies}
+    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id.in_(ids))
+    change = db.scalars(select(Change).where(*same)).first() if len(ids) == 1 else None
+    return change if change is not None and change.movie_ids == [movie.id for movie in movies] else None
+
+
+def _delete_old_changes(db: Session, owner_id: int) -> None:
+    """Delete what is too old, and the oldest changes if there are too many or they are too large."""
+    newest_first = Change.created_at.desc(), Change.id.desc()
+    number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
+    numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
+    each = numbered.where(Change.owner_id == owner_id).subquery()
+    is_too_old = each.c.created_at < utc_now() - KEPT
+    is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
+    outdated = select(each.c.id).where(is_too_old | is_too_much)
+    old_changes = delete(Change).where(Change.owner_id == owner_id, Change.id.in_(outdated))
+    db.execute(old_changes.execution_options(synchronize_session=False))
+
+
+def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:
+    """Restore the movies to how they were before a change, except those that were changed again since.
+
+    Return these movies, and the undoing as a change, which can be undone itself. It is None if nothing was undone.
+    """
+    found = find_movies(db, change.owner_id, change.movie_ids, for_update=True)
+    movies = [movie for movie in found if movie.change_id == change.id]
+    if not movies:
+        return [], None
+    outcome = change.outcome_of_undoing
+    try:
+        with db.begin_nested():
+            return movies, change_movies(db, change.owner_id, movies, change.restore, outcome)
+    except IntegrityError:  # another movie has taken a title meanwhile
+        restore = partial(_restore_with_unique_key, db, change)
+        return movies, change_movies(db, change.owner_id, movies, restore, outcome)
+
+
+def _restore_with_unique_key(db: Session, change: Change, movie: Movie) -> None:
+    rename_with_unique_key(db, movie, partial(change.restore, movie))

@@ -1,0 +1,206 @@
+"""A person's list: adding, finding, listing and editing movies.
+
+Every query is limited to one owner. Nothing here commits.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, bindparam, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from flicklist.models import Movie, User
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import (
+    IS_LISTED,
+    IS_ON_WATCHLIST,
+    IS_REMOVED,
+    IS_WATCHED,
+    REMOVED_KEPT,
+    LimitReached,
+    movie_key,
+    title_key,
+)
+from flicklist.services.pagination import Keyset, Page, PageCursor
+from flicklist.services.search import SearchFilters, Sort
+
+_OWN = Movie.owner_id == bindparam("owner_id")
+_OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
+_WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_ON_WATCHLIST)
+_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on).where(_OWN, IS_WATCHED)
+_REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
+WATCHLIST_ORDERS = {
+    Sort.ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=True),
+    Sort.OLDEST: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=False),
+    Sort.TITLE: Keyset(_WATCHLIST_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_WATCHLIST_ROWS, Movie.sort_year, Movie.id, descending=True),
+}
+WATCHED_ORDERS = {
+    Sort.WATCHED: Keyset(_WATCHED_ROWS, Movie.last_watched_on, Movie.watched_at, Movie.id, descending=True),
+    Sort.RATING: Keyset(_WATCHED_ROWS, Movie.sort_rating, Movie.id, descending=True),
+    Sort.TITLE: Keyset(_WATCHED_ROWS, Movie.sort_title, Movie.id, descending=False),
+    Sort.YEAR: Keyset(_WATCHED_ROWS, Movie.sort_year, Movie.id, descending=True),
+    Sort.ADDED: Keyset(_WATCHED_ROWS, Movie.added_at, Movie.id, descending=True),
+}
+_REMOVED_ORDERS = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}
+
+
+class AlreadyListed(Exception):
+    """Raised when a movie to be added is on the list already, or was removed and can still be restored."""
+
+    def __init__(self, movie: Movie) -> None:
+        super().__init__(movie.title)
+        self.movie = movie
+
+
+class IsRemoved(Exception):
+    """Raised when a movie to be changed is removed. It has to be restored first."""
+
+    def __init__(self, movie: Movie) -> None:
+        super().__init__(movie.title)
+        self.movie = movie
+
+
+class NothingSelected(Exception):
+    """Raised when none of the selected movies is found, or none was selected."""
+
+
+def find_owner_id(db: Session, slug: str) -> int | None:
+    """Return the id of the user whose list has this slug."""
+    return db.scalar(_OWNER, {"slug": slug})
+
+
+def watchlist_page(
+    db: Session, owner_id: int, sort: Sort, cursor: PageCursor, *, filters: SearchFilters, time_zone: ZoneInfo
+) -> tuple[Page, int]:
+    """Return a page of ``(id, title, year, why)`` and the number of movies on all pages."""
+    return _page(db, owner_id, WATCHLIST_ORDERS[sort], cursor, filters.criteria(time_zone))
+
+
+def watched_page(
+    db: Session, owner_id: int, sort: Sort, cursor: PageCursor, *, filters: SearchFilters, time_zone: ZoneInfo
+) -> tuple[Page, int]:
+    """Return a page of ``(id, title, year, rating, last_watched_on)`` and the number of movies on all pages."""
+    return _page(db, owner_id, WATCHED_ORDERS[sort], cursor, filters.criteria(time_zone))
+
+
+def removed_page(db: Session, owner_id: int, cursor: PageCursor) -> tuple[Page, int]:
+    """Return a page of ``(id, title, year, removed_at)`` and the number of movies on all pages."""
+    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], cursor, [~_has_expired()])
+
+
+def _page(
+    db: Session, owner_id: int, keyset: Keyset, cursor: PageCursor, criteria: list[ColumnElement[bool]]
+) -> tuple[Page, int]:
+    scope = {"owner_id": owner_id}
+    page = keyset.page(db, scope, cursor, criteria)
+    if page.is_whole_list:
+        return page, len(page.rows)
+    return page, keyset.count(db, scope, criteria)
+
+
+def find_movies(db: Session, owner_id: int, movie_ids: Sequence[int], *, for_update: bool) -> Sequence[Movie]:
+    """Return the movies with these ids, including removed ones that can still be restored.
+
+    With `for_update`, lock the rows until the end of the transaction.
+    """
+    statement = (
+        select(Movie)
+        .where(Movie.owner_id == owner_id, Movie.id.in_(movie_ids), ~_has_expired())
+        .order_by(Movie.id)
+        .options(selectinload(Movie.viewings))
+    )
+    if for_update:
+        statement = statement.with_for_update(of=Movie)
+    return db.scalars(statement).all()
+
+
+def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -> Movie | None:
+    """Return the movie with this id; see `find_movies`."""
+    return next(iter(find_movies(db, owner_id, [movie_id], for_update=for_update)), None)
+
+
+def find_selected_movies(
+    db: Session, owner_id: int, movie_ids: Sequence[int], *, include_removed: bool = False
+) -> Sequence[Movie]:
+    """Return the selected movies, locked.
+
+    Raises `NothingSelected` if none is found, and `IsRemoved` if all of them are removed and those are not included.
+    """
+    movies = find_movies(db, owner_id, movie_ids, for_update=True)
+    if not movies:
+        raise NothingSelected
+    included = [movie for movie in movies if include_removed or not movie.is_removed]
+    if not included:
+        raise IsRemoved(movies[0])
+    return included
+
+
+def add_movie(db: Session, owner_id: int, title: str, year: int | None, *, max_movies: int) -> Movie:
+    """Add a movie to the watchlist, and delete removed movies that can no longer be restored.
+
+    Raises `LimitReached`, and `AlreadyListed`, also if another transaction adds the movie first.
+    """
+    db.execute(delete(Movie).where(Movie.owner_id == owner_id, _has_expired()))
+    if _is_full(db, owner_id, max_movies):
+        raise LimitReached(f"You have {max_movies:,} movies, and there is no room for more.")
+    if (duplicate := _find_with_id_in_key(db, owner_id, title, year)) is not None:
+        raise AlreadyListed(duplicate)
+    movie = Movie(title=title, year=year, owner_id=owner_id)
+    try:
+        with db.begin_nested():
+            db.add(movie)
+    except IntegrityError:
+        listed = db.scalar(select(Movie).where(Movie.owner_id == owner_id, Movie.key == movie_key(title, year)))
+        if listed is None:
+            raise
+        raise AlreadyListed(listed) from None
+    return movie
+
+
+def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
+    last = select(Movie.id).where(Movie.owner_id == owner_id).offset(max_movies - 1)
+    return db.scalar(last.limit(1)) is not None
+
+
+def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | None) -> Movie | None:
+    """Return the listed movie of this title and year whose key has its id; see `rename_with_unique_key`."""
+    key = movie_key(title, year)
+    keys = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
+    found = db.scalars(select(Movie).where(Movie.owner_id == owner_id, IS_LISTED, keys))
+    # A title itself can end like that: "Heat (1995) #2".
+    return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
+
+
+def edit_movie(db: Session, movie: Movie, title: str, year: int | None, *, why: str, notes: str) -> None:
+    """Change what is written about a movie. The title and year may be those of another movie on the list."""
+    rename_with_unique_key(db, movie, partial(movie.name, title, year))
+    movie.describe(why, notes)
+
+
+def rename_with_unique_key(db: Session, movie: Movie, rename: Callable[[], None]) -> None:
+    """Rename a movie. If another movie on the list has the new title and year, add the movie's id to its key."""
+    try:
+        with db.begin_nested():
+            rename()
+    except IntegrityError:
+        with db.no_autoflush:
+            rename()
+            movie.add_id_to_key()
+
+
+def movies_with_same_title(db: Session, movie: Movie) -> Sequence[Movie]:
+    """Return the other movies on the list with the same title, of any year."""
+    title = title_key(movie.title)
+    # A key is the title and " (year)", and ")" is the character after "(".
+    keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
+    others = (Movie.owner_id == movie.owner_id, Movie.id != movie.id, IS_LISTED)
+    found = db.scalars(select(Movie).where(*others, keys).order_by(Movie.sort_year, Movie.id))
+    return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
+
+
+def _has_expired() -> ColumnElement[bool]:
+    """Match movies that were removed too long ago to be restored."""
+    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_KEPT)
