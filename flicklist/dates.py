@@ -1,6 +1,6 @@
-"""Dates as people remember them: a day, a month, a year, or not at all.
+"""Dates of different precision: a day, a month or a year.
 
-They are written as ISO 8601 of that precision: ``2009-07-14``, ``2009-07``, ``2009``.
+They are written in ISO 8601: ``2009-07-14``, ``2009-07``, ``2009``.
 """
 
 import re
@@ -13,7 +13,7 @@ _LAST_MONTH = 12
 
 
 def first_day(text: str) -> date:
-    """Return the first day of a day, a month or a year. Raises `ValueError` for what is no date."""
+    """Return the first day of a day, a month or a year. Raises `ValueError` if the text is not such a date."""
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", text, re.ASCII)
     if match is None or not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
         raise ValueError(text)
@@ -21,7 +21,7 @@ def first_day(text: str) -> date:
 
 
 def day_after(text: str) -> date:
-    """Return the first day that comes after a day, a month or a year. Raises `ValueError` for what is no date."""
+    """Return the day after a day, a month or a year. Raises `ValueError` if the text is not such a date."""
     first = first_day(text)
     if len(text) == len("2009-07-14"):
         return first + timedelta(days=1)
@@ -31,16 +31,16 @@ def day_after(text: str) -> date:
 
 
 def own_today(typed: str | None, zone: ZoneInfo) -> date:
-    """Return the person's own day: the one that their browser says, if it can be today anywhere, else the site's."""
-    return _said_today(typed) or datetime.now(zone).date()
+    """Return the date that the browser sent, if it is today somewhere on earth, otherwise today in the time zone."""
+    return _plausible_today(typed) or datetime.now(zone).date()
 
 
 def own_latest_day(typed: str | None) -> date:
-    """Return the last day that is not to come for the person: their own today, or one that it is already somewhere."""
-    return _said_today(typed) or datetime.now(UTC).date() + timedelta(days=1)
+    """Return the last date that is not in the future for the person. If their date is unknown, allow tomorrow's."""
+    return _plausible_today(typed) or datetime.now(UTC).date() + timedelta(days=1)
 
 
-def _said_today(typed: str | None) -> date | None:
+def _plausible_today(typed: str | None) -> date | None:
     try:
         day = date.fromisoformat(typed or "")
     except ValueError:

@@ -6,7 +6,7 @@ import unicodedata
 # Longer than any field may be, and short enough to be normalized in no time.
 MAX_NORMALIZED_LENGTH = 20_000
 MAX_QUOTE_LENGTH = 40
-# Letters that Unicode does not take apart, and that people without them on their keyboard write otherwise.
+# Letters that NFKD does not decompose, and typographic punctuation, as typed on a plain keyboard.
 _PLAIN_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
     | {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
@@ -34,7 +34,7 @@ def fold(text: str) -> str:
 
 
 def without_article(folded: str) -> str:
-    """Return a folded title from the word under which people look for it: ``sting`` for ``the sting``."""
+    """Return a folded title without its leading article: ``sting`` for ``the sting``."""
     for article in _ARTICLES:
         if folded.startswith(article):
             return folded.removeprefix(article)

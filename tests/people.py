@@ -135,7 +135,7 @@ class Person(TestApp):
         return titles(self.get(self.list_path + "watched"))
 
     def movie_path(self, title):
-        """Return the path of a movie that is to be watched or was."""
+        """Return the path of a movie on the watchlist or the watched list."""
         for page in (self.get(self.list_path), self.get(self.list_path + "watched")):
             for item in page.html.select(".movies > li"):
                 if title in item.text:

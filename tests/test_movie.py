@@ -1,4 +1,4 @@
-"""One movie: crossed off, put back, rated."""
+"""One movie: crossing it off, moving it to the watchlist, rating it."""
 
 import pytest
 from sqlalchemy import select
@@ -89,7 +89,7 @@ def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
     assert heat.watched() == ["Heat"]
 
 
-def test_putting_back_returns_a_movie_to_the_watchlist(heat):
+def test_move_to_watchlist_moves_a_watched_movie_back(heat):
     heat.cross_off("Heat")
     page = heat.move_to_watchlist("Heat")
     assert page.request.path == heat.list_path + "watched"

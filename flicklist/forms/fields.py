@@ -79,7 +79,7 @@ class LinesField(TextAreaField):
 
 
 class RowIdsField(Field):
-    """The row ids in a repeated field, at most so many. Values that are not row ids are ignored."""
+    """The row ids in a repeated field. Values beyond `max_values` and values that are not row ids are ignored."""
 
     data: list[int]
 

@@ -7,9 +7,7 @@ from wtforms import Field, ValidationError
 from flicklist.dates import day_after, first_day
 from flicklist.forms.fields import DateOfAnyPrecision, MaxLength, NoControlCharacters, SiteForm, TextField
 from flicklist.forms.movies import RatingForm
-from flicklist.models.movie import (
-    MAX_TITLE_LENGTH,
-)
+from flicklist.models.movie import MAX_TITLE_LENGTH
 from flicklist.services.search import SearchFilters
 from flicklist.text import quote
 
@@ -17,7 +15,7 @@ FIRST_DECADE, LAST_DECADE = 1870, 2030
 
 
 class SearchForm(SiteForm):
-    """What to look for in a list, and how to sort it. It comes from the address, so every field has a default."""
+    """Search filters and sort order of a list. They come from the URL, so every field is optional."""
 
     q = TextField(
         validators=[NoControlCharacters("What you look for"), MaxLength("What you look for", MAX_TITLE_LENGTH)]
@@ -47,16 +45,16 @@ class SearchForm(SiteForm):
 
     @property
     def filters(self) -> SearchFilters:
-        right = self.query
+        valid = self.query
         return SearchFilters(
-            text=right.get("q", ""),
+            text=valid.get("q", ""),
             decade=self.DECADES.get(self.decade.data),
             rated=self.RATED.get(self.rated.data),
             min_rating=RatingForm.SCALE.get(self.min_rating.data),
-            added_from=right.get("added_from", ""),
-            added_to=right.get("added_to", ""),
-            watched_from=right.get("watched_from", ""),
-            watched_to=right.get("watched_to", ""),
+            added_from=valid.get("added_from", ""),
+            added_to=valid.get("added_to", ""),
+            watched_from=valid.get("watched_from", ""),
+            watched_to=valid.get("watched_to", ""),
         )
 
     @property
@@ -77,5 +75,5 @@ class SearchForm(SiteForm):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of the address that is this search, without what does not validate."""
+        """The parameters of the URL that is this search, without those that are not valid."""
         return {name: typed for name, typed in self.data.items() if typed and name not in self.errors}

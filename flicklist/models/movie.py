@@ -1,4 +1,4 @@
-"""Movies: to watch, or watched and perhaps rated; and the viewings, each one time that a movie was seen."""
+"""Movies, which are on the watchlist or watched, and their viewings."""
 
 import hashlib
 import unicodedata
@@ -15,7 +15,7 @@ MAX_TITLE_LENGTH = 200
 MAX_WHY_LENGTH = 300
 MAX_NOTES_LENGTH = 5000
 MAX_VIEWING_NOTE_LENGTH = 1000
-MAX_VIEWING_NOTES_LENGTH = 50_000  # of one movie together: all of them are noted with each change of it
+MAX_VIEWING_NOTES_LENGTH = 50_000  # of all viewings of a movie: every change of the movie records all of them
 DAY_LENGTH = len("2009-07-14")
 MAX_VIEWINGS = 1000
 # *Passage de Vénus*, the oldest film on IMDb, is from 1874.
@@ -25,32 +25,32 @@ REMOVED_KEPT = timedelta(days=30)
 
 
 def ordered_text(length: int) -> String:
-    """Make a column type that sorts and compares byte by byte on every database."""
+    """Return a column type that is sorted and compared byte by byte on every database."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class NotWatched(Exception):
-    """Only a movie that was watched can be rated."""
+    """Raised when a movie that was not watched is to be rated."""
 
 
 class LimitReached(Exception):
-    """There is as much as there can be, which the message says."""
+    """Raised when a limit is reached. The message names it and is shown to the user."""
 
 
 def title_key(title: str) -> str:
-    """Return what a title has in common with the same title in other letter cases and spaces."""
+    """Return the title normalized for comparing: letter case and spacing do not matter."""
     return unicodedata.normalize("NFC", " ".join(title.split()).casefold())
 
 
 def movie_key(title: str, year: int | None) -> str:
-    """Return what makes two movies the same one: the title in any letter case, and the year."""
+    """Return the key that is unique on a list: the normalized title and the year."""
     return f"{title_key(title)} ({year or ''})"
 
 
 class Movie(Base):
-    """A movie on one person's list. It is to watch until `watched_at` says when it was crossed off.
+    """A movie on one person's list. It is on the watchlist until it is crossed off, which sets `watched_at`.
 
-    The columns that begin with ``sort_`` and `last_watched_on` are never null, so that a list can be paged by them.
+    `last_watched_on` and the columns that begin with ``sort_`` are never null, because lists are paged by them.
     """
 
     __tablename__ = "movies"
@@ -81,7 +81,7 @@ class Movie(Base):
     sort_year: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(year, 0)", persisted=True))
     sort_rating: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(rating, 0)", persisted=True))
     search_text: Mapped[str] = mapped_column(Text)
-    # The change that touched the movie last: only that one can be undone.
+    # The last change of the movie. Only that one can be undone.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
     viewings: Mapped[list["Viewing"]] = relationship(
@@ -97,7 +97,7 @@ class Movie(Base):
 
     @property
     def label(self) -> str:
-        """The title, with the year where it is known: ``Heat (1995)``."""
+        """The title, with the year if there is one: ``Heat (1995)``."""
         return f"{self.title} ({self.year})" if self.year else self.title
 
     @property
@@ -113,7 +113,7 @@ class Movie(Base):
         return self.removed_at is not None
 
     def name(self, title: str, year: int | None) -> None:
-        """Give the movie its title and year, and what follows from them."""
+        """Set the title and year, and the columns that depend on them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
         self.sort_title = without_article(fold(title))[:MAX_TITLE_LENGTH]
         self.refresh_search_text()
@@ -126,20 +126,20 @@ class Movie(Base):
         self.search_text = fold(f"{self.title} {self.why} {self.notes}")
 
     def add_id_to_key(self) -> None:
-        """Let the movie stand beside another one of the same title and year, as its owner wants it to."""
+        """Make the key unique although another movie on the list has the same title and year."""
         self.key = f"{movie_key(self.title, self.year)} #{self.id}"
 
     def cross_off(self, watched_on: str | None) -> None:
-        """Say that the movie was watched, at a date as in `Viewing`; one that was watched stays as it is."""
+        """Mark the movie as watched, with a viewing on a date as in `Viewing`. A watched movie does not change."""
         if self.is_watched:
             return
-        if watched_on and self.was_watched_on(watched_on):  # and put back, on the same day
+        if watched_on and self.was_watched_on(watched_on):  # moved to the watchlist and crossed off again
             self.watched_at = utc_now()
         else:
             self.add_viewing(watched_on)
 
     def add_viewing(self, watched_on: str | None, note: str = "") -> None:
-        """Note a viewing; a movie that was to watch is crossed off by it. Raises `LimitReached`."""
+        """Add a viewing. This also crosses the movie off. Raises `LimitReached`."""
         if len(self.viewings) >= MAX_VIEWINGS:
             raise LimitReached(f"A movie can have at most {MAX_VIEWINGS:,} viewings.")
         self._check_notes_length(note)
@@ -148,12 +148,12 @@ class Movie(Base):
         self.refresh_last_watched_on()
 
     def rewatch(self, day: str) -> None:
-        """Note a viewing of a day, if none is."""
+        """Add a viewing on a day, unless there is one."""
         if not self.was_watched_on(day):
             self.add_viewing(day)
 
     def add_viewing_once(self, watched_on: str | None, note: str) -> None:
-        """Note a viewing, unless this very one is noted: that of a day. In a year it may have been seen twice."""
+        """Add a viewing, unless the same one exists for that day. Two in the same month or year can both be true."""
         is_day = len(watched_on or "") == DAY_LENGTH
         if not (is_day and any((each.watched_on, each.note) == (watched_on, note) for each in self.viewings)):
             self.add_viewing(watched_on, note)
@@ -162,7 +162,7 @@ class Movie(Base):
         return any(viewing.watched_on == day for viewing in self.viewings)
 
     def edit_viewing(self, viewing: "Viewing", watched_on: str | None, note: str) -> None:
-        """Write another date and note. Raises `LimitReached`."""
+        """Change the date and note of a viewing. Raises `LimitReached`."""
         self._check_notes_length(note, in_place_of=viewing.note)
         viewing.watched_on, viewing.note = watched_on, note
         self.refresh_last_watched_on()
@@ -170,11 +170,11 @@ class Movie(Base):
     def _check_notes_length(self, note: str, in_place_of: str = "") -> None:
         length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
         if len(note) > len(in_place_of) and length > MAX_VIEWING_NOTES_LENGTH:
-            most = f"{MAX_VIEWING_NOTES_LENGTH:,}"
-            raise LimitReached(f"The notes on the viewings of a movie can have at most {most} characters together.")
+            limit = f"{MAX_VIEWING_NOTES_LENGTH:,}"
+            raise LimitReached(f"The notes on the viewings of a movie can have at most {limit} characters together.")
 
     def delete_viewing(self, viewing: "Viewing", *, moves_to_watchlist: bool) -> None:
-        """Delete a viewing; with the last one the movie goes back to the movies to watch, where that is wanted."""
+        """Delete a viewing. With `moves_to_watchlist`, deleting the last one moves the movie back to the watchlist."""
         self.viewings.remove(viewing)
         self.refresh_last_watched_on()
         if moves_to_watchlist and not self.viewings:
@@ -184,17 +184,17 @@ class Movie(Base):
         self.last_watched_on = max((viewing.watched_on or "" for viewing in self.viewings), default="")
 
     def move_to_watchlist(self) -> None:
-        """Return the movie to the movies to watch, without its rating; its viewings stay what they were."""
+        """Move the movie back to the watchlist. It loses its rating and keeps its viewings."""
         self.watched_at = self.rating = None
 
     def rate(self, rating: int | None) -> None:
-        """Give the movie 1 to 10 half-stars, or ``None`` for no rating. Raises `NotWatched`."""
+        """Set the rating, in half-stars from 1 to 10, or None for no rating. Raises `NotWatched`."""
         if not self.is_watched:
             raise NotWatched(self.title)
         self.rating = rating
 
     def remove(self) -> None:
-        """Take the movie off the list. It can be restored, with all it had, for `REMOVED_KEPT`."""
+        """Take the movie off the list. For `REMOVED_KEPT` it can be restored, with its viewings and rating."""
         if not self.is_removed:
             self.removed_at = utc_now()
 
@@ -203,15 +203,15 @@ class Movie(Base):
 
 
 def version_of(title: str, year: int | None, why: str, notes: str) -> str:
-    """Return what stands for all that a person wrote about a movie, so that a form knows when it has changed."""
-    words = "\0".join([title, str(year or ""), why, notes])
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
+    """Return a hash of what a person wrote about a movie, with which a form detects that it has changed."""
+    text = "\0".join([title, str(year or ""), why, notes])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Viewing(Base):
-    """One time that a movie was seen: on a day, in a month, in a year, or nobody knows when.
+    """One viewing of a movie.
 
-    `watched_on` is ISO 8601 of that precision: ``2009-07-14``, ``2009-07``, ``2009`` or ``None``.
+    `watched_on` is a day, a month or a year in ISO 8601, or None if unknown: ``2009-07-14``, ``2009-07``, ``2009``.
     """
 
     __tablename__ = "viewings"
@@ -236,7 +236,7 @@ IS_REMOVED = Movie.removed_at.is_not(None)
 
 
 def _index(name: str, predicate: Any, *columns: Any) -> None:
-    """Index one of a person's lists in one of its orders, so that every page of it is found at once."""
+    """Index a person's list in one sort order, so that finding any page costs the same."""
     Index(name, Movie.owner_id, *columns, Movie.id, sqlite_where=predicate, postgresql_where=predicate)
 
 

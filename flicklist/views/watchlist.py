@@ -135,7 +135,9 @@ def _flash_already_listed(context: WatchlistResource, request: Request, movie: M
 )
 def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
-    return _change(context, request, _selected(context, request), lambda movie: movie.cross_off(day), "crossed off")
+    return _change(
+        context, request, _find_selected(context, request), lambda movie: movie.cross_off(day), "crossed off"
+    )
 
 
 @view_config(
@@ -146,7 +148,9 @@ def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     repeated_fields=("movie",),
 )
 def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _selected(context, request), Movie.move_to_watchlist, "back on your watchlist")
+    return _change(
+        context, request, _find_selected(context, request), Movie.move_to_watchlist, "back on your watchlist"
+    )
 
 
 @view_config(
@@ -157,7 +161,7 @@ def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOt
     repeated_fields=("movie",),
 )
 def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _selected(context, request, include_removed=True), Movie.remove, "removed")
+    return _change(context, request, _find_selected(context, request, include_removed=True), Movie.remove, "removed")
 
 
 @view_config(
@@ -168,7 +172,7 @@ def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     repeated_fields=("movie",),
 )
 def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    movies = _selected(context, request)
+    movies = _find_selected(context, request)
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
@@ -192,7 +196,7 @@ def _change(
     return redirect_back(request, context)
 
 
-def _selected(context: WatchlistResource, request: Request, *, include_removed: bool = False) -> Sequence[Movie]:
+def _find_selected(context: WatchlistResource, request: Request, *, include_removed: bool = False) -> Sequence[Movie]:
     movie_ids = SelectionForm(request.POST).movie_ids
     return watchlist.find_selected_movies(request.db, context.owner_id, movie_ids, include_removed=include_removed)
 
