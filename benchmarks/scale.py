@@ -106,7 +106,7 @@ def fill(url: str, users: int, movies: int) -> None:
     engine.dispose()
 
 
-class Person:
+class Client:
     """Someone in the middle of all, signed in, whose requests are timed."""
 
     def __init__(self, url: str, users: int) -> None:
@@ -168,7 +168,7 @@ def last_page(keyset: Keyset, *, descending: bool) -> str:
     return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")
 
 
-def what_is_timed() -> Iterator[tuple[str, Callable[[Person], float], int]]:
+def what_is_timed() -> Iterator[tuple[str, Callable[[Client], float], int]]:
     """Name what is measured, say how, and how often."""
     for name, page in [("watchlist", ""), ("watched", "watched")]:
         yield name, lambda person, page=page: person.get(person.list_path + page), REQUESTS
@@ -181,17 +181,17 @@ def what_is_timed() -> Iterator[tuple[str, Callable[[Person], float], int]]:
             yield name, lambda person, query=query: person.get(person.list_path + query), REQUESTS
     for name, words in [("search, one movie", "ann+4+2"), ("search, nothing", "xyzzy"), ("search, many", "the")]:
         yield name, lambda person, words=words: person.get(f"{person.list_path}?q={words}"), REQUESTS
-    yield "cross off", Person.cross_off, WRITES
+    yield "cross off", Client.cross_off, WRITES
 
 
 def run(server: str | None) -> None:
     with ExitStack() as stack:
-        people: dict[str, Person] = {}
+        people: dict[str, Client] = {}
         for users, movies in SHAPES:
             url = stack.enter_context(database(server, f"flicklist_scale_{users}_{movies}"))
             migrations.upgrade(url)
             fill(url, users, movies)
-            people[f"{users:,}×{movies:,}"] = Person(url, users)
+            people[f"{users:,}×{movies:,}"] = Client(url, users)
         print("PostgreSQL" if server else "SQLite", "- milliseconds a request")
         print(f"{'':34}" + "".join(f"{shape:>14}" for shape in people))
         for name, action, times in what_is_timed():

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from scale import Person, database, fill
+from scale import Client, database, fill
 
 from flicklist import migrations
 from flicklist.services.suggestions import all_films, index, normalize_query, suggest
@@ -46,7 +46,7 @@ def report_requests(queries: Iterable[str]) -> None:
     with database(None, "suggestions") as url:
         migrations.upgrade(url)
         fill(url, 1, 10)
-        person = Person(url, 1)
+        person = Client(url, 1)
         person.get("/suggestions?q=warming+up")
         times = sorted(person.get(f"/suggestions?q={quote(query)}") for query in queries)
     median, most, slowest = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]

@@ -181,4 +181,4 @@ def includeme(config: Configurator) -> None:
     config.set_request_factory(BodyInMemoryRequest)
     config.add_tween("flicklist.sanity.sanity_tween_factory", under="flicklist.security.headers.headers_tween_factory")
     config.add_view_deriver(exact_path)
-    config.add_view_deriver(single_fields)
+    config.add_view_deriver(single_fields, under="exact_path")

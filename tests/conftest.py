@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from flicklist import main
 from flicklist.cli import flicklist
 from flicklist.models import Base
-from tests.people import Person
+from tests.clients import Client
 
 POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
 LIMITS = [
@@ -143,19 +143,19 @@ def db(engine, app):
 
 @pytest.fixture
 def visitor(app):
-    return Person(app)
+    return Client(app)
 
 
 @pytest.fixture
 def alice(app):
-    person = Person(app)
+    person = Client(app)
     person.register("alice@example.com")
     return person
 
 
 @pytest.fixture
 def bob(app):
-    person = Person(app)
+    person = Client(app)
     person.register("bob@example.com")
     return person
 

@@ -9,7 +9,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import select
 
 from flicklist.models import Change, LoginSession, Movie, User, Viewing
-from tests.people import Person, rows_of
+from tests.clients import Client, rows_of
 
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
 
@@ -152,8 +152,8 @@ def test_the_only_routes_are_static(app):
 def people(app, alice, bob):
     alice.add("Heat")
     alice.cross_off("Heat")
-    Person(app, alice.email).log_in()
-    visitor = Person(app)
+    Client(app, alice.email).log_in()
+    visitor = Client(app)
     return {"anonymous": visitor, "stranger": bob, "owner": alice}
 
 

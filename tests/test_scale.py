@@ -5,8 +5,8 @@ from sqlalchemy import event, select, text
 
 from flicklist.models import Movie, User
 from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
-from tests.people import Person
-from tests.test_search import walk
+from tests.clients import Client
+from tests.services.test_search import walk
 
 READS_ALL = {"sqlite": "SCAN", "postgresql": "Seq Scan"}
 
@@ -79,7 +79,7 @@ def test_the_removed_movies_are_found_by_an_index(explained, alice, db):
     assert_only_own_rows_are_read(db, explained)
 
 
-def test_one_movie_is_found_by_its_key(explained, alice: Person, db):
+def test_one_movie_is_found_by_its_key(explained, alice: Client, db):
     movie_path = alice.movie_path("Movie 100")
     explained.clear()
     alice.send(movie_path + "/cross-off")

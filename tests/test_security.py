@@ -12,8 +12,8 @@ from flicklist.models import Movie, User
 from flicklist.security.headers import SECURITY_HEADERS
 from flicklist.services.tokens import password_reset_tokens
 from flicklist.urls import local_path
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 from tests.conftest import SECRET
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
 
 
 @pytest.mark.parametrize(("path", "status"), [("/register", 200), ("/", 303), ("/static/nothing", 404)])
@@ -42,7 +42,7 @@ def test_no_page_has_inline_script_or_style(alice):
 
 @pytest.fixture
 def over_https(make_app):
-    person = Person(make_app(https="true"), "carol@example.com")
+    person = Client(make_app(https="true"), "carol@example.com")
     person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
     return person
 
@@ -85,7 +85,7 @@ def test_a_cookie_from_another_secret_or_tampered_with_is_nobodys(alice, make_ap
 
 
 def test_a_session_from_before_logging_in_is_not_signed_in_after(alice, app):
-    victim = Person(app)
+    victim = Client(app)
     victim.get("/login")
     attacker = victim.copy()
     victim.log_in("alice@example.com")
@@ -187,7 +187,7 @@ def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
 
 def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
     caplog.set_level("DEBUG")
-    person = Person(make_app(), "carol-the-first@example.com")
+    person = Client(make_app(), "carol-the-first@example.com")
     new = NEW_PASSWORD
     person.register()
     person.add("Heat")

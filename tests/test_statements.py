@@ -5,8 +5,8 @@ from sqlalchemy import select
 
 from flicklist.models import Movie
 from flicklist.services.pagination import PAGE_SIZE
-from tests.people import titles
-from tests.test_watchlist import fill
+from tests.clients import titles
+from tests.views.test_watchlist import fill
 
 
 @pytest.mark.parametrize("movies", [0, 1, 50, 120])

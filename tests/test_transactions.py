@@ -13,8 +13,8 @@ from flicklist.models import Movie, User
 from flicklist.services import two_factor
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, refused
 from tests.conftest import SECRET
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages, refused
 
 PEOPLE_AT_ONCE = 8
 
@@ -38,7 +38,7 @@ def send_registration(form, email):
 
 def test_of_many_registrations_of_one_email_one_succeeds_and_the_others_are_told(app, db):
     for round_ in range(5):
-        forms = [Person(app).get("/register").forms["register"] for _ in range(PEOPLE_AT_ONCE)]
+        forms = [Client(app).get("/register").forms["register"] for _ in range(PEOPLE_AT_ONCE)]
         emails = [f"alice{round_}@example.com", f"ALICE{round_}@example.com"] * (PEOPLE_AT_ONCE // 2)
         tried = at_once(
             [
@@ -68,7 +68,7 @@ def test_a_movie_that_is_added_twice_at_once_is_on_the_list_once(alice, db):
 
 
 def test_eight_writers_never_meet_a_locked_database(app, db):
-    people = [Person(app, f"person{number}@example.com") for number in range(PEOPLE_AT_ONCE)]
+    people = [Client(app, f"person{number}@example.com") for number in range(PEOPLE_AT_ONCE)]
     for person in people:
         person.register()
 
@@ -116,14 +116,14 @@ def during_the_hash(monkeypatch, method, action):
 def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, db, monkeypatch):
     user = db.scalars(select(User)).one()
     token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
-    forms = [Person(app).get(f"/password-reset/new?token={token}").follow().forms["new-password"] for _ in range(2)]
+    forms = [Client(app).get(f"/password-reset/new?token={token}").follow().forms["new-password"] for _ in range(2)]
     for form, password in zip(forms, [NEW_PASSWORD, "other staple donkey"], strict=True):
         form["password"] = form["verify"] = password
     during_the_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
     page = forms[0].submit(status=303).follow()
     assert messages(page, "error") == ["That link does not work any more: it is for one use, within an hour."]
-    Person(app).fail_to_log_in(alice.email, NEW_PASSWORD)
-    Person(app).log_in(alice.email, "other staple donkey")
+    Client(app).fail_to_log_in(alice.email, NEW_PASSWORD)
+    Client(app).log_in(alice.email, "other staple donkey")
 
 
 def change_password(person, password, status=303):
@@ -133,15 +133,15 @@ def change_password(person, password, status=303):
 
 
 def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeypatch):
-    second = Person(app)
+    second = Client(app)
     second.log_in(alice.email)
     during_the_hash(monkeypatch, "hash", lambda: change_password(second, NEW_PASSWORD))
     change_password(alice, "other staple donkey", 400)
-    Person(app).log_in(alice.email, NEW_PASSWORD)
+    Client(app).log_in(alice.email, NEW_PASSWORD)
 
 
 def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, db):
-    late = Person(app)
+    late = Client(app)
     form = late.get("/login").forms["log-in"]
     form["email"], form["password"] = alice.email, PASSWORD
     during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
@@ -161,7 +161,7 @@ def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, ali
     ],
 )
 def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, path, fields):
-    thief = Person(app, alice.email)
+    thief = Client(app, alice.email)
     thief.log_in()
     thief.begin_two_factor()
     token = thief.csrf_token()
@@ -175,7 +175,7 @@ def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, al
 def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, alice, monkeypatch):
     code = alice.begin_two_factor().now()
     fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": code}
-    thief, confirming, original = Person(app, alice.email), [], two_factor.credentials_if_on
+    thief, confirming, original = Client(app, alice.email), [], two_factor.credentials_if_on
 
     def slow(session, user_id):
         token = original(session, user_id)
@@ -197,7 +197,7 @@ def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_
     alice.add("Heat")
     movie_path = alice.movie_path("Heat")
     app = make_app()
-    person = Person(app, alice.email)
+    person = Client(app, alice.email)
     person.log_in()
     person.list_path = alice.list_path
     person.get(alice.list_path)

@@ -240,9 +240,9 @@ def _index(name: str, predicate: Any, *columns: Any) -> None:
     Index(name, Movie.owner_id, *columns, Movie.id, sqlite_where=predicate, postgresql_where=predicate)
 
 
-_index("ix_movies_to_watch_by_added", IS_ON_WATCHLIST, Movie.added_at)
-_index("ix_movies_to_watch_by_title", IS_ON_WATCHLIST, Movie.sort_title)
-_index("ix_movies_to_watch_by_year", IS_ON_WATCHLIST, Movie.sort_year)
+_index("ix_movies_on_watchlist_by_added", IS_ON_WATCHLIST, Movie.added_at)
+_index("ix_movies_on_watchlist_by_title", IS_ON_WATCHLIST, Movie.sort_title)
+_index("ix_movies_on_watchlist_by_year", IS_ON_WATCHLIST, Movie.sort_year)
 _index("ix_movies_watched_by_watched_on", IS_WATCHED, Movie.last_watched_on, Movie.watched_at)
 _index("ix_movies_watched_by_added", IS_WATCHED, Movie.added_at)
 _index("ix_movies_watched_by_title", IS_WATCHED, Movie.sort_title)

@@ -16,8 +16,8 @@ import waitress.server
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from flicklist import main
+from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET, dispose
-from tests.people import PASSWORD
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None

@@ -21,9 +21,9 @@ from playwright.sync_api import expect
 
 from flicklist import main
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
+from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET, dispose
 from tests.faults.conftest import free_port, wait_until
-from tests.people import PASSWORD
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HOST = "flicklist.example"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import NODE_MODULES
-from tests.people import PASSWORD
+from tests.clients import PASSWORD
 
 AXE = (NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 VNU = NODE_MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"

@@ -5,7 +5,7 @@ Each with JavaScript and without.
 
 from playwright.sync_api import expect
 
-from tests.people import PASSWORD
+from tests.clients import PASSWORD
 
 
 def test_the_story_by_mouse(reader):

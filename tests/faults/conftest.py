@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET
-from tests.people import PASSWORD
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent.parent

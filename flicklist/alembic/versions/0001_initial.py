@@ -64,13 +64,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("owner_id", "key", name=op.f("uq_movies_owner_id_key")),
         sqlite_autoincrement=True,
     )
-    to_watch = sa.text("removed_at IS NULL AND watched_at IS NULL")
+    on_watchlist = sa.text("removed_at IS NULL AND watched_at IS NULL")
     watched = sa.text("removed_at IS NULL AND watched_at IS NOT NULL")
     removed = sa.text("removed_at IS NOT NULL")
     for name, predicate, columns in (
-        ("to_watch_by_added", to_watch, ["added_at"]),
-        ("to_watch_by_title", to_watch, ["sort_title"]),
-        ("to_watch_by_year", to_watch, ["sort_year"]),
+        ("on_watchlist_by_added", on_watchlist, ["added_at"]),
+        ("on_watchlist_by_title", on_watchlist, ["sort_title"]),
+        ("on_watchlist_by_year", on_watchlist, ["sort_year"]),
         ("watched_by_watched_on", watched, ["last_watched_on", "watched_at"]),
         ("watched_by_added", watched, ["added_at"]),
         ("watched_by_title", watched, ["sort_title"]),

@@ -11,7 +11,7 @@ from flicklist.services.demo_movies import MOVIES
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.suggestions import all_films
 from flicklist.settings import Settings
-from tests.people import Person
+from tests.clients import Client
 
 WATCHED = [movie for movie in MOVIES if movie.viewings]
 ON_WATCHLIST = [movie for movie in MOVIES if not movie.viewings]
@@ -34,7 +34,7 @@ def demo(run):
 @pytest.fixture
 def log_in(app):
     def log_in_with(password):
-        visitor = Person(app, EMAIL)
+        visitor = Client(app, EMAIL)
         visitor.list_path = visitor.log_in(password=password).follow().request.path
         return visitor
 
@@ -66,7 +66,7 @@ def test_second_run_changes_the_password_and_nothing_else(demo, log_in, db):
     second = demo()
     assert second != first
     assert not visitor.is_logged_in
-    Person(visitor.app, EMAIL).fail_to_log_in(password=first)
+    Client(visitor.app, EMAIL).fail_to_log_in(password=first)
     again = log_in(second)
     assert set(again.watchlist()) == {movie.title for movie in ON_WATCHLIST} | {"Paddington 2"}
     ratings = again.get(again.list_path + "watched")

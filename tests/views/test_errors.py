@@ -15,13 +15,13 @@ from flicklist.models.meta import utc_now
 from flicklist.security.rate_limits import RateLimited
 from flicklist.services import watchlist
 from flicklist.services.passwords import TooBusy
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 
 @pytest.fixture
 def broken(make_app, alice, monkeypatch):
     """Alice, on a site on which looking at a list raises what the test says."""
-    person = Person(make_app(), alice.email)
+    person = Client(make_app(), alice.email)
     person.log_in().follow()
     person.list_path = alice.list_path
 
@@ -86,7 +86,7 @@ def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypat
 
 
 def test_a_change_that_may_have_come_through_is_not_said_to_be_lost(make_app, alice, monkeypatch):
-    person = Person(make_app(), alice.email)
+    person = Client(make_app(), alice.email)
     person.log_in()
 
     def lose(*_):
@@ -127,7 +127,7 @@ def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app
 
 
 def test_a_failure_takes_away_no_message_that_is_true(make_app, alice, monkeypatch):
-    person = Person(make_app(), alice.email)
+    person = Client(make_app(), alice.email)
     person.log_in()
     with monkeypatch.context() as broken:
         broken.setattr("flicklist.services.watchlist.watchlist_page", lambda *_, **options: 1 / 0)
@@ -180,7 +180,7 @@ def test_a_missing_static_file_is_a_404_for_everybody(visitor):
 
 
 def test_a_form_from_another_site_is_a_403(make_app):
-    person = Person(make_app(https="true"))
+    person = Client(make_app(https="true"))
     person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
     form = person.get("/login").forms["log-in"]
     page = form.submit(headers={"Origin": "https://evil.example"}, status=403)

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
-from tests.people import Person, messages, titles
+from tests.clients import Client, messages, titles
 
 TODAY = datetime.now(UTC).date()
 
@@ -149,7 +149,7 @@ def test_a_day_that_it_cannot_be_anywhere_is_not_believed(heat, db, typed):
 
 
 def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
-    person = Person(make_app(time_zone="Pacific/Kiritimati"))
+    person = Client(make_app(time_zone="Pacific/Kiritimati"))
     person.register("alice@example.com")
     person.add("Heat")
     person.cross_off("Heat")

@@ -12,7 +12,7 @@ PASSWORD = "correct horse battery"
 NEW_PASSWORD = "wrong staple donkey"
 
 
-class Person(TestApp):
+class Client(TestApp):
     """Somebody at a browser of their own."""
 
     def __init__(self, app, email=None):
@@ -54,7 +54,7 @@ class Person(TestApp):
 
     def copy(self):
         """Return somebody who has copied this person's cookies."""
-        other = Person(self.app, self.email)
+        other = Client(self.app, self.email)
         other.list_path = self.list_path
         for cookie in self.cookiejar:
             other.cookiejar.set_cookie(cookie)

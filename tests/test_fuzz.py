@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from flicklist.models import Change, LoginSession, Movie, User, Viewing
 from flicklist.security.headers import SECURITY_HEADERS
-from tests.people import PASSWORD, Person, rows_of
+from tests.clients import PASSWORD, Client, rows_of
 from tests.test_access import TABLE
 
 REQUESTS = int(os.environ.get("FLICKLIST_TEST_REQUESTS", "1000"))
@@ -181,7 +181,7 @@ class Sender:
 
     def begin(self):
         """Come anew: as a new Bob, with a movie and all that can be done to one, or as nobody."""
-        self.person = Person(self.app)
+        self.person = Client(self.app)
         if self.signed_in:
             self.number += 1
             self.person.register(f"bob{self.number}@example.com")

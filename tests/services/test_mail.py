@@ -23,7 +23,7 @@ from flicklist.models import Mail
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MAX_ATTEMPTS
 from flicklist.services.mail import Sender, deliver, is_this_machine
-from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
 
 
 class Postbox:
@@ -76,7 +76,7 @@ def site(make_app, postbox, alice):
 
 @pytest.fixture
 def inside(site, alice):
-    person = Person(site, "alice@example.com")
+    person = Client(site, "alice@example.com")
     person.log_in()
     return person
 
@@ -87,7 +87,7 @@ def link_in(mail):
 
 
 def ask(site, address):
-    form = Person(site).get("/login").click("Forgot your password").forms["password-reset"]
+    form = Client(site).get("/login").click("Forgot your password").forms["password-reset"]
     form["email"] = address
     return form.submit(status=303)
 
@@ -98,19 +98,19 @@ def test_who_forgot_their_password_gets_a_link_that_sets_another(site, postbox):
     assert messages(page, "success") == [promise]
     mail = postbox.wait_for(1)
     assert (mail["To"], mail["From"]) == ("alice@example.com", "FlickList <f@movies.example>")
-    form = Person(site).get(link_in(mail)).follow().forms["new-password"]
+    form = Client(site).get(link_in(mail)).follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
-    Person(site).log_in("alice@example.com", NEW_PASSWORD)
+    Client(site).log_in("alice@example.com", NEW_PASSWORD)
     assert postbox.wait_for(2)["Subject"] == "Your password was changed"
 
 
 def test_the_mail_goes_to_the_address_as_it_was_registered(site, postbox):
-    Person(site).register("Carol@Example.com")
+    Client(site).register("Carol@Example.com")
     ask(site, "cAROL@example.com")
     mail = postbox.wait_for(1)
     assert mail["To"] == "Carol@example.com"
-    form = Person(site).get(link_in(mail)).follow().forms["new-password"]
+    form = Client(site).get(link_in(mail)).follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
     assert postbox.wait_for(2)["To"] == "Carol@example.com"
@@ -119,7 +119,7 @@ def test_the_mail_goes_to_the_address_as_it_was_registered(site, postbox):
 def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postbox, db):
     work = {}
     for address in ("alice@example.com", "nobody@example.com"):
-        person = Person(site)
+        person = Client(site)
         token, statements = person.csrf_token(), work.setdefault(address, [])
 
         def note(connection, cursor, statement, *_, into=statements):
@@ -145,7 +145,7 @@ def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postb
 
 def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site, postbox):
     headers = {"Host": "evil.example"}
-    visitor = Person(site)
+    visitor = Client(site)
     page = visitor.get("/password-reset/", headers=headers)
     fields = {"csrf_token": page.forms["password-reset"]["csrf_token"].value, "email": "alice@example.com"}
     cookie = page.headers["Set-Cookie"].partition(";")[0]
@@ -157,7 +157,7 @@ def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site
 
 
 def test_malformed_address_is_refused_beside_the_field(site, postbox):
-    form = Person(site).get("/password-reset/").forms["password-reset"]
+    form = Client(site).get("/password-reset/").forms["password-reset"]
     form["email"] = "alice@"
     page = refused(form.submit())
     assert page.forms["password-reset"]["email"].value == "alice@"
@@ -168,7 +168,7 @@ def test_asking_again_and_again_is_limited(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     ask(site, "alice@example.com")
     ask(site, "alice@example.com")
-    Person(site).send("/password-reset/", email="alice@example.com", status=429)
+    Client(site).send("/password-reset/", email="alice@example.com", status=429)
 
 
 def test_without_a_mail_server_the_page_says_whom_to_ask(alice, visitor, db):
@@ -208,7 +208,7 @@ def test_a_new_email_address_is_confirmed_from_there_and_the_old_one_told(site, 
 def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
-    other = Person(site)
+    other = Client(site)
     other.log_in("bob@example.com")
     assert other.get(link, status=303).location.endswith("/account/")
     other.send("/account/confirm-email")
@@ -225,13 +225,13 @@ def test_a_new_password_makes_a_waiting_confirmation_worthless(site, postbox, in
 def test_a_token_for_one_purpose_is_nothing_for_another(site, postbox, inside):
     change_email(inside)
     token = link_in(postbox.wait_for(1)).partition("=")[2]
-    assert Person(site).get("/password-reset/new", {"token": token}, status=303).location.endswith("/login")
+    assert Client(site).get("/password-reset/new", {"token": token}, status=303).location.endswith("/login")
 
 
 def test_an_address_that_somebody_took_in_the_meantime_is_refused(site, postbox, inside):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
-    Person(site).register("ally@example.com")
+    Client(site).register("ally@example.com")
     page = inside.get(link).follow().forms["confirm"].submit(status=303).follow()
     assert messages(page, "error") == ["An account with that email address already exists."]
 
@@ -291,14 +291,14 @@ def test_a_mail_that_cannot_be_written_is_given_up_too_and_keeps_back_no_other(s
 
 
 def test_an_address_of_another_alphabet_is_written_as_every_server_takes_it(site, postbox):
-    Person(site).register("alice@münchen.example")
+    Client(site).register("alice@münchen.example")
     ask(site, "alice@münchen.example")
     assert postbox.wait_for(1)["To"] == "alice@xn--mnchen-3ya.example"
 
 
 def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
-    person = Person(site, "alice@example.com")
+    person = Client(site, "alice@example.com")
     person.log_in()
     for _ in range(3):
         person.send("/account/change-email", email="ally@example.com", current_password="wrong", status=400)
@@ -312,7 +312,7 @@ def test_where_there_is_mail_the_form_does_not_tell_who_has_an_account(inside, b
 
 def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
-    person = Person(site, "alice@example.com")
+    person = Client(site, "alice@example.com")
     person.log_in()
     for _ in range(2):
         person.send("/account/change-email", email="victim@example.com", current_password=PASSWORD)
@@ -321,7 +321,7 @@ def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
 
 def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
     monkeypatch.setattr("flicklist.views.password_reset.flash_success", lambda *_: 1 / 0)
-    Person(site).send("/password-reset/", email="alice@example.com", status=500)
+    Client(site).send("/password-reset/", email="alice@example.com", status=500)
     assert db.scalars(select(Mail)).all() == []
     assert postbox.mails == []
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from flicklist.models import RecoveryCode, TwoFactor, User, two_factor
 from flicklist.services.tokens import password_reset_tokens
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, refused
 from tests.conftest import SECRET
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages, refused
 from tests.test_transactions import at_once
 
 PLACE = "/account/two-factor/"
@@ -64,7 +64,7 @@ def set_up(person, phone, status=200):
 
 def start_login(app, password=PASSWORD):
     """Return somebody who has typed Alice's password, and the page that asks for the code."""
-    person = Person(app, EMAIL)
+    person = Client(app, EMAIL)
     return person, person.log_in(password=password).follow()
 
 
@@ -75,7 +75,7 @@ def type_code(page, code):
 
 
 def test_it_is_off_until_somebody_wants_it(alice, app, db):
-    person = Person(app, EMAIL)
+    person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
     assert db.scalars(select(TwoFactor)).all() == []
@@ -108,7 +108,7 @@ def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
     form["current_password"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
     assert messages(page, "error") == ["That code does not fit. Is the clock of your device right?"]
-    person = Person(app, EMAIL)
+    person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
 
@@ -133,7 +133,7 @@ def test_a_double_click_sets_it_up_once(alice, db, phone, clock):
 
 
 def test_turning_it_on_ends_every_other_login_session_and_shows_eight_codes_once(alice, app, phone):
-    other, copied = Person(app, EMAIL), alice.copy()
+    other, copied = Client(app, EMAIL), alice.copy()
     other.log_in()
     page = set_up(alice, phone)
     assert messages(page, "success") == ["Your second factor is on. Every other device is logged out."]
@@ -163,7 +163,7 @@ def test_the_password_alone_does_not_log_in(app, codes):
 
 
 def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone):
-    person = Person(app, EMAIL)
+    person = Client(app, EMAIL)
     page = person.log_in(page=f"/login?next={alice.list_path}watched").follow()
     answer = type_code(page, phone.code[:3] + " " + phone.code[3:])
     assert answer.location == f"http://localhost{alice.list_path}watched"
@@ -275,7 +275,7 @@ def test_a_code_is_not_used_up_by_what_was_refused_before_it_was_looked_at(alice
 
 def test_a_code_that_was_right_counts_once_whatever_comes_of_it(app, alice, codes, phone, monkeypatch):
     monkeypatch.setattr("flicklist.services.accounts.is_email_taken", lambda *_: False)  # taken after the look-up
-    Person(app).register("bob@example.com")
+    Client(app).register("bob@example.com")
     alice.send("/account/change-email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=303)
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
 
@@ -291,7 +291,7 @@ def test_it_is_turned_off_with_all_that_one_logs_in_with_and_all_codes_go(app, a
     alice.send(PLACE + "turn-off", current_password="wrong", code=phone.code, status=400)
     page = alice.send(PLACE + "turn-off", current_password=PASSWORD, code=phone.code).follow()
     assert messages(page, "success") == ["Your second factor is off. Your password is enough to log in."]
-    person = Person(app, EMAIL)
+    person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
     assert db.scalars(select(RecoveryCode)).all() == []
@@ -351,7 +351,7 @@ def test_one_persons_code_does_not_log_in_another(app, alice, bob, codes, phone)
 def test_setting_another_password_does_not_pass_it_by(app, codes, db):
     user = db.scalars(select(User)).one()
     token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
-    person = Person(app, EMAIL)
+    person = Client(app, EMAIL)
     form = person.get(f"/password-reset/new?token={token}").follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from flicklist.models import Movie, User
-from tests.people import Person, messages, titles
+from tests.clients import Client, messages, titles
 
 
 def test_an_empty_list_invites(alice):
@@ -96,11 +96,11 @@ def test_a_terrible_movie_is_refused(alice, title):
 
 
 def test_which_movies_are_terrible_is_a_setting(make_app):
-    person = Person(make_app(terrible_movies="Heat\nCats"))
+    person = Client(make_app(terrible_movies="Heat\nCats"))
     person.register("alice@example.com")
     assert titles(person.add("cats")) == []
     assert titles(person.add("Gigli")) == ["Gigli"]
-    nobody = Person(make_app(terrible_movies=""))
+    nobody = Client(make_app(terrible_movies=""))
     nobody.log_in("alice@example.com")
     nobody.list_path = person.list_path
     assert len(titles(nobody.add("Cats"))) == 2

@@ -11,9 +11,9 @@ from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
 from tests.conftest import SECRET
-from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
-from tests.test_mail import opened_postbox
+from tests.services.test_mail import opened_postbox
 
 
 def path_of(result):
@@ -57,15 +57,15 @@ def test_no_mail_is_sent_from_a_database_that_is_behind(run, empty_database_url)
 
 
 def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
-    register(Person(invited), invitation)
-    page = Person(invited).get(invitation).follow()
+    register(Client(invited), invitation)
+    page = Client(invited).get(invitation).follow()
     assert "register" not in page.forms
     assert "Registration is by invitation." in page.html.main.text
     assert db.scalars(select(Invitation)).all() == []
 
 
 def test_a_registration_that_fails_does_not_use_the_invitation_up(invited, invitation):
-    person = Person(invited)
+    person = Client(invited)
     page = refused(register(person, invitation, email="nobody"))
     form = page.forms["register"]
     form["email"], form["password"], form["verify"] = "alice@example.com", PASSWORD, PASSWORD
@@ -81,7 +81,7 @@ def test_an_email_address_taken_at_the_same_moment_does_not_use_the_invitation_u
         return original(hasher, password)
 
     monkeypatch.setattr(PasswordHasher, "hash", register_somebody_else)
-    page = refused(register(Person(invited), invitation))
+    page = refused(register(Client(invited), invitation))
     assert is_marked_invalid(page, "email", "An account with that email address already exists. Is it yours? Log in.")
     assert len(db.scalars(select(Invitation)).all()) == 1
 
@@ -89,11 +89,11 @@ def test_an_email_address_taken_at_the_same_moment_does_not_use_the_invitation_u
 def test_an_invitation_ends_after_its_days(invited, invitation, db):
     db.execute(update(Invitation).values(expires_at=utc_now()))
     db.commit()
-    assert "register" not in Person(invited).get(invitation).follow().forms
+    assert "register" not in Client(invited).get(invitation).follow().forms
 
 
 def test_without_an_invitation_nobody_registers(invited, db):
-    visitor = Person(invited)
+    visitor = Client(invited)
     fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
     for link in ("/register", "/register?invitation=", "/register?invitation=x"):
         visitor.get(link)
@@ -103,7 +103,7 @@ def test_without_an_invitation_nobody_registers(invited, db):
 
 
 def test_a_closed_site_says_so_and_leads_to_the_log_in_page(make_app, db):
-    visitor = Person(make_app(registration="closed"))
+    visitor = Client(make_app(registration="closed"))
     page = visitor.get("/watchlists/x/", status=303).follow()
     assert "Nobody can register here at present." in page.html.main.text
     assert page.forms[0].submit().request.path_qs == "/login?next=%2Fwatchlists%2Fx%2F"
@@ -129,13 +129,13 @@ def set_password(page, password=NEW_PASSWORD):
 
 
 def test_a_reset_link_sets_another_password_once_and_ends_every_login_session(app, alice, link):
-    visitor = Person(app)
+    visitor = Client(app)
     page = set_password(visitor.get(link, status=303).follow()).follow()
     assert messages(page, "success") == ["Your password is changed. Log in with the new one."]
     assert not alice.is_logged_in
     visitor.fail_to_log_in("alice@example.com")
     visitor.log_in("alice@example.com", NEW_PASSWORD)
-    again = Person(app).get(link, status=303).follow()
+    again = Client(app).get(link, status=303).follow()
     assert messages(again, "error") == ["That link does not work any more: it is for one use, within an hour."]
 
 
@@ -151,19 +151,19 @@ def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
 
 
 def test_an_invitation_does_not_stay_in_the_address(invited, invitation):
-    person = Person(invited)
+    person = Client(invited)
     answer = person.get(invitation, status=303)
     assert answer.location == "http://localhost/register"
     assert urlsplit(invitation).query.partition("=")[2] not in answer.follow()
 
 
 def test_the_token_does_not_stay_in_the_address(app, link):
-    response = Person(app).get(link, status=303)
+    response = Client(app).get(link, status=303)
     assert response.location == "http://localhost/password-reset/new"
 
 
 def test_a_refused_password_leaves_the_link_good(app, link):
-    visitor = Person(app)
+    visitor = Client(app)
     page = refused(set_password(visitor.get(link).follow(), "short"))
     assert messages(page, "error") == ["A password needs at least 8 characters."]
     set_password(page)
@@ -172,7 +172,7 @@ def test_a_refused_password_leaves_the_link_good(app, link):
 def test_a_reset_link_is_good_for_an_hour(app, link, monkeypatch):
     later = time.time() + 3601
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
-    assert Person(app).get(link, status=303).location.endswith("/login")
+    assert Client(app).get(link, status=303).location.endswith("/login")
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_a_reset_link_is_good_for_an_hour(app, link, monkeypatch):
 )
 def test_a_spoilt_token_is_refused(app, link, spoil):
     token = link.partition("=")[2]
-    visitor = Person(app)
+    visitor = Client(app)
     assert visitor.get("/password-reset/new", {"token": spoil(token)}, status=303).location.endswith("/login")
     assert visitor.get("/password-reset/new", status=303).location.endswith("/login")
 
 
 def test_a_reset_link_ends_with_a_changed_email(app, alice, link):
     alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
-    assert Person(app).get(link, status=303).location.endswith("/login")
+    assert Client(app).get(link, status=303).location.endswith("/login")
 
 
 def test_a_reset_link_needs_somebody_to_be_for(run):
@@ -197,7 +197,7 @@ def test_a_reset_link_needs_somebody_to_be_for(run):
 
 
 def test_one_person_or_everybody_is_logged_out(run, app, alice, bob):
-    phone = Person(app)
+    phone = Client(app)
     phone.log_in("alice@example.com")
     assert run("end-login-sessions", "alice@example.com").output == "2 ended.\n"
     assert (alice.is_logged_in, phone.is_logged_in, bob.is_logged_in) == (False, False, True)
@@ -211,7 +211,7 @@ def test_who_lost_app_and_recovery_codes_is_helped(run, alice, app, db):
     db.add(TwoFactor(user_id=user_id, confirmed_at=utc_now()))
     db.add(RecoveryCode(user_id=user_id, code_hash=b"x" * 32))
     db.commit()
-    visitor = Person(app)
+    visitor = Client(app)
     visitor.log_in("alice@example.com")
     assert not visitor.is_logged_in
     settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}

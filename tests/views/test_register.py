@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from flicklist.models import Movie, User
 from flicklist.services.passwords import PasswordHasher
-from tests.people import PASSWORD, Person, is_marked_invalid, messages, refused, titles
+from tests.clients import PASSWORD, Client, is_marked_invalid, messages, refused, titles
 
 
 def test_a_new_person_lands_on_their_own_empty_watchlist_with_a_welcome(visitor):
@@ -27,7 +27,7 @@ def test_a_watchlist_is_at_an_address_that_nobody_can_guess(alice, bob, monkeypa
         return "x" * 22
 
     monkeypatch.setattr("flicklist.models.user.secrets", SimpleNamespace(token_urlsafe=from_the_system))
-    carol = Person(app)
+    carol = Client(app)
     carol.register("carol@example.com")
     assert asked == [16]  # bytes of the system's random numbers, which are all of the address
     assert carol.list_path == f"/watchlists/{'x' * 22}/"
@@ -108,7 +108,7 @@ def test_an_email_address_has_one_account_in_whatever_spelling(alice, visitor, t
 def test_a_domain_is_the_same_composed_decomposed_and_in_ascii(visitor, app):
     visitor.register("alice@m\u00fcnchen.de")
     for twin in ("alice@mu\u0308nchen.de", "alice@xn--mnchen-3ya.de"):
-        page = Person(app).fail_to_register(twin)
+        page = Client(app).fail_to_register(twin)
         assert messages(page, "error")[0].startswith("An account with that email address already exists.")
 
 
@@ -149,7 +149,7 @@ def test_a_failure_in_between_leaves_nothing_behind(make_app, monkeypatch, db):
     """The account is stored, then signing in fails: both are gone."""
     app = make_app()
     monkeypatch.setattr("flicklist.models.LoginSession.start", lambda *_: 1 / 0)
-    visitor = Person(app)
+    visitor = Client(app)
     page = visitor.register("alice@example.com", status=500)
     assert "Something went wrong on our side" in page.text
     assert db.scalars(select(User)).all() == []

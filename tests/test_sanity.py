@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from flicklist.models import LoginSession, Movie, User
 from flicklist.security.headers import SECURITY_HEADERS
-from tests.people import Person
+from tests.clients import Client
 
 FORM = "application/x-www-form-urlencoded"
 BOUNDARY = "multipart/form-data; boundary=x"
@@ -153,7 +153,7 @@ BEHIND_THE_NAME = ["movies.example:@evil.example", "movies.example:evil", "movie
 
 @pytest.mark.parametrize("host", OTHERS + BEHIND_THE_NAME)
 def test_a_host_of_another_name_is_refused(make_app, host):
-    person = Person(make_app(hosts="movies.example\nwww.movies.example\n[::1]"))
+    person = Client(make_app(hosts="movies.example\nwww.movies.example\n[::1]"))
     assert person.get("/login", headers={"Host": host}, status=400)
     for own in ("Movies.example:8080", "www.movies.example", "[::1]", "[::1]:8080"):
         person.get("/login", headers={"Host": own}, status=200)

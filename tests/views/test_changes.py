@@ -6,9 +6,9 @@ from sqlalchemy import Text, cast, select, update
 from flicklist.models import Change, Movie, Viewing
 from flicklist.models.change import KEPT, MAX_CHANGES
 from flicklist.models.meta import utc_now
-from tests.people import messages, titles
+from tests.clients import messages, titles
 from tests.test_access import registered_views
-from tests.test_watchlist import fill
+from tests.views.test_watchlist import fill
 
 
 def remembered(db):

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 
 from flicklist.models import Movie, User, Viewing
 from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
-from tests.people import Person, messages, titles
+from tests.clients import Client, messages, titles
 
 SORTED_LISTS = [("", sort) for sort in WATCHLIST_SORTS] + [("watched", sort) for sort in WATCHED_SORTS]
 MAX_PAGES = 10
@@ -108,7 +108,7 @@ def test_filters_of_the_ratings(shelf, query, expected):
 def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_app, db):
     db.execute(update(Movie).where(Movie.title == "Amélie").values(added_at=datetime(2020, 3, 1, 22, 30, tzinfo=UTC)))
     db.commit()
-    vienna = Person(make_app(time_zone="Europe/Vienna"), shelf.email)
+    vienna = Client(make_app(time_zone="Europe/Vienna"), shelf.email)
     vienna.log_in()
     query = {"added_from": "2020-03-01", "added_to": "2020-03-01"}
     assert found(shelf, **query) == {"Amélie"}

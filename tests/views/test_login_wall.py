@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.people import PASSWORD, Person, messages, refused, wanted_page
+from tests.clients import PASSWORD, Client, messages, refused, wanted_page
 
 CONTINUE = "Log in or create an account to continue."
 
@@ -25,7 +25,7 @@ def test_every_page_sends_an_anonymous_person_to_register_with_the_reason(visito
 
 
 def test_message_of_the_wall_links_to_the_log_in_page_and_keeps_the_wanted_page(alice, app):
-    page = Person(app).get(alice.list_path + "watched", status=303).follow()
+    page = Client(app).get(alice.list_path + "watched", status=303).follow()
     log_in = page.click("Log in", linkid=None, index=-2)
     assert page.html.select_one(".message.info a")["href"] == log_in.request.path_qs
     form = log_in.forms["log-in"]
@@ -106,7 +106,7 @@ def test_log_in_and_register_lead_to_each_other_and_keep_the_wanted_page(visitor
 
 def test_the_wanted_page_comes_after_logging_in(alice, app):
     wanted = alice.list_path + "watched?after=1-1"
-    visitor = Person(app)
+    visitor = Client(app)
     wall = visitor.get(wanted, status=303).follow()
     form = wall.click("Log in", index=-1).forms["log-in"]
     form["email"], form["password"] = "alice@example.com", "wrong horse battery"
@@ -136,7 +136,7 @@ def test_the_wanted_page_comes_after_logging_in(alice, app):
     ],
 )
 def test_a_wanted_page_on_another_site_is_ignored(alice, app, hostile):
-    visitor = Person(app)
+    visitor = Client(app)
     response = visitor.send("/login", email="alice@example.com", password=PASSWORD, next=hostile)
     assert response.location == f"http://localhost{alice.list_path}"
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from flicklist.models import User
 from flicklist.services.passwords import PasswordHasher, TooBusy
-from tests.people import Person
+from tests.clients import Client
 
 LIMITS = {
     "rate_limit_log_in": "3 per minute",
@@ -40,7 +40,7 @@ def wait(person, email):
 
 
 def test_after_some_failures_the_account_has_to_wait_from_there(limited):
-    person = at(Person(limited), "192.0.2.1")
+    person = at(Client(limited), "192.0.2.1")
     fail(person, "alice@example.com", 3)
     page = person.log_in("alice@example.com", status=429)
     assert 0 < int(page.headers["Retry-After"]) <= 60
@@ -49,12 +49,12 @@ def test_after_some_failures_the_account_has_to_wait_from_there(limited):
 
 
 def test_elsewhere_the_right_password_still_works(limited):
-    fail(at(Person(limited), "192.0.2.1"), "alice@example.com", 3)
-    at(Person(limited), "192.0.2.2").log_in("alice@example.com")
+    fail(at(Client(limited), "192.0.2.1"), "alice@example.com", 3)
+    at(Client(limited), "192.0.2.2").log_in("alice@example.com")
 
 
 def test_many_accounts_from_one_address_have_to_wait(limited):
-    person = at(Person(limited), "192.0.2.1")
+    person = at(Client(limited), "192.0.2.1")
     for number in range(6):
         fail(person, f"person{number}@example.com", 1)
     wait(person, "another@example.com")
@@ -62,13 +62,13 @@ def test_many_accounts_from_one_address_have_to_wait(limited):
 
 def test_one_account_from_many_addresses_has_to_wait(limited):
     for number in range(9):
-        fail(at(Person(limited), f"192.0.2.{number}"), "alice@example.com", 1)
-    wait(at(Person(limited), "192.0.2.99"), "ALICE@example.com")
+        fail(at(Client(limited), f"192.0.2.{number}"), "alice@example.com", 1)
+    wait(at(Client(limited), "192.0.2.99"), "ALICE@example.com")
 
 
 def test_a_client_does_not_say_itself_where_it_is(limited):
     for number in range(3):
-        person = at(Person(limited), "192.0.2.1")
+        person = at(Client(limited), "192.0.2.1")
         person.extra_environ["HTTP_X_FORWARDED_FOR"] = f"198.51.100.{number}"
         fail(person, "alice@example.com", 1)
     wait(person, "alice@example.com")
@@ -76,46 +76,46 @@ def test_a_client_does_not_say_itself_where_it_is(limited):
 
 def test_a_network_of_ipv6_is_one_client(limited):
     for number in range(3):
-        fail(at(Person(limited), f"2001:db8::{number + 1}"), "alice@example.com", 1)
-    wait(at(Person(limited), "2001:db8::ffff"), "alice@example.com")
-    fail(at(Person(limited), "2001:db8:0:1::1"), "alice@example.com", 1)
+        fail(at(Client(limited), f"2001:db8::{number + 1}"), "alice@example.com", 1)
+    wait(at(Client(limited), "2001:db8::ffff"), "alice@example.com")
+    fail(at(Client(limited), "2001:db8:0:1::1"), "alice@example.com", 1)
 
 
 def test_a_client_that_comes_by_ipv4_is_known_by_it_also_on_a_socket_for_both(limited):
     for number in range(3):
-        fail(at(Person(limited), f"::ffff:192.0.2.{number}"), "alice@example.com", 1)
-    fail(at(Person(limited), "::ffff:192.0.2.1"), "alice@example.com", 2)
-    wait(at(Person(limited), "192.0.2.1"), "alice@example.com")
+        fail(at(Client(limited), f"::ffff:192.0.2.{number}"), "alice@example.com", 1)
+    fail(at(Client(limited), "::ffff:192.0.2.1"), "alice@example.com", 2)
+    wait(at(Client(limited), "192.0.2.1"), "alice@example.com")
 
 
 def test_what_is_no_email_counts_for_the_client_alone(limited, db, alice):
     user_id = db.scalars(select(User.id)).one()
     for number in range(9):
-        fail(at(Person(limited), f"192.0.2.{number}"), f"user:{user_id}", 1)
-    person = at(Person(limited), "192.0.2.99")
+        fail(at(Client(limited), f"192.0.2.{number}"), f"user:{user_id}", 1)
+    person = at(Client(limited), "192.0.2.99")
     person.log_in("alice@example.com")
     person.send("/account/export", current_password="wrong", status=400)
     for _ in range(5):
-        Person(limited).send("/login", email="x" * 9_000, password="wrong", status=303)
+        Client(limited).send("/login", email="x" * 9_000, password="wrong", status=303)
     kept = limited.registry.limiter.storage.events
     assert max(len(key) for key in kept) < 100
 
 
 def test_what_one_limit_refuses_uses_up_no_other(make_app, alice):
     site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", rate_limit_mail="2 per hour")
-    flooding = at(Person(site), "192.0.2.1")
+    flooding = at(Client(site), "192.0.2.1")
     for status in (303, 303, 429, 429, 429):
         flooding.send("/password-reset/", email="nobody@example.com" if status == 303 else alice.email, status=status)
-    at(Person(site), "192.0.2.2").send("/password-reset/", email=alice.email)
+    at(Client(site), "192.0.2.2").send("/password-reset/", email=alice.email)
 
 
 def test_logging_in_is_not_limited_only_failing_is(limited):
     for _ in range(10):
-        at(Person(limited), "192.0.2.1").log_in("alice@example.com")
+        at(Client(limited), "192.0.2.1").log_in("alice@example.com")
 
 
 def test_guessing_the_current_password_is_limited_too(limited):
-    person = at(Person(limited), "192.0.2.1")
+    person = at(Client(limited), "192.0.2.1")
     person.log_in("alice@example.com")
     for _ in range(3):
         person.send("/account/export", current_password="wrong", status=400)
@@ -123,7 +123,7 @@ def test_guessing_the_current_password_is_limited_too(limited):
 
 
 def test_registering_is_limited(make_app):
-    person = at(Person(make_app(rate_limit_register="2 per hour")), "192.0.2.1")
+    person = at(Client(make_app(rate_limit_register="2 per hour")), "192.0.2.1")
     person.fail_to_register("nobody")
     person.fail_to_register("nobody")
     page = person.register("nobody", status=429)
@@ -132,7 +132,7 @@ def test_registering_is_limited(make_app):
 
 
 def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
-    person = Person(make_app(rate_limit_changes="3 per minute"))
+    person = Client(make_app(rate_limit_changes="3 per minute"))
     person.log_in("alice@example.com")
     person.list_path = alice.list_path
     for number in range(3):
@@ -143,7 +143,7 @@ def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
 
 
 def test_logging_out_is_not_limited(make_app, alice):
-    person = Person(make_app(rate_limit_changes="1 per hour"), alice.email)
+    person = Client(make_app(rate_limit_changes="1 per hour"), alice.email)
     person.log_in()
     person.list_path = alice.list_path
     person.add("Heat")
@@ -158,7 +158,7 @@ def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, cap
 
     for question in ("test", "hit"):
         monkeypatch.setattr(f"limits.strategies.MovingWindowRateLimiter.{question}", fail_to_answer)
-    person = Person(limited)
+    person = Client(limited)
     fail(person, "alice@example.com", 4)
     person.log_in("alice@example.com")
     assert "The storage of the limits did not answer" in caplog.text
@@ -168,7 +168,7 @@ def test_a_storage_that_hangs_does_not_hold_a_log_in_for_long(make_app, alice):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = make_app(**LIMITS, rate_limit_storage=f"redis://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
-        Person(app).log_in("alice@example.com")
+        Client(app).log_in("alice@example.com")
         assert time.monotonic() - started < 4
         app.registry.limiter.storage.storage.close()
 
@@ -183,9 +183,9 @@ def test_limits_can_be_kept_in_redis(make_app, alice):
         pytest.skip("no Redis answers on its standard port")
     url = "redis://127.0.0.1:6379/15"
     one, two = make_app(**LIMITS, rate_limit_storage=url), make_app(**LIMITS, rate_limit_storage=url)
-    fail(Person(one), "alice@example.com", 2)
-    fail(Person(two), "alice@example.com", 1)
-    wait(Person(two), "alice@example.com")
+    fail(Client(one), "alice@example.com", 2)
+    fail(Client(two), "alice@example.com", 1)
+    wait(Client(two), "alice@example.com")
     client.close()
     for app in (one, two):
         app.registry.limiter.storage.storage.close()

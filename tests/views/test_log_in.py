@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from flicklist.models import LoginSession, User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.services.passwords import PasswordHasher
-from tests.people import NEW_PASSWORD, PASSWORD, Person, is_marked_invalid, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_log_out_of_somebody_who_is_not_in_leads_to_the_log_in_page(visitor):
 
 
 def test_every_login_session_has_a_row_of_its_own_that_knows_the_token_only_by_its_hash(alice, app, db):
-    phone = Person(app)
+    phone = Client(app)
     phone.log_in("alice@example.com")
     rows = db.scalars(select(LoginSession)).all()
     assert len(rows) == 2
@@ -138,7 +138,7 @@ def test_a_login_session_ends_after_its_days(alice, db, column, days):
     ("setting", "column"), [("login_session_days", "created_at"), ("login_session_idle_days", "last_seen_at")]
 )
 def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
-    short, long = (Person(make_app(**{setting: days}), alice.email) for days in ("3", "300"))
+    short, long = (Client(make_app(**{setting: days}), alice.email) for days in ("3", "300"))
     for person, is_in in ((short, False), (long, True)):
         person.log_in()
         db.execute(update(LoginSession).values({column: utc_now() - timedelta(days=100)}))
@@ -147,7 +147,7 @@ def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
 
 
 def test_a_login_session_that_has_ended_is_not_listed_and_goes_with_the_next_log_in(alice, app, db):
-    phone = Person(app)
+    phone = Client(app)
     phone.log_in(alice.email)
     last = select(LoginSession.id).order_by(LoginSession.id.desc()).limit(1).scalar_subquery()
     db.execute(update(LoginSession).where(LoginSession.id == last).values(last_seen_at=utc_now() - timedelta(days=31)))
@@ -155,7 +155,7 @@ def test_a_login_session_that_has_ended_is_not_listed_and_goes_with_the_next_log
     assert len(alice.get("/account/").html.select(".login-sessions li")) == 1
     assert len(db.scalars(select(LoginSession)).all()) == 2
     db.rollback()
-    Person(app).log_in(alice.email)
+    Client(app).log_in(alice.email)
     assert len(db.scalars(select(LoginSession)).all()) == 2
 
 
@@ -181,7 +181,7 @@ def test_the_last_visit_is_noted_at_most_once_an_hour(alice, db):
 
 
 def test_a_hash_of_another_cost_is_made_anew_at_the_next_log_in(alice_outside, make_app, db):
-    dearer = Person(make_app(bcrypt_cost="5"))
+    dearer = Client(make_app(bcrypt_cost="5"))
     dearer.log_in("alice@example.com")
     assert "$05$" in db.scalars(select(User.password_hash)).one()
     alice_outside.log_in()
@@ -203,12 +203,12 @@ def test_no_password_is_hashed_while_the_database_waits(app, db, monkeypatch):
     monkeypatch.setattr(PasswordHasher, "hash", noting(PasswordHasher.hash))
     monkeypatch.setattr(PasswordHasher, "verify", noting(PasswordHasher.verify))
     monkeypatch.setattr(PasswordHasher, "weakness", noting(PasswordHasher.weakness))
-    person = Person(app)
+    person = Client(app)
     person.register("alice@example.com")
     stale = person.copy()
     person.log_out()
     stale.log_in()
-    Person(app, "alice@example.com").log_in()
+    Client(app, "alice@example.com").log_in()
     last = db.scalars(select(LoginSession.id).order_by(LoginSession.id.desc())).first()
     stale.send(f"/account/login-sessions/{last}/end", current_password=PASSWORD)
     stale.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)

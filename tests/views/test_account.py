@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from flicklist.models import Base, LoginSession, Movie, User
 from flicklist.services import accounts
 from flicklist.services.passwords import PasswordHasher
-from tests.people import NEW_PASSWORD, PASSWORD, Person, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 ACCOUNT = "/account/"
 
@@ -28,7 +28,7 @@ def test_every_page_leads_to_the_account(alice):
 
 
 def test_a_changed_password_counts_from_then_on_and_ends_every_other_login_session(alice, app):
-    phone = Person(app)
+    phone = Client(app)
     phone.log_in("alice@example.com")
     copied = alice.copy()
     page = submit(alice, "password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD).follow()
@@ -52,14 +52,14 @@ def test_a_changed_password_counts_from_then_on_and_ends_every_other_login_sessi
 def test_a_refused_password_changes_nothing(alice, app, current_password, password, verify, reason):
     page = submit(alice, "password", 400, current_password=current_password, password=password, verify=verify)
     assert reason in messages(page, "error")[0]
-    Person(app).log_in("alice@example.com")
+    Client(app).log_in("alice@example.com")
 
 
 def test_a_changed_email_is_the_one_to_log_in_with(alice, app):
     page = submit(alice, "email", email="Ally@Example.com", current_password=PASSWORD).follow()
     assert page.html.header.select_one(".email").text == "Ally@Example.com"
-    Person(app).fail_to_log_in("alice@example.com")
-    Person(app).log_in("ally@example.com")
+    Client(app).fail_to_log_in("alice@example.com")
+    Client(app).log_in("ally@example.com")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monk
 
     def take_first(*arguments):
         monkeypatch.setattr(PasswordHasher, "verify", verify)
-        Person(app).register("ally@example.com")
+        Client(app).register("ally@example.com")
         return verify(*arguments)
 
     monkeypatch.setattr(PasswordHasher, "verify", take_first)
@@ -110,7 +110,7 @@ def test_an_account_that_is_deleted_meanwhile_gives_nothing_out(alice, db, monke
 
 
 def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
-    phone = Person(app)
+    phone = Client(app)
     phone.extra_environ = {
         "HTTP_USER_AGENT": "Mozilla/5.0 (Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0",
     }
@@ -121,7 +121,7 @@ def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
 
 
 def test_one_device_is_logged_out(alice, app):
-    phone, tablet = Person(app), Person(app)
+    phone, tablet = Client(app), Client(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
     form = next(form for form in alice.get(ACCOUNT).forms.values() if form.action.endswith("/end"))
@@ -132,7 +132,7 @@ def test_one_device_is_logged_out(alice, app):
 
 
 def test_all_other_devices_are_logged_out_at_once(alice, app):
-    phone, tablet = Person(app), Person(app)
+    phone, tablet = Client(app), Client(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
     page = submit(alice, "end-others", current_password=PASSWORD).follow()
@@ -141,7 +141,7 @@ def test_all_other_devices_are_logged_out_at_once(alice, app):
 
 
 def test_no_device_is_logged_out_without_the_password(alice, app, db):
-    phone = Person(app)
+    phone = Client(app)
     phone.log_in("alice@example.com")
     page = submit(alice, "end-others", 400, current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import User
-from tests.people import NEW_PASSWORD, PASSWORD, Person, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, refused
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 [a-z-]+ user=(\d+|-) client=([0-9a-f.:]+/\d+|-)")
 FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
@@ -28,7 +28,7 @@ def lines(caplog):
 
 def test_every_event_has_its_line(app, lines, db, alice, bob):
     alice_id, bob_id = db.scalars(select(User.id).order_by(User.id)).all()
-    Person(app).register("carol@example.com")
+    Client(app).register("carol@example.com")
     assert lines() == [f"registered user={db.scalars(select(User.id).order_by(User.id.desc())).first()} client=-"]
     alice.log_out()
     alice.fail_to_log_in(password="wrong horse battery")
@@ -62,7 +62,7 @@ def test_every_event_of_a_two_factor_has_its_line(app, lines, db, alice):
     user_id = db.scalars(select(User.id)).one()
     place = "/account/two-factor/"
     page = alice.turn_on_two_factor()
-    person = Person(app, "alice@example.com")
+    person = Client(app, "alice@example.com")
     form = person.log_in().follow().forms["code"]
     form["code"] = "wrong"
     form = refused(form.submit()).forms["code"]
@@ -92,7 +92,7 @@ def test_what_is_not_committed_has_no_line(app, lines, monkeypatch):
         raise ValueError("the disk is on fire")
 
     monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", fail)
-    Person(app).register("carol@example.com", status=500)
+    Client(app).register("carol@example.com", status=500)
     assert lines() == []
 
 
@@ -104,14 +104,14 @@ def test_a_request_that_no_browser_sends_has_its_line(visitor, lines):
 
 def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app, alice, lines):
     lines()
-    visitor = Person(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
+    visitor = Client(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
     for address in ("alice@example.com", "nobody@example.com"):
         visitor.send("/password-reset/", email=address)
     assert lines() == ["password-reset-asked user=- client=-"] * 2
 
 
 def test_a_limit_has_its_line(make_app, lines):
-    person = Person(make_app(rate_limit_register="1 per hour"))
+    person = Client(make_app(rate_limit_register="1 per hour"))
     person.fail_to_register("nobody")
     person.register("nobody", status=429)
     assert lines() == ["limited user=- client=-"]

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import Change, Movie, Viewing
-from tests.people import messages, titles
+from tests.clients import messages, titles
 
 
 @pytest.fixture
