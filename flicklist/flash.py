@@ -11,8 +11,10 @@ from pyramid.request import Request
 
 QUEUES = ("success", "info", "error")
 MAX_QUEUED_MESSAGES = 2
-# As JSON, in which an emoji has 12 characters. It leaves room for the tokens of the session within 4,064 bytes.
-MAX_QUEUED_LENGTH = 1900
+# As JSON, in which an emoji has 12 characters. A cookie of 4,064 bytes holds 2,984 characters of JSON. The tokens of a
+# session have up to 1,250.
+MAX_QUEUED_LENGTH = 1700
+REFUSED_FORM = "refused-form"  # the session key of `flicklist.refused_forms`, which shares this space
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def _flash(request: Request, queue: str, text: str, action: tuple[str | bool, ..
     waiting = {each: request.session.peek_flash(each) for each in QUEUES}
     del waiting[queue][:-MAX_QUEUED_MESSAGES]
     others = [waiting[each] for each in QUEUES if each != queue]
-    while len(json.dumps(waiting)) > MAX_QUEUED_LENGTH:
+    refused_form = request.session.get(REFUSED_FORM)
+    while len(json.dumps([waiting, refused_form])) > MAX_QUEUED_LENGTH:
         next(each for each in (*others, waiting[queue]) if each).pop(0)
 
 

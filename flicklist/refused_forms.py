@@ -9,10 +9,9 @@ import json
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 
-from flicklist.flash import flash_error
+from flicklist.flash import REFUSED_FORM, flash_error
 from flicklist.forms.fields import SiteForm
 
-SESSION_KEY = "refused-form"
 # Characters as JSON, in which a letter outside ASCII has 6 or 12. An address of 254 ASCII characters fits.
 MAX_KEPT_EMAIL_LENGTH = 400
 
@@ -26,16 +25,16 @@ def redirect_refused(request: Request, path: str, form: SiteForm) -> HTTPSeeOthe
     while len(json.dumps(email)) > MAX_KEPT_EMAIL_LENGTH:
         email = email[:-1]
     field, problem = form.first_error
-    request.session[SESSION_KEY] = [type(form).__name__, email, field, problem]
+    request.session[REFUSED_FORM] = [type(form).__name__, email, field, problem]
     flash_error(request, problem)
     return HTTPSeeOther(path)
 
 
 def restore_refused(request: Request, form: SiteForm) -> None:
     """Fill in what `redirect_refused` kept of this form, once."""
-    if request.method == "HEAD" or SESSION_KEY not in request.session:
+    if request.method == "HEAD" or REFUSED_FORM not in request.session:
         return
-    name, email, field, problem = request.session.pop(SESSION_KEY)
+    name, email, field, problem = request.session.pop(REFUSED_FORM)
     if name != type(form).__name__:
         return
     if "email" in form:

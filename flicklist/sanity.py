@@ -144,14 +144,16 @@ def sanity_tween_factory(handler: Callable[[Request], Response], registry: Regis
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that matches its exact path only.
 
-    Without this, ``/login/and/anything`` and ``/@@login`` are the log-in page too, and evade a proxy's limit for
-    ``/login``.
+    Without this, ``/login/and/anything``, ``/@@login`` and ``//login`` are the log-in page too, and evade a proxy's
+    limit for ``/login``. One slash at the end is ignored.
     """
     if info.exception_only:
         return view
 
     def exact(context: Any, request: Request) -> Response:
-        if request.matched_route is None and (request.subpath or "/@@" in request.path_info):
+        if request.matched_route is None and (
+            request.subpath or "/@@" in request.path_info or "//" in request.path_info
+        ):
             raise HTTPNotFound
         return view(context, request)
 

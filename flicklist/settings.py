@@ -42,7 +42,7 @@ def _database_url(text: str) -> str:
     if dialect not in {"sqlite", "postgresql"}:
         raise ValueError(f"names the database {dialect!r}: FlickList runs on sqlite and on postgresql")
     if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
-        raise ValueError("names no file: a database in memory would forget export_data")
+        raise ValueError("names no file: a database in memory would forget everything")
     return text
 
 

@@ -89,7 +89,7 @@ def test_the_root_of_a_site_below_a_prefix_needs_no_slash(ask):
 
 
 def test_a_view_has_one_name(ask):
-    for path in ("/@@login", "/login/x", "/login/@@x"):
+    for path in ("/@@login", "/login/x", "/login/@@x", "//login", "/login//"):
         answer = ask("GET", path, signed_in=False)
         assert (answer["status"], answer["headers"]["Location"].partition("?")[0]) == (303, "http://localhost/register")
     assert_refused(ask("GET", f"{ask.alice.list_path}@@watched"), 404)

@@ -2,7 +2,6 @@
 
 from pyramid.authorization import DENY_ALL, Allow, Authenticated
 
-from flicklist import models
 from flicklist.permissions import Permission
 from flicklist.resources.base import AccessControlList, Resource, row_id
 from flicklist.services import login_sessions
@@ -31,15 +30,17 @@ class LoginSessionsResource(Resource):
         )
         if other is None:
             raise KeyError(name)
-        return LoginSessionResource(self, name, other)
+        return LoginSessionResource(self, name, other.id, other.browser)
 
 
 class LoginSessionResource(Resource):
     """``/account/login-sessions/7/``: another browser in which the person is logged in."""
 
-    def __init__(self, parent: LoginSessionsResource, name: str, login_session: models.LoginSession) -> None:
+    def __init__(self, parent: LoginSessionsResource, name: str, login_session_id: int, browser: str) -> None:
         super().__init__(parent, name)
-        self.login_session = login_session
+        # Values, not the row: another request may delete it before the view runs.
+        self.login_session_id = login_session_id
+        self.browser = browser
 
 
 class TwoFactorResource(Resource):

@@ -1,6 +1,5 @@
 """The base class of resources, and strict parsing of path segments."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pyramid.request import Request
@@ -32,9 +31,3 @@ def row_id(name: str) -> int:
     if parsed is None:
         raise KeyError(name)
     return parsed
-
-
-def one_or_key_error(rows: Sequence[Any], name: str) -> Any:
-    if not rows:
-        raise KeyError(name)
-    return rows[0]

@@ -42,7 +42,7 @@ class AuditEvent(StrEnum):
 
 
 # Logged immediately, because nothing is committed. The other events are logged after the commit.
-AT_ONCE = {
+LOGGED_IMMEDIATELY = {
     AuditEvent.LOG_IN_FAILED,
     AuditEvent.LIMITED,
     AuditEvent.CSRF_FAILED,
@@ -57,7 +57,7 @@ def audit(request: Request, event: AuditEvent, user_id: int | None = None) -> No
     if user_id is None and request.identity is not None:
         user_id = request.identity.user_id
     line = event, user_id or "-", client_network(request, IPV4_PREFIX, IPV6_PREFIX)
-    if event in AT_ONCE:
+    if event in LOGGED_IMMEDIATELY:
         _write(True, *line)
     else:
         request.tm.get().addAfterCommitHook(_write, line)

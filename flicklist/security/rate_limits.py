@@ -110,24 +110,24 @@ def _timeouts(storage_url: str) -> dict[str, float]:
     return {"socket_timeout": STORAGE_TIMEOUT_SECONDS, "socket_connect_timeout": STORAGE_TIMEOUT_SECONDS}
 
 
-def limited_writes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that limits how often a logged-in person can send a POST. The option ``unlimited`` exempts it."""
     if info.exception_only or info.options.get("unlimited"):
         return view
 
     def limited(context: Any, request: Request) -> Response:
         if request.has_transaction and request.identity is not None:
-            rule = Rule(request.settings.rate_limit_changes, "writes", (str(request.identity.user_id),))
+            rule = Rule(request.settings.rate_limit_changes, "changes", (str(request.identity.user_id),))
             request.limiter.count([rule])
         return view(context, request)
 
     return limited
 
 
-limited_writes.options = ("unlimited",)  # type: ignore[attr-defined]
+limit_changes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
 def includeme(config: Configurator) -> None:
     limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
-    config.add_view_deriver(limited_writes, under="secured_view")
+    config.add_view_deriver(limit_changes, under="secured_view")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -25,8 +26,9 @@ WRONG_CODE = "That code does not fit. Wait for the next one, or type a recovery 
 
 def require_reauth(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that asks for the password, and the code, first. Raises `FormRefused`."""
-    option = info.options.get("require_reauth")
-    prepare = info.options.get("prepare")
+    option, prepare = info.options.get("require_reauth"), info.options.get("prepare")
+    if option not in {None, False, True, PASSWORD_ONLY} or (prepare and not option):
+        raise ConfigurationError(f"require_reauth={option!r} and prepare={prepare!r} do not go together.")
     if not option or info.exception_only:
         return view
 

@@ -201,7 +201,7 @@ def _page(request: Request, typed_email: str = "") -> dict[str, Any]:
     return {
         # Outside the transaction, which may have been aborted.
         "login_sessions": login_sessions.list_active(request.read_db, request.settings, user_id),
-        "recovery_codes_left": two_factor.recovery_codes_left(request.db, user_id),
+        "recovery_codes_left": two_factor.recovery_codes_left(request.read_db, user_id),
         "email": typed_email,
         "min_length": request.passwords.min_length,
         "word": DeleteAccountForm.WORD,

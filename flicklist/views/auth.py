@@ -154,7 +154,7 @@ def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) ->
     name="login-code",
     request_method="GET",
     permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/auth/code.jinja2",
+    renderer="flicklist:templates/auth/login_code.jinja2",
 )
 def code_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:

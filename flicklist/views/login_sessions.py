@@ -34,9 +34,8 @@ def end_others(context: LoginSessionsResource, request: Request) -> HTTPSeeOther
     require_reauth=True,
 )
 def end(context: LoginSessionResource, request: Request) -> HTTPSeeOther:
-    ended, identity = context.login_session, request.identity
-    browser = ended.browser
-    login_sessions.end_other(request.db, identity.user_id, identity.login_session_id, ended.id)
+    identity = request.identity
+    login_sessions.end_other(request.db, identity.user_id, identity.login_session_id, context.login_session_id)
     audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
-    flash_success(request, f"{browser} is logged out.")
+    flash_success(request, f"{context.browser} is logged out.")
     return redirect(request.path_to(request.root["account"]))

@@ -84,10 +84,10 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     return _show_codes(request)
 
 
-@exception_view_config(FormRefused, path_info="/account/two-factor/confirm$", renderer=PAGE)
+@exception_view_config(FormRefused, path_info="/account/two-factor/confirm/?$", renderer=PAGE)
 def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTPSeeOther:
     """Show the key again, if there is one being set up."""
-    factor = two_factor.pending(request.db, request.identity.user_id)
+    factor = two_factor.pending(request.read_db, request.identity.user_id)
     if factor is None:
         flash_error(request, exc.form.problem)
         return redirect(request.path_to(request.root["account"]))

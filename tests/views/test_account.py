@@ -229,3 +229,33 @@ def test_an_account_is_not_deleted_by_mistake(alice, db, current_password, word)
     submit(alice, "delete", 400, current_password=current_password, word=word)
     assert len(db.scalars(select(User)).all()) == 1
     assert alice.is_logged_in
+
+
+def test_double_click_on_log_out_of_another_browser_ends_it_once(alice, app, db, monkeypatch):
+    phone = Client(app)
+    phone.log_in(alice.email)
+    last = db.scalars(select(LoginSession.id).order_by(LoginSession.id.desc())).first()
+    db.rollback()
+    path, fields = (
+        f"/account/login-sessions/{last}/end",
+        {"csrf_token": alice.csrf_token(), "current_password": PASSWORD},
+    )
+    second, verify = alice.copy(), PasswordHasher.verify
+
+    def click_again(*arguments):
+        monkeypatch.setattr(PasswordHasher, "verify", verify)
+        second.post(path, fields, status=303)
+        return verify(*arguments)
+
+    monkeypatch.setattr(PasswordHasher, "verify", click_again)
+    alice.post(path, fields, status=303)
+    assert not phone.is_logged_in
+
+
+def test_refused_password_needs_no_write_lock(alice, engine):
+    if engine.dialect.name != "sqlite":
+        pytest.skip("about the one write lock of SQLite")
+    token = alice.csrf_token()
+    with engine.connect() as writer:
+        writer.exec_driver_sql("BEGIN IMMEDIATE")
+        alice.post("/account/export", {"csrf_token": token, "current_password": "wrong"}, status=400)

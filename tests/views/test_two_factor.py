@@ -357,3 +357,10 @@ def test_setting_another_password_does_not_pass_it_by(app, codes, db):
     form.submit(status=303)
     assert not person.is_logged_in
     assert start_login(app, NEW_PASSWORD)[1].request.path == "/login-code"
+
+
+def test_refused_confirmation_shows_the_key_again_whatever_the_slash(alice, phone):
+    begin(alice)
+    for path in (PLACE + "confirm", PLACE + "confirm/"):
+        page = alice.send(path, current_password="wrong", code="000000", status=400)
+        assert page.html.select_one(".key")
