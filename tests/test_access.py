@@ -95,7 +95,7 @@ def registered_views(app):
     return views
 
 
-def test_the_table_is_the_site(app):
+def test_table_lists_every_view(app):
     assert set(registered_views(app)) == set(TABLE)
 
 
@@ -109,22 +109,22 @@ def test_urls_md_lists_every_view_once(app, root):
             assert len([row for row in rows if name in row and f"| {view['request_methods']}" in row]) == 1, name
 
 
-def test_only_the_way_in_is_public(app):
+def test_only_registration_and_log_in_views_are_public(app):
     assert {view for view, permission in registered_views(app).items() if permission in NO_PERMISSION} == PUBLIC
 
 
-def test_every_other_view_asks_for_what_some_access_control_list_grants(app):
+def test_every_other_view_requires_permission_granted_by_some_acl(app):
     permissions = {permission for permission in registered_views(app).values() if permission not in NO_PERMISSION}
     assert permissions == {"view", "edit"}
 
 
-def test_a_view_that_changes_something_asks_for_more_than_to_see(app):
+def test_views_that_change_data_require_more_than_view_permission(app):
     for (resource, name, method), permission in registered_views(app).items():
         if method == "POST" and permission not in NO_PERMISSION and name != "export":
             assert permission == "edit", (resource, name)
 
 
-def test_every_sensitive_view_asks_for_the_password_again(app):
+def test_every_sensitive_view_requires_reauth(app):
     items = app.registry.introspector.get_category("views")
     views = [item["introspectable"] for item in items]
     found = {(view["context"].__name__, view["name"]): view.get("require_reauth") for view in views if view["context"]}
@@ -141,7 +141,7 @@ def test_every_sensitive_view_asks_for_the_password_again(app):
     }
 
 
-def test_the_only_routes_are_static(app):
+def test_only_static_files_have_routes(app):
     routes = [item["introspectable"]["name"] for item in app.registry.introspector.get_category("routes") or []]
     assert len(routes) == 1
     assert routes[0].startswith("__static/")
@@ -159,7 +159,7 @@ def people(app, alice, bob):
 
 @pytest.mark.parametrize("who", ["anonymous", "stranger", "owner"])
 @pytest.mark.parametrize("view", TABLE, ids="-".join)
-def test_every_view_answers_each_person_as_the_table_says(people, view, who, db):
+def test_every_view_answers_each_person_as_in_table(people, view, who, db):
     resource, name, method = view
     alice, person = people["owner"], people[who]
     path = path_of(resource, alice, db) + name
@@ -187,7 +187,7 @@ def test_every_change_needs_the_csrf_token(people, view, db):
 
 
 @pytest.mark.parametrize("view", [view for view in TABLE if view[2] == "POST"], ids="-".join)
-def test_a_form_without_its_fields_fails_nowhere(people, view, db):
+def test_form_without_fields_causes_no_server_error(people, view, db):
     resource, name, _ = view
     for person in people.values():
         path = path_of(resource, people["owner"], db) + name

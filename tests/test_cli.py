@@ -39,7 +39,7 @@ def register(person, page, email="alice@example.com"):
     return form.submit(status=303)
 
 
-def test_mail_that_is_due_is_sent_by_the_command(run, alice, db):
+def test_send_mail_command_sends_due_mail(run, alice, db):
     with opened_postbox() as postbox:
         settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
         assert run("send-mail", **settings).output == "0 sent.\n"
@@ -50,13 +50,13 @@ def test_mail_that_is_due_is_sent_by_the_command(run, alice, db):
     assert "No mail is sent" in run("send-mail").output
 
 
-def test_no_mail_is_sent_from_a_database_that_is_behind(run, empty_database_url):
+def test_send_mail_command_refuses_outdated_database(run, empty_database_url):
     settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
     result = run("send-mail", database_url=empty_database_url, **settings)
     assert "Run: flicklist migrate" in str(result.exception)
 
 
-def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
+def test_invitation_registers_one_account(invited, invitation, db):
     register(Client(invited), invitation)
     page = Client(invited).get(invitation).follow()
     assert "register" not in page.forms
@@ -64,7 +64,7 @@ def test_an_invitation_lets_one_person_register_once(invited, invitation, db):
     assert db.scalars(select(Invitation)).all() == []
 
 
-def test_a_registration_that_fails_does_not_use_the_invitation_up(invited, invitation):
+def test_failed_registration_keeps_invitation_valid(invited, invitation):
     person = Client(invited)
     page = refused(register(person, invitation, email="nobody"))
     form = page.forms["register"]
@@ -72,7 +72,7 @@ def test_a_registration_that_fails_does_not_use_the_invitation_up(invited, invit
     form.submit(status=303)
 
 
-def test_an_email_address_taken_at_the_same_moment_does_not_use_the_invitation_up(invited, invitation, db, monkeypatch):
+def test_email_taken_in_race_keeps_invitation_valid(invited, invitation, db, monkeypatch):
     original = PasswordHasher.hash
 
     def register_somebody_else(hasher, password):
@@ -86,13 +86,13 @@ def test_an_email_address_taken_at_the_same_moment_does_not_use_the_invitation_u
     assert len(db.scalars(select(Invitation)).all()) == 1
 
 
-def test_an_invitation_ends_after_its_days(invited, invitation, db):
+def test_invitation_expires(invited, invitation, db):
     db.execute(update(Invitation).values(expires_at=utc_now()))
     db.commit()
     assert "register" not in Client(invited).get(invitation).follow().forms
 
 
-def test_without_an_invitation_nobody_registers(invited, db):
+def test_registration_needs_invitation(invited, db):
     visitor = Client(invited)
     fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
     for link in ("/register", "/register?invitation=", "/register?invitation=x"):
@@ -102,7 +102,7 @@ def test_without_an_invitation_nobody_registers(invited, db):
     assert db.scalars(select(User)).all() == []
 
 
-def test_a_closed_site_says_so_and_leads_to_the_log_in_page(make_app, db):
+def test_closed_site_refuses_registration_and_links_to_log_in(make_app, db):
     visitor = Client(make_app(registration="closed"))
     page = visitor.get("/watchlists/x/", status=303).follow()
     assert "Nobody can register here at present." in page.html.main.text
@@ -111,7 +111,7 @@ def test_a_closed_site_says_so_and_leads_to_the_log_in_page(make_app, db):
     assert db.scalars(select(User)).all() == []
 
 
-def test_nobody_is_invited_where_nobody_needs_it(run):
+def test_invite_command_fails_if_registration_is_open(run):
     result = run("invite")
     assert result.exit_code == 1
     assert "Nobody needs an invitation: registration is open." in result.output
@@ -128,7 +128,7 @@ def set_password(page, password=NEW_PASSWORD):
     return form.submit(status=303)
 
 
-def test_a_reset_link_sets_another_password_once_and_ends_every_login_session(app, alice, link):
+def test_reset_link_works_once_and_ends_all_login_sessions(app, alice, link):
     visitor = Client(app)
     page = set_password(visitor.get(link, status=303).follow()).follow()
     assert messages(page, "success") == ["Your password is changed. Log in with the new one."]
@@ -139,7 +139,7 @@ def test_a_reset_link_sets_another_password_once_and_ends_every_login_session(ap
     assert messages(again, "error") == ["That link does not work any more: it is for one use, within an hour."]
 
 
-def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
+def test_using_reset_link_logs_out_another_person(alice, bob, db):
     user = db.scalars(select(User).where(User.email == alice.email)).one()
     token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
     copied = bob.copy()
@@ -150,26 +150,26 @@ def test_a_reset_link_that_somebody_else_opens_signs_them_out(alice, bob, db):
     assert not copied.is_logged_in
 
 
-def test_an_invitation_does_not_stay_in_the_address(invited, invitation):
+def test_invitation_token_is_removed_from_url(invited, invitation):
     person = Client(invited)
     answer = person.get(invitation, status=303)
     assert answer.location == "http://localhost/register"
     assert urlsplit(invitation).query.partition("=")[2] not in answer.follow()
 
 
-def test_the_token_does_not_stay_in_the_address(app, link):
+def test_reset_token_is_removed_from_url(app, link):
     response = Client(app).get(link, status=303)
     assert response.location == "http://localhost/password-reset/new"
 
 
-def test_a_refused_password_leaves_the_link_good(app, link):
+def test_refused_password_keeps_reset_link_valid(app, link):
     visitor = Client(app)
     page = refused(set_password(visitor.get(link).follow(), "short"))
     assert messages(page, "error") == ["A password needs at least 8 characters."]
     set_password(page)
 
 
-def test_a_reset_link_is_good_for_an_hour(app, link, monkeypatch):
+def test_reset_link_expires_after_an_hour(app, link, monkeypatch):
     later = time.time() + 3601
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
     assert Client(app).get(link, status=303).location.endswith("/login")
@@ -178,25 +178,25 @@ def test_a_reset_link_is_good_for_an_hour(app, link, monkeypatch):
 @pytest.mark.parametrize(
     "spoil", [lambda t: t[:-1], lambda t: "A" + t, lambda t: "", lambda t: "x.y.z", lambda t: "\a", lambda t: t * 20]
 )
-def test_a_spoilt_token_is_refused(app, link, spoil):
+def test_malformed_token_is_refused(app, link, spoil):
     token = link.partition("=")[2]
     visitor = Client(app)
     assert visitor.get("/password-reset/new", {"token": spoil(token)}, status=303).location.endswith("/login")
     assert visitor.get("/password-reset/new", status=303).location.endswith("/login")
 
 
-def test_a_reset_link_ends_with_a_changed_email(app, alice, link):
+def test_changing_email_invalidates_reset_link(app, alice, link):
     alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
     assert Client(app).get(link, status=303).location.endswith("/login")
 
 
-def test_a_reset_link_needs_somebody_to_be_for(run):
+def test_reset_link_command_fails_for_unknown_email(run):
     for email in ("nobody@example.com", "nobody"):
         result = run("password-reset-link", email)
         assert (result.exit_code, result.output) == (1, f"Error: Nobody has the email address {email}.\n")
 
 
-def test_one_person_or_everybody_is_logged_out(run, app, alice, bob):
+def test_log_out_command_ends_sessions_of_one_person_or_all(run, app, alice, bob):
     phone = Client(app)
     phone.log_in("alice@example.com")
     assert run("end-login-sessions", "alice@example.com").output == "2 ended.\n"
@@ -206,7 +206,7 @@ def test_one_person_or_everybody_is_logged_out(run, app, alice, bob):
     assert run("end-login-sessions").exit_code == 2
 
 
-def test_who_lost_app_and_recovery_codes_is_helped(run, alice, app, db):
+def test_command_turns_off_two_factor_after_loss_of_app_and_codes(run, alice, app, db):
     user_id = db.scalars(select(User.id)).one()
     db.add(TwoFactor(user_id=user_id, confirmed_at=utc_now()))
     db.add(RecoveryCode(user_id=user_id, code_hash=b"x" * 32))

@@ -274,7 +274,7 @@ def numbers_of(db, person):
 
 
 @pytest.mark.parametrize("signed_in", [False, True], ids=["anonymous", "signed-in"])
-def test_nothing_that_is_sent_fails_or_changes_what_is_somebody_elses(make_app, db, alice, signed_in, record_property):
+def test_random_requests_cause_no_error_and_change_no_rows_of_others(make_app, db, alice, signed_in, record_property):
     alice.add("Heat", "1995")
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")

@@ -43,7 +43,7 @@ def production(root):
         ({"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET}, "Run: flicklist migrate production.ini"),
     ],
 )
-def test_production_does_not_start_half_configured(production, empty_database_url, environment, said):
+def test_production_does_not_start_without_required_settings(production, empty_database_url, environment, said):
     environment = {name: value.format(url=empty_database_url) for name, value in environment.items()}
     stopped = run(["pserve"], production, **environment)
     assert stopped.returncode == 1
@@ -52,7 +52,7 @@ def test_production_does_not_start_half_configured(production, empty_database_ur
     assert said in line
 
 
-def test_production_starts_once_it_is_migrated(production, empty_database_url, tmp_path):
+def test_production_starts_after_migration(production, empty_database_url, tmp_path):
     environment = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
     migrated = run(["flicklist", "migrate"], production, **environment)
     assert (migrated.returncode, migrated.stdout, migrated.stderr) == (
@@ -69,7 +69,7 @@ def test_production_starts_once_it_is_migrated(production, empty_database_url, t
     assert "Warning" not in printed
 
 
-def test_development_starts_on_no_database_at_all(root, tmp_path):
+def test_development_creates_missing_database(root, tmp_path):
     port = free_port()
     ini = tmp_path / "development.ini"
     ini.write_text((root / "development.ini").read_text().replace("\nport = 6543\n", f"\nport = {port}\n"))

@@ -63,19 +63,19 @@ def modules():
     }
 
 
-def test_the_modules_are_found():
+def test_layer_tests_find_the_modules():
     assert {"flicklist", "flicklist.models", "flicklist.services.watchlist", "flicklist.views.movie"} <= set(modules())
     assert {"flicklist.models.movie", "flicklist.services.changes"} <= set(WITHOUT_PYRAMID)
 
 
 @pytest.mark.parametrize("module", WITHOUT_PYRAMID)
-def test_models_and_services_are_imported_without_pyramid(module):
+def test_models_and_services_can_be_imported_without_pyramid(module):
     command = [sys.executable, "-c", IMPORT_WITHOUT_PYRAMID, str(PACKAGE), module]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 
-def test_models_and_services_import_nothing_of_the_web():
+def test_models_and_services_import_no_web_modules():
     for package in ("models", "services"):
         for path in (PACKAGE / package).rglob("*.py"):
             web = {name for name in imported(path) if name.split(".")[0] in {"pyramid", "webob", "zope"}}
@@ -107,7 +107,7 @@ def dependencies(nodes, known):
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
-def test_layers_import_downwards_only(package):
+def test_layers_import_only_lower_layers(package):
     for path in (PACKAGE / package).rglob("*.py"):
         assert not {layer_of(name) for name in imported(path)} & FORBIDDEN[package], path
 
@@ -135,7 +135,7 @@ def test_views_read_form_fields_through_forms(name):
     assert "request.POST" not in {ast.unparse(value) for value in looked_into}
 
 
-def test_every_access_control_list_ends_by_denying_the_rest():
+def test_every_acl_ends_with_deny_all():
     request = SimpleNamespace()
     site = Root(request)
     lists = {
@@ -149,6 +149,6 @@ def test_every_access_control_list_ends_by_denying_the_rest():
         assert resource.__acl__()[-1] == DENY_ALL
 
 
-def test_no_view_makes_a_statement_of_its_own(root):
+def test_views_contain_no_sql(root):
     for path in (root / "flicklist" / "views").glob("*.py"):
         assert not {"sqlalchemy", "sqlalchemy.orm"} & set(imported(path)), path.name

@@ -29,13 +29,13 @@ def migrated(empty_database_url):
     engine.dispose()
 
 
-def test_the_migrations_make_what_the_models_expect(migrated):
+def test_migrations_match_models(migrated):
     with migrated.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_the_migrations_make_the_constraints_that_the_models_name(migrated):
+def test_migrations_create_named_constraints_of_models(migrated):
     """Alembic compares no CHECK constraints."""
     for table in Base.metadata.sorted_tables:
         expected = {c.name for c in table.constraints if isinstance(c, CheckConstraint)}
@@ -44,7 +44,7 @@ def test_the_migrations_make_the_constraints_that_the_models_name(migrated):
         assert indexes <= {index["name"] for index in inspect(migrated).get_indexes(table.name)}
 
 
-def test_every_migration_can_be_taken_back(migrated, empty_database_url):
+def test_every_migration_can_be_downgraded(migrated, empty_database_url):
     command.downgrade(migrations.alembic_config(empty_database_url), "base")
     assert inspect(migrated).get_table_names() == ["alembic_version"]
 
@@ -54,20 +54,20 @@ def test_migrating_twice_changes_nothing(migrated, empty_database_url):
     migrations.require_newest(empty_database_url)
 
 
-def test_a_database_that_is_behind_stops_the_start(empty_database_url, ini):
+def test_outdated_database_stops_start(empty_database_url, ini):
     settings = ini | {"flicklist.database_url": empty_database_url, "flicklist.migrate_at_start": "false"}
     with pytest.raises(DatabaseNotReadyError, match="Run: flicklist migrate"):
         main({}, **settings)
 
 
-def test_a_database_from_the_future_stops_the_start(migrated, empty_database_url, ini):
+def test_newer_database_stops_start(migrated, empty_database_url, ini):
     with migrated.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'future'")
     with pytest.raises(DatabaseNotReadyError):
         migrations.require_newest(empty_database_url)
 
 
-def test_a_database_that_does_not_answer_stops_the_start_with_one_line():
+def test_unreachable_database_stops_start_with_one_line():
     for url in ("sqlite:////no/such/folder/flicklist.db", "postgresql+psycopg://nobody@127.0.0.1:1/flicklist"):
         with pytest.raises(DatabaseNotReadyError) as stopped:
             migrations.require_newest(url)
@@ -75,7 +75,7 @@ def test_a_database_that_does_not_answer_stops_the_start_with_one_line():
         assert "\n" not in str(stopped.value)
 
 
-def test_migrations_of_another_version_stop_the_start_with_one_line(migrated, empty_database_url):
+def test_unknown_revision_stops_start_with_one_line(migrated, empty_database_url):
     with migrated.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'other'")
     with pytest.raises(DatabaseNotReadyError, match="made by another version") as stopped:
@@ -83,7 +83,7 @@ def test_migrations_of_another_version_stop_the_start_with_one_line(migrated, em
     assert "\n" not in str(stopped.value)
 
 
-def test_sqlite_gives_no_id_twice(migrated):
+def test_sqlite_never_reuses_ids(migrated):
     if migrated.dialect.name == "sqlite":
         with migrated.connect() as connection:
             tables = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all()
@@ -91,7 +91,7 @@ def test_sqlite_gives_no_id_twice(migrated):
         assert plain == {"alembic_version", "sqlite_sequence"}
 
 
-def test_a_migration_that_makes_a_table_anew_keeps_what_refers_to_it(migrated, empty_database_url):
+def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_database_url):
     """SQLite cannot change a table: Alembic drops it and makes it anew, which must not cascade."""
     with Session(migrated) as session:
         user = User(email="alice@example.com", email_key="alice@example.com", password_hash="x")

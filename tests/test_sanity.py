@@ -72,36 +72,36 @@ def test_other_methods_are_refused_everywhere(ask, signed_in):
             assert answer["headers"]["Allow"] == "GET, HEAD, POST"
 
 
-def test_a_path_that_is_no_text_is_refused(ask, signed_in):
+def test_path_that_is_not_utf8_is_refused(ask, signed_in):
     for path in ("/\xff", "/watchlists/\xff/", "/static/\xff", "/\xed\xa0\x80", "/1\0", "/static/\0.css", "/a\r\nb"):
         assert_refused(ask("GET", path, signed_in=signed_in), 400)
 
 
-def test_a_path_that_leads_elsewhere_than_it_says_is_refused(ask, signed_in):
+def test_path_that_is_not_canonical_is_refused(ask, signed_in):
     own = ask.alice.list_path
     for path in (f"/static/..{own}1/", "/static/../nothing", f"{own}../", "/./login", ".evil.example/", ""):
         assert_refused(ask("GET", path, signed_in=signed_in), 400)
 
 
-def test_the_root_of_a_site_below_a_prefix_needs_no_slash(ask):
+def test_root_of_site_below_prefix_needs_no_slash(ask):
     answer = ask("GET", "", signed_in=False, SCRIPT_NAME="/movies")
     assert (answer["status"], answer["headers"]["Location"]) == (303, "http://localhost/movies/register")
 
 
-def test_a_view_has_one_name(ask):
+def test_view_has_one_url(ask):
     for path in ("/@@login", "/login/x", "/login/@@x", "//login", "/login//"):
         answer = ask("GET", path, signed_in=False)
         assert (answer["status"], answer["headers"]["Location"].partition("?")[0]) == (303, "http://localhost/register")
     assert_refused(ask("GET", f"{ask.alice.list_path}@@watched"), 404)
 
 
-def test_a_query_that_is_no_text_is_refused(ask, signed_in):
+def test_query_that_is_not_utf8_is_refused(ask, signed_in):
     for query in ("x=%FF", "%FF", "after=%ED%A0%80", "&".join(["a=1"] * 200), "x=%00"):
         for path in ("/login", "/register", "/suggestions", "/nothing"):
             assert_refused(ask("GET", path, query=query, signed_in=signed_in), 400)
 
 
-def test_an_address_that_is_too_long_is_refused(ask, signed_in):
+def test_long_url_is_refused(ask, signed_in):
     for path in ("/login", "/suggestions", "/nothing", ask.alice.list_path):
         assert_refused(ask("GET", path, query=f"q={'x' * 8_200}", signed_in=signed_in), 414)
 
@@ -122,27 +122,27 @@ BODIES = [
 ]
 
 
-def test_a_body_that_is_no_form_is_refused(ask, signed_in):
+def test_body_that_is_not_a_form_is_refused(ask, signed_in):
     for body, content_type, status in BODIES:
         for path in ("/login", "/register", "/logout", ask.alice.list_path + "add", ask.alice.list_path + "1/rate"):
             assert_refused(ask("POST", path, body, signed_in=signed_in, CONTENT_TYPE=content_type), status)
 
 
-def test_a_page_that_is_asked_for_in_another_alphabet_is_refused(ask, signed_in):
+def test_get_with_other_charset_is_refused(ask, signed_in):
     for charset in ("utf-16", "nothing"):
         for path in ("/login", "/register", "/suggestions", ask.alice.list_path):
             assert_refused(ask("GET", path, signed_in=signed_in, CONTENT_TYPE=f"{FORM}; charset={charset}"), 415)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_form_of_another_site_is_refused_before_it_can_change_the_cookie(ask, site):
+def test_form_from_another_site_is_refused_before_it_can_change_cookie(ask, site):
     answer = ask("POST", "/logout", b"", CONTENT_TYPE=FORM, HTTP_SEC_FETCH_SITE=site)
     assert_refused(answer, 403)
     assert "Set-Cookie" not in answer["headers"]
 
 
 @pytest.mark.parametrize("name", ["Origin", "Referer"])
-def test_an_address_that_is_none_is_refused(ask, name):
+def test_malformed_origin_or_referer_is_refused(ask, name):
     assert_refused(ask("POST", "/login", **{f"HTTP_{name.upper()}": "https://["}), 400)
     assert_refused(ask("GET", "/login", **{f"HTTP_{name.upper()}": "https://a:b"}), 400)
 
@@ -152,7 +152,7 @@ BEHIND_THE_NAME = ["movies.example:@evil.example", "movies.example:evil", "movie
 
 
 @pytest.mark.parametrize("host", OTHERS + BEHIND_THE_NAME)
-def test_a_host_of_another_name_is_refused(make_app, host):
+def test_unknown_host_is_refused(make_app, host):
     person = Client(make_app(hosts="movies.example\nwww.movies.example\n[::1]"))
     assert person.get("/login", headers={"Host": host}, status=400)
     for own in ("Movies.example:8080", "www.movies.example", "[::1]", "[::1]:8080"):
@@ -160,11 +160,11 @@ def test_a_host_of_another_name_is_refused(make_app, host):
 
 
 @pytest.mark.parametrize("host", BEHIND_THE_NAME)
-def test_a_host_that_is_none_is_refused_whatever_the_site_is_called(visitor, host):
+def test_malformed_host_is_refused_with_any_hosts_setting(visitor, host):
     visitor.get("/login", headers={"Host": host}, status=400)
 
 
-def test_a_field_that_comes_twice_is_refused(alice, db):
+def test_repeated_field_is_refused(alice, db):
     token = alice.csrf_token()
     alice.post(alice.list_path + "add", [("csrf_token", token), ("title", "Heat"), ("title", "Ran")], status=400)
     alice.post(alice.list_path + "add?x=1&x=2", {"csrf_token": token, "title": "Heat"}, status=400)
@@ -172,7 +172,7 @@ def test_a_field_that_comes_twice_is_refused(alice, db):
     assert db.scalars(select(Movie)).all() == []
 
 
-def test_nothing_hostile_changes_anything(ask, db):
+def test_hostile_requests_change_nothing(ask, db):
     """Each body has a good token, so that nothing but the guard is in its way."""
     token = f"csrf_token={ask.alice.csrf_token()}&".encode()
     counts = [len(db.scalars(select(model)).all()) for model in (User, Movie, LoginSession)]
@@ -218,7 +218,7 @@ TOKENS = {
         "/account/change-email",
     ],
 )
-def test_a_nul_reaches_no_statement(alice, path):
+def test_nul_character_reaches_no_statement(alice, path):
     alice.add("Heat")
     movie_id = alice.movie_path("Heat").rpartition("/")[2]
     path = path if path.startswith("/") else alice.list_path + path.replace("1/", f"{movie_id}/")

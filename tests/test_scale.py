@@ -60,7 +60,7 @@ def assert_only_own_rows_are_read(db, sent, *, sorted_by_index=True):
 @pytest.mark.parametrize(
     ("view", "sort"), [("", sort) for sort in WATCHLIST_SORTS] + [("watched", s) for s in WATCHED_SORTS]
 )
-def test_every_page_of_every_sort_is_found_by_an_index(explained, alice, db, view, sort):
+def test_every_page_of_every_sort_uses_an_index(explained, alice, db, view, sort):
     page = alice.get(alice.list_path + view, {"sort": sort})
     _, last = walk(alice, page, "next")
     walk(alice, last, "prev")
@@ -68,18 +68,18 @@ def test_every_page_of_every_sort_is_found_by_an_index(explained, alice, db, vie
 
 
 @pytest.mark.parametrize("query", [{"q": "movie 7"}, {"decade": "1990", "sort": "title"}, {"added_from": "2020"}])
-def test_a_search_reads_own_rows_only(explained, alice, db, query):
+def test_search_reads_only_own_rows(explained, alice, db, query):
     alice.get(alice.list_path, query)
     alice.get(alice.list_path + "watched", {**query, "watched_from": "2019", "rated": "no"})
     assert_only_own_rows_are_read(db, explained, sorted_by_index=False)
 
 
-def test_the_removed_movies_are_found_by_an_index(explained, alice, db):
+def test_list_of_removed_movies_uses_an_index(explained, alice, db):
     alice.get(alice.list_path + "removed")
     assert_only_own_rows_are_read(db, explained)
 
 
-def test_one_movie_is_found_by_its_key(explained, alice: Client, db):
+def test_movie_is_found_by_primary_key(explained, alice: Client, db):
     movie_path = alice.movie_path("Movie 100")
     explained.clear()
     alice.send(movie_path + "/cross-off")

@@ -17,14 +17,14 @@ from tests.conftest import SECRET
 
 
 @pytest.mark.parametrize(("path", "status"), [("/register", 200), ("/", 303), ("/static/nothing", 404)])
-def test_every_answer_carries_the_security_headers(visitor, path, status):
+def test_every_response_has_security_headers(visitor, path, status):
     response = visitor.get(path, status=status, headers={"Origin": "https://evil.example"})
     for name, value in SECURITY_HEADERS.items():
         assert response.headers[name] == value
     assert not [name for name in response.headers if name.startswith("Access-Control-")]
 
 
-def test_only_static_files_may_be_kept_by_the_browser(alice, visitor):
+def test_only_static_files_may_be_cached(alice, visitor):
     assert alice.get(alice.list_path).headers["Cache-Control"] == "no-store"
     assert visitor.get("/").headers["Cache-Control"] == "no-store"
     sheet = alice.get(alice.get(alice.list_path).html.select("link[rel=stylesheet]")[-1]["href"])
@@ -47,14 +47,14 @@ def over_https(make_app):
     return person
 
 
-def test_over_https_browsers_are_told_to_come_by_https_only(over_https, visitor):
+def test_https_response_has_hsts(over_https, visitor):
     for path in ("/register", "/", "/static/nothing"):
         strict = over_https.get(path, status="*").headers["Strict-Transport-Security"]
         assert strict == "max-age=31536000; includeSubDomains"
     assert "Strict-Transport-Security" not in visitor.get("/register").headers
 
 
-def test_logging_out_clears_what_the_browser_keeps(over_https, alice):
+def test_logging_out_sends_clear_site_data(over_https, alice):
     form = over_https.get("/register", headers={"Referer": "https://flick.example/"}).forms["register"]
     form["email"] = over_https.email
     form["password"] = form["verify"] = PASSWORD
@@ -65,26 +65,26 @@ def test_logging_out_clears_what_the_browser_keeps(over_https, alice):
     assert "Clear-Site-Data" not in alice.log_out().headers  # http, where browsers complain of it
 
 
-def test_over_https_the_cookie_is_bound_to_the_host(over_https):
+def test_https_cookie_is_bound_to_host(over_https):
     cookie = over_https.get("/register").headers["Set-Cookie"]
     assert cookie.startswith("__Host-flicklist=")
     assert all(part in cookie for part in ("; Path=/", "; secure", "; HttpOnly", "; SameSite=Lax"))
     assert "Domain" not in cookie
 
 
-def test_the_cookie_is_not_sent_again_on_every_page(alice):
+def test_cookie_is_not_resent_on_every_page(alice):
     alice.get(alice.list_path)  # takes the welcome
     assert "Set-Cookie" not in alice.get(alice.list_path).headers
     assert "Set-Cookie" not in alice.get(alice.list_path + "watched").headers
 
 
-def test_a_cookie_from_another_secret_or_tampered_with_is_nobodys(alice, make_app):
+def test_cookie_with_invalid_signature_is_ignored(alice, make_app):
     other = alice.copy()
     other.app = make_app(secret="another secret that is long enough, too: 0123456789 abcdefghijklmnopqrstuv")
     assert not other.is_logged_in
 
 
-def test_a_session_from_before_logging_in_is_not_signed_in_after(alice, app):
+def test_session_from_before_log_in_is_not_logged_in_after(alice, app):
     victim = Client(app)
     victim.get("/login")
     attacker = victim.copy()
@@ -92,7 +92,7 @@ def test_a_session_from_before_logging_in_is_not_signed_in_after(alice, app):
     assert not attacker.is_logged_in
 
 
-def test_a_slow_answer_from_before_logging_out_does_not_log_in_again(alice):
+def test_slow_response_from_before_log_out_does_not_log_in_again(alice):
     slow = alice.copy()
     slow.get(slow.list_path)
     alice.log_out()
@@ -101,7 +101,7 @@ def test_a_slow_answer_from_before_logging_out_does_not_log_in_again(alice):
     assert not alice.is_logged_in
 
 
-def test_the_cookie_stays_small_whatever_is_quoted(alice, visitor, db):
+def test_cookie_stays_small_with_long_messages(alice, visitor, db):
     """Also if no page is seen in between, as after many clicks at once, and with a link to a new password waiting."""
     user = db.scalars(select(User)).one()
     bound_to = user.email_key, user.password_hash
@@ -133,37 +133,37 @@ def test_the_cookie_stays_small_whatever_is_quoted(alice, visitor, db):
     assert len(response.headers.get("Set-Cookie", "")) < 1000
 
 
-def test_the_last_message_is_the_one_that_stays(alice):
+def test_last_message_is_kept(alice):
     token = alice.csrf_token()
     for title in ("Heat", "Ran", "Amélie"):
         alice.post(alice.list_path + "add", {"csrf_token": token, "title": title}, status=303)
     assert messages(alice.get(alice.list_path))[-1] == "“Amélie” is on your watchlist."
 
 
-def test_a_head_request_takes_no_message(alice):
+def test_head_request_consumes_no_message(alice):
     alice.send(alice.list_path + "add", title="Heat")
     alice.head(alice.list_path)
     assert "is on your watchlist" in alice.get(alice.list_path)
 
 
-def test_a_message_is_shown_once(alice):
+def test_message_is_shown_once(alice):
     assert "is on your watchlist" in alice.add("Heat")
     assert "is on your watchlist" not in alice.get(alice.list_path)
 
 
 @pytest.mark.parametrize("path", ["/", "/watchlists/x/", "/a?b=c&d=%20", "/~x"])
-def test_a_path_of_this_site_is_a_local_path(path):
+def test_local_path_accepts_only_paths_of_this_site(path):
     assert local_path(path) == path
 
 
-def test_every_page_says_who_is_signed_in_and_lets_them_out(alice):
+def test_every_page_shows_email_and_log_out_button(alice):
     for path in (alice.list_path, alice.list_path + "watched", "/nothing"):
         page = alice.get(path, status="*")
         assert page.html.header.select_one(".email").text == "alice@example.com"
         assert page.forms["log-out"]
 
 
-def test_every_page_has_a_title_of_its_own(alice, visitor):
+def test_every_page_has_its_own_title(alice, visitor):
     pages = [
         visitor.get("/register"),
         visitor.get("/login"),
@@ -174,13 +174,13 @@ def test_every_page_has_a_title_of_its_own(alice, visitor):
     assert len({page.html.title.text for page in pages}) == len(pages)
 
 
-def test_passwords_are_asked_for_as_password_managers_expect(visitor):
+def test_password_fields_work_with_password_managers(visitor):
     register, log_in = visitor.get("/register").html, visitor.get("/login").html
     assert [field["autocomplete"] for field in register.select("[type=password]")] == ["new-password", "new-password"]
     assert [field["autocomplete"] for field in log_in.select("[type=password]")] == ["current-password"]
 
 
-def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
+def test_secrets_are_never_in_urls(alice, visitor):
     pages = [visitor.get("/register"), visitor.get("/login"), visitor.get("/password-reset/"), alice.get("/account/")]
     forms = [form for page in pages for form in page.html.select("form")]
     secret = [form for form in forms if form.select("[type=password], [type=email], [name=csrf_token]")]
@@ -188,7 +188,7 @@ def test_what_nobody_else_should_read_is_never_in_an_address(alice, visitor):
     assert {form["method"] for form in secret} == {"post"}
 
 
-def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
+def test_log_of_account_lifetime_contains_no_secrets(make_app, caplog):
     caplog.set_level("DEBUG")
     person = Client(make_app(), "carol-the-first@example.com")
     new = NEW_PASSWORD
@@ -205,7 +205,7 @@ def test_the_log_of_a_whole_life_tells_no_secret(make_app, caplog):
         assert secret not in caplog.text
 
 
-def test_no_statement_is_made_of_strings_and_nothing_is_unpickled():
+def test_no_sql_is_built_from_strings_and_nothing_is_unpickled():
     """The linter looks for f-strings with SQL in them; this, for the ways in which SQLAlchemy takes plain SQL."""
     for path in Path(flicklist.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -221,7 +221,7 @@ def test_no_statement_is_made_of_strings_and_nothing_is_unpickled():
         assert not plain or path.name == "db.py" or "alembic" in path.parts, path
 
 
-def test_nothing_that_was_typed_is_run():
+def test_user_input_is_never_executed():
     for path in Path(flicklist.__file__).parent.rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         imported = {
@@ -237,7 +237,7 @@ def test_nothing_that_was_typed_is_run():
 @pytest.mark.parametrize(
     "path", ["/.git/config", "/development.ini", "/flicklist.db", "/static/", "{static}/", "{static}/../../settings.py"]
 )
-def test_of_the_files_only_the_static_ones_are_shown_and_no_folder(visitor, path):
+def test_only_static_files_are_served_and_no_directory_listing(visitor, path):
     page = visitor.get("/register")
     static = page.html.select("link[rel=stylesheet]")[-1]["href"].rpartition("/")[0]
     assert visitor.get(f"{static}/flicklist.css")
@@ -254,14 +254,14 @@ ASVS = """
 """
 
 
-def test_every_row_of_the_asvs_has_its_answer(root):
+def test_security_md_answers_every_asvs_row(root):
     document = (root / SECURITY).read_text(encoding="utf-8")
     for section, rows in re.findall(r"([\d.]+) (\d+)", ASVS):
         for row in range(1, int(rows) + 1):
             assert re.search(rf"(?<![\d.]){section}.{row}(?![\d.])", document), f"{section}.{row}"
 
 
-def test_every_test_that_the_documentation_names_exists(root):
+def test_tests_named_in_documentation_exist(root):
     document = (root / SECURITY).read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)\.(test_\w+)`", document))
     assert len(named) > 60
@@ -270,7 +270,7 @@ def test_every_test_that_the_documentation_names_exists(root):
         assert f"def {test}(" in file.read_text(encoding="utf-8"), f"{module}.{test}"
 
 
-def test_a_site_below_a_prefix_stays_below_it(visitor):
+def test_site_below_prefix_stays_below_it(visitor):
     response = visitor.get("/", extra_environ={"SCRIPT_NAME": "/movies"}, status=303)
     assert response.location == "http://localhost/movies/register"
     page = visitor.get("/register", extra_environ={"SCRIPT_NAME": "/movies"})

@@ -12,12 +12,12 @@ GOOD = {"flicklist.database_url": "sqlite:////tmp/flicklist.db", "flicklist.secr
 DEVELOPMENT_SECRET = "development-secret-which-everybody-knows-because-it-stands-in-this-file"
 
 
-def test_the_environment_wins_over_the_ini_file():
+def test_environment_wins_over_ini_file():
     settings = Settings.read(GOOD | {"flicklist.bcrypt_cost": "11"}, {"FLICKLIST_BCRYPT_COST": "10"})
     assert settings.bcrypt_cost == 10
 
 
-def test_what_is_not_set_has_its_default():
+def test_missing_setting_has_its_default():
     settings = Settings.read(GOOD, {})
     assert (settings.bcrypt_cost, settings.https, settings.migrate_at_start) == (12, True, False)
     assert "Gigli" in settings.terrible_movies
@@ -57,7 +57,7 @@ def test_what_is_not_set_has_its_default():
         ({"flicklist.bcrypt_costs": "12"}, "sets flicklist.bcrypt_costs, which does not exist"),
     ],
 )
-def test_a_bad_setting_stops_the_start_with_one_line(ini, said):
+def test_invalid_setting_stops_start_with_one_line(ini, said):
     settings = {key: value for key, value in (GOOD | ini).items() if value is not None}
     with pytest.raises(InvalidSettingError) as stopped:
         main({}, **settings)
@@ -65,12 +65,12 @@ def test_a_bad_setting_stops_the_start_with_one_line(ini, said):
     assert "\n" not in str(stopped.value)
 
 
-def test_the_development_secret_passes_where_it_is_allowed():
+def test_development_secret_is_accepted_where_allowed():
     ini = GOOD | {"flicklist.secret": DEVELOPMENT_SECRET, "flicklist.allow_development_secret": "true"}
     assert Settings.read(ini, {}).secret == DEVELOPMENT_SECRET
 
 
-def test_no_message_repeats_a_secret():
+def test_error_message_does_not_contain_the_secret():
     with pytest.raises(InvalidSettingError) as stopped:
         Settings.read(GOOD | {"flicklist.secret": "hunter2"}, {})
     assert "hunter2" not in str(stopped.value)

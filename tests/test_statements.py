@@ -11,7 +11,7 @@ from tests.views.test_watchlist import fill
 
 @pytest.mark.parametrize("movies", [0, 1, 50, 120])
 @pytest.mark.parametrize("view", ["", "watched"])
-def test_a_list_costs_two_statements_and_a_third_to_count_what_is_on_other_pages(alice, db, statements, movies, view):
+def test_list_costs_two_statements_and_a_third_to_count_other_pages(alice, db, statements, movies, view):
     if movies:
         fill(alice, db, movies)
     statements.clear()
@@ -19,7 +19,7 @@ def test_a_list_costs_two_statements_and_a_third_to_count_what_is_on_other_pages
     assert len(statements) == (3 if movies > PAGE_SIZE and not view else 2), statements
 
 
-def test_going_back_costs_as_much_as_going_on(alice, db, statements):
+def test_previous_page_costs_as_much_as_next_page(alice, db, statements):
     fill(alice, db, 120)
     page = alice.get(alice.list_path)
     page = alice.get(page.html.select_one("[rel=next]")["href"])
@@ -29,7 +29,7 @@ def test_going_back_costs_as_much_as_going_on(alice, db, statements):
     assert not page.html.select_one("[rel=prev]")
 
 
-def test_an_emptied_page_costs_four_statements(alice, db, statements):
+def test_emptied_page_costs_four_statements(alice, db, statements):
     fill(alice, db, 120)
     second = alice.get(alice.get(alice.list_path).html.select_one("[rel=next]")["href"])
     third = second.html.select_one("[rel=next]")["href"]
@@ -44,7 +44,7 @@ def test_an_emptied_page_costs_four_statements(alice, db, statements):
 
 
 @pytest.mark.parametrize("has_two_factor", [False, True])
-def test_the_account_costs_three_statements(alice, statements, has_two_factor):
+def test_account_page_costs_three_statements(alice, statements, has_two_factor):
     if has_two_factor:
         alice.turn_on_two_factor()
     statements.clear()
@@ -52,7 +52,7 @@ def test_the_account_costs_three_statements(alice, statements, has_two_factor):
     assert len(statements) == 3, statements
 
 
-def test_a_movie_costs_three_statements(alice, statements):
+def test_movie_page_costs_three_statements(alice, statements):
     alice.add("Heat")
     alice.cross_off("Heat")
     movie_path = alice.movie_path("Heat")
@@ -61,7 +61,7 @@ def test_a_movie_costs_three_statements(alice, statements):
     assert len(statements) == 3, statements
 
 
-def test_a_stranger_costs_two_and_nobody_one(alice, bob, visitor, statements):
+def test_stranger_costs_two_statements_and_anonymous_visitor_one(alice, bob, visitor, statements):
     statements.clear()
     bob.get(alice.list_path, status=404)
     assert len(statements) == 2, statements
@@ -71,7 +71,7 @@ def test_a_stranger_costs_two_and_nobody_one(alice, bob, visitor, statements):
 
 
 @pytest.mark.parametrize("others", [0, 60])
-def test_crossing_off_costs_the_same_whatever_else_is_on_the_list(alice, db, statements, others):
+def test_crossing_off_costs_the_same_on_any_list(alice, db, statements, others):
     if others:
         fill(alice, db, others)
     alice.add("Heat")

@@ -36,7 +36,7 @@ def send_registration(form, email):
     return form.submit(status=303)
 
 
-def test_of_many_registrations_of_one_email_one_succeeds_and_the_others_are_told(app, db):
+def test_only_one_of_many_concurrent_registrations_of_an_email_succeeds(app, db):
     for round_ in range(5):
         forms = [Client(app).get("/register").forms["register"] for _ in range(PEOPLE_AT_ONCE)]
         emails = [f"alice{round_}@example.com", f"ALICE{round_}@example.com"] * (PEOPLE_AT_ONCE // 2)
@@ -54,7 +54,7 @@ def test_of_many_registrations_of_one_email_one_succeeds_and_the_others_are_told
         db.rollback()
 
 
-def test_a_movie_that_is_added_twice_at_once_is_on_the_list_once(alice, db):
+def test_movie_added_twice_concurrently_is_listed_once(alice, db):
     for round_ in range(5):
         clicks = [alice.copy() for _ in range(PEOPLE_AT_ONCE)]
         pages = at_once([lambda click=click: click.add(f"Heat {round_}") for click in clicks])
@@ -67,7 +67,7 @@ def test_a_movie_that_is_added_twice_at_once_is_on_the_list_once(alice, db):
         db.rollback()
 
 
-def test_eight_writers_never_meet_a_locked_database(app, db):
+def test_eight_concurrent_writers_never_get_a_locked_database(app, db):
     people = [Client(app, f"person{number}@example.com") for number in range(PEOPLE_AT_ONCE)]
     for person in people:
         person.register()
@@ -82,7 +82,7 @@ def test_eight_writers_never_meet_a_locked_database(app, db):
     assert db.scalar(select(func.count()).where(Movie.rating == 9)) == 5 * PEOPLE_AT_ONCE
 
 
-def test_rating_and_putting_back_at_once_never_fail(alice, db):
+def test_concurrent_rating_and_move_to_watchlist_never_fail(alice, db):
     alice.add("Heat")
     movie_path = alice.movie_path("Heat")
     for _ in range(5):
@@ -113,7 +113,7 @@ def during_the_hash(monkeypatch, method, action):
     monkeypatch.setattr(PasswordHasher, method, slow)
 
 
-def test_of_two_who_come_with_one_reset_token_at_once_one_succeeds(app, alice, db, monkeypatch):
+def test_only_one_of_two_concurrent_uses_of_a_reset_token_succeeds(app, alice, db, monkeypatch):
     user = db.scalars(select(User)).one()
     token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
     forms = [Client(app).get(f"/password-reset/new?token={token}").follow().forms["new-password"] for _ in range(2)]
@@ -132,7 +132,7 @@ def change_password(person, password, status=303):
     )
 
 
-def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeypatch):
+def test_only_one_of_two_concurrent_password_changes_succeeds(app, alice, monkeypatch):
     second = Client(app)
     second.log_in(alice.email)
     during_the_hash(monkeypatch, "hash", lambda: change_password(second, NEW_PASSWORD))
@@ -140,7 +140,7 @@ def test_of_two_who_change_the_password_at_once_one_succeeds(app, alice, monkeyp
     Client(app).log_in(alice.email, NEW_PASSWORD)
 
 
-def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, db):
+def test_log_in_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch, db):
     late = Client(app)
     form = late.get("/login").forms["log-in"]
     form["email"], form["password"] = alice.email, PASSWORD
@@ -160,7 +160,7 @@ def test_nobody_gets_in_with_a_password_that_is_replaced_at_that_moment(app, ali
         ("two-factor/confirm", {"code": "000000"}),
     ],
 )
-def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, alice, monkeypatch, path, fields):
+def test_reauth_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch, path, fields):
     thief = Client(app, alice.email)
     thief.log_in()
     thief.begin_two_factor()
@@ -172,7 +172,7 @@ def test_nothing_is_done_with_a_password_that_is_replaced_at_that_moment(app, al
     assert alice.get("/account/").html.header.select_one(".email").text == alice.email
 
 
-def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, alice, monkeypatch):
+def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):
     code = alice.begin_two_factor().now()
     fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": code}
     thief, confirming, original = Client(app, alice.email), [], two_factor.credentials_if_on
@@ -193,7 +193,7 @@ def test_a_log_in_that_is_under_way_ends_when_the_two_factor_is_turned_on(app, a
     assert alice.is_logged_in
 
 
-def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_app, alice, monkeypatch, db):
+def test_view_that_fails_after_writing_stores_and_reports_nothing(make_app, alice, monkeypatch, db):
     alice.add("Heat")
     movie_path = alice.movie_path("Heat")
     app = make_app()
@@ -208,7 +208,7 @@ def test_a_view_that_fails_after_writing_leaves_nothing_and_claims_nothing(make_
     assert messages(person.get(alice.list_path)) == []
 
 
-def test_a_commit_that_fails_is_not_reported_as_done(alice, monkeypatch, db):
+def test_failed_commit_is_not_reported_as_done(alice, monkeypatch, db):
     alice.get(alice.list_path)
     token = alice.csrf_token()
 
@@ -223,7 +223,7 @@ def test_a_commit_that_fails_is_not_reported_as_done(alice, monkeypatch, db):
     assert db.scalars(select(Movie)).all() == []
 
 
-def test_a_lost_serialization_race_is_tried_again(alice, monkeypatch, db):
+def test_serialization_failure_is_retried(alice, monkeypatch, db):
     """The first attempt is told that it lost; the person notices nothing."""
     attempts = []
     original = Movie.cross_off
@@ -244,7 +244,7 @@ def test_a_lost_serialization_race_is_tried_again(alice, monkeypatch, db):
     assert alice.watched() == ["Heat"]
 
 
-def test_the_database_says_itself_which_failures_may_be_tried_again(app, database_url):
+def test_database_reports_lost_race_as_retryable(app, database_url):
     first, second = writing_engine(database_url), writing_engine(database_url)
     if database_url.startswith("sqlite"):
         with first.begin(), second.connect() as waiting:
@@ -259,7 +259,7 @@ def test_the_database_says_itself_which_failures_may_be_tried_again(app, databas
     second.dispose()
 
 
-def test_a_page_that_reads_opens_no_transaction(alice, monkeypatch):
+def test_reading_page_opens_no_transaction(alice, monkeypatch):
     begun = []
     alice.get(alice.list_path)
     monkeypatch.setattr("transaction.TransactionManager.begin", begun.append)
@@ -268,14 +268,14 @@ def test_a_page_that_reads_opens_no_transaction(alice, monkeypatch):
     assert begun == []
 
 
-def test_no_connection_is_left_behind(alice, app):
+def test_every_connection_is_returned_to_the_pool(alice, app):
     alice.add("Heat")
     alice.get("/nothing", status=404)
     alice.send(alice.list_path + "add", title="")
     assert [engine.pool.checkedout() for engine in app.registry.engines] == [0, 0]
 
 
-def test_sqlite_keeps_its_promises(engine, app):
+def test_sqlite_pragmas_are_set(engine, app):
     reader, writer = app.registry.engines
     if engine.dialect.name != "sqlite":
         pytest.skip("about SQLite")

@@ -136,7 +136,7 @@ def alice(context, origin):
     return SimpleNamespace(page=page, path=page.url, token=page.locator("[name=csrf_token]").first.input_value())
 
 
-def test_forms_work_and_the_cookie_is_bound_to_the_host(alice, context):
+def test_forms_work_and_cookie_is_bound_to_host(alice, context):
     (cookie,) = context.cookies()
     assert cookie["name"] == "__Host-flicklist"
     assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
@@ -145,7 +145,7 @@ def test_forms_work_and_the_cookie_is_bound_to_the_host(alice, context):
 
 
 @pytest.mark.parametrize("host", ["evil.example", f"sub.{HOST}"])
-def test_a_form_of_another_site_changes_nothing_even_with_the_token(alice, context, origin, host):
+def test_form_from_another_site_changes_nothing_even_with_token(alice, context, origin, host):
     other = context.new_page()
     there = origin.replace(HOST, host)
     form = (
@@ -162,7 +162,7 @@ def test_a_form_of_another_site_changes_nothing_even_with_the_token(alice, conte
     assert alice.page.locator(".movies .title").all_inner_texts() == ["Heat"]
 
 
-def test_after_logging_out_the_back_button_shows_no_movie(alice):
+def test_back_button_shows_no_movie_after_log_out(alice):
     alice.page.get_by_role("link", name="Ratings").click()
     alice.page.get_by_role("link", name="Watchlist", exact=True).click()
     alice.page.get_by_role("button", name="Log out").click()
@@ -173,7 +173,7 @@ def test_after_logging_out_the_back_button_shows_no_movie(alice):
     expect(alice.page.get_by_role("heading", name="Keep a list")).to_be_visible()
 
 
-def test_the_content_security_policy_stops_what_is_slipped_into_a_page(alice):
+def test_content_security_policy_blocks_injected_code(alice):
     stopped = alice.page.evaluate(
         """async () => {
             const stopped = [];
@@ -195,7 +195,7 @@ def test_the_content_security_policy_stops_what_is_slipped_into_a_page(alice):
     )
 
 
-def test_the_site_is_shown_in_no_frame(context, origin):
+def test_site_cannot_be_framed(context, origin):
     page = context.new_page()
     there = origin.replace(HOST, "evil.example")
     frame = f'<iframe src="{origin}/login"></iframe>'
@@ -205,7 +205,7 @@ def test_the_site_is_shown_in_no_frame(context, origin):
     assert [each.url for each in page.frames[1:]] == ["chrome-error://chromewebdata/"]
 
 
-def test_plain_http_leads_to_https_without_a_cookie(origin, plain):
+def test_plain_http_redirects_to_https_without_cookie(origin, plain):
     connection = http.client.HTTPConnection("127.0.0.1", plain)
     connection.request("GET", "/login", headers={"Host": HOST})
     answer = connection.getresponse()
@@ -214,7 +214,7 @@ def test_plain_http_leads_to_https_without_a_cookie(origin, plain):
     connection.close()
 
 
-def test_by_another_name_the_site_is_not_reached(context, origin):
+def test_unknown_host_gives_400(context, origin):
     page = context.new_page()
     assert page.goto(f"{origin.replace(HOST, 'evil.example')}/login").status == 400
 
@@ -231,18 +231,18 @@ def shake_hands(origin, version, ciphers="ALL:@SECLEVEL=0"):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_tls_of_today_is_spoken(origin, version):
+def test_current_tls_versions_are_accepted(origin, version):
     assert shake_hands(origin, version)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
-def test_tls_of_the_past_is_not(origin, version):
+def test_old_tls_versions_are_refused(origin, version):
     with pytest.raises(ssl.SSLError, match="alert protocol version"):
         shake_hands(origin, ssl.TLSVersion[version])
 
 
-def test_no_cipher_is_taken_without_forward_secrecy(origin):
+def test_cipher_without_forward_secrecy_is_refused(origin):
     with pytest.raises(ssl.SSLError, match="alert handshake failure"):
         shake_hands(origin, ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256:AES256-SHA:@SECLEVEL=0")
 
@@ -250,12 +250,12 @@ def test_no_cipher_is_taken_without_forward_secrecy(origin):
 @pytest.mark.parametrize(
     "path", ["password-reset/new?token=", "register?invitation=", "register?next=/account/confirm-email%3Ftoken%3D"]
 )
-def test_no_token_of_a_link_comes_into_the_log(context, origin, path):
+def test_tokens_in_links_are_not_logged(context, origin, path):
     """The log is read once nginx has gone."""
     assert context.new_page().goto(f"{origin}/{path}0123456789").status == 200
 
 
-def test_who_tries_too_often_is_told_when_to_come_back(origin):
+def test_rate_limited_client_gets_retry_after(origin):
     """Last, since all who are here come from one address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -27,7 +27,7 @@ def list_of_movies(open_browser):
     return reader
 
 
-def test_crossing_off_and_undoing_load_no_page_and_jump_nowhere(list_of_movies):
+def test_crossing_off_and_undoing_load_no_page_and_keep_scroll_position(list_of_movies):
     page = list_of_movies.page
     before = page.evaluate("scrollY")
     page.get_by_role("button", name="I watched it! Movie 30").click()
@@ -41,13 +41,13 @@ def test_crossing_off_and_undoing_load_no_page_and_jump_nowhere(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_the_focus_stays_where_the_movie_was(list_of_movies):
+def test_focus_moves_to_next_movie_in_place(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").press("Enter")
     expect(page.get_by_role("button", name="I watched it! Movie 29")).to_be_focused()
 
 
-def test_the_focus_follows_a_movie_that_its_rating_moves(list_of_movies):
+def test_focus_follows_movie_moved_by_its_rating(list_of_movies):
     page = list_of_movies.page
     for number in (30, 31, 32):
         page.get_by_label(f"Mark Movie {number}").check()
@@ -65,7 +65,7 @@ def test_the_focus_follows_a_movie_that_its_rating_moves(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_the_focus_goes_on_from_undo_to_redo_and_nothing_jumps(list_of_movies):
+def test_focus_moves_from_undo_to_redo_without_scrolling(list_of_movies):
     page = list_of_movies.page
     below = page.locator(".movies > li", has_text="Movie 28")
     page.get_by_role("button", name="I watched it! Movie 30").press("Enter")
@@ -82,7 +82,7 @@ def test_the_focus_goes_on_from_undo_to_redo_and_nothing_jumps(list_of_movies):
     assert page.evaluate("scrollY") == height
 
 
-def test_a_message_moves_no_movie(open_browser):
+def test_message_does_not_move_the_list(open_browser):
     reader = open_browser(WIDTHS["phone"])
     reader.register()
     for title in ("Ran", "Heat", "Stalker"):
@@ -94,7 +94,7 @@ def test_a_message_moves_no_movie(open_browser):
     assert first.bounding_box()["y"] == before
 
 
-def test_the_second_of_two_clicks_goes_nowhere(list_of_movies):
+def test_second_click_of_double_click_is_ignored(list_of_movies):
     page = list_of_movies.page
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("button", name="I watched it! Movie 59").dblclick(delay=50)
@@ -107,7 +107,7 @@ def test_the_second_of_two_clicks_goes_nowhere(list_of_movies):
     assert list_of_movies.titles[:3] == ["Movie 59", "Movie 58", "Movie 57"]
 
 
-def test_a_key_that_is_held_crosses_off_one_movie(list_of_movies):
+def test_held_key_crosses_off_one_movie(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").focus()
     for _ in range(10):
@@ -120,7 +120,7 @@ def test_a_key_that_is_held_crosses_off_one_movie(list_of_movies):
     assert "Movie 30" not in list_of_movies.titles
 
 
-def test_on_a_slow_line_one_thing_is_done_at_a_time_and_is_seen_to_be(list_of_movies):
+def test_slow_network_handles_one_request_at_a_time_and_shows_it(list_of_movies):
     page = list_of_movies.page
     list_of_movies.slow_down(500)
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
@@ -134,7 +134,7 @@ def test_on_a_slow_line_one_thing_is_done_at_a_time_and_is_seen_to_be(list_of_mo
     expect(page.get_by_role("status")).to_contain_text("“Movie 31” is crossed off.")
 
 
-def test_clicks_that_are_meant_count_each(list_of_movies):
+def test_slow_repeated_clicks_all_count(list_of_movies):
     page = list_of_movies.page
     page.evaluate("scrollTo(0, 0)")
     button = page.get_by_role("button", name="I watched it! Movie 59").bounding_box()
@@ -145,7 +145,7 @@ def test_clicks_that_are_meant_count_each(list_of_movies):
     assert list_of_movies.titles[0] == "Movie 56"
 
 
-def test_what_comes_while_something_is_under_way_comes_after_it(list_of_movies):
+def test_form_sent_during_request_is_sent_after_it(list_of_movies):
     page, held = list_of_movies.page, []
     page.route("**/cross-off", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no method of a list
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
@@ -157,7 +157,7 @@ def test_what_comes_while_something_is_under_way_comes_after_it(list_of_movies):
     assert "Movie 30" not in list_of_movies.titles
 
 
-def test_the_next_page_waits_for_what_is_under_way(list_of_movies):
+def test_next_page_waits_for_running_request(list_of_movies):
     page = list_of_movies.page
     first = page.url
     list_of_movies.slow_down(500)
@@ -169,7 +169,7 @@ def test_the_next_page_waits_for_what_is_under_way(list_of_movies):
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
 
 
-def test_letters_that_are_typed_while_a_page_is_swapped_are_not_lost(list_of_movies):
+def test_text_typed_during_swap_is_kept(list_of_movies):
     page = list_of_movies.page
     list_of_movies.slow_down(200)
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
@@ -187,7 +187,7 @@ def test_filters_stay_open(list_of_movies):
     expect(page.get_by_label("Decade")).to_be_visible()
 
 
-def test_what_was_written_in_another_window_is_not_overwritten_in_place(list_of_movies):
+def test_in_place_edit_does_not_overwrite_newer_text(list_of_movies):
     page = list_of_movies.page
     token = page.locator("[name=csrf_token]").first.input_value()
     page.get_by_role("link", name="Movie 30").click()
@@ -201,7 +201,7 @@ def test_what_was_written_in_another_window_is_not_overwritten_in_place(list_of_
     expect(page.get_by_text("written elsewhere")).to_be_visible()
 
 
-def test_back_from_a_movie_that_was_restored_leads_to_the_list(list_of_movies):
+def test_back_from_restored_movie_leads_to_list(list_of_movies):
     page = list_of_movies.page
     path, token = page.url, page.locator("[name=csrf_token]").first.input_value()
     movie = page.get_by_role("link", name="Movie 30").get_attribute("href")
@@ -215,7 +215,7 @@ def test_back_from_a_movie_that_was_restored_leads_to_the_list(list_of_movies):
     assert "Movie 30" in list_of_movies.titles
 
 
-def test_a_message_covers_no_button_of_the_bar(open_browser):
+def test_message_does_not_cover_buttons_of_selection_bar(open_browser):
     reader = open_browser(WIDTHS["phone"])
     reader.register()
     page = reader.page
@@ -236,7 +236,7 @@ def test_a_message_covers_no_button_of_the_bar(open_browser):
     expect(page.get_by_role("status")).to_contain_text("is crossed off.")
 
 
-def test_what_was_selected_chosen_or_typed_elsewhere_stays(list_of_movies):
+def test_unsent_input_in_other_forms_is_kept(list_of_movies):
     page = list_of_movies.page
     for number in (20, 21):
         page.get_by_label(f"Mark Movie {number}").check()
@@ -260,7 +260,7 @@ def test_what_was_selected_chosen_or_typed_elsewhere_stays(list_of_movies):
     expect(page.get_by_label("Rating of Movie 20")).to_have_value("3")
 
 
-def test_back_from_a_movie_leads_to_the_search_it_was_found_by(list_of_movies):
+def test_back_from_movie_leads_to_previous_search(list_of_movies):
     page = list_of_movies.page
     page.get_by_label("Find in titles and notes").fill("movie 1")
     page.get_by_role("button", name="Find").click()
@@ -273,7 +273,7 @@ def test_back_from_a_movie_leads_to_the_search_it_was_found_by(list_of_movies):
     assert page.url == search
 
 
-def test_rating_on_the_page_of_a_movie_stays_on_it(list_of_movies):
+def test_rating_on_movie_page_stays_on_page(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("link", name="Movie 30").click()
     page.evaluate(MARK)
@@ -293,7 +293,7 @@ def test_rating_on_the_page_of_a_movie_stays_on_it(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_pages_come_in_place_and_the_back_button_goes_back(list_of_movies):
+def test_paging_loads_in_place_and_back_button_works(list_of_movies):
     page = list_of_movies.page
     first = page.url
     page.get_by_role("link", name="Next").click()
@@ -305,7 +305,7 @@ def test_pages_come_in_place_and_the_back_button_goes_back(list_of_movies):
     assert page.url == first
 
 
-def test_the_browser_is_given_no_movie_to_keep(list_of_movies):
+def test_no_movie_is_stored_in_browser_storage(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").click()
     expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
@@ -316,7 +316,7 @@ def test_the_browser_is_given_no_movie_to_keep(list_of_movies):
     assert "Movie" not in str(kept)
 
 
-def test_the_back_button_shows_no_movie_after_logging_out(list_of_movies):
+def test_back_button_shows_no_movie_after_log_out(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("link", name="Ratings").click()
     page.get_by_role("button", name="Log out").click()
@@ -326,7 +326,7 @@ def test_the_back_button_shows_no_movie_after_logging_out(list_of_movies):
     assert "Movie" not in " ".join(list_of_movies.titles)
 
 
-def test_rating_in_the_list_stays_in_the_list(list_of_movies):
+def test_rating_in_list_stays_in_list(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").click()
     expect(page.get_by_role("status")).to_contain_text("is crossed off")
@@ -338,7 +338,7 @@ def test_rating_in_the_list_stays_in_the_list(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_many_are_crossed_off_at_once(list_of_movies):
+def test_selected_movies_are_crossed_off_together(list_of_movies):
     page = list_of_movies.page
     for number in (50, 51, 52):
         page.get_by_label(f"Mark Movie {number}").check()
@@ -347,7 +347,7 @@ def test_many_are_crossed_off_at_once(list_of_movies):
     assert page.evaluate(IS_MARKED)
 
 
-def test_a_login_session_that_has_ended_leads_to_the_wall_with_the_reason(list_of_movies):
+def test_ended_login_session_leads_to_login_wall_with_reason(list_of_movies):
     page = list_of_movies.page
     watchlist = page.url
     page.context.clear_cookies()
@@ -361,7 +361,7 @@ def test_a_login_session_that_has_ended_leads_to_the_wall_with_the_reason(list_o
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
-def test_a_form_that_has_expired_says_so_and_works_after(list_of_movies):
+def test_expired_form_shows_message_and_works_on_retry(list_of_movies):
     page = list_of_movies.page
     path = page.url
     page.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(field => field.value = 'x')")
@@ -373,7 +373,7 @@ def test_a_form_that_has_expired_says_so_and_works_after(list_of_movies):
     expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
 
 
-def test_a_site_that_does_not_answer_is_told_and_the_list_stays(list_of_movies):
+def test_unreachable_site_shows_message_and_keeps_list(list_of_movies):
     page = list_of_movies.page
     page.route("**/cross-off", lambda route: route.abort())
     page.get_by_role("button", name="I watched it! Movie 30").click()
@@ -396,7 +396,7 @@ def test_stars_are_radio_buttons(list_of_movies):
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Midway", "UTC"])
-def test_a_viewing_is_on_the_persons_own_day(open_browser, zone):
+def test_viewing_uses_date_of_browser(open_browser, zone):
     reader = open_browser(timezone_id=zone)
     reader.register()
     reader.add("Heat")
@@ -407,7 +407,7 @@ def test_a_viewing_is_on_the_persons_own_day(open_browser, zone):
     expect(reader.page.locator(".watched-on")).to_have_text(f"seen {own}")
 
 
-def test_a_suggestion_fills_title_and_year_by_mouse(open_browser):
+def test_clicking_suggestion_fills_title_and_year(open_browser):
     reader = open_browser()
     reader.register()
     page = reader.page
@@ -417,7 +417,7 @@ def test_a_suggestion_fills_title_and_year_by_mouse(open_browser):
     expect(reader.year_field).to_have_value("2001")
 
 
-def test_a_suggestion_is_chosen_by_keyboard_and_adds_nothing_by_itself(open_browser):
+def test_choosing_suggestion_by_keyboard_adds_no_movie(open_browser):
     reader = open_browser()
     reader.register()
     page = reader.page

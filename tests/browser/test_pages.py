@@ -32,7 +32,7 @@ def look_at(reader, name):
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_header_shows_the_email_or_the_ways_in_at_every_width(open_browser, width):
+def test_header_shows_email_or_log_in_links_at_every_width(open_browser, width):
     reader = open_browser(width)
     page = reader.go("/login")
     header = page.locator("header.site-header")

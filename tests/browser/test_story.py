@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.clients import PASSWORD
 
 
-def test_the_story_by_mouse(reader):
+def test_whole_story_by_mouse(reader):
     page = reader.page
     reader.go("/")
     expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
@@ -55,7 +55,7 @@ def log_in(page, email, password):
     page.locator("#log-in button").click()
 
 
-def test_the_story_by_keyboard_alone(reader):
+def test_whole_story_by_keyboard_alone(reader):
     page = reader.page
     keys = page.keyboard
     reader.go("/register")

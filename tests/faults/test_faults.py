@@ -72,7 +72,7 @@ def sqlite_url(tmp_path):
     return f"sqlite:///{tmp_path}/flicklist.db"
 
 
-def test_a_server_that_is_killed_while_it_writes_has_kept_what_it_answered(make_server, sqlite_url, tmp_path, write):
+def test_server_killed_while_writing_keeps_confirmed_writes(make_server, sqlite_url, tmp_path, write):
     server = make_server(sqlite_url)
     for _ in range(KILLS):
         server.start()
@@ -88,7 +88,7 @@ def test_a_server_that_is_killed_while_it_writes_has_kept_what_it_answered(make_
     database.close()
 
 
-def test_a_server_that_is_killed_on_postgresql_has_kept_what_it_answered(make_server, postgresql, write):
+def test_server_killed_on_postgresql_keeps_confirmed_writes(make_server, postgresql, write):
     server = make_server(postgresql.url)
     server.start()
     writers = write(server)
@@ -98,7 +98,7 @@ def test_a_server_that_is_killed_on_postgresql_has_kept_what_it_answered(make_se
     assert_nothing_is_lost(writers)
 
 
-def test_on_a_full_disk_pages_are_shown_and_writes_are_put_off(make_server, disk, write):
+def test_full_disk_serves_pages_and_answers_writes_with_503(make_server, disk, write):
     server = make_server(f"sqlite:///{disk.folder}/flicklist.db")
     server.start()
     writers = write(server)
@@ -132,7 +132,7 @@ def first_put_off(client):
     raise AssertionError(f"a full disk has taken {MAX_WRITES_ON_A_FULL_DISK} movies")
 
 
-def test_on_a_disk_that_cannot_be_written_pages_are_shown_and_writes_are_put_off(make_server, disk):
+def test_read_only_disk_serves_pages_and_answers_writes_with_503(make_server, disk):
     server = make_server(f"sqlite:///{disk.folder}/flicklist.db")
     server.start()
     client = Client(server).register("alice@example.com")
@@ -148,7 +148,7 @@ def test_on_a_disk_that_cannot_be_written_pages_are_shown_and_writes_are_put_off
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_postgresql_is_restarted(make_server, postgresql, write, mode):
+def test_site_recovers_after_restart_of_postgresql(make_server, postgresql, write, mode):
     server = make_server(postgresql.url)
     server.start()
     writers = write(server)
@@ -166,7 +166,7 @@ def test_postgresql_is_restarted(make_server, postgresql, write, mode):
 
 
 @pytest.mark.parametrize(("offset", "is_in"), [("-1d", True), ("+8d", True), ("+31d", False)])
-def test_the_clock_is_moved(make_server, sqlite_url, at, offset, is_in):
+def test_moved_clock_does_not_extend_login_session(make_server, sqlite_url, at, offset, is_in):
     server = make_server(sqlite_url)
     server.start()
     client = Client(server).register("alice@example.com")
@@ -175,7 +175,7 @@ def test_the_clock_is_moved(make_server, sqlite_url, at, offset, is_in):
     assert (client.look() == 200) == is_in
 
 
-def test_who_came_while_the_clock_was_ahead_logs_in_again(make_server, sqlite_url, at):
+def test_login_session_begun_with_fast_clock_is_invalid(make_server, sqlite_url, at):
     server = make_server(sqlite_url)
     server.start(**at("+30d"))
     client = Client(server).register("alice@example.com")
@@ -185,7 +185,7 @@ def test_who_came_while_the_clock_was_ahead_logs_in_again(make_server, sqlite_ur
     assert (answer.status, "/register" in answer.location) == (303, True)
 
 
-def test_half_open_connections_do_not_keep_others_out(make_server, sqlite_url):
+def test_half_open_connections_do_not_block_other_clients(make_server, sqlite_url):
     server = make_server(sqlite_url)
     server.start()
     half_open = []
@@ -207,7 +207,7 @@ AMBIGUOUS = [
 ]
 
 
-def test_a_request_that_can_be_read_in_two_ways_is_refused(make_server, sqlite_url):
+def test_ambiguous_request_is_refused(make_server, sqlite_url):
     server = make_server(sqlite_url)
     server.start()
     for header in AMBIGUOUS:
@@ -215,7 +215,7 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(make_server, sqlite_u
         assert answer.split()[1] == b"400", (header, answer)
 
 
-def test_a_length_beside_chunks_does_not_smuggle_a_second_request(make_server, sqlite_url):
+def test_content_length_with_chunked_body_smuggles_no_request(make_server, sqlite_url):
     server = make_server(sqlite_url)
     server.start()
     head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -236,7 +236,7 @@ def send_raw(server, request):
     return answer
 
 
-def test_behind_a_proxy_a_client_does_not_say_itself_where_it_is(make_server, sqlite_url):
+def test_client_behind_proxy_cannot_forge_its_address(make_server, sqlite_url):
     server = make_server(sqlite_url)
     server.start(FLICKLIST_RATE_LIMIT_LOG_IN_PER_CLIENT="3 per hour")
     client = Client(server)

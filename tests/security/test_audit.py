@@ -26,7 +26,7 @@ def lines(caplog):
     return read
 
 
-def test_every_event_has_its_line(app, lines, db, alice, bob):
+def test_every_event_is_logged(app, lines, db, alice, bob):
     alice_id, bob_id = db.scalars(select(User.id).order_by(User.id)).all()
     Client(app).register("carol@example.com")
     assert lines() == [f"registered user={db.scalars(select(User.id).order_by(User.id.desc())).first()} client=-"]
@@ -58,7 +58,7 @@ def test_every_event_has_its_line(app, lines, db, alice, bob):
     assert lines() == [f"{event} user={alice_id} client=-" for event in events]
 
 
-def test_every_event_of_a_two_factor_has_its_line(app, lines, db, alice):
+def test_every_two_factor_event_is_logged(app, lines, db, alice):
     user_id = db.scalars(select(User.id)).one()
     place = "/account/two-factor/"
     page = alice.turn_on_two_factor()
@@ -87,7 +87,7 @@ def test_every_event_of_a_two_factor_has_its_line(app, lines, db, alice):
     assert lines() == [f"{event} user={user_id} client=-" for event in events]
 
 
-def test_what_is_not_committed_has_no_line(app, lines, monkeypatch):
+def test_uncommitted_event_is_not_logged(app, lines, monkeypatch):
     def fail(self, transaction):
         raise ValueError("the disk is on fire")
 
@@ -96,13 +96,13 @@ def test_what_is_not_committed_has_no_line(app, lines, monkeypatch):
     assert lines() == []
 
 
-def test_a_request_that_no_browser_sends_has_its_line(visitor, lines):
+def test_rejected_request_is_logged(visitor, lines):
     visitor.request("/", method="TRACE", status=405)
     visitor.get("/%00", status=400)
     assert lines() == ["malformed user=- client=-"] * 2
 
 
-def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app, alice, lines):
+def test_password_reset_request_is_logged_without_identity(make_app, alice, lines):
     lines()
     visitor = Client(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
     for address in ("alice@example.com", "nobody@example.com"):
@@ -110,7 +110,7 @@ def test_who_forgot_a_password_has_a_line_that_does_not_tell_who_it_is(make_app,
     assert lines() == ["password-reset-asked user=- client=-"] * 2
 
 
-def test_a_limit_has_its_line(make_app, lines):
+def test_rate_limited_request_is_logged(make_app, lines):
     person = Client(make_app(rate_limit_register="1 per hour"))
     person.fail_to_register("nobody")
     person.register("nobody", status=429)
@@ -120,7 +120,7 @@ def test_a_limit_has_its_line(make_app, lines):
 @pytest.mark.parametrize(
     ("address", "network"), [("192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2::3", "2001:db8:1::/48"), (FORGED, "-")]
 )
-def test_the_client_is_known_by_its_network_only(visitor, lines, address, network):
+def test_only_network_of_client_is_logged(visitor, lines, address, network):
     visitor.fail_to_log_in("nobody@example.com")
     lines()
     visitor.extra_environ = {"REMOTE_ADDR": address}
@@ -128,7 +128,7 @@ def test_the_client_is_known_by_its_network_only(visitor, lines, address, networ
     assert lines() == [f"log-in-failed user=- client={network}"]
 
 
-def test_no_line_can_be_forged_and_none_tells_what_was_typed(visitor, lines, caplog):
+def test_log_lines_cannot_be_forged_and_contain_no_input(visitor, lines, caplog):
     caplog.set_level("DEBUG")
     visitor.extra_environ = {"HTTP_USER_AGENT": "agent-that-nobody-should-read"}
     visitor.send("/login", email=FORGED, password="secret-that-nobody-should-read", status=303)

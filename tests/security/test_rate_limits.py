@@ -39,7 +39,7 @@ def wait(person, email):
     person.log_in(email, "wrong horse battery", status=429)
 
 
-def test_after_some_failures_the_account_has_to_wait_from_there(limited):
+def test_failed_log_ins_block_account_from_that_address(limited):
     person = at(Client(limited), "192.0.2.1")
     fail(person, "alice@example.com", 3)
     page = person.log_in("alice@example.com", status=429)
@@ -48,25 +48,25 @@ def test_after_some_failures_the_account_has_to_wait_from_there(limited):
     assert not person.is_logged_in
 
 
-def test_elsewhere_the_right_password_still_works(limited):
+def test_blocked_account_can_log_in_from_another_address(limited):
     fail(at(Client(limited), "192.0.2.1"), "alice@example.com", 3)
     at(Client(limited), "192.0.2.2").log_in("alice@example.com")
 
 
-def test_many_accounts_from_one_address_have_to_wait(limited):
+def test_failed_log_ins_to_many_accounts_block_address(limited):
     person = at(Client(limited), "192.0.2.1")
     for number in range(6):
         fail(person, f"person{number}@example.com", 1)
     wait(person, "another@example.com")
 
 
-def test_one_account_from_many_addresses_has_to_wait(limited):
+def test_failed_log_ins_from_many_addresses_block_account(limited):
     for number in range(9):
         fail(at(Client(limited), f"192.0.2.{number}"), "alice@example.com", 1)
     wait(at(Client(limited), "192.0.2.99"), "ALICE@example.com")
 
 
-def test_a_client_does_not_say_itself_where_it_is(limited):
+def test_client_cannot_forge_its_address(limited):
     for number in range(3):
         person = at(Client(limited), "192.0.2.1")
         person.extra_environ["HTTP_X_FORWARDED_FOR"] = f"198.51.100.{number}"
@@ -74,21 +74,21 @@ def test_a_client_does_not_say_itself_where_it_is(limited):
     wait(person, "alice@example.com")
 
 
-def test_a_network_of_ipv6_is_one_client(limited):
+def test_ipv6_network_is_one_client(limited):
     for number in range(3):
         fail(at(Client(limited), f"2001:db8::{number + 1}"), "alice@example.com", 1)
     wait(at(Client(limited), "2001:db8::ffff"), "alice@example.com")
     fail(at(Client(limited), "2001:db8:0:1::1"), "alice@example.com", 1)
 
 
-def test_a_client_that_comes_by_ipv4_is_known_by_it_also_on_a_socket_for_both(limited):
+def test_ipv4_client_on_dual_stack_socket_is_known_by_its_ipv4_address(limited):
     for number in range(3):
         fail(at(Client(limited), f"::ffff:192.0.2.{number}"), "alice@example.com", 1)
     fail(at(Client(limited), "::ffff:192.0.2.1"), "alice@example.com", 2)
     wait(at(Client(limited), "192.0.2.1"), "alice@example.com")
 
 
-def test_what_is_no_email_counts_for_the_client_alone(limited, db, alice):
+def test_malformed_email_counts_only_for_the_client(limited, db, alice):
     user_id = db.scalars(select(User.id)).one()
     for number in range(9):
         fail(at(Client(limited), f"192.0.2.{number}"), f"user:{user_id}", 1)
@@ -101,7 +101,7 @@ def test_what_is_no_email_counts_for_the_client_alone(limited, db, alice):
     assert max(len(key) for key in kept) < 100
 
 
-def test_what_one_limit_refuses_uses_up_no_other(make_app, alice):
+def test_refused_request_does_not_count_against_other_limits(make_app, alice):
     site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", rate_limit_mail="2 per hour")
     flooding = at(Client(site), "192.0.2.1")
     for status in (303, 303, 429, 429, 429):
@@ -109,12 +109,12 @@ def test_what_one_limit_refuses_uses_up_no_other(make_app, alice):
     at(Client(site), "192.0.2.2").send("/password-reset/", email=alice.email)
 
 
-def test_logging_in_is_not_limited_only_failing_is(limited):
+def test_only_failed_log_ins_are_limited(limited):
     for _ in range(10):
         at(Client(limited), "192.0.2.1").log_in("alice@example.com")
 
 
-def test_guessing_the_current_password_is_limited_too(limited):
+def test_guesses_of_current_password_are_limited(limited):
     person = at(Client(limited), "192.0.2.1")
     person.log_in("alice@example.com")
     for _ in range(3):
@@ -131,7 +131,7 @@ def test_registering_is_limited(make_app):
     assert "Try again in 60 minutes." in page.html.main.text
 
 
-def test_changes_are_limited_and_nothing_is_written_beyond(make_app, alice):
+def test_changes_beyond_limit_are_refused_and_not_written(make_app, alice):
     person = Client(make_app(rate_limit_changes="3 per minute"))
     person.log_in("alice@example.com")
     person.list_path = alice.list_path
@@ -152,7 +152,7 @@ def test_logging_out_is_not_limited(make_app, alice):
     assert not person.is_logged_in
 
 
-def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, caplog):
+def test_unreachable_storage_limits_nothing(limited, monkeypatch, caplog):
     def fail_to_answer(*_):
         raise StorageError(OSError("connection refused"))
 
@@ -164,7 +164,7 @@ def test_a_storage_that_does_not_answer_limits_nothing(limited, monkeypatch, cap
     assert "The storage of the limits did not answer" in caplog.text
 
 
-def test_a_storage_that_hangs_does_not_hold_a_log_in_for_long(make_app, alice):
+def test_hanging_storage_delays_log_in_only_briefly(make_app, alice):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = make_app(**LIMITS, rate_limit_storage=f"redis://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
@@ -191,7 +191,7 @@ def test_limits_can_be_kept_in_redis(make_app, alice):
         app.registry.limiter.storage.storage.close()
 
 
-def test_of_many_hashes_at_once_some_wait_and_the_rest_is_refused():
+def test_concurrent_hashes_beyond_limit_wait_or_are_refused():
     hasher = PasswordHasher(4, at_once=1)
     inside, leave = threading.Event(), threading.Event()
 
@@ -217,7 +217,7 @@ def test_of_many_hashes_at_once_some_wait_and_the_rest_is_refused():
     assert len(results) == 2
 
 
-def test_a_person_who_is_refused_is_told_when_to_come_back(visitor, monkeypatch):
+def test_rate_limited_person_gets_retry_after(visitor, monkeypatch):
     def refuse(*_):
         raise TooBusy
 

@@ -92,7 +92,7 @@ def ask(site, address):
     return form.submit(status=303)
 
 
-def test_who_forgot_their_password_gets_a_link_that_sets_another(site, postbox):
+def test_reset_mail_has_link_that_sets_a_new_password(site, postbox):
     page = ask(site, "Alice@Example.com").follow()
     promise = "If there is an account with that email address, a mail with a link is on its way."
     assert messages(page, "success") == [promise]
@@ -105,7 +105,7 @@ def test_who_forgot_their_password_gets_a_link_that_sets_another(site, postbox):
     assert postbox.wait_for(2)["Subject"] == "Your password was changed"
 
 
-def test_the_mail_goes_to_the_address_as_it_was_registered(site, postbox):
+def test_reset_mail_goes_to_address_as_registered(site, postbox):
     Client(site).register("Carol@Example.com")
     ask(site, "cAROL@example.com")
     mail = postbox.wait_for(1)
@@ -116,7 +116,7 @@ def test_the_mail_goes_to_the_address_as_it_was_registered(site, postbox):
     assert postbox.wait_for(2)["To"] == "Carol@example.com"
 
 
-def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postbox, db):
+def test_reset_response_and_work_are_the_same_for_unknown_email(site, postbox, db):
     work = {}
     for address in ("alice@example.com", "nobody@example.com"):
         person = Client(site)
@@ -143,7 +143,7 @@ def test_the_answer_and_its_work_are_the_same_for_an_unknown_address(site, postb
     assert [mail["To"] for mail in postbox.mails] == ["alice@example.com"]
 
 
-def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site, postbox):
+def test_mail_link_uses_public_url_and_not_host_header(site, postbox):
     headers = {"Host": "evil.example"}
     visitor = Client(site)
     page = visitor.get("/password-reset/", headers=headers)
@@ -156,7 +156,7 @@ def test_the_link_is_made_of_the_sites_address_and_never_of_the_host_header(site
     assert link_in(mail)
 
 
-def test_malformed_address_is_refused_beside_the_field(site, postbox):
+def test_malformed_email_is_refused_beside_the_field(site, postbox):
     form = Client(site).get("/password-reset/").forms["password-reset"]
     form["email"] = "alice@"
     page = refused(form.submit())
@@ -164,14 +164,14 @@ def test_malformed_address_is_refused_beside_the_field(site, postbox):
     assert is_marked_invalid(page, "email", "That is not a valid email address.")
 
 
-def test_asking_again_and_again_is_limited(make_app, postbox, alice):
+def test_reset_requests_are_rate_limited(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     ask(site, "alice@example.com")
     ask(site, "alice@example.com")
     Client(site).send("/password-reset/", email="alice@example.com", status=429)
 
 
-def test_without_a_mail_server_the_page_says_whom_to_ask(alice, visitor, db):
+def test_reset_page_without_mail_server_says_whom_to_ask(alice, visitor, db):
     page = visitor.get("/password-reset/")
     assert "Ask the person who runs this site" in page.html.main.text
     visitor.send("/password-reset/", email="alice@example.com")
@@ -184,7 +184,7 @@ def change_email(person, address="ally@example.com"):
     return form.submit(status=303).follow()
 
 
-def test_a_new_email_address_is_confirmed_from_there_and_the_old_one_told(site, postbox, inside):
+def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox, inside):
     page = change_email(inside)
     assert (
         messages(page, "success")[-1]
@@ -205,7 +205,7 @@ def test_a_new_email_address_is_confirmed_from_there_and_the_old_one_told(site, 
     assert "does not work any more" in messages(used, "error")[0]
 
 
-def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
+def test_other_person_cannot_confirm_email(site, postbox, inside, bob):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
     other = Client(site)
@@ -215,20 +215,20 @@ def test_nobody_else_confirms_an_email_address(site, postbox, inside, bob):
     assert other.get("/account/").html.header.select_one(".email").text == "bob@example.com"
 
 
-def test_a_new_password_makes_a_waiting_confirmation_worthless(site, postbox, inside):
+def test_changing_password_invalidates_email_confirmation(site, postbox, inside):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
     inside.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
     assert "does not work any more" in messages(inside.get(link, status=303).follow(), "error")[0]
 
 
-def test_a_token_for_one_purpose_is_nothing_for_another(site, postbox, inside):
+def test_token_for_one_purpose_is_refused_for_another(site, postbox, inside):
     change_email(inside)
     token = link_in(postbox.wait_for(1)).partition("=")[2]
     assert Client(site).get("/password-reset/new", {"token": token}, status=303).location.endswith("/login")
 
 
-def test_an_address_that_somebody_took_in_the_meantime_is_refused(site, postbox, inside):
+def test_confirmation_is_refused_if_email_was_taken_meanwhile(site, postbox, inside):
     change_email(inside)
     link = link_in(postbox.wait_for(1))
     Client(site).register("ally@example.com")
@@ -236,7 +236,7 @@ def test_an_address_that_somebody_took_in_the_meantime_is_refused(site, postbox,
     assert messages(page, "error") == ["An account with that email address already exists."]
 
 
-def test_a_mail_server_that_is_away_slows_nobody_and_loses_nothing(site, postbox, db, app, caplog):
+def test_unreachable_mail_server_delays_no_response_and_loses_no_mail(site, postbox, db, app, caplog):
     postbox.refuses = True
     started = time.monotonic()
     ask(site, "alice@example.com")
@@ -261,7 +261,7 @@ def test_a_mail_server_that_is_away_slows_nobody_and_loses_nothing(site, postbox
     assert db.scalars(select(Mail)).all() == []
 
 
-def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
+def test_undeliverable_mail_is_given_up(site, postbox, db):
     postbox.refuses = True
     engine = writing_engine(site.registry.flicklist.database_url)
     db.add(Mail(kind="password-reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
@@ -272,7 +272,7 @@ def test_a_mail_that_nobody_takes_is_given_up_at_last(site, postbox, db):
     assert db.scalars(select(Mail)).all() == []
 
 
-def test_a_mail_that_cannot_be_written_is_given_up_too_and_keeps_back_no_other(site, postbox, db, monkeypatch):
+def test_mail_that_cannot_be_composed_is_given_up_and_blocks_no_other(site, postbox, db, monkeypatch):
     site.registry.mail_thread.stop()
     compose = flicklist.services.mail.compose
 
@@ -290,13 +290,13 @@ def test_a_mail_that_cannot_be_written_is_given_up_too_and_keeps_back_no_other(s
     assert db.scalars(select(Mail)).all() == []
 
 
-def test_an_address_of_another_alphabet_is_written_as_every_server_takes_it(site, postbox):
+def test_international_domain_is_sent_as_ascii(site, postbox):
     Client(site).register("alice@münchen.example")
     ask(site, "alice@münchen.example")
     assert postbox.wait_for(1)["To"] == "alice@xn--mnchen-3ya.example"
 
 
-def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
+def test_wrong_password_does_not_count_against_mail_limit(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     person = Client(site, "alice@example.com")
     person.log_in()
@@ -305,12 +305,12 @@ def test_mistyped_passwords_use_up_no_mail(make_app, postbox, alice):
     person.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
 
 
-def test_where_there_is_mail_the_form_does_not_tell_who_has_an_account(inside, bob):
+def test_change_email_form_does_not_reveal_accounts_if_site_sends_mail(inside, bob):
     page = change_email(inside, "bob@example.com")
     assert "A mail is on its way to “bob@example.com”." in messages(page, "success")[-1]
 
 
-def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
+def test_confirmation_mails_are_rate_limited(make_app, postbox, alice):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
     person = Client(site, "alice@example.com")
     person.log_in()
@@ -319,14 +319,14 @@ def test_nobody_floods_a_mailbox_with_confirmations(make_app, postbox, alice):
     person.send("/account/change-email", email="victim@example.com", current_password=PASSWORD, status=429)
 
 
-def test_a_request_that_fails_sends_nothing(site, postbox, db, monkeypatch):
+def test_failed_request_sends_no_mail(site, postbox, db, monkeypatch):
     monkeypatch.setattr("flicklist.views.password_reset.flash_success", lambda *_: 1 / 0)
     Client(site).send("/password-reset/", email="alice@example.com", status=500)
     assert db.scalars(select(Mail)).all() == []
     assert postbox.mails == []
 
 
-def test_a_two_factor_is_told_by_mail_when_it_comes_and_when_it_goes(inside, postbox):
+def test_mail_reports_two_factor_turned_on_and_off(inside, postbox):
     totp = inside.begin_two_factor()
     page = inside.turn_on_two_factor(totp)
     assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
@@ -368,7 +368,7 @@ def encrypted_postbox(scheme, context):
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_mail_goes_encrypted_to_a_server_whose_certificate_is_good(elsewhere, authority, scheme):
+def test_mail_is_encrypted_if_server_certificate_is_valid(elsewhere, authority, scheme):
     with encrypted_postbox(scheme, certified(authority)) as box:
         deliver(a_mail(), box.url)
         assert box.wait_for(1)["To"] == "alice@example.com"
@@ -376,14 +376,14 @@ def test_mail_goes_encrypted_to_a_server_whose_certificate_is_good(elsewhere, au
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 @pytest.mark.parametrize("flaw", ["another authority", "another name"])
-def test_no_mail_goes_to_a_server_whose_certificate_is_not(elsewhere, authority, scheme, flaw):
+def test_no_mail_is_sent_if_server_certificate_is_invalid(elsewhere, authority, scheme, flaw):
     context = certified(trustme.CA()) if flaw == "another authority" else certified(authority, "mail.example")
     with encrypted_postbox(scheme, context) as box, pytest.raises(ssl.SSLCertVerificationError):
         deliver(a_mail(), box.url)
     assert box.mails == []
 
 
-def test_no_mail_goes_to_another_machine_in_the_clear(elsewhere, postbox):
+def test_no_mail_is_sent_unencrypted_to_another_machine(elsewhere, postbox):
     with pytest.raises(smtplib.SMTPNotSupportedError):
         deliver(a_mail(), postbox.url)
     assert postbox.mails == []
@@ -392,5 +392,5 @@ def test_no_mail_goes_to_another_machine_in_the_clear(elsewhere, postbox):
 @pytest.mark.parametrize(
     ("host", "is_here"), [("localhost", True), ("127.0.0.1", True), ("::1", True), ("mail.example", False)]
 )
-def test_which_server_is_on_this_machine(host, is_here):
+def test_local_mail_server_is_recognized(host, is_here):
     assert is_this_machine(host) == is_here

@@ -65,7 +65,7 @@ def found(person, view="", **query):
         ("heat", set()),
     ],
 )
-def test_words_are_found_in_title_why_and_notes_whatever_their_accents(shelf, query, expected):
+def test_search_finds_words_in_title_why_and_notes_ignoring_accents(shelf, query, expected):
     assert found(shelf, q=query) == expected
 
 
@@ -101,11 +101,11 @@ def test_filters_of_the_watchlist(shelf, query, expected):
         ({"watched_from": "2012-02", "watched_to": "2012-02-29"}, set()),
     ],
 )
-def test_filters_of_the_ratings(shelf, query, expected):
+def test_filters_of_the_watched_list(shelf, query, expected):
     assert found(shelf, "watched", **query) == expected
 
 
-def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_app, db):
+def test_added_date_uses_time_zone_of_site(shelf, make_app, db):
     db.execute(update(Movie).where(Movie.title == "Amélie").values(added_at=datetime(2020, 3, 1, 22, 30, tzinfo=UTC)))
     db.commit()
     vienna = Client(make_app(time_zone="Europe/Vienna"), shelf.email)
@@ -121,7 +121,7 @@ def test_a_movie_was_added_on_the_day_that_it_was_where_the_site_is(shelf, make_
     assert "added 2020-03-02" in vienna.get(vienna.movie_path("Amélie") + "/")
 
 
-def test_the_search_is_in_the_address_and_in_the_form(shelf):
+def test_search_is_kept_in_url_and_form(shelf):
     page = shelf.get(shelf.list_path, {"q": "sting", "decade": "1970", "sort": "title"})
     form = page.html.select_one("form.search-form")
     assert form.get("method", "get") == "get"
@@ -131,7 +131,7 @@ def test_the_search_is_in_the_address_and_in_the_form(shelf):
     assert form.select_one("details").has_attr("open")
 
 
-def test_a_search_that_finds_nothing_says_so_and_offers_the_way_out(shelf):
+def test_empty_result_has_message_and_link_to_whole_list(shelf):
     page = shelf.get(shelf.list_path, {"q": "nothing like it"})
     assert "Nothing matches" in page.html.main.text
     assert len(titles(page.click("Show the whole list"))) == 4
@@ -147,7 +147,7 @@ def test_a_search_that_finds_nothing_says_so_and_offers_the_way_out(shelf):
         {"added_to": "9999-12-31"},
     ],
 )
-def test_a_search_that_makes_no_sense_is_told_and_left_out(shelf, query):
+def test_invalid_filter_is_reported_and_ignored(shelf, query):
     page = shelf.get(shelf.list_path, query)
     assert len(messages(page, "error")) == 1
     assert len(titles(page)) == 4
@@ -160,14 +160,14 @@ def test_a_search_that_makes_no_sense_is_told_and_left_out(shelf, query):
         ("watched", {"watched_from": "2012-02", "watched_to": "2012-01"}, {"Heat", "A Separation"}),
     ],
 )
-def test_of_a_span_that_ends_before_it_begins_the_end_is_left_out(shelf, view, query, expected):
+def test_end_of_span_is_ignored_if_before_start(shelf, view, query, expected):
     page = shelf.get(shelf.list_path + view, query)
     start, end = query.values()
     assert messages(page, "error") == [f"Nothing is after “{start}” and before “{end}”."]
     assert set(titles(page)) == expected
 
 
-def test_what_was_refused_in_a_search_is_still_in_its_field(shelf):
+def test_invalid_filter_stays_in_its_field(shelf):
     page = shelf.get(shelf.list_path, {"added_from": "yesterday", "q": "amelie"})
     assert titles(page) == ["Amélie"]
     form = page.html.select_one("form.search-form")
@@ -175,7 +175,7 @@ def test_what_was_refused_in_a_search_is_still_in_its_field(shelf):
     assert form.select_one("details").has_attr("open")
 
 
-def test_every_word_counts_and_quotes_are_alike(shelf):
+def test_every_word_must_match_and_quote_style_does_not_matter(shelf):
     shelf.add("“Crocodile” Dundee – a long, long and rather windy title of many words")
     assert found(shelf, q='"crocodile" - windy') == {
         "“Crocodile” Dundee – a long, long and rather windy title of many words"
@@ -186,7 +186,7 @@ def test_every_word_counts_and_quotes_are_alike(shelf):
 @pytest.mark.parametrize(
     "query", [{"decade": "x"}, {"rated": "x"}, {"min_rating": "6"}, {"sort": "x"}, {"sort": "rating"}]
 )
-def test_a_choice_that_does_not_exist_is_no_choice(shelf, query):
+def test_unknown_choice_is_ignored(shelf, query):
     assert len(found(shelf, **query)) == 4
 
 
@@ -203,7 +203,7 @@ def test_a_choice_that_does_not_exist_is_no_choice(shelf, query):
         ("watched", "year", ["A Separation", "Heat", "Ran", "Stalker"]),
     ],
 )
-def test_a_list_is_sorted(shelf, view, sort, expected):
+def test_list_is_sorted(shelf, view, sort, expected):
     assert titles(shelf.get(shelf.list_path + view, {"sort": sort})) == expected
 
 
@@ -228,7 +228,7 @@ def duplicates(alice, db):
 
 
 @pytest.mark.parametrize(("view", "sort"), SORTED_LISTS)
-def test_walking_a_list_meets_each_movie_exactly_once_in_both_directions(duplicates, view, sort):
+def test_paging_in_both_directions_shows_each_movie_once(duplicates, view, sort):
     forwards, last = walk(duplicates, duplicates.get(duplicates.list_path + view, {"sort": sort}), "next")
     everything = list(chain(*forwards))
     assert sorted(everything) == sorted(
@@ -251,7 +251,7 @@ def walk(person, page, direction):
     raise AssertionError("the list has no end")
 
 
-def test_the_pages_of_a_search_keep_the_search(duplicates):
+def test_page_links_keep_the_search(duplicates):
     page = duplicates.get(duplicates.list_path, {"q": "movie", "decade": "1990", "sort": "title"})
     assert page.html.select_one(".count").text == "43 found"
     pages, last = walk(duplicates, page, "next")
@@ -259,7 +259,7 @@ def test_the_pages_of_a_search_keep_the_search(duplicates):
     assert all(int(title.split()[-1]) % 3 == 1 for title in chain(*pages))
 
 
-def test_after_an_action_one_is_where_one_was_however_long_the_address(alice, db):
+def test_action_returns_to_same_page_despite_long_url(alice, db):
     alice.add("The first")
     owner_id = db.scalars(select(User.id)).one()
     movies = [f"Приключения Шерлока Холмса и доктора Ватсона: сокровища Агры, серия {n:03}" for n in range(60)]
@@ -274,7 +274,7 @@ def test_after_an_action_one_is_where_one_was_however_long_the_address(alice, db
 
 
 @pytest.mark.parametrize(("view", "sort"), SORTED_LISTS)
-def test_where_a_page_is_emptied_the_last_one_is_shown(duplicates, db, view, sort):
+def test_last_page_is_shown_if_requested_page_is_empty(duplicates, db, view, sort):
     pages, last = walk(duplicates, duplicates.get(duplicates.list_path + view, {"sort": sort}), "next")
     rows = last.html.select(".movies [name=movie]")
     ids = [int(row["value"]) for row in rows]
@@ -304,13 +304,13 @@ INVALID_CURSORS = [
 
 
 @pytest.mark.parametrize(("view", "sort"), SORTED_LISTS)
-def test_an_invalid_cursor_still_shows_a_page(shelf, view, sort):
+def test_invalid_cursor_still_shows_a_page(shelf, view, sort):
     for cursor in INVALID_CURSORS:
         for name in ("after", "before"):
             page = shelf.get(shelf.list_path + view, {name: cursor, "sort": sort}, status=200)
             assert 0 < len(titles(page)) <= 4
 
 
-def test_nobody_finds_anothers_movies(shelf, bob):
+def test_search_finds_only_own_movies(shelf, bob):
     assert found(bob, q="sting") == set()
     assert found(bob, "watched", rated="yes") == set()

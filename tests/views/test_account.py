@@ -21,13 +21,13 @@ def submit(person, form_id, status=303, **fields):
     return form.submit(status=status)
 
 
-def test_every_page_leads_to_the_account(alice):
+def test_every_page_links_to_account(alice):
     page = alice.get(alice.list_path).click("Account")
     assert page.request.path == ACCOUNT
     assert page.html.h1.text == "Your account"
 
 
-def test_a_changed_password_counts_from_then_on_and_ends_every_other_login_session(alice, app):
+def test_changing_password_ends_all_other_login_sessions(alice, app):
     phone = Client(app)
     phone.log_in("alice@example.com")
     copied = alice.copy()
@@ -49,13 +49,13 @@ def test_a_changed_password_counts_from_then_on_and_ends_every_other_login_sessi
         (PASSWORD, "alice@example.com", "alice@example.com", "too easy to guess"),
     ],
 )
-def test_a_refused_password_changes_nothing(alice, app, current_password, password, verify, reason):
+def test_refused_password_changes_nothing(alice, app, current_password, password, verify, reason):
     page = submit(alice, "password", 400, current_password=current_password, password=password, verify=verify)
     assert reason in messages(page, "error")[0]
     Client(app).log_in("alice@example.com")
 
 
-def test_a_changed_email_is_the_one_to_log_in_with(alice, app):
+def test_changed_email_logs_in(alice, app):
     page = submit(alice, "email", email="Ally@Example.com", current_password=PASSWORD).follow()
     assert page.html.header.select_one(".email").text == "Ally@Example.com"
     Client(app).fail_to_log_in("alice@example.com")
@@ -70,19 +70,19 @@ def test_a_changed_email_is_the_one_to_log_in_with(alice, app):
         ("nobody", PASSWORD, "That is not a valid email address."),
     ],
 )
-def test_a_refused_email_changes_nothing_and_stays_in_the_form(alice, bob, email, current_password, reason):
+def test_refused_email_changes_nothing_and_stays_in_form(alice, bob, email, current_password, reason):
     page = submit(alice, "email", 400, email=email, current_password=current_password)
     assert messages(page, "error") == [reason]
     assert page.forms["email"]["email"].value == email
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
-def test_without_the_password_the_form_does_not_tell_who_has_an_account(alice, bob):
+def test_change_email_form_reveals_no_accounts_without_password(alice, bob):
     page = submit(alice, "email", 400, email="bob@example.com", current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]
 
 
-def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monkeypatch):
+def test_email_taken_meanwhile_changes_nothing(alice, app, monkeypatch):
     verify = PasswordHasher.verify
 
     def take_first(*arguments):
@@ -96,7 +96,7 @@ def test_an_email_that_somebody_takes_meanwhile_changes_nothing(alice, app, monk
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
-def test_an_account_that_is_deleted_meanwhile_gives_nothing_out(alice, db, monkeypatch):
+def test_account_deleted_meanwhile_exports_nothing(alice, db, monkeypatch):
     token = alice.csrf_token()
     read = accounts.credentials_by_id
 
@@ -109,7 +109,7 @@ def test_an_account_that_is_deleted_meanwhile_gives_nothing_out(alice, db, monke
     alice.post(ACCOUNT + "export", {"csrf_token": token, "current_password": PASSWORD}, status=400)
 
 
-def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
+def test_login_sessions_are_listed_with_browser_names(alice, app):
     phone = Client(app)
     phone.extra_environ = {
         "HTTP_USER_AGENT": "Mozilla/5.0 (Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0",
@@ -120,7 +120,7 @@ def test_the_devices_that_are_signed_in_are_listed_in_words(alice, app):
     assert devices[1].startswith("An unknown browser (this one) since ")
 
 
-def test_one_device_is_logged_out(alice, app):
+def test_one_other_login_session_can_be_ended(alice, app):
     phone, tablet = Client(app), Client(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
@@ -131,7 +131,7 @@ def test_one_device_is_logged_out(alice, app):
     assert (alice.is_logged_in, phone.is_logged_in, tablet.is_logged_in) == (True, True, False)
 
 
-def test_all_other_devices_are_logged_out_at_once(alice, app):
+def test_all_other_login_sessions_can_be_ended(alice, app):
     phone, tablet = Client(app), Client(app)
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
@@ -140,7 +140,7 @@ def test_all_other_devices_are_logged_out_at_once(alice, app):
     assert (alice.is_logged_in, phone.is_logged_in, tablet.is_logged_in) == (True, False, False)
 
 
-def test_no_device_is_logged_out_without_the_password(alice, app, db):
+def test_ending_login_session_needs_password(alice, app, db):
     phone = Client(app)
     phone.log_in("alice@example.com")
     page = submit(alice, "end-others", 400, current_password="wrong")
@@ -150,20 +150,20 @@ def test_no_device_is_logged_out_without_the_password(alice, app, db):
     assert phone.is_logged_in
 
 
-def test_this_device_is_logged_out_by_the_button_of_every_page_only(alice, db):
+def test_own_login_session_cannot_be_ended_on_account_page(alice, db):
     own = db.scalars(select(LoginSession.id)).one()
     assert not [form for form in alice.get(ACCOUNT).forms.values() if "login-sessions" in form.action]
     alice.send(f"/account/login-sessions/{own}/end", current_password=PASSWORD, status=404)
     assert alice.is_logged_in
 
 
-def test_nobody_ends_the_login_session_of_another_person(alice, bob, db):
+def test_login_session_of_another_person_cannot_be_ended(alice, bob, db):
     first = db.scalars(select(LoginSession.id).order_by(LoginSession.id)).first()
     bob.send(f"/account/login-sessions/{first}/end", current_password=PASSWORD, status=404)
     assert alice.is_logged_in
 
 
-def test_all_data_can_be_taken_out(alice):
+def test_all_data_can_be_exported(alice):
     alice.add("Heat", "1995")
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
@@ -178,7 +178,7 @@ def test_all_data_can_be_taken_out(alice):
     assert "password" not in answer.text
 
 
-def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
+def test_export_contains_everything_entered(alice, db):
     alice.add("Heat", "1995")
     movie_path = alice.movie_path("Heat")
     alice.cross_off("Heat")
@@ -196,12 +196,12 @@ def test_what_is_taken_out_is_all_that_was_put_in(alice, db):
     assert all(set(viewing) == {"watched_on", "note"} for viewing in heat["viewings"])
 
 
-def test_data_is_not_given_out_without_the_password(alice):
+def test_export_needs_password(alice):
     page = submit(alice, "export", 400, current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]
 
 
-def test_a_deleted_account_leaves_nothing(alice, bob, db):
+def test_deleted_account_leaves_nothing(alice, bob, db):
     alice.add("Heat")
     alice.cross_off("Heat")
     copied = alice.copy()
@@ -225,7 +225,7 @@ def test_a_deleted_account_leaves_nothing(alice, bob, db):
 
 
 @pytest.mark.parametrize(("current_password", "word"), [("wrong", "delete"), (PASSWORD, "yes")])
-def test_an_account_is_not_deleted_by_mistake(alice, db, current_password, word):
+def test_deleting_account_needs_password_and_confirmation(alice, db, current_password, word):
     submit(alice, "delete", 400, current_password=current_password, word=word)
     assert len(db.scalars(select(User)).all()) == 1
     assert alice.is_logged_in

@@ -60,7 +60,7 @@ def prepare(heat, db, verb):
     return f"{movie_path}/{verb.format(last=db.scalars(select(Viewing.id).order_by(Viewing.id.desc())).first())}"
 
 
-def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
+def test_size_of_undo_history_is_limited(heat, db, monkeypatch):
     movie_path = heat.movie_path("Heat")
     heat.send(movie_path + "/edit", title="Heat", notes="é" * 5000)
     monkeypatch.setattr("flicklist.services.changes.MAX_CHANGES_SIZE", 12_000)
@@ -73,7 +73,7 @@ def test_what_can_be_undone_is_bounded(heat, db, monkeypatch):
     assert "é" in before
 
 
-def test_every_verb_of_a_movie_is_among_them(app):
+def test_undo_tests_cover_every_action_of_a_movie(app):
     views = {
         name for resource, name, method in registered_views(app) if resource == "MovieResource" and method == "POST"
     }
@@ -81,7 +81,7 @@ def test_every_verb_of_a_movie_is_among_them(app):
 
 
 @pytest.mark.parametrize(("verb", "fields"), VERBS)
-def test_what_is_done_to_a_movie_is_undone_whole_and_redone(heat, db, verb, fields):
+def test_every_action_is_undone_completely_and_redone(heat, db, verb, fields):
     path = prepare(heat, db, verb)
     before = remembered(db)
     page = heat.send(path, **fields).follow()
@@ -99,7 +99,7 @@ def test_what_is_done_to_a_movie_is_undone_whole_and_redone(heat, db, verb, fiel
 
 
 @pytest.mark.parametrize(("verb", "fields"), [each for each in VERBS if "delete" not in each[0]])
-def test_a_second_click_changes_nothing_and_still_offers_to_undo_the_first(heat, db, verb, fields):
+def test_second_click_changes_nothing_and_offers_undo_of_first(heat, db, verb, fields):
     path = prepare(heat, db, verb)
     before, token = remembered(db), heat.csrf_token()
     copied = heat.copy()  # whose answer the browser of the first click never sees
@@ -111,7 +111,7 @@ def test_a_second_click_changes_nothing_and_still_offers_to_undo_the_first(heat,
     assert remembered(db) == before
 
 
-def test_a_second_click_on_many_is_undone_too(alice, db):
+def test_second_click_on_many_offers_undo_of_first(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
     before = remembered(db)
@@ -123,7 +123,7 @@ def test_a_second_click_on_many_is_undone_too(alice, db):
     assert remembered(db) == before
 
 
-def test_what_changes_nothing_offers_no_undo_of_something_else(heat, db):
+def test_action_without_effect_does_not_offer_undo_of_other_change(heat, db):
     heat.send(heat.movie_path("Heat") + "/rate", rating="1")
     heat.get(heat.list_path)
     page = heat.send(heat.movie_path("Heat") + "/cross-off").follow()
@@ -131,7 +131,7 @@ def test_what_changes_nothing_offers_no_undo_of_something_else(heat, db):
     assert not page.html.find("button", string="Undo")
 
 
-def test_what_came_meanwhile_is_not_in_the_way_of_an_undo(alice, db):
+def test_viewing_added_later_does_not_block_undo(alice, db):
     """SQLite would give the id of a viewing that was deleted to the next one."""
     alice.add("Heat")
     alice.add("Ran")
@@ -151,7 +151,7 @@ def test_what_came_meanwhile_is_not_in_the_way_of_an_undo(alice, db):
 @pytest.mark.parametrize(
     ("verb", "fields"), [each for each in [*VERBS, ("cross-off", {})] if each[0] not in {"remove", "restore"}]
 )
-def test_what_was_removed_elsewhere_is_not_changed_unseen(heat, db, verb, fields):
+def test_movie_removed_elsewhere_is_not_changed(heat, db, verb, fields):
     path = prepare(heat, db, verb)
     heat.send(heat.movie_path("Heat") + "/remove")
     heat.get(heat.list_path)
@@ -163,7 +163,7 @@ def test_what_was_removed_elsewhere_is_not_changed_unseen(heat, db, verb, fields
     assert heat.watched() == ["Heat"]
 
 
-def test_what_was_removed_elsewhere_is_left_out_of_many(alice, db):
+def test_selected_movie_removed_elsewhere_is_skipped(alice, db):
     for title in ("Heat", "Ran"):
         alice.add(title)
     ids = [str(number) for number in db.scalars(select(Movie.id).order_by(Movie.id)).all()]
@@ -175,7 +175,7 @@ def test_what_was_removed_elsewhere_is_left_out_of_many(alice, db):
     assert messages(page, "error") == ["You removed “Heat”. Nothing was changed."]
 
 
-def test_undoing_fifty_costs_hardly_more_than_undoing_one(alice, db, statements):
+def test_undoing_fifty_movies_costs_few_more_statements_than_one(alice, db, statements):
     fill(alice, db, 50)
     ids = [str(number) for number in db.scalars(select(Movie.id)).all()]
     token = alice.csrf_token()
@@ -185,14 +185,14 @@ def test_undoing_fifty_costs_hardly_more_than_undoing_one(alice, db, statements)
     assert len(statements) < 20, statements
 
 
-def test_so_many_changes_are_kept_and_no_more(heat, db):
+def test_oldest_changes_beyond_limit_are_deleted(heat, db):
     movie_path, token = heat.movie_path("Heat"), heat.csrf_token()
     for number in range(MAX_CHANGES + 3):
         heat.post(f"{movie_path}/rate", {"csrf_token": token, "rating": str(1 + number % 2)}, status=303)
     assert len(db.scalars(select(Change.id)).all()) == MAX_CHANGES
 
 
-def test_a_deleted_viewing_comes_back(heat, db):
+def test_undo_restores_deleted_viewing(heat, db):
     before = remembered(db)
     viewing_id = db.scalars(select(Viewing.id).where(Viewing.note == "on tape")).one()
     page = heat.send(f"{heat.movie_path('Heat')}/viewings/{viewing_id}/delete").follow()
@@ -201,7 +201,7 @@ def test_a_deleted_viewing_comes_back(heat, db):
     assert remembered(db) == before
 
 
-def test_an_undo_is_refused_when_the_movie_has_changed_since(heat, db):
+def test_undo_is_refused_if_movie_has_changed_since(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.send(heat.movie_path("Heat") + "/rate", rating="2")
     stale = heat.press(page, "Undo")
@@ -209,20 +209,20 @@ def test_an_undo_is_refused_when_the_movie_has_changed_since(heat, db):
     assert db.scalars(select(Movie.rating)).one() == 4
 
 
-def test_an_undo_that_is_clicked_twice_is_done_once(heat, db):
+def test_second_click_on_undo_changes_nothing(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.press(page, "Undo")
     assert "was undone already" in messages(heat.press(page, "Undo"), "error")[0]
     assert db.scalars(select(Movie.rating)).one() == 9
 
 
-def test_nobody_undoes_what_another_person_did(heat, bob, db):
+def test_change_of_another_person_cannot_be_undone(heat, bob, db):
     change_id = db.scalars(select(Change.id).order_by(Change.id.desc())).first()
     bob.send(f"{heat.list_path}changes/{change_id}/undo", status=404)
     bob.send(f"{bob.list_path}changes/{change_id}/undo", status=404)
 
 
-def test_an_undo_cannot_reach_a_movie_of_another_person(heat, bob, db):
+def test_undo_cannot_change_movie_of_another_person(heat, bob, db):
     """Even if a change of Bob's named a movie of Alice's."""
     bob.add("Ran")
     bob.cross_off("Ran")
@@ -237,21 +237,21 @@ def test_an_undo_cannot_reach_a_movie_of_another_person(heat, bob, db):
     assert remembered(db) == before
 
 
-def test_undoing_a_new_title_works_although_another_movie_took_the_old_one(heat, db):
+def test_undoing_rename_works_if_another_movie_took_the_old_title(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/edit", title="Cold", year="1995").follow()
     heat.add("Heat", "1995")
     heat.press(page, "Undo")
     assert sorted(db.scalars(select(Movie.title)).all()) == ["Heat", "Heat"]
 
 
-def test_changes_are_forgotten_after_their_days(heat, db):
+def test_old_changes_are_deleted(heat, db):
     db.execute(update(Change).values(created_at=utc_now() - KEPT))
     db.commit()
     heat.send(heat.movie_path("Heat") + "/rate", rating="1")
     assert len(db.scalars(select(Change)).all()) == 1
 
 
-def test_many_at_once_are_one_change_with_one_undo(alice, db):
+def test_action_on_many_movies_is_one_change_with_one_undo(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
     alice.get(alice.list_path)
@@ -263,7 +263,7 @@ def test_many_at_once_are_one_change_with_one_undo(alice, db):
     assert remembered(db) == before
 
 
-def test_many_are_rated_put_back_and_removed(alice, db):
+def test_selected_movies_are_rated_moved_to_watchlist_and_removed(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
     alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Cross off")
@@ -278,7 +278,7 @@ def test_many_are_rated_put_back_and_removed(alice, db):
     assert alice.watchlist() == ["Heat"]
 
 
-def test_a_rating_for_many_has_to_be_chosen(alice):
+def test_rating_selected_movies_needs_a_rating(alice):
     alice.add("Heat")
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
@@ -289,7 +289,7 @@ def test_a_rating_for_many_has_to_be_chosen(alice):
     assert page.html.select_one(".stars")
 
 
-def test_change_without_a_selection_is_refused(alice):
+def test_action_without_selection_is_refused(alice):
     alice.add("Heat")
     for verb in ("cross-off", "move-to-watchlist", "rate", "remove"):
         page = alice.send(alice.list_path + verb, movie="x", rating="4").follow()

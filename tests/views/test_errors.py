@@ -35,7 +35,7 @@ def broken(make_app, alice, monkeypatch):
     return break_with
 
 
-def test_a_failure_is_a_page_that_tells_nothing_and_a_line_in_the_log(broken, caplog):
+def test_failure_shows_plain_page_and_is_logged(broken, caplog):
     person = broken(ZeroDivisionError("division by secret"))
     page = person.get(person.list_path, status=500)
     assert page.html.h1.text == "A broken reel"
@@ -44,14 +44,14 @@ def test_a_failure_is_a_page_that_tells_nothing_and_a_line_in_the_log(broken, ca
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_the_page_of_a_failure_needs_no_database(visitor, statements, monkeypatch):
+def test_failure_page_needs_no_database(visitor, statements, monkeypatch):
     monkeypatch.setattr("flicklist.security.SecurityPolicy.identity", lambda *_: 1 / 0)
     page = visitor.get("/login", status=500)
     assert page.html.h1.text == "A broken reel"
     assert statements == []
 
 
-def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_back(broken):
+def test_unavailable_database_gives_503_with_retry_after(broken):
     person = broken(OperationalError("SELECT", {}, Exception("the server closed the connection")))
     page = person.get(person.list_path, status=503)
     assert page.headers["Retry-After"] == "10"
@@ -59,7 +59,7 @@ def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_back(br
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", "/nothing"), ("get", "/"), ("post", "/logout")])
-def test_while_the_database_is_away_every_answer_is_a_page(alice, app, method, path):
+def test_every_error_is_a_page_while_database_is_unavailable(alice, app, method, path):
     def refuse(connection, cursor, statement, *_):
         raise OperationalError(statement, {}, Exception("the server closed the connection"))
 
@@ -73,7 +73,7 @@ def test_while_the_database_is_away_every_answer_is_a_page(alice, app, method, p
     assert alice.is_logged_in
 
 
-def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypatch):
+def test_account_deleted_meanwhile_gives_409(alice, db, monkeypatch):
     add_movie = watchlist.add_movie
 
     def delete_first(session, *arguments, **options):
@@ -85,7 +85,7 @@ def test_an_account_that_is_deleted_at_that_moment_is_a_409(alice, db, monkeypat
     assert page.html.h1.text == "Two at once"
 
 
-def test_a_change_that_may_have_come_through_is_not_said_to_be_lost(make_app, alice, monkeypatch):
+def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice, monkeypatch):
     person = Client(make_app(), alice.email)
     person.log_in()
 
@@ -112,7 +112,7 @@ def lost_commits(app):
         event.remove(engine, "commit", lose)
 
 
-def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app, alice, visitor, request):
+def test_failed_commit_does_not_change_who_is_logged_in(app, alice, visitor, request):
     form, token = visitor.get("/login").forms["log-in"], alice.csrf_token()
     form["email"], form["password"] = alice.email, PASSWORD
     request.getfixturevalue("lost_commits")
@@ -126,7 +126,7 @@ def test_who_logs_in_or_out_or_changes_the_password_in_vain_is_who_they_were(app
     assert messages(alice.get(alice.list_path)) == []
 
 
-def test_a_failure_takes_away_no_message_that_is_true(make_app, alice, monkeypatch):
+def test_failed_request_keeps_pending_messages(make_app, alice, monkeypatch):
     person = Client(make_app(), alice.email)
     person.log_in()
     with monkeypatch.context() as broken:
@@ -136,14 +136,14 @@ def test_a_failure_takes_away_no_message_that_is_true(make_app, alice, monkeypat
     assert messages(person.get(alice.list_path)) == ["Welcome back!"]
 
 
-def test_what_somebody_else_changed_at_the_same_moment_is_a_409(broken):
+def test_concurrent_change_gives_409(broken):
     person = broken(StaleDataError("UPDATE statement on table 'movies' expected to update 1 row(s)"))
     page = person.get(person.list_path, status=409)
     assert page.html.h1.text == "Two at once"
     assert "UPDATE" not in page.text
 
 
-def test_a_database_that_takes_no_writes_still_shows_pages(alice, app, db, caplog):
+def test_read_only_database_still_shows_pages(alice, app, db, caplog):
     db.execute(update(LoginSession).values(last_seen_at=utc_now() - timedelta(hours=2)))
     db.commit()
 
@@ -162,24 +162,24 @@ def test_a_database_that_takes_no_writes_still_shows_pages(alice, app, db, caplo
     assert "A visit could not be recorded" in caplog.text
 
 
-def test_other_refusals_of_pyramid_are_dressed_too(broken):
+def test_other_pyramid_errors_are_styled_pages(broken):
     person = broken(HTTPRequestEntityTooLarge("with details"))
     page = person.get(person.list_path, status=413)
     assert page.html.select_one(".wordmark")
     assert "with details" not in page.text
 
 
-def test_a_missing_page_is_a_404_that_repeats_nothing(alice):
+def test_missing_page_gives_404_without_echoing_path(alice):
     page = alice.get("/no-such-page", status=404)
     assert page.html.h1.text == "Nothing here"
     assert "no-such-page" not in page.html.main.text
 
 
-def test_a_missing_static_file_is_a_404_for_everybody(visitor):
+def test_missing_static_file_gives_404_for_everybody(visitor):
     assert "Nothing here" in visitor.get("/static/nothing.css", status=404)
 
 
-def test_a_form_from_another_site_is_a_403(make_app):
+def test_form_from_another_site_gives_403(make_app):
     person = Client(make_app(https="true"))
     person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
     form = person.get("/login").forms["log-in"]
@@ -201,7 +201,7 @@ def test_a_form_from_another_site_is_a_403(make_app):
         (TooBusy(), 503, "Intermission"),
     ],
 )
-def test_every_error_page_has_the_wordmark_and_a_title(broken, error, status, title):
+def test_every_error_page_has_wordmark_and_title(broken, error, status, title):
     person = broken(error)
     page = person.get(person.list_path, status=status)
     assert page.html.title.text == f"{title} – FlickList"

@@ -20,13 +20,13 @@ def alice_outside(alice):
     return alice
 
 
-def test_the_right_password_leads_to_the_watchlist(alice_outside):
+def test_right_password_leads_to_watchlist(alice_outside):
     page = alice_outside.log_in().follow()
     assert page.request.path == alice_outside.list_path
     assert messages(page, "success") == ["Welcome back!"]
 
 
-def test_the_letter_case_of_the_email_does_not_matter(alice_outside):
+def test_letter_case_of_email_does_not_matter(alice_outside):
     alice_outside.log_in("ALICE@EXAMPLE.COM")
     assert alice_outside.is_logged_in
 
@@ -43,14 +43,14 @@ def test_the_letter_case_of_the_email_does_not_matter(alice_outside):
         ("", ""),
     ],
 )
-def test_every_failure_says_the_same(alice_outside, email, password):
+def test_every_failed_log_in_has_same_message(alice_outside, email, password):
     page = alice_outside.fail_to_log_in(email, password) if email else refused(alice_outside.send("/login"))
     assert messages(page) == ["Wrong email or password."]
     assert page.forms["log-in"]["email"].value == email
     assert not alice_outside.is_logged_in
 
 
-def test_refused_log_in_marks_the_password_and_keeps_the_email_for_one_page(alice_outside):
+def test_refused_log_in_marks_password_and_keeps_email_for_one_page(alice_outside):
     page = alice_outside.fail_to_log_in(password="wrong horse battery")
     assert is_marked_invalid(page, "password", "Wrong email or password.")
     again = alice_outside.get("/login")
@@ -59,7 +59,7 @@ def test_refused_log_in_marks_the_password_and_keeps_the_email_for_one_page(alic
     assert not again.html.select("[aria-invalid]")
 
 
-def test_refused_form_is_shown_on_its_own_page_only(alice_outside):
+def test_refused_form_is_shown_only_on_its_own_page(alice_outside):
     form = alice_outside.get("/login").forms["log-in"]
     form["email"], form["password"] = alice_outside.email, "wrong horse battery"
     form.submit(status=303)
@@ -69,13 +69,13 @@ def test_refused_form_is_shown_on_its_own_page_only(alice_outside):
     assert not register.html.select("[aria-invalid]")
 
 
-def test_logging_in_as_somebody_else_asks_to_log_out_first(alice, bob):
+def test_logging_in_as_another_person_needs_log_out_first(alice, bob):
     page = alice.send("/login", email=bob.email, password=PASSWORD).follow()
     assert page.request.path == alice.list_path
     assert messages(page, "info") == ["You’re logged in as alice@example.com. Log out to switch."]
 
 
-def test_an_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
+def test_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
     checked = []
     monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: bool(checked.append(arguments)))
     for email in ("alice@example.com", "nobody@example.com", "no address"):
@@ -85,7 +85,7 @@ def test_an_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
     assert costs == {b"$2b$04$"}
 
 
-def test_log_out_ends_the_login_session_even_for_a_copied_cookie(alice):
+def test_log_out_ends_login_session_of_copied_cookie(alice):
     thief = alice.copy()
     assert thief.is_logged_in
     page = alice.log_out()
@@ -94,16 +94,16 @@ def test_log_out_ends_the_login_session_even_for_a_copied_cookie(alice):
     assert not thief.is_logged_in
 
 
-def test_log_out_is_a_form_and_never_a_link(alice):
+def test_log_out_is_a_form_and_not_a_link(alice):
     assert alice.get("/logout", status=404)
     assert alice.is_logged_in
 
 
-def test_log_out_of_somebody_who_is_not_in_leads_to_the_log_in_page(visitor):
+def test_log_out_of_anonymous_visitor_redirects_to_log_in(visitor):
     assert visitor.send("/logout").location.endswith("/login")
 
 
-def test_every_login_session_has_a_row_of_its_own_that_knows_the_token_only_by_its_hash(alice, app, db):
+def test_each_login_session_has_a_row_with_hash_of_its_token(alice, app, db):
     phone = Client(app)
     phone.log_in("alice@example.com")
     rows = db.scalars(select(LoginSession)).all()
@@ -113,7 +113,7 @@ def test_every_login_session_has_a_row_of_its_own_that_knows_the_token_only_by_i
     assert phone.is_logged_in
 
 
-def test_a_session_is_a_new_one_after_logging_in_and_out(alice_outside):
+def test_session_is_renewed_at_log_in_and_log_out(alice_outside):
     before = alice_outside.csrf_token()
     alice_outside.log_in()
     inside = alice_outside.csrf_token()
@@ -123,7 +123,7 @@ def test_a_session_is_a_new_one_after_logging_in_and_out(alice_outside):
 
 
 @pytest.mark.parametrize(("column", "days"), [("created_at", 90), ("last_seen_at", 30)])
-def test_a_login_session_ends_after_its_days(alice, db, column, days):
+def test_login_session_expires(alice, db, column, days):
     row = db.scalars(select(LoginSession)).one()
     setattr(row, column, utc_now() - timedelta(days=days, seconds=-60))
     db.commit()
@@ -137,7 +137,7 @@ def test_a_login_session_ends_after_its_days(alice, db, column, days):
 @pytest.mark.parametrize(
     ("setting", "column"), [("login_session_days", "created_at"), ("login_session_idle_days", "last_seen_at")]
 )
-def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
+def test_lifetime_of_login_session_is_a_setting(make_app, alice, db, setting, column):
     short, long = (Client(make_app(**{setting: days}), alice.email) for days in ("3", "300"))
     for person, is_in in ((short, False), (long, True)):
         person.log_in()
@@ -146,7 +146,7 @@ def test_after_how_many_days_is_a_setting(make_app, alice, db, setting, column):
         assert person.is_logged_in == is_in
 
 
-def test_a_login_session_that_has_ended_is_not_listed_and_goes_with_the_next_log_in(alice, app, db):
+def test_expired_login_session_is_not_listed_and_deleted_at_next_log_in(alice, app, db):
     phone = Client(app)
     phone.log_in(alice.email)
     last = select(LoginSession.id).order_by(LoginSession.id.desc()).limit(1).scalar_subquery()
@@ -160,13 +160,13 @@ def test_a_login_session_that_has_ended_is_not_listed_and_goes_with_the_next_log
 
 
 @pytest.mark.parametrize(("days", "lasts"), [(1, True), (30, False)])
-def test_a_login_session_from_the_future_began_while_the_clock_was_wrong(alice, db, days, lasts):
+def test_login_session_from_far_future_is_invalid(alice, db, days, lasts):
     db.execute(update(LoginSession).values(created_at=utc_now() + timedelta(days=days), last_seen_at=utc_now()))
     db.commit()
     assert alice.is_logged_in == lasts
 
 
-def test_the_last_visit_is_noted_at_most_once_an_hour(alice, db):
+def test_last_visit_is_updated_at_most_hourly(alice, db):
     def last_seen_at():
         db.expire_all()
         return db.scalars(select(LoginSession.last_seen_at)).one()
@@ -180,7 +180,7 @@ def test_the_last_visit_is_noted_at_most_once_an_hour(alice, db):
     assert utc_now() - last_seen_at() < timedelta(minutes=1)
 
 
-def test_a_hash_of_another_cost_is_made_anew_at_the_next_log_in(alice_outside, make_app, db):
+def test_outdated_hash_is_renewed_at_log_in(alice_outside, make_app, db):
     dearer = Client(make_app(bcrypt_cost="5"))
     dearer.log_in("alice@example.com")
     assert "$05$" in db.scalars(select(User.password_hash)).one()
@@ -189,7 +189,7 @@ def test_a_hash_of_another_cost_is_made_anew_at_the_next_log_in(alice_outside, m
     assert "$04$" in db.scalars(select(User.password_hash)).one()
 
 
-def test_no_password_is_hashed_while_the_database_waits(app, db, monkeypatch):
+def test_no_connection_is_held_while_hashing(app, db, monkeypatch):
     """The writing engine has no connection out, and the reading one neither, while bcrypt works."""
     out = []
 
@@ -215,7 +215,7 @@ def test_no_password_is_hashed_while_the_database_waits(app, db, monkeypatch):
     assert out == [[0, 0]] * 8
 
 
-def test_the_cookie_holds_two_random_tokens_and_what_is_to_be_told(alice, db):
+def test_cookie_holds_two_random_tokens_and_messages(alice, db):
     alice.send(alice.list_path + "add", title="Heat")
     signed = base64.urlsafe_b64decode(alice.cookies["flicklist"] + "==")
     _, _, state = json.loads(signed[hashlib.sha512().digest_size :])

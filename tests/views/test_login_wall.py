@@ -7,7 +7,7 @@ from tests.clients import PASSWORD, Client, messages, refused, wanted_page
 CONTINUE = "Log in or create an account to continue."
 
 
-def test_first_visit_is_sent_to_register_without_a_message(visitor):
+def test_first_visit_redirects_to_register_without_message(visitor):
     response = visitor.get("/", status=303)
     assert response.location == "http://localhost/register"
     assert messages(response.follow()) == []
@@ -16,7 +16,7 @@ def test_first_visit_is_sent_to_register_without_a_message(visitor):
 @pytest.mark.parametrize(
     "path", ["/watchlists/", "/watchlists/x/", "/watchlists/x/1/", "/nothing", "/nothing/at/all", "/login/more"]
 )
-def test_every_page_sends_an_anonymous_person_to_register_with_the_reason(visitor, path):
+def test_every_page_redirects_anonymous_visitor_to_register_with_reason(visitor, path):
     response = visitor.get(path, status=303)
     assert wanted_page(response) == path
     page = response.follow()
@@ -24,7 +24,7 @@ def test_every_page_sends_an_anonymous_person_to_register_with_the_reason(visito
     assert messages(page, "error") == []
 
 
-def test_message_of_the_wall_links_to_the_log_in_page_and_keeps_the_wanted_page(alice, app):
+def test_login_wall_links_to_log_in_page_and_keeps_wanted_page(alice, app):
     page = Client(app).get(alice.list_path + "watched", status=303).follow()
     log_in = page.click("Log in", linkid=None, index=-2)
     assert page.html.select_one(".message.info a")["href"] == log_in.request.path_qs
@@ -33,7 +33,7 @@ def test_message_of_the_wall_links_to_the_log_in_page_and_keeps_the_wanted_page(
     assert form.submit(status=303).location.endswith(alice.list_path + "watched")
 
 
-def test_message_of_the_wall_is_said_once_with_the_last_wanted_page(visitor):
+def test_login_wall_message_is_shown_once_with_last_wanted_page(visitor):
     for path in ("/one", "/two", "/three"):
         page = visitor.get(path, status=303)
     page = page.follow()
@@ -41,7 +41,7 @@ def test_message_of_the_wall_is_said_once_with_the_last_wanted_page(visitor):
     assert page.html.select_one(".message.info a")["href"] == "/login?next=%2Fthree"
 
 
-def test_existing_and_missing_lists_and_movies_answer_alike(alice, visitor):
+def test_existing_and_missing_lists_and_movies_give_same_response(alice, visitor):
     alice.add("Heat", "1995")
     movie_path = alice.movie_path("Heat")
     for path in (
@@ -55,13 +55,13 @@ def test_existing_and_missing_lists_and_movies_answer_alike(alice, visitor):
         assert visitor.post(path, status=303).location.endswith("/register")
 
 
-def test_a_wanted_page_of_a_long_address_is_forgotten(visitor):
+def test_wanted_page_with_long_url_is_dropped(visitor):
     response = visitor.get("/nothing?" + "'" * 600, status=303)
     assert wanted_page(response) is None
     assert len(response.location) < 100
 
 
-def test_form_sent_after_the_session_ended_leads_back_to_its_page(alice):
+def test_form_sent_after_session_ended_returns_to_its_page(alice):
     alice.add("Heat")
     page, copied = alice.get(alice.list_path + "?sort=title"), alice.copy()
     copied.log_out()
@@ -84,19 +84,19 @@ def test_form_sent_after_the_session_ended_leads_back_to_its_page(alice):
         ({}, "", None),
     ],
 )
-def test_page_of_a_form_is_what_it_says_or_the_local_referer(visitor, alice, fields, referer, wanted):
+def test_page_of_form_comes_from_back_field_or_local_referer(visitor, alice, fields, referer, wanted):
     response = visitor.post(alice.list_path + "add", {"title": "Heat", **fields}, {"Referer": referer}, status=303)
     assert wanted_page(response) == wanted
 
 
-def test_register_and_log_in_and_static_files_are_open(visitor):
+def test_register_and_log_in_and_static_files_are_public(visitor):
     visitor.get("/register", status=200)
     visitor.get("/login", status=200)
     for link in visitor.get("/register").html.select("link[href]"):
         visitor.get(link["href"], status=200)
 
 
-def test_log_in_and_register_lead_to_each_other_and_keep_the_wanted_page(visitor):
+def test_log_in_and_register_link_to_each_other_and_keep_wanted_page(visitor):
     page = visitor.get("/watchlists/x/?after=1-1", status=303).follow()
     page = page.click("Log in", index=-1)
     assert page.request.path == "/login"
@@ -104,7 +104,7 @@ def test_log_in_and_register_lead_to_each_other_and_keep_the_wanted_page(visitor
     assert page.request.path_qs == "/register?next=%2Fwatchlists%2Fx%2F%3Fafter%3D1-1"
 
 
-def test_the_wanted_page_comes_after_logging_in(alice, app):
+def test_wanted_page_opens_after_log_in(alice, app):
     wanted = alice.list_path + "watched?after=1-1"
     visitor = Client(app)
     wall = visitor.get(wanted, status=303).follow()
@@ -135,13 +135,13 @@ def test_the_wanted_page_comes_after_logging_in(alice, app):
         "/" + "x" * 600,
     ],
 )
-def test_a_wanted_page_on_another_site_is_ignored(alice, app, hostile):
+def test_wanted_page_on_another_site_is_ignored(alice, app, hostile):
     visitor = Client(app)
     response = visitor.send("/login", email="alice@example.com", password=PASSWORD, next=hostile)
     assert response.location == f"http://localhost{alice.list_path}"
 
 
-def test_a_stranger_sees_the_same_page_for_what_is_hidden_and_what_is_missing(alice, bob):
+def test_stranger_gets_same_404_for_hidden_and_missing_pages(alice, bob):
     alice.add("Heat")
     movie_path = alice.movie_path("Heat")
     bob.get(bob.list_path)  # takes the welcome

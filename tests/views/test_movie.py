@@ -13,7 +13,7 @@ def heat(alice):
     return alice
 
 
-def test_crossing_off_moves_a_movie_to_the_ratings(heat):
+def test_crossing_off_moves_movie_to_watched_list(heat):
     page = heat.cross_off("Heat")
     assert page.request.path == heat.list_path
     assert messages(page, "success") == ["“Heat (1995)” is crossed off."]
@@ -21,14 +21,14 @@ def test_crossing_off_moves_a_movie_to_the_ratings(heat):
     assert heat.watched() == ["Heat"]
 
 
-def test_crossing_off_is_undone_from_the_flash(heat):
+def test_flash_message_undoes_crossing_off(heat):
     page = heat.press(heat.cross_off("Heat"), "Undo")
     assert messages(page, "success") == ["Undone: “Heat (1995)” is as before."]
     assert titles(page) == ["Heat"]
     assert heat.watched() == []
 
 
-def test_the_last_watched_comes_first(alice):
+def test_last_watched_movie_comes_first(alice):
     for title in ("Heat", "Amélie", "Ran"):
         alice.add(title)
     for title in ("Ran", "Heat", "Amélie"):
@@ -48,7 +48,7 @@ def test_crossing_off_twice_changes_nothing_more(heat, db):
 @pytest.mark.parametrize(
     ("typed", "stored", "shown"), [("0.5", 1, "½"), ("1", 2, "★"), ("4.5", 9, "★★★★½"), ("5", 10, "★★★★★")]
 )
-def test_a_rating_is_half_stars_and_is_shown(heat, db, typed, stored, shown):
+def test_rating_in_half_stars_is_stored_and_shown(heat, db, typed, stored, shown):
     heat.cross_off("Heat")
     page = heat.rate("Heat", typed)
     assert messages(page, "success") == [f"“Heat (1995)” is rated {typed} of 5 stars."]
@@ -57,7 +57,7 @@ def test_a_rating_is_half_stars_and_is_shown(heat, db, typed, stored, shown):
     assert heat.form_of(page, "Rating of Heat")["rating"].value == typed
 
 
-def test_a_rating_can_be_taken_away(heat, db):
+def test_rating_can_be_cleared(heat, db):
     heat.cross_off("Heat")
     heat.rate("Heat", "3")
     page = heat.rate("Heat", "")
@@ -66,7 +66,7 @@ def test_a_rating_can_be_taken_away(heat, db):
 
 
 @pytest.mark.parametrize("value", ["0", "5.5", "-1", "4.25", "10", "five", "4,5", "٤", "nan", "1e0", "4" * 4000])
-def test_a_rating_that_is_not_on_the_scale_is_refused(heat, db, value):
+def test_rating_outside_scale_is_refused(heat, db, value):
     heat.cross_off("Heat")
     heat.rate("Heat", "3")
     page = heat.send(heat.movie_path("Heat") + "/rate", rating=value).follow()
@@ -74,14 +74,14 @@ def test_a_rating_that_is_not_on_the_scale_is_refused(heat, db, value):
     assert db.scalars(select(Movie.rating)).one() == 6
 
 
-def test_a_movie_that_is_not_crossed_off_cannot_be_rated(heat, db):
+def test_unwatched_movie_cannot_be_rated(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="4").follow()
     assert messages(page, "error") == ["Watch it first, then rate it: “Heat (1995)” is not crossed off."]
     assert db.scalars(select(Movie.rating)).one() is None
     assert db.scalars(select(Change)).all() == []
 
 
-def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
+def test_crossing_off_again_on_same_day_adds_no_viewing(heat, db):
     movie_path = heat.movie_path("Heat")
     for verb in ("cross-off", "move-to-watchlist", "cross-off"):
         heat.send(f"{movie_path}/{verb}")
@@ -89,7 +89,7 @@ def test_crossing_off_again_on_the_same_day_is_the_same_viewing(heat, db):
     assert heat.watched() == ["Heat"]
 
 
-def test_move_to_watchlist_moves_a_watched_movie_back(heat):
+def test_move_to_watchlist_moves_watched_movie_back(heat):
     heat.cross_off("Heat")
     page = heat.move_to_watchlist("Heat")
     assert page.request.path == heat.list_path + "watched"
@@ -100,14 +100,14 @@ def test_move_to_watchlist_moves_a_watched_movie_back(heat):
 @pytest.mark.parametrize(
     "segment", ["0", "01", "+1", " 1", "1.0", "1_0", "abc", "-1", "9" * 18, "9" * 19, "9" * 5000, "%D9%A1"]
 )
-def test_an_id_has_one_spelling(heat, segment):
+def test_movie_id_in_url_has_one_spelling(heat, segment):
     heat.get(f"{heat.list_path}{segment}/", status=404)
     heat.send(f"{heat.list_path}{segment}/cross-off", status=404)
     assert heat.watchlist() == ["Heat"]
 
 
 @pytest.mark.parametrize("verb", ["cross-off", "move-to-watchlist", "rate"])
-def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb):
+def test_movie_is_not_found_below_another_list(alice, bob, db, verb):
     alice.add("Heat")
     movie_id = alice.movie_path("Heat").rpartition("/")[2]
     bob.send(f"{bob.list_path}{movie_id}/{verb}", rating="1", status=404)
@@ -115,7 +115,7 @@ def test_nobody_reaches_a_movie_through_a_list_it_is_not_on(alice, bob, db, verb
     assert db.scalars(select(Movie)).one().watched_at is None
 
 
-def test_a_second_person_sees_none_of_it(heat, bob):
+def test_stranger_sees_no_movies(heat, bob):
     heat.cross_off("Heat")
     heat.add("Ran")
     assert bob.watchlist() == bob.watched() == []
@@ -126,6 +126,6 @@ def test_a_second_person_sees_none_of_it(heat, bob):
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:1"])
-def test_the_way_back_stays_on_the_site(heat, back):
+def test_redirect_after_action_stays_on_site(heat, back):
     response = heat.send(heat.movie_path("Heat") + "/cross-off", back=back)
     assert response.location == f"http://localhost{heat.list_path}"

@@ -22,7 +22,7 @@ def movie_path(person, title="Heat"):
     return person.movie_path(title) + "/"
 
 
-def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
+def test_total_length_of_viewing_notes_is_limited(alice, db):
     alice.add("Heat")
     alice.cross_off("Heat")
     movie_path = alice.movie_path("Heat")
@@ -41,7 +41,7 @@ def test_the_notes_on_all_viewings_of_a_movie_have_their_room(alice, db):
         alice.send(f"{movie_path}/viewings/{first + 1}/edit", watched_on="2003", note=note)
 
 
-def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
+def test_edit_does_not_overwrite_newer_text_without_warning(heat, db):
     old = heat.get(movie_path(heat)).forms["edit"]
     edit(heat, notes="from the phone")
     old["why"] = "Ann said so"
@@ -56,7 +56,7 @@ def test_what_was_written_in_another_window_is_not_overwritten_unseen(heat, db):
     assert (movie.why, movie.notes) == ("Ann said so", "")
 
 
-def test_a_refused_edit_does_not_forget_what_it_began_from(heat, db):
+def test_refused_edit_keeps_its_base_version(heat, db):
     early = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
     edit(heat, "Heat", notes="from the phone")
     early["title"] = ""
@@ -67,7 +67,7 @@ def test_a_refused_edit_does_not_forget_what_it_began_from(heat, db):
     assert db.scalars(select(Movie.notes)).one() == "from the phone"
 
 
-def test_saving_twice_with_one_form_is_no_conflict(heat):
+def test_saving_same_form_twice_is_no_conflict(heat):
     form = heat.get(movie_path(heat)).forms["edit"]
     form["why"] = "Ann said so"
     form.submit(status=303)
@@ -81,7 +81,7 @@ def edit(person, of="Heat", **fields):
     return form.submit()
 
 
-def test_a_movie_has_a_page_with_all_that_is_known(heat):
+def test_movie_page_shows_all_details(heat):
     edit(heat, why="Ann said so", notes="With De Niro\nand Pacino")
     page = heat.get(heat.list_path).click("Heat")
     assert page.html.h1.text == "Heat"
@@ -90,7 +90,7 @@ def test_a_movie_has_a_page_with_all_that_is_known(heat):
     assert page.forms["edit"]["notes"].value == "With De Niro\nand Pacino"
 
 
-def test_all_of_it_can_be_edited(heat, db):
+def test_every_field_of_a_movie_can_be_edited(heat, db):
     page = edit(heat, title="Heat!", year="", why="Ann", notes="x\r\ny").follow()
     assert messages(page, "success") == ["“Heat!” is saved."]
     movie = db.scalars(select(Movie)).one()
@@ -109,7 +109,7 @@ def test_all_of_it_can_be_edited(heat, db):
         ("notes", "bell\a", "Notes cannot contain control characters."),
     ],
 )
-def test_a_refused_edit_keeps_what_was_typed(heat, field, typed, reason, db):
+def test_refused_edit_keeps_typed_text(heat, field, typed, reason, db):
     fields = {"title": "Heat", "year": "1995", "why": "new why", "notes": "new notes", field: typed}
     page = heat.send(movie_path(heat) + "edit", status=400, **fields)
     assert messages(page, "error") == [reason]
@@ -118,7 +118,7 @@ def test_a_refused_edit_keeps_what_was_typed(heat, field, typed, reason, db):
     assert db.scalars(select(Movie.why)).one() == ""
 
 
-def test_a_title_of_another_movie_is_told_and_not_refused(heat):
+def test_duplicate_title_is_accepted_with_a_note(heat):
     heat.add("Heat", "1986")
     heat.add("Cold")
     heat.add("Heat (Director’s cut)")
@@ -129,26 +129,26 @@ def test_a_title_of_another_movie_is_told_and_not_refused(heat):
     assert len(heat.watchlist()) == 4
 
 
-def test_crossing_off_notes_a_viewing_today(heat, db):
+def test_crossing_off_adds_viewing_today(heat, db):
     heat.cross_off("Heat")
     assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
     assert f"seen {TODAY}" in heat.get(heat.list_path + "watched").html.select_one(".movies").text
 
 
 @pytest.mark.parametrize("days", [-1, 0, 1])
-def test_today_is_the_persons_own_day(heat, db, days):
+def test_today_is_the_date_in_the_browser(heat, db, days):
     own = (TODAY + timedelta(days=days)).isoformat()
     heat.send(movie_path(heat) + "cross-off", today=own)
     assert db.scalars(select(Viewing.watched_on)).all() == [own]
 
 
 @pytest.mark.parametrize("typed", ["", "x", "1999-01-01", "9999-12-31", "0000-00-00"])
-def test_a_day_that_it_cannot_be_anywhere_is_not_believed(heat, db, typed):
+def test_impossible_browser_date_is_ignored(heat, db, typed):
     heat.send(movie_path(heat) + "cross-off", today=typed)
     assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
 
 
-def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
+def test_without_browser_date_the_date_of_the_site_is_used(make_app, db):
     person = Client(make_app(time_zone="Pacific/Kiritimati"))
     person.register("alice@example.com")
     person.add("Heat")
@@ -156,7 +156,7 @@ def test_where_the_browser_does_not_say_the_sites_day_counts(make_app, db):
     assert db.scalars(select(Viewing.watched_on)).one() == (datetime.now(UTC) + timedelta(hours=14)).date().isoformat()
 
 
-def test_rewatching_is_one_button_and_counts_once_a_day(heat, db):
+def test_rewatch_button_adds_one_viewing_a_day(heat, db):
     heat.cross_off("Heat")
     db.execute(update(Viewing).values(watched_on="2001"))
     db.commit()
@@ -167,7 +167,7 @@ def test_rewatching_is_one_button_and_counts_once_a_day(heat, db):
 
 
 @pytest.mark.parametrize("watched_on", ["2009-07-14", "2009-07", "2009", ""])
-def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
+def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on):
     form = heat.get(movie_path(heat)).forms["viewing"]
     form["watched_on"], form["note"] = watched_on, "with Ann"
     page = form.submit(status=303).follow()
@@ -180,7 +180,7 @@ def test_a_viewing_has_a_date_of_any_precision(heat, db, watched_on):
 @pytest.mark.parametrize(
     "watched_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "٢٠٠٩", "2009-07-14T10"]
 )
-def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, watched_on):
+def test_invalid_date_is_refused_and_typed_text_is_kept(heat, db, watched_on):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
     assert "is no date" in messages(page, "error")[0]
     assert page.forms["viewing"]["note"].value == "with Ann"
@@ -189,16 +189,16 @@ def test_what_is_no_date_is_refused_and_nothing_is_lost(heat, db, watched_on):
 
 
 @pytest.mark.parametrize(("days", "status"), [(1, 303), (2, 400)])
-def test_where_the_browser_does_not_say_it_can_be_tomorrow_already(heat, days, status):
+def test_without_browser_date_tomorrow_is_accepted(heat, days, status):
     heat.send(movie_path(heat) + "viewings/add", watched_on=str(TODAY + timedelta(days=days)), status=status)
 
 
-def test_a_viewing_to_come_is_refused(heat):
+def test_viewing_in_the_future_is_refused(heat):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=str(TODAY.year + 1), status=400)
     assert messages(page, "error") == ["That day is still to come."]
 
 
-def test_a_viewing_is_edited_on_its_own_page(heat, db):
+def test_viewing_is_edited_on_its_own_page(heat, db):
     heat.cross_off("Heat")
     page = heat.get(movie_path(heat)).click(TODAY.isoformat())
     form = page.forms["viewing"]
@@ -208,7 +208,7 @@ def test_a_viewing_is_edited_on_its_own_page(heat, db):
     assert db.scalars(select(Movie.last_watched_on)).one() == "2009-07"
 
 
-def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
+def test_deleting_last_viewing_offers_move_to_watchlist(heat, db):
     heat.cross_off("Heat")
     viewing = heat.get(movie_path(heat)).click(TODAY.isoformat())
     form = viewing.forms["delete"]
@@ -217,7 +217,7 @@ def test_deleting_the_last_viewing_asks_whether_the_movie_goes_back(heat, db):
     assert heat.watchlist() == ["Heat"]
 
 
-def test_the_last_viewing_can_go_and_the_movie_stay_watched(heat, db):
+def test_movie_can_stay_watched_without_viewings(heat, db):
     heat.cross_off("Heat")
     heat.get(movie_path(heat)).click(TODAY.isoformat()).forms["delete"].submit(status=303)
     assert heat.watched() == ["Heat"]
@@ -231,7 +231,7 @@ def test_deleting_one_of_two_viewings_asks_nothing(heat):
     assert "move_to_watchlist" not in form.fields
 
 
-def test_nobody_reaches_a_viewing_through_a_movie_it_is_not_of(alice, bob, db):
+def test_viewing_is_not_found_below_another_movie(alice, bob, db):
     alice.add("Heat")
     alice.cross_off("Heat")
     viewing_id = db.scalars(select(Viewing.id)).one()
@@ -244,7 +244,7 @@ def test_nobody_reaches_a_viewing_through_a_movie_it_is_not_of(alice, bob, db):
     assert db.scalars(select(Viewing.id)).all() == [viewing_id]
 
 
-def test_removing_takes_a_movie_off_the_list_and_restoring_brings_all_of_it_back(heat, db):
+def test_restoring_removed_movie_brings_back_all_its_data(heat, db):
     heat.cross_off("Heat")
     heat.rate("Heat", "4")
     edit(heat, why="Ann")
@@ -262,7 +262,7 @@ def test_removing_takes_a_movie_off_the_list_and_restoring_brings_all_of_it_back
     assert heat.watched() == ["Heat"]
 
 
-def test_adding_a_removed_movie_offers_it_back(heat):
+def test_adding_removed_movie_offers_to_restore(heat):
     heat.send(movie_path(heat) + "remove")
     page = heat.add("heat", "1995")
     assert messages(page, "error") == ["You removed “Heat (1995)” not long ago. Do you want it back, with all it had?"]
@@ -270,7 +270,7 @@ def test_adding_a_removed_movie_offers_it_back(heat):
     assert heat.watchlist() == ["Heat"]
 
 
-def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat):
+def test_page_of_removed_movie_shows_details_and_only_restore_form(heat):
     place = movie_path(heat)
     heat.cross_off("Heat")
     heat.send(place + "viewings/add", watched_on="", note="on a ferry")
@@ -287,7 +287,7 @@ def test_a_removed_movie_shows_what_is_known_and_no_form_but_to_restore_it(heat)
     assert not page.html.main.select("form")
 
 
-def test_removing_leads_back_to_the_list_that_the_movie_was_on(heat):
+def test_removing_returns_to_list_of_the_movie(heat):
     heat.add("Ran")
     heat.cross_off("Heat")
     for title, view in (("Heat", "watched"), ("Ran", "")):
@@ -295,7 +295,7 @@ def test_removing_leads_back_to_the_list_that_the_movie_was_on(heat):
         assert answer.location == f"http://localhost{heat.list_path}{view}"
 
 
-def test_a_movie_that_had_to_make_way_is_noticed_when_it_is_added_again(heat):
+def test_movie_with_id_in_key_is_not_added_again(heat):
     heat.add("Cold", "1995")
     edit(heat, of="Cold", title="Heat")
     edit(heat, title="Other")
@@ -304,20 +304,20 @@ def test_a_movie_that_had_to_make_way_is_noticed_when_it_is_added_again(heat):
     assert sorted(heat.watchlist()) == ["Heat", "Other"]
 
 
-def test_a_title_that_ends_like_a_movie_that_made_way_is_another_movie(heat):
+def test_title_that_looks_like_key_with_id_is_another_movie(heat):
     heat.add("Scream () #2")
     assert messages(heat.add("Scream"), "success") == ["“Scream” is on your watchlist."]
     assert sorted(heat.watchlist()) == ["Heat", "Scream", "Scream () #2"]
 
 
-def test_a_movie_on_the_list_counts_before_a_removed_one_of_its_name(heat):
+def test_listed_movie_counts_before_removed_movie_of_same_title(heat):
     heat.add("Cold", "1995")
     heat.send(movie_path(heat) + "remove")
     edit(heat, of="Cold", title="Heat")
     assert messages(heat.add("Heat", "1995"), "error") == ["“Heat (1995)” is already on your watchlist."]
 
 
-def test_what_was_removed_is_gone_after_thirty_days(heat, db):
+def test_removed_movie_is_gone_after_thirty_days(heat, db):
     path = movie_path(heat)
     heat.send(path + "remove")
     db.execute(update(Movie).values(removed_at=utc_now() - timedelta(days=30, seconds=1)))
@@ -328,5 +328,5 @@ def test_what_was_removed_is_gone_after_thirty_days(heat, db):
     assert len(db.scalars(select(Movie)).all()) == 1
 
 
-def test_the_title_field_of_the_list_says_where_suggestions_come_from(alice):
+def test_title_field_has_url_of_suggestions(alice):
     assert alice.get(alice.list_path).forms["add"]["title"].attrs["data-suggest"] == "/suggestions"

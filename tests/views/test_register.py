@@ -11,7 +11,7 @@ from flicklist.services.passwords import PasswordHasher
 from tests.clients import PASSWORD, Client, is_marked_invalid, messages, refused, titles
 
 
-def test_a_new_person_lands_on_their_own_empty_watchlist_with_a_welcome(visitor):
+def test_registration_leads_to_empty_watchlist_with_welcome(visitor):
     page = visitor.register("alice@example.com").follow()
     assert page.request.path == visitor.list_path
     assert messages(page, "success") == ["Welcome to FlickList! Which movie do you want to see first?"]
@@ -19,7 +19,7 @@ def test_a_new_person_lands_on_their_own_empty_watchlist_with_a_welcome(visitor)
     assert "alice@example.com" in page.html.header.text
 
 
-def test_a_watchlist_is_at_an_address_that_nobody_can_guess(alice, bob, monkeypatch, app):
+def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
     asked = []
 
     def from_the_system(length):
@@ -49,7 +49,7 @@ def test_a_watchlist_is_at_an_address_that_nobody_can_guess(alice, bob, monkeypa
         "alice@example.com,bob@example.com",
     ],
 )
-def test_what_is_no_email_address_is_refused_and_stays_in_the_form(visitor, email, db):
+def test_invalid_email_is_refused_and_stays_in_form(visitor, email, db):
     page = visitor.fail_to_register(email)
     (said,) = messages(page, "error")
     assert said == ("That is not a valid email address." if email else "Please type your email address.")
@@ -71,7 +71,7 @@ def test_what_is_no_email_address_is_refused_and_stays_in_the_form(visitor, emai
         ("alice@example.com", "too easy to guess"),
     ],
 )
-def test_a_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
+def test_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
     page = visitor.fail_to_register("alice@example.com", password)
     (said,) = messages(page, "error")
     assert reason in said
@@ -86,7 +86,7 @@ def test_two_different_passwords_are_refused(visitor):
     assert is_marked_invalid(page, "verify", "The two passwords are not the same.")
 
 
-def test_no_page_repeats_a_password(visitor):
+def test_refused_form_does_not_repeat_password(visitor):
     page = visitor.fail_to_register("nobody", password="mirror mirror on the wall")
     assert "mirror" not in page.text
     page = visitor.fail_to_log_in("nobody", password="mirror mirror on the wall")
@@ -98,21 +98,21 @@ def test_no_page_repeats_a_password(visitor):
 @pytest.mark.parametrize(
     "twin", ["alice@example.com", "ALICE@Example.COM", " alice@example.com ", "alice@ｅxample.com"]
 )
-def test_an_email_address_has_one_account_in_whatever_spelling(alice, visitor, twin):
+def test_email_has_one_account_in_any_spelling(alice, visitor, twin):
     page = visitor.fail_to_register(twin)
     (said,) = messages(page, "error")
     assert said.startswith("An account with that email address already exists.")
     assert page.forms["register"]["email"].value == twin.strip()
 
 
-def test_a_domain_is_the_same_composed_decomposed_and_in_ascii(visitor, app):
+def test_email_domain_is_same_composed_decomposed_and_ascii(visitor, app):
     visitor.register("alice@m\u00fcnchen.de")
     for twin in ("alice@mu\u0308nchen.de", "alice@xn--mnchen-3ya.de"):
         page = Client(app).fail_to_register(twin)
         assert messages(page, "error")[0].startswith("An account with that email address already exists.")
 
 
-def test_a_taken_email_address_is_found_before_anything_is_hashed_or_written(alice, visitor, monkeypatch, statements):
+def test_taken_email_is_refused_before_hashing_and_writing(alice, visitor, monkeypatch, statements):
     monkeypatch.setattr(PasswordHasher, "hash", lambda *_: 1 / 0)
     form = visitor.get("/register").forms["register"]
     form["email"], form["password"], form["verify"] = "ALICE@example.com", PASSWORD, PASSWORD
@@ -123,7 +123,7 @@ def test_a_taken_email_address_is_found_before_anything_is_hashed_or_written(ali
     assert looked_up.startswith("SELECT users.id")
 
 
-def test_an_email_address_that_no_cookie_can_hold_is_cut_off(visitor):
+def test_long_email_is_truncated_in_refused_form(visitor):
     page = visitor.fail_to_register("🎬" * 5_000)
     assert set(page.forms["register"]["email"].value) == {"🎬"}
     assert len(visitor.cookies["flicklist"]) < 2000
@@ -131,13 +131,13 @@ def test_an_email_address_that_no_cookie_can_hold_is_cut_off(visitor):
     assert page.forms["register"]["email"].value == "x" * 254
 
 
-def test_missing_fields_are_refused_as_empty_ones(visitor, db):
+def test_missing_fields_are_refused_like_empty_ones(visitor, db):
     page = refused(visitor.send("/register"))
     assert messages(page, "error") == ["Please type your email address."]
     assert db.scalars(select(User)).all() == []
 
 
-def test_a_person_who_is_signed_in_is_sent_to_their_watchlist(alice):
+def test_logged_in_person_is_redirected_to_watchlist(alice):
     for path in ("/register", "/login"):
         assert alice.get(path, status=303).location.endswith(alice.list_path)
         assert alice.send(path, email="b@example.com", password=PASSWORD, verify=PASSWORD).location.endswith(
@@ -145,7 +145,7 @@ def test_a_person_who_is_signed_in_is_sent_to_their_watchlist(alice):
         )
 
 
-def test_a_failure_in_between_leaves_nothing_behind(make_app, monkeypatch, db):
+def test_failed_registration_stores_nothing(make_app, monkeypatch, db):
     """The account is stored, then signing in fails: both are gone."""
     app = make_app()
     monkeypatch.setattr("flicklist.models.LoginSession.start", lambda *_: 1 / 0)

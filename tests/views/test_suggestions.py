@@ -9,7 +9,7 @@ def suggested(query):
     return [film.title for film in suggest(query)]
 
 
-def test_the_films_are_shipped_once_each():
+def test_catalog_has_each_film_once():
     films = all_films()
     assert len(films) > 17_000
     assert len(set(films)) == len(films)
@@ -17,27 +17,27 @@ def test_the_films_are_shipped_once_each():
     assert FILMS.with_name("NOTICE.md").exists()
 
 
-def test_the_first_film_is_the_one_whose_title_is_complete():
+def test_film_with_exact_title_comes_first():
     assert suggested("heat")[:3] == ["Heat", "Heat", "Heat"]
     assert suggested("The Godfather")[0] == "The Godfather"
 
 
-def test_how_a_title_begins_counts_before_how_a_later_word_does():
+def test_match_at_start_of_title_comes_before_match_at_later_word():
     titles = suggested("heat")
     assert titles.index("Heat and Dust") < titles.index("The Heat") < MAX_SUGGESTIONS
 
 
-def test_the_fewer_words_are_skipped_the_earlier_a_film_comes():
+def test_films_with_fewer_skipped_words_come_first():
     titles = suggested("delta")
     assert titles.index("The Delta Force") < titles.index("Down in the Delta")
 
 
-def test_any_word_can_be_where_one_begins():
+def test_query_can_start_at_any_word():
     assert "The Matrix" in suggested("matrix")
     assert suggested("godfather part") == ["The Godfather Part II", "The Godfather Part III"]
 
 
-def test_a_word_is_found_by_its_beginning_only():
+def test_word_matches_only_by_its_beginning():
     assert suggested("atrix") == []
     assert suggested("matrix god") == []
 
@@ -67,16 +67,16 @@ def test_a_word_is_found_by_its_beginning_only():
         ("8½", "8½"),
     ],
 )
-def test_how_carefully_one_types_does_not_matter(typed, title):
+def test_case_accents_and_punctuation_do_not_matter(typed, title):
     assert suggested(typed)[0] == title
 
 
 @pytest.mark.parametrize(("letters", "plain"), [("Łódź", "lodz"), ("Ærø", "aero"), ("Œuvre", "oeuvre"), ("ẞ", "ss")])
-def test_letters_that_have_no_accent_to_lose_are_found_plain_too(letters, plain):
+def test_special_letters_are_found_by_plain_letters(letters, plain):
     assert suggested(letters) == suggested(plain)
 
 
-def test_letters_of_the_films_that_are_no_ascii_are_found_plain():
+def test_non_ascii_letters_of_catalog_are_found_by_plain_letters():
     odd = [film for film in all_films() if set(film.title.casefold()) & set("æœøłđðþ")]
     table = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"})
     assert odd
@@ -84,12 +84,12 @@ def test_letters_of_the_films_that_are_no_ascii_are_found_plain():
         assert film in suggest(film.title.casefold().translate(table))
 
 
-def test_remakes_are_told_apart_by_their_year():
+def test_remakes_have_different_years():
     assert suggest("solaris") == [("Solaris", 1972), ("Solaris", 2002)]
 
 
 @pytest.mark.parametrize("query", ["th", "the", "man", "of the", "of", "in"])
-def test_at_most_eight_are_suggested_and_each_once(query):
+def test_at_most_eight_distinct_films_are_suggested(query):
     films = suggest(query)
     assert len(films) == len(set(films)) == MAX_SUGGESTIONS
 
@@ -101,23 +101,23 @@ STRANGE = ["\ufdfa" * 200, "a." * 100, "١٢٣"]
 
 
 @pytest.mark.parametrize("query", [*SHORT, *NO_WORDS, *LONG, *STRANGE])
-def test_a_query_that_is_too_short_or_too_long_or_no_words_finds_nothing(query):
+def test_query_that_is_too_short_too_long_or_wordless_finds_nothing(query):
     assert suggest(query) == []
 
 
-def test_every_film_is_found_by_its_title_or_has_too_many_namesakes():
+def test_films_are_found_by_their_titles():
     films = [film for film in all_films()[::50] if len(film.title) > 1 and film.title != "$"]
     assert [film for film in films if film not in suggest(film.title)] == []
 
 
-def test_the_page_answers_titles_and_years_as_json(alice):
+def test_suggestions_are_json_with_titles_and_years(alice):
     response = alice.get("/suggestions", {"q": "solaris"})
     assert response.content_type == "application/json"
     assert response.json == [{"title": "Solaris", "year": 1972}, {"title": "Solaris", "year": 2002}]
 
 
 @pytest.mark.parametrize("query", ["q=", "", "x=heat", "q=%07%07%07", "q=" + "x" * 5000, "q=%F0%9F%8E%AC", "q=%25%5F"])
-def test_the_page_answers_an_empty_list_where_nothing_is_found(alice, query):
+def test_suggestions_are_an_empty_list_if_nothing_is_found(alice, query):
     assert alice.get(f"/suggestions?{query}").json == []
 
 
@@ -127,7 +127,7 @@ def test_markup_stays_text(alice):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_suggestions_are_behind_the_wall(visitor):
+def test_suggestions_need_log_in(visitor):
     response = visitor.get("/suggestions", {"q": "solaris"}, status=303)
     assert response.location.startswith("http://localhost/register?")
     assert "Solaris" not in response
@@ -139,11 +139,11 @@ def test_suggestions_cost_one_statement(alice, statements):
     assert len(statements) == 1, statements
 
 
-def test_suggestions_leave_the_session_as_it_is(alice):
+def test_suggestions_do_not_change_session(alice):
     """An answer that comes late must not bring back an older cookie, and with it an older flash."""
     assert "Set-Cookie" not in alice.get("/suggestions", {"q": "heat"}).headers
 
 
-def test_a_film_that_is_not_among_them_is_a_movie_too(alice):
+def test_movie_outside_catalog_can_be_added(alice):
     assert suggest("Our holidays in Lodz") == []
     assert alice.add("Our holidays in Łódź", "2024").html.select_one(".movies").find(string="Our holidays in Łódź")

@@ -74,14 +74,14 @@ def type_code(page, code):
     return form.submit(status=303)
 
 
-def test_it_is_off_until_somebody_wants_it(alice, app, db):
+def test_two_factor_is_off_by_default(alice, app, db):
     person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
     assert db.scalars(select(TwoFactor)).all() == []
 
 
-def test_turning_it_on_needs_the_password(alice, phone, db):
+def test_turning_on_needs_password(alice, phone, db):
     page = begin(alice)
     phone.read(page)
     for current in ("", "wrong"):
@@ -93,7 +93,7 @@ def test_turning_it_on_needs_the_password(alice, phone, db):
     assert db.scalars(select(TwoFactor.confirmed_at)).one() is None
 
 
-def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
+def test_qr_code_is_svg_without_inline_style(alice, phone):
     page = begin(alice)
     drawing = alice.get(page.html.select_one("img.qr")["src"])
     assert drawing.content_type == "image/svg+xml"
@@ -102,7 +102,7 @@ def test_the_key_is_shown_as_a_drawing_with_no_style_in_it(alice, phone):
     assert "style" not in drawing
 
 
-def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
+def test_two_factor_is_off_until_a_code_is_accepted(alice, app, phone):
     page = begin(alice)
     form = page.forms["confirm"]
     form["current_password"], form["code"] = PASSWORD, "000000"
@@ -113,11 +113,11 @@ def test_it_is_not_on_before_a_code_has_fitted(alice, app, phone):
     assert person.is_logged_in
 
 
-def test_a_key_that_was_never_confirmed_is_replaced(alice, phone):
+def test_unconfirmed_key_is_replaced(alice, phone):
     assert begin(alice).html.select_one(".key").text != begin(alice).html.select_one(".key").text
 
 
-def test_a_double_click_sets_it_up_once(alice, db, phone, clock):
+def test_double_click_turns_on_two_factor_once(alice, db, phone, clock):
     fields = {"csrf_token": alice.csrf_token()}
     clicks = [alice.copy() for _ in range(4)]
     at_once([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
@@ -132,7 +132,7 @@ def test_a_double_click_sets_it_up_once(alice, db, phone, clock):
     assert len(db.scalars(select(RecoveryCode)).all()) == 8
 
 
-def test_turning_it_on_ends_every_other_login_session_and_shows_eight_codes_once(alice, app, phone):
+def test_turning_on_ends_other_login_sessions_and_shows_codes_once(alice, app, phone):
     other, copied = Client(app, EMAIL), alice.copy()
     other.log_in()
     page = set_up(alice, phone)
@@ -149,20 +149,20 @@ def test_turning_it_on_ends_every_other_login_session_and_shows_eight_codes_once
     assert codes[0] not in alice.get("/account/")
 
 
-def test_what_is_on_is_not_set_up_again(alice, codes, db):
+def test_active_two_factor_is_not_set_up_again(alice, codes, db):
     page = alice.send(PLACE + "start").follow()
     assert messages(page, "error") == ["Your second factor is on already."]
     assert len(db.scalars(select(TwoFactor)).all()) == 1
 
 
-def test_the_password_alone_does_not_log_in(app, codes):
+def test_password_alone_does_not_log_in(app, codes):
     person, page = start_login(app)
     assert page.request.path == "/login-code"
     assert not person.is_logged_in
     assert not person.copy().is_logged_in
 
 
-def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone):
+def test_code_logs_in_and_opens_wanted_page(app, alice, codes, phone):
     person = Client(app, EMAIL)
     page = person.log_in(page=f"/login?next={alice.list_path}watched").follow()
     answer = type_code(page, phone.code[:3] + " " + phone.code[3:])
@@ -171,20 +171,20 @@ def test_the_code_logs_in_and_leads_to_the_wanted_page(app, alice, codes, phone)
 
 
 @pytest.mark.parametrize("seconds", [-30, 30])
-def test_a_code_of_a_clock_that_is_a_little_off_fits(app, codes, phone, clock, seconds):
+def test_code_from_slightly_wrong_clock_is_accepted(app, codes, phone, clock, seconds):
     _, page = start_login(app)
     type_code(page, phone.totp.at(clock.now + seconds))
 
 
 @pytest.mark.parametrize("seconds", [-60, 60, 3600])
-def test_a_code_of_another_time_does_not_fit(app, codes, phone, clock, seconds):
+def test_code_from_another_time_is_refused(app, codes, phone, clock, seconds):
     clock.now += 3600
     _, page = start_login(app)
     page = refused(type_code(page, phone.totp.at(clock.now + seconds)))
     assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
 
 
-def test_a_code_is_used_once(app, codes, phone, clock):
+def test_code_works_once(app, codes, phone, clock):
     _, page = start_login(app)
     code = phone.code
     type_code(page, code)
@@ -195,19 +195,19 @@ def test_a_code_is_used_once(app, codes, phone, clock):
     type_code(page, phone.code)
 
 
-def test_the_code_that_turned_it_on_does_not_log_in(app, alice, phone):
+def test_code_that_turned_on_two_factor_does_not_log_in(app, alice, phone):
     set_up(alice, phone)
     _, page = start_login(app)
     refused(type_code(page, phone.code))
 
 
 @pytest.mark.parametrize("code", ["", "0", "ⅷ" * 6, "\ud800", "1" * 10_000, "１２３４５６"])
-def test_whatever_is_typed_is_at_worst_wrong(app, codes, code):
+def test_malformed_code_is_refused(app, codes, code):
     _, page = start_login(app)
     refused(type_code(page, code.encode("utf-8", "replace").decode()))
 
 
-def test_a_recovery_code_logs_in_once_however_it_is_typed(app, alice, codes):
+def test_recovery_code_logs_in_once_in_any_spelling(app, alice, codes):
     _, page = start_login(app)
     type_code(page, codes[0].upper().replace(" ", "-"))
     assert "7 recovery codes are left." in alice.get("/account/")
@@ -215,14 +215,14 @@ def test_a_recovery_code_logs_in_once_however_it_is_typed(app, alice, codes):
     refused(type_code(page, codes[0]))
 
 
-def test_the_database_knows_no_recovery_code(codes, db):
+def test_recovery_codes_are_stored_as_hashes(codes, db):
     hashes = db.scalars(select(RecoveryCode.code_hash)).all()
     assert len(set(hashes)) == len(set(codes)) == 8
     assert {len(base64.b32decode(code.replace(" ", "").upper())) * 8 for code in codes} == {120}
     assert codes[0].replace(" ", "").encode() not in hashes
 
 
-def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
+def test_new_recovery_codes_replace_old_ones(app, alice, codes, phone):
     form = alice.get("/account/").forms["renew-codes"]
     form["current_password"], form["code"] = "wrong", phone.code
     form.submit(status=400)
@@ -247,7 +247,7 @@ def test_new_recovery_codes_take_the_place_of_the_old(app, alice, codes, phone):
     ],
     ids=lambda value: value.rpartition("/")[2] if isinstance(value, str) else "",
 )
-def test_where_the_password_is_asked_for_a_code_is_too(alice, codes, phone, path, fields):
+def test_reauth_needs_code(alice, codes, phone, path, fields):
     for code in ("", "000000"):
         page = alice.send(path, current_password=PASSWORD, code=code, status=400, **fields)
         assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
@@ -255,39 +255,39 @@ def test_where_the_password_is_asked_for_a_code_is_too(alice, codes, phone, path
     assert answer.status_int in {200, 303}
 
 
-def test_every_form_that_asks_for_the_password_asks_for_the_code(alice, codes):
+def test_every_form_with_password_has_code_field(alice, codes):
     forms = alice.get("/account/").html.select("form:has([name=current_password])")
     assert len(forms) == 5
     assert all(form.select("[name=code]") for form in forms)
 
 
-def test_a_code_that_was_used_for_one_thing_is_not_used_for_another(alice, codes, phone, clock):
+def test_code_used_for_one_action_is_refused_for_another(alice, codes, phone, clock):
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=200)
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
     alice.send("/account/export", current_password=PASSWORD, code=codes[0], status=200)
     assert "7 recovery codes are left." in alice.get("/account/")
 
 
-def test_a_code_is_not_used_up_by_what_was_refused_before_it_was_looked_at(alice, bob, codes, phone):
+def test_form_refused_before_reauth_does_not_use_up_code(alice, bob, codes, phone):
     alice.send("/account/change-email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=400)
     alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD, code=phone.code)
 
 
-def test_a_code_that_was_right_counts_once_whatever_comes_of_it(app, alice, codes, phone, monkeypatch):
+def test_code_is_used_up_even_if_action_fails(app, alice, codes, phone, monkeypatch):
     monkeypatch.setattr("flicklist.services.accounts.is_email_taken", lambda *_: False)  # taken after the look-up
     Client(app).register("bob@example.com")
     alice.send("/account/change-email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=303)
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
 
 
-def test_codes_are_guessed_five_times_on_the_account_page_too(make_app, alice, codes, phone):
+def test_code_guesses_on_account_page_are_limited(make_app, alice, codes, phone):
     alice.app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
         alice.send(PLACE + "turn-off", current_password=PASSWORD, code="000000", status=400)
     alice.send(PLACE + "turn-off", current_password=PASSWORD, code=phone.code, status=429)
 
 
-def test_it_is_turned_off_with_all_that_one_logs_in_with_and_all_codes_go(app, alice, codes, db, phone):
+def test_turning_off_needs_password_and_code_and_deletes_recovery_codes(app, alice, codes, db, phone):
     alice.send(PLACE + "turn-off", current_password="wrong", code=phone.code, status=400)
     page = alice.send(PLACE + "turn-off", current_password=PASSWORD, code=phone.code).follow()
     assert messages(page, "success") == ["Your second factor is off. Your password is enough to log in."]
@@ -297,7 +297,7 @@ def test_it_is_turned_off_with_all_that_one_logs_in_with_and_all_codes_go(app, a
     assert db.scalars(select(RecoveryCode)).all() == []
 
 
-def test_what_was_only_begun_is_not_told_to_be_off(alice, caplog):
+def test_cancelled_setup_is_not_logged_as_turned_off(alice, caplog):
     caplog.set_level("INFO", "flicklist.audit")
     begin(alice)
     alice.send(PLACE + "turn-off", current_password=PASSWORD)
@@ -305,32 +305,32 @@ def test_what_was_only_begun_is_not_told_to_be_off(alice, caplog):
     alice.get(PLACE, status=303)
 
 
-def test_there_are_no_recovery_codes_without_a_two_factor(alice, db):
+def test_recovery_codes_need_two_factor(alice, db):
     alice.send(PLACE + "renew-codes", current_password=PASSWORD)
     assert db.scalars(select(RecoveryCode)).all() == []
 
 
-def test_nobody_comes_to_the_code_without_the_password(visitor, codes):
+def test_code_page_needs_password_first(visitor, codes):
     page = visitor.get("/login-code", status=303).follow()
     assert messages(page, "error") == ["Please type your password first."]
     visitor.send("/login-code", code="123456")
     assert not visitor.is_logged_in
 
 
-def test_who_is_pending_login_has_ten_minutes(app, codes, phone, monkeypatch):
+def test_pending_login_expires_after_ten_minutes(app, codes, phone, monkeypatch):
     _, page = start_login(app)
     monkeypatch.setattr("itsdangerous.timed.time", SimpleNamespace(time=lambda: time.time() + 601))
     assert type_code(page, phone.code).location == "http://localhost/login"
 
 
-def test_who_is_pending_login_is_stopped_when_the_password_changes(app, alice, codes, phone):
+def test_changing_password_ends_pending_login(app, alice, codes, phone):
     _, page = start_login(app)
     fields = {"current_password": PASSWORD, "code": codes[0], "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
     alice.send("/account/change-password", **fields)
     assert type_code(page, phone.code).location == "http://localhost/login"
 
 
-def test_codes_are_guessed_five_times_and_then_no_more(make_app, alice, codes, phone):
+def test_code_guesses_at_log_in_are_limited(make_app, alice, codes, phone):
     app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
         _, page = start_login(app)  # the password again does not give more guesses
@@ -342,13 +342,13 @@ def test_codes_are_guessed_five_times_and_then_no_more(make_app, alice, codes, p
     assert not start_login(app)[0].is_logged_in
 
 
-def test_one_persons_code_does_not_log_in_another(app, alice, bob, codes, phone):
+def test_code_of_one_person_does_not_log_in_another(app, alice, bob, codes, phone):
     set_up(bob, phone)
     _, page = start_login(app)
     refused(type_code(page, phone.code))
 
 
-def test_setting_another_password_does_not_pass_it_by(app, codes, db):
+def test_password_reset_does_not_bypass_two_factor(app, codes, db):
     user = db.scalars(select(User)).one()
     token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
     person = Client(app, EMAIL)

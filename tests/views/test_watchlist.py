@@ -9,13 +9,13 @@ from flicklist.models import Movie, User
 from tests.clients import Client, messages, titles
 
 
-def test_an_empty_list_invites(alice):
+def test_empty_watchlist_invites_to_add(alice):
     page = alice.get(alice.list_path)
     assert page.html.select_one(".empty")
     assert page.html.select_one(".count").text == "0 to watch"
 
 
-def test_a_movie_that_is_added_stands_on_top(alice):
+def test_added_movie_comes_first(alice):
     alice.add("Heat", "1995")
     page = alice.add("Amélie")
     assert titles(page) == ["Amélie", "Heat"]
@@ -43,23 +43,23 @@ def test_a_movie_that_is_added_stands_on_top(alice):
         ("Heat", "9" * 5000, "A year is a number from 1874 to 2100."),
     ],
 )
-def test_what_cannot_be_a_movie_is_refused_with_the_rule(alice, title, year, reason, db):
+def test_invalid_title_or_year_is_refused_with_the_rule(alice, title, year, reason, db):
     page = alice.send(alice.list_path + "add", title=title, year=year).follow()
     assert messages(page) == [reason]
     assert db.scalar(select(func.count()).select_from(Movie)) == 0
 
 
-def test_what_was_refused_is_still_in_the_form(alice):
+def test_refused_text_stays_in_form(alice):
     form = alice.add("Heat", "95").forms["add"]
     assert (form["title"].value, form["year"].value) == ("Heat", "95")
 
 
-def test_the_longest_title_is_accepted(alice):
+def test_longest_title_is_accepted(alice):
     assert titles(alice.add("🎬" * 200)) == ["🎬" * 200]
 
 
 @pytest.mark.parametrize("twin", ["Heat", "HEAT", " heat ", "Heat  of the Night".replace("  of the Night", "")])
-def test_the_same_movie_in_any_letter_case_is_on_the_list_once(alice, twin):
+def test_same_title_in_any_letter_case_is_listed_once(alice, twin):
     alice.add("Heat", "1995")
     page = alice.add(twin, "1995")
     assert messages(page) == ["“Heat (1995)” is already on your watchlist."]
@@ -69,18 +69,18 @@ def test_the_same_movie_in_any_letter_case_is_on_the_list_once(alice, twin):
 @pytest.mark.parametrize(
     ("title", "twin"), [("Amélie", "AME\u0301LIE"), ("Straße", "STRASSE"), ("The  Sting", "the sting")]
 )
-def test_letters_are_the_same_in_whatever_form(alice, title, twin):
+def test_unicode_form_of_title_does_not_matter(alice, title, twin):
     alice.add(title)
     assert len(titles(alice.add(twin))) == 1
 
 
-def test_a_remake_is_another_movie(alice):
+def test_remake_is_another_movie(alice):
     alice.add("Heat", "1986")
     alice.add("Heat")
     assert len(titles(alice.add("Heat", "1995"))) == 3
 
 
-def test_a_movie_that_was_watched_is_not_added_again(alice):
+def test_watched_movie_is_not_added_again(alice):
     alice.add("Heat")
     alice.cross_off("Heat")
     page = alice.add("heat")
@@ -89,13 +89,13 @@ def test_a_movie_that_was_watched_is_not_added_again(alice):
 
 
 @pytest.mark.parametrize("title", ["Gigli", "gigli", "  Nine  Lives "])
-def test_a_terrible_movie_is_refused(alice, title):
+def test_terrible_movie_is_refused(alice, title):
     page = alice.add(title)
     assert messages(page) == [f"Trust me, you don’t want to add “{title.strip()}” to your watchlist."]
     assert titles(page) == []
 
 
-def test_which_movies_are_terrible_is_a_setting(make_app):
+def test_terrible_movies_are_a_setting(make_app):
     person = Client(make_app(terrible_movies="Heat\nCats"))
     person.register("alice@example.com")
     assert titles(person.add("cats")) == []
@@ -106,7 +106,7 @@ def test_which_movies_are_terrible_is_a_setting(make_app):
     assert len(titles(nobody.add("Cats"))) == 2
 
 
-def test_a_person_can_have_only_so_many_movies(make_app, alice, bob):
+def test_number_of_movies_per_person_is_limited(make_app, alice, bob):
     site = make_app(max_movies="2")
     alice.app = bob.app = site
     alice.add("Heat")
@@ -121,14 +121,14 @@ def test_two_people_can_have_the_same_movie(alice, bob):
     assert titles(bob.add("Heat")) == ["Heat"]
 
 
-def test_a_title_is_text_and_never_markup(alice):
+def test_title_is_shown_as_text_and_not_markup(alice):
     hostile = '"><script>alert(1)</script>'
     page = alice.add(hostile)
     assert titles(page) == [hostile]
     assert "<script>" not in page.text
 
 
-def test_fields_that_no_form_has_are_ignored(alice, bob, db):
+def test_unknown_form_fields_are_ignored(alice, bob, db):
     ids = dict(db.execute(select(User.email, User.id)).all())
     fields = {"owner_id": ids[bob.email], "id": "77", "watched_at": "2020-01-01", "rating": "10"}
     alice.send(alice.list_path + "add", title="Heat", **fields)
@@ -138,7 +138,7 @@ def test_fields_that_no_form_has_are_ignored(alice, bob, db):
     assert bob.watchlist() == []
 
 
-def test_the_list_is_paged_and_every_movie_is_on_one_page(alice, db):
+def test_paged_list_shows_every_movie_once(alice, db):
     fill(alice, db, 120)
     page = alice.get(alice.list_path)
     assert page.html.select_one(".count").text == "120 to watch"
@@ -165,13 +165,13 @@ def test_crossing_off_on_a_later_page_stays_there(alice, db):
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1-", "-1", "1-0", "9" * 18 + "-1", "1-" + "9" * 30, "١-١", "1-1;", ""])
-def test_an_invalid_cursor_shows_the_first_page(alice, cursor):
+def test_invalid_cursor_shows_first_page(alice, cursor):
     alice.add("Heat")
     for name in ("after", "before"):
         assert titles(alice.get(alice.list_path, {name: cursor})) == ["Heat"]
 
 
-def test_a_long_list_is_not_counted_to_its_end(alice, db):
+def test_count_of_long_list_is_capped(alice, db):
     fill(alice, db, 1001)
     assert alice.get(alice.list_path).html.select_one(".count").text == "more than 1,000 to watch"
 
