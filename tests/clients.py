@@ -1,4 +1,4 @@
-"""People who use the site through its pages, as a browser would: real forms, real cookies, CSRF on."""
+"""A test client that uses the site as a browser does: with its forms, cookies and CSRF tokens."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,14 +13,14 @@ NEW_PASSWORD = "wrong staple donkey"
 
 
 class Client(TestApp):
-    """Somebody at a browser of their own."""
+    """One person with their own browser."""
 
     def __init__(self, app, email=None):
         super().__init__(app)
         self.email = email
         self.list_path = None
 
-    # What they do
+    # Actions
 
     def register(self, email=None, status=303):
         self.email = email or self.email
@@ -31,7 +31,7 @@ class Client(TestApp):
         return response
 
     def fail_to_register(self, email, password=PASSWORD, verify=None):
-        """Return the page that a refused registration leads to."""
+        """Send a registration that is refused, and return the page that follows."""
         return refused(self._send_registration(email, password, verify or password))
 
     def _send_registration(self, email, password, verify, status=303):
@@ -47,13 +47,13 @@ class Client(TestApp):
         return response
 
     def fail_to_log_in(self, email=None, password=PASSWORD):
-        """Return the page that a refused log-in leads to."""
+        """Send a log-in that is refused, and return the page that follows."""
         form = self.get("/login").forms["log-in"]
         form["email"], form["password"] = email or self.email, password
         return refused(form.submit(status=303))
 
     def copy(self):
-        """Return somebody who has copied this person's cookies."""
+        """Return another client with copies of this client's cookies."""
         other = Client(self.app, self.email)
         other.list_path = self.list_path
         for cookie in self.cookiejar:
@@ -102,27 +102,27 @@ class Client(TestApp):
         return self.post(path, {**hidden, "movie": boxes, **fields}, status=303).follow()
 
     def send(self, path, status=303, **fields):
-        """Post fields that no form would, with a valid CSRF token."""
+        """Post any fields, with a valid CSRF token."""
         return self.post(path, {"csrf_token": self.csrf_token(), **fields}, status=status)
 
     def begin_two_factor(self):
-        """Return the app that knows the key."""
+        """Start setting up two-factor authentication, and return the authenticator app with the key."""
         page = self.send("/account/two-factor/start").follow()
         return pyotp.TOTP(page.html.select_one(".key").text.replace(" ", ""))
 
     def turn_on_two_factor(self, totp=None):
-        """Return the page with the recovery codes."""
+        """Confirm the key with a code, and return the page with the recovery codes."""
         code = (totp or self.begin_two_factor()).now()
         return self.send("/account/two-factor/confirm", current_password=PASSWORD, code=code, status=200)
 
-    # What they see
+    # Pages
 
     def csrf_token(self):
         page = self.get("/login").maybe_follow()
         return page.html.find("input", attrs={"name": "csrf_token"})["value"]
 
     def form_of(self, page, label):
-        """Return the form in which the field with that label is."""
+        """Return the form that contains the field with that label."""
         for form in page.forms.values():
             if form.html.find(attrs={"aria-label": label}):
                 return form
@@ -151,13 +151,13 @@ class Client(TestApp):
 
 
 def refused(response):
-    """Return the page of a refused form. The form redirects there, with its own path."""
+    """Follow the redirect of a refused form. It leads to the path of the form itself."""
     assert (response.status_int, urlsplit(response.location).path) == (303, urlsplit(response.request.path).path)
     return response.follow()
 
 
 def is_marked_invalid(page, name, problem):
-    """Return whether a field, and no other, has the focus, is announced as invalid, and has the message beside it."""
+    """Return whether this field alone has the focus, is announced as invalid, and has the message beside it."""
     invalid = page.html.main.select("[aria-invalid], [autofocus]")
     beside = page.html.find(id=f"{name}-problem")
     described_by = invalid[0].get("aria-describedby", "").split() if invalid else []
@@ -171,25 +171,25 @@ def is_marked_invalid(page, name, problem):
 
 
 def titles(page):
-    """Return the titles that a page lists, in their order."""
+    """Return the titles of the listed movies, in order."""
     return [title.text for title in page.html.select(".movies > li .title")]
 
 
 def messages(page, queue=None):
-    """Return what the page tells, from one queue or from both."""
+    """Return the flash messages on the page, of one queue or of both."""
     selector = f".message.{queue}" if queue else ".message"
     return [message.p.text.strip() for message in page.html.select(selector)]
 
 
 def wanted_page(response):
-    """Return what a redirect to the wall says of the page that was wanted."""
+    """Return the wanted page, which a redirect to the login wall has in its query."""
     location = urlsplit(response.location)
     assert location.path == "/register", location
     return parse_qs(location.query).get("next", [None])[0]
 
 
 def rows_of(db, user_id):
-    """Return all that is stored of a person."""
+    """Return all rows of a person."""
     tables = Base.metadata.tables
     of_movies = select(Movie.id).where(Movie.owner_id == user_id)
     criteria = {

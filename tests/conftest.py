@@ -1,7 +1,7 @@
-"""The site that the tests use: the real application, on a real database, with real commits.
+"""Fixtures: the real application on a real database, with real commits.
 
-Every test runs on SQLite, and on PostgreSQL too where FLICKLIST_TEST_POSTGRESQL_URL names a server on which a
-database can be created. Each test finds an empty database.
+Every test runs on SQLite. If FLICKLIST_TEST_POSTGRESQL_URL names a server that allows creating a database, every test
+also runs on PostgreSQL. Each test starts with an empty database.
 """
 
 import os
@@ -34,7 +34,7 @@ SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"
 
 @pytest.fixture(scope="session")
 def root():
-    """The folder of the ini files and the README."""
+    """The root of the repository."""
     return Path(__file__).parent.parent
 
 
@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session", params=DATABASES)
 def database_url(request, tmp_path_factory):
-    """A database of this run alone."""
+    """The URL of a database that only this run uses."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('database')}/flicklist.db"
     else:
@@ -66,7 +66,7 @@ def postgresql_database(name):
 
 @pytest.fixture
 def empty_database_url(database_url, tmp_path):
-    """A database with no table in it."""
+    """The URL of a database without tables."""
     if database_url.startswith("sqlite"):
         yield f"sqlite:///{tmp_path}/empty.db"
     else:
@@ -76,7 +76,7 @@ def empty_database_url(database_url, tmp_path):
 
 @pytest.fixture(scope="session")
 def ini(database_url):
-    """The settings of the site, as an ini file would give them."""
+    """The settings of the site, as read from an ini file."""
     return {
         "flicklist.database_url": database_url,
         "flicklist.migrate_at_start": "true",
@@ -104,7 +104,7 @@ def dispose(app):
 
 @pytest.fixture(scope="session")
 def engine(session_app, database_url):
-    """The database as the tests look into it, beside the site."""
+    """An engine of the tests' own, separate from those of the site."""
     engine = create_engine(database_url)
     yield engine
     engine.dispose()
@@ -112,7 +112,7 @@ def engine(session_app, database_url):
 
 @pytest.fixture
 def app(session_app, engine):
-    """The site, on an empty database."""
+    """The site on an empty database."""
     with engine.begin() as connection:
         for table in reversed(Base.metadata.sorted_tables):
             connection.execute(delete(table))
@@ -121,7 +121,7 @@ def app(session_app, engine):
 
 @pytest.fixture
 def make_app(app, ini):
-    """Make the site again, on the same database, with other settings."""
+    """Return a function that makes the site again with other settings, on the same database."""
     made = []
 
     def make(**settings):
@@ -136,7 +136,7 @@ def make_app(app, ini):
 
 @pytest.fixture
 def db(engine, app):
-    """A session that sees what is committed, and nothing else."""
+    """A session that sees only committed data."""
     with Session(engine) as session:
         yield session
 
@@ -162,7 +162,7 @@ def bob(app):
 
 @pytest.fixture
 def statements(app):
-    """The statements that the site sends, as they come."""
+    """A live list of the statements that the site sends."""
     sent = []
 
     def note(connection, cursor, statement, parameters, context, executemany):
@@ -177,7 +177,7 @@ def statements(app):
 
 @pytest.fixture
 def run(app, ini, tmp_path):
-    """Run a command of ``flicklist`` on the site's database."""
+    """Return a function that runs a ``flicklist`` command on the site's database."""
     file = tmp_path / "site.ini"
 
     def run_with(command, *arguments, **settings):

@@ -1,6 +1,6 @@
-"""Every view and what it answers to somebody anonymous, a stranger, and the owner.
+"""The access table: how every view responds to an anonymous visitor, a stranger and the owner.
 
-A view that is missing from `TABLE` fails the suite, and so does one that is public without being named in `PUBLIC`.
+A view that is missing from `TABLE` fails the tests, and so does a public view that is missing from `PUBLIC`.
 """
 
 import pytest
@@ -13,7 +13,7 @@ from tests.clients import Client, rows_of
 
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
 
-# (resource, view name, method): (anonymous, stranger, owner); a stranger is signed in, and elsewhere at home.
+# (resource, view name, method): (anonymous, stranger, owner). A stranger is logged in to another account.
 TABLE = {
     ("Root", "", "GET"): (WALL, OWN_LIST, OWN_LIST),
     ("Root", "register", "GET"): ("200", OWN_LIST, OWN_LIST),
@@ -82,7 +82,7 @@ PUBLIC = {
 
 
 def registered_views(app):
-    """Return every view that a path can lead to, as (resource, name, method), with the permission it asks for."""
+    """Return every view as (resource, name, method), with the permission that it requires."""
     views = {}
     for item in app.registry.introspector.get_category("views"):
         view = item["introspectable"]
@@ -195,7 +195,7 @@ def test_form_without_fields_causes_no_server_error(people, view, db):
 
 
 def path_of(resource, alice, db):
-    """Return the path of a resource that is Alice's, or of the root."""
+    """Return the path of Alice's resource of a type, or of the root."""
     movie_path = alice.movie_path("Heat")
     viewing_id, change_id = db.scalars(select(Viewing.id)).one(), db.scalars(select(Change.id)).one()
     others = select(LoginSession.id).join(User).where(User.email == alice.email).order_by(LoginSession.id.desc())
@@ -216,7 +216,7 @@ def path_of(resource, alice, db):
 
 
 def alices_rows(db, alice):
-    """Return all that is stored of Alice, but for the login sessions, which come and go as people do."""
+    """Return all rows of Alice, except login sessions, which logging in and out changes."""
     db.expire_all()
     db.rollback()
     rows = rows_of(db, db.scalars(select(User.id).where(User.email == alice.email)).one())

@@ -1,4 +1,4 @@
-"""The ``flicklist`` command, and the links that it prints."""
+"""The ``flicklist`` commands, and the links that they print."""
 
 import time
 from urllib.parse import urlsplit
@@ -13,11 +13,11 @@ from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
 from tests.conftest import SECRET
-from tests.services.test_mail import opened_postbox
+from tests.services.test_mail import running_postbox
 
 
 def path_of(result):
-    """Return the path and query of the link that a command printed."""
+    """Return the path and query of the link in the output of a command."""
     link = urlsplit(result.output.strip())
     assert (link.scheme, link.netloc) == ("https", "movies.example")
     return f"{link.path}?{link.query}"
@@ -40,7 +40,7 @@ def register(person, page, email="alice@example.com"):
 
 
 def test_send_mail_command_sends_due_mail(run, alice, db):
-    with opened_postbox() as postbox:
+    with running_postbox() as postbox:
         settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
         assert run("send-mail", **settings).output == "0 sent.\n"
         db.add(Mail(kind=MailKind.PASSWORD_RESET, recipient=alice.email))

@@ -1,7 +1,8 @@
-"""Whatever is sent: no failure of the site, and no change of another person's rows.
+"""Random requests cause no server error and change no rows of other people.
 
-Hypothesis throws methods, paths, headers, bodies and mixes of fields at every view, as somebody anonymous and as Bob,
-who means ill and is signed in. FLICKLIST_TEST_REQUESTS says how many requests, FLICKLIST_TEST_SECONDS how long at most.
+Hypothesis sends random methods, paths, headers, bodies and combinations of fields to every view, anonymously and as
+Bob, an attacker who is logged in. FLICKLIST_TEST_REQUESTS sets the number of requests, FLICKLIST_TEST_SECONDS the
+time limit.
 """
 
 import io
@@ -121,20 +122,20 @@ HEADERS = {
     "HTTP_EXPECT": ["100-continue"],
     "HTTP_TRANSFER_ENCODING": ["chunked"],
     "REMOTE_ADDR": ["", "x", "2001:db8::1"],
-    "CONTENT_LENGTH": ["", "0"],  # never more than there is: waitress hands over no body that is cut short
+    "CONTENT_LENGTH": ["", "0"],  # never more than the body has: waitress does not pass on truncated bodies
 }
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO", "get", ""]
 SUFFIXES = [b"", b"/", b"//", b"/..", b"/x", b"%FF", b"%00", b"%2e%2e/", b"/-1/", b"/0/", b"/" + b"9" * 50, b"/@@rate"]
 
 
 def mostly(usual, *odd):
-    """Draw what is usual seven times of eight."""
+    """Draw the usual value in seven of eight cases."""
     return st.integers(0, 7).flatmap(lambda number: st.one_of(*odd) if number == 0 else usual)
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A request before it is known whose rows are where."""
+class RequestTemplate:
+    """A request with placeholders for the ids of rows, which are not known yet."""
 
     view: tuple[str, str, str]
     whose: str
@@ -155,8 +156,8 @@ headers = st.lists(
     st.sampled_from(sorted(HEADERS)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(HEADERS[name]))),
     max_size=3,
 ).map(dict)
-shots = st.builds(
-    Shot,
+templates = st.builds(
+    RequestTemplate,
     view=st.sampled_from(sorted(TABLE)),
     whose=st.sampled_from(["alice", "bob"]),
     suffix=mostly(st.just(b""), st.sampled_from(SUFFIXES), st.binary(max_size=8)),
@@ -170,17 +171,17 @@ shots = st.builds(
 )
 
 
-class Sender:
-    """Somebody who sends whatever it is, and keeps the cookies that come back."""
+class RandomClient:
+    """A client that sends any request, and keeps its cookies."""
 
     def __init__(self, app, *, signed_in):
         self.app = app
         self.signed_in = signed_in
         self.number = 0
-        self.begin()
+        self.start_again()
 
-    def begin(self):
-        """Come anew: as a new Bob, with a movie and all that can be done to one, or as nobody."""
+    def start_again(self):
+        """Start again: anonymously, or as a new Bob whose movie has all kinds of data."""
         self.person = Client(self.app)
         if self.signed_in:
             self.number += 1
@@ -190,8 +191,8 @@ class Sender:
         self.token = self.person.csrf_token()
         self.cookie = "; ".join(f"{name}={value}" for name, value in self.person.cookies.items())
 
-    def fire(self, shot, rows):
-        environ = environ_of(shot, rows[shot.whose], self.token if shot.has_token else "x")
+    def send(self, template, rows):
+        environ = environ_of(template, rows[template.whose], self.token if template.has_token else "x")
         environ.setdefault("HTTP_COOKIE", self.cookie)
         status, sent, body = call(self.app, environ)
         self.check(status, sent, body, environ)
@@ -211,23 +212,23 @@ class Sender:
         assert found.get("Location", "http://localhost/").startswith(("http://localhost/", "http://localhost:")), shown
 
 
-def environ_of(shot, rows, token):
-    resource, name, method = shot.view
-    path = (PLACES[resource].format(**rows) + name).encode() + shot.suffix
-    pairs = [*shot.fields, ("csrf_token", token)] if token else shot.fields
-    body = encode(pairs, token) if shot.body is None else shot.body
-    sends_body = (shot.method or method) == "POST"
+def environ_of(template, rows, token):
+    resource, name, method = template.view
+    path = (PLACES[resource].format(**rows) + name).encode() + template.suffix
+    pairs = [*template.fields, ("csrf_token", token)] if token else template.fields
+    body = encode(pairs, token) if template.body is None else template.body
+    sends_body = (template.method or method) == "POST"
     return {
-        "REQUEST_METHOD": method if shot.method is None else shot.method,
+        "REQUEST_METHOD": method if template.method is None else template.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": encode(shot.query, token).decode() + ("%FF" if b"%FF" in shot.suffix else ""),
+        "QUERY_STRING": encode(template.query, token).decode() + ("%FF" if b"%FF" in template.suffix else ""),
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "192.0.2.1",
         "HTTP_HOST": "localhost",
-        "CONTENT_TYPE": shot.content_type,
+        "CONTENT_TYPE": template.content_type,
         "CONTENT_LENGTH": str(len(body)) if sends_body else "",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
@@ -236,7 +237,7 @@ def environ_of(shot, rows, token):
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        **{name: token if value == OWN_TOKEN else value for name, value in shot.headers.items()},
+        **{name: token if value == OWN_TOKEN else value for name, value in template.headers.items()},
     }
 
 
@@ -260,8 +261,8 @@ def call(app, environ):
     return (*answer, body)
 
 
-def numbers_of(db, person):
-    """Return the numbers of a person's rows, as paths name them."""
+def ids_of(db, person):
+    """Return the ids of a person's rows that occur in paths."""
     user_id = db.scalars(select(User.id).where(User.email == person.email)).first()
     numbers = {
         "movie": select(Movie.id).where(Movie.owner_id == user_id),
@@ -279,8 +280,8 @@ def test_random_requests_cause_no_error_and_change_no_rows_of_others(make_app, d
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
     alice_id = db.scalars(select(User.id).where(User.email == alice.email)).one()
-    before, alices_numbers = rows_of(db, alice_id), numbers_of(db, alice)
-    sender = Sender(make_app(hosts="localhost"), signed_in=signed_in)
+    before, alices_ids = rows_of(db, alice_id), ids_of(db, alice)
+    client = RandomClient(make_app(hosts="localhost"), signed_in=signed_in)
     end, sent = time.monotonic() + SECONDS, []
 
     @settings(
@@ -291,21 +292,21 @@ def test_random_requests_cause_no_error_and_change_no_rows_of_others(make_app, d
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(shots, min_size=REQUESTS_AT_ONCE, max_size=REQUESTS_AT_ONCE))
-    def fire_all(salvo):
+    @given(st.lists(templates, min_size=REQUESTS_AT_ONCE, max_size=REQUESTS_AT_ONCE))
+    def send_all(batch):
         if time.monotonic() > end:
             return
         if signed_in:
-            sender.begin()
+            client.start_again()
         db.rollback()
-        rows = {"alice": alices_numbers, "bob": numbers_of(db, sender.person)}
-        for shot in salvo:
-            sender.fire(shot, rows)
-            sent.append(shot)
+        rows = {"alice": alices_ids, "bob": ids_of(db, client.person)}
+        for template in batch:
+            client.send(template, rows)
+            sent.append(template)
         db.rollback()
-        assert rows_of(db, alice_id) == before, salvo
+        assert rows_of(db, alice_id) == before, batch
 
-    fire_all()
+    send_all()
     record_property("requests", len(sent))
     assert alice.is_logged_in
     assert len(sent) >= REQUESTS // 2, f"only {len(sent)} requests in {SECONDS} seconds"

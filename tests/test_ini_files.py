@@ -1,4 +1,4 @@
-"""The two ini files, started as a person would start them."""
+"""The two ini files start the site, with the documented commands."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def test_production_does_not_start_without_required_settings(production, empty_d
     environment = {name: value.format(url=empty_database_url) for name, value in environment.items()}
     stopped = run(["pserve"], production, **environment)
     assert stopped.returncode == 1
-    (line,) = stopped.stderr.splitlines()  # and no warning
+    (line,) = stopped.stderr.splitlines()  # no warnings
     assert line.startswith("FlickList cannot start: ")
     assert said in line
 

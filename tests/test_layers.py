@@ -1,4 +1,4 @@
-"""The layers: which package may import which, and other rules that reviewers should not have to remember."""
+"""The layers: which package may import which, and other rules of the architecture."""
 
 import ast
 import pkgutil
@@ -30,7 +30,7 @@ sys.modules["flicklist"] = types.ModuleType("flicklist")
 sys.modules["flicklist"].__path__ = [sys.argv[1]]
 importlib.import_module(sys.argv[2])
 """
-# package: what it must not import
+# package: forbidden imports
 FORBIDDEN = {
     "models": {"services", "resources", "security", "views", "forms"},
     "services": {"resources", "security", "views", "forms"},
@@ -41,7 +41,7 @@ FORBIDDEN = {
 
 
 def imported(path):
-    """Return the modules that a module imports, at its top or within a function."""
+    """Return the modules that a module imports, at the top or inside functions."""
     return imported_by(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
@@ -95,7 +95,7 @@ def test_no_circular_imports():
 
 
 def dependencies(nodes, known):
-    """Return the known modules that these statements import. For ``from package import module`` that is the module."""
+    """Return the known modules that these statements import. ``from package import module`` imports the module."""
     found = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -119,7 +119,7 @@ def test_nothing_imports_views():
 
 
 def layer_of(module):
-    """Return ``views`` for ``flicklist.views.movie``, and an empty string for what is not ours."""
+    """Return ``views`` for ``flicklist.views.movie``, and an empty string for modules of other projects."""
     root, _, rest = module.partition(".")
     return rest.partition(".")[0] if root == "flicklist" else ""
 
@@ -129,7 +129,7 @@ WATCHLIST_VIEWS = ("__init__", "watchlist", "movie", "viewing", "changes", "sugg
 
 @pytest.mark.parametrize("name", WATCHLIST_VIEWS)
 def test_views_read_form_fields_through_forms(name):
-    """A form is made from ``request.POST``; nothing else looks into it."""
+    """Views may only pass ``request.POST`` to a form."""
     tree = ast.parse((PACKAGE / "views" / f"{name}.py").read_text(encoding="utf-8"))
     looked_into = [node.value for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Subscript))]
     assert "request.POST" not in {ast.unparse(value) for value in looked_into}

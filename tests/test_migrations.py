@@ -1,4 +1,4 @@
-"""Migrations and models say the same of the database."""
+"""Migrations match the models, and can be downgraded."""
 
 import pytest
 from alembic import command
@@ -36,7 +36,7 @@ def test_migrations_match_models(migrated):
 
 
 def test_migrations_create_named_constraints_of_models(migrated):
-    """Alembic compares no CHECK constraints."""
+    """Alembic does not compare CHECK constraints."""
     for table in Base.metadata.sorted_tables:
         expected = {c.name for c in table.constraints if isinstance(c, CheckConstraint)}
         assert {c["name"] for c in inspect(migrated).get_check_constraints(table.name)} == expected
@@ -92,7 +92,7 @@ def test_sqlite_never_reuses_ids(migrated):
 
 
 def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_database_url):
-    """SQLite cannot change a table: Alembic drops it and makes it anew, which must not cascade."""
+    """To alter a table on SQLite, Alembic drops and recreates it. The drop must not cascade."""
     with Session(migrated) as session:
         user = User(email="alice@example.com", email_key="alice@example.com", password_hash="x")
         session.add(user)

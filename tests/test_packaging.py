@@ -1,4 +1,4 @@
-"""What setup.py promises about the package."""
+"""The metadata in setup.py."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Hostile requests: each gets an answer of the 4xx kind, in the site's clothes, and changes nothing."""
+"""Malformed and hostile requests: each gets a styled 4xx page and changes nothing."""
 
 import io
 
@@ -15,7 +15,7 @@ BOUNDARY = "multipart/form-data; boundary=x"
 
 @pytest.fixture
 def ask(app, alice):
-    """Send a request as it stands, past WebTest, with Alice's cookie or without. Return its status and headers."""
+    """Return a function that sends a raw request, without WebTest's checks, with or without Alice's cookie."""
     alice.add("Heat")
     cookie = f"flicklist={alice.cookies['flicklist']}"
 
@@ -173,7 +173,7 @@ def test_repeated_field_is_refused(alice, db):
 
 
 def test_hostile_requests_change_nothing(ask, db):
-    """Each body has a good token, so that nothing but the guard is in its way."""
+    """Each body has a valid token, so that only the sanity checks can refuse it."""
     token = f"csrf_token={ask.alice.csrf_token()}&".encode()
     counts = [len(db.scalars(select(model)).all()) for model in (User, Movie, LoginSession)]
     for body, content_type, _ in BODIES:

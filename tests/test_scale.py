@@ -1,4 +1,4 @@
-"""No page reads the rows of other people: the database says so itself, by EXPLAIN."""
+"""EXPLAIN shows that no page reads rows of other people."""
 
 import pytest
 from sqlalchemy import event, select, text
@@ -13,7 +13,7 @@ READS_ALL = {"sqlite": "SCAN", "postgresql": "Seq Scan"}
 
 @pytest.fixture
 def explained(app, db, alice, bob):
-    """Explain each SELECT of movies that the site sends; Alice and Bob have 120 movies each."""
+    """Return a function that explains each SELECT of movies. Alice and Bob have 120 movies each."""
     for email in (alice.email, bob.email):
         owner_id = db.scalars(select(User.id).where(User.email == email)).one()
         movies = [Movie(title=f"Movie {number}", owner_id=owner_id, year=1990 + number % 9) for number in range(240)]
@@ -36,7 +36,7 @@ def explained(app, db, alice, bob):
 
 def plans(db, sent):
     dialect = db.get_bind().dialect.name
-    if dialect == "postgresql":  # so few rows are read and sorted faster without an index: ask whether there is one
+    if dialect == "postgresql":  # otherwise it ignores indexes for so few rows
         for way in ("seqscan", "bitmapscan", "sort"):
             db.execute(text(f"SET LOCAL enable_{way} = off"))
     prefix = "EXPLAIN QUERY PLAN " if dialect == "sqlite" else "EXPLAIN "

@@ -1,4 +1,4 @@
-"""What every answer carries, and what the cookie is."""
+"""Security of all pages: headers, cookies, messages, logs, and the claims in docs/security.md."""
 
 import ast
 import re
@@ -62,7 +62,7 @@ def test_logging_out_sends_clear_site_data(over_https, alice):
     assert "Clear-Site-Data" not in page.headers
     answer = page.forms["log-out"].submit(headers={"Referer": "https://flick.example/"}, status=303)
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
-    assert "Clear-Site-Data" not in alice.log_out().headers  # http, where browsers complain of it
+    assert "Clear-Site-Data" not in alice.log_out().headers  # browsers warn about it over http
 
 
 def test_https_cookie_is_bound_to_host(over_https):
@@ -73,7 +73,7 @@ def test_https_cookie_is_bound_to_host(over_https):
 
 
 def test_cookie_is_not_resent_on_every_page(alice):
-    alice.get(alice.list_path)  # takes the welcome
+    alice.get(alice.list_path)  # consumes the welcome message
     assert "Set-Cookie" not in alice.get(alice.list_path).headers
     assert "Set-Cookie" not in alice.get(alice.list_path + "watched").headers
 
@@ -102,7 +102,7 @@ def test_slow_response_from_before_log_out_does_not_log_in_again(alice):
 
 
 def test_cookie_stays_small_with_long_messages(alice, visitor, db):
-    """Also if no page is seen in between, as after many clicks at once, and with a link to a new password waiting."""
+    """Even after many actions without a page in between, and with the token of a reset link in the session."""
     user = db.scalars(select(User)).one()
     bound_to = user.email_key, user.password_hash
     alice.get("/password-reset/new", {"token": password_reset_tokens(SECRET).make(user.id, "", *bound_to)})
@@ -124,9 +124,9 @@ def test_cookie_stays_small_with_long_messages(alice, visitor, db):
     for movie in movies[:2]:
         send(f"{movie}/remove")
     for number in range(2):
-        send("add", title=f"{number}{emoji}")  # offers both back
+        send("add", title=f"{number}{emoji}")  # offers to restore both
     for number, movie in enumerate(movies[2:]):
-        send(f"{movie}/edit", title=f"A{emoji}", year=str(1990 + number))  # tells of the other ones, too
+        send(f"{movie}/edit", title=f"A{emoji}", year=str(1990 + number))  # mentions the others, too
     send("add", title="", year="x" * 200)
     for number in range(50):
         response = visitor.get(f"/nothing/{number}")
@@ -206,7 +206,7 @@ def test_log_of_account_lifetime_contains_no_secrets(make_app, caplog):
 
 
 def test_no_sql_is_built_from_strings_and_nothing_is_unpickled():
-    """The linter looks for f-strings with SQL in them; this, for the ways in which SQLAlchemy takes plain SQL."""
+    """The linter finds SQL in f-strings. This test finds the ways in which SQLAlchemy accepts plain SQL."""
     for path in Path(flicklist.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {
@@ -217,7 +217,7 @@ def test_no_sql_is_built_from_strings_and_nothing_is_unpickled():
         }
         assert not imported & {"text", "literal_column", "pickle", "marshal", "shelve"}, path
         plain = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"exec_driver_sql"}
-        # BEGIN IMMEDIATE, pragmas, and migrations, where nothing comes from outside.
+        # BEGIN IMMEDIATE, pragmas and migrations, which contain no user input.
         assert not plain or path.name == "db.py" or "alembic" in path.parts, path
 
 
@@ -245,7 +245,7 @@ def test_only_static_files_are_served_and_no_directory_listing(visitor, path):
 
 
 SECURITY = Path("docs", "security.md")
-# The sections of the ASVS 5.0, each with the number of its rows of Level 1 and 2.
+# The sections of ASVS 5.0, each with its number of Level 1 and 2 requirements.
 ASVS = """
 1.1 2, 1.2 9, 1.3 11, 1.4 3, 1.5 2, 2.1 3, 2.2 3, 2.3 4, 2.4 1, 3.2 2, 3.3 4, 3.4 6, 3.5 5, 3.7 2, 4.1 3, 4.2 1, 4.3 2,
 4.4 4, 5.1 1, 5.2 3, 5.3 2, 5.4 3, 6.1 3, 6.2 12, 6.3 4, 6.4 4, 6.5 5, 6.6 3, 6.8 4, 7.1 3, 7.2 4, 7.3 2, 7.4 5, 7.5 2,

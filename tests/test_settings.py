@@ -1,4 +1,4 @@
-"""Settings: each is read once, and a bad one stops the start with one clear line."""
+"""Settings are read once, and an invalid one stops the start with one line."""
 
 from dataclasses import fields
 

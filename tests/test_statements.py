@@ -1,4 +1,4 @@
-"""A page costs at most three statements, whatever the number of movies; one that was emptied meanwhile, four."""
+"""A page costs at most three statements for any number of movies, or four if it was emptied meanwhile."""
 
 import pytest
 from sqlalchemy import select

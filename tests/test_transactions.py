@@ -1,4 +1,4 @@
-"""What is answered is kept, what fails leaves nothing, and whoever loses a race is told so."""
+"""Transactions: confirmed writes are stored, failures store nothing, and races have one winner."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +19,8 @@ from tests.conftest import SECRET
 PEOPLE_AT_ONCE = 8
 
 
-def at_once(actions):
-    """Run all actions at the same moment, and return what they return."""
+def run_concurrently(actions):
+    """Run all actions concurrently, and return their results."""
     start = threading.Barrier(len(actions))
 
     def run(action):
@@ -40,7 +40,7 @@ def test_only_one_of_many_concurrent_registrations_of_an_email_succeeds(app, db)
     for round_ in range(5):
         forms = [Client(app).get("/register").forms["register"] for _ in range(PEOPLE_AT_ONCE)]
         emails = [f"alice{round_}@example.com", f"ALICE{round_}@example.com"] * (PEOPLE_AT_ONCE // 2)
-        tried = at_once(
+        tried = run_concurrently(
             [
                 lambda form=form, email=email: send_registration(form, email)
                 for form, email in zip(forms, emails, strict=True)
@@ -57,7 +57,7 @@ def test_only_one_of_many_concurrent_registrations_of_an_email_succeeds(app, db)
 def test_movie_added_twice_concurrently_is_listed_once(alice, db):
     for round_ in range(5):
         clicks = [alice.copy() for _ in range(PEOPLE_AT_ONCE)]
-        pages = at_once([lambda click=click: click.add(f"Heat {round_}") for click in clicks])
+        pages = run_concurrently([lambda click=click: click.add(f"Heat {round_}") for click in clicks])
         said = sorted(messages(page)[-1] for page in pages)
         assert said == sorted(
             [f"“Heat {round_}” is on your watchlist."]
@@ -78,7 +78,7 @@ def test_eight_concurrent_writers_never_get_a_locked_database(app, db):
             person.cross_off(f"Movie {number}")
             person.rate(f"Movie {number}", "4.5")
 
-    at_once([lambda person=person: write(person) for person in people])
+    run_concurrently([lambda person=person: write(person) for person in people])
     assert db.scalar(select(func.count()).where(Movie.rating == 9)) == 5 * PEOPLE_AT_ONCE
 
 
@@ -89,7 +89,7 @@ def test_concurrent_rating_and_move_to_watchlist_never_fail(alice, db):
         alice.send(movie_path + "/cross-off")
         first, second = alice.copy(), alice.copy()
         token = alice.csrf_token()
-        at_once(
+        run_concurrently(
             [
                 lambda: first.post(movie_path + "/rate", {"csrf_token": token, "rating": "3"}, status=303),
                 lambda: second.post(movie_path + "/move-to-watchlist", {"csrf_token": token}, status=303),
@@ -101,8 +101,8 @@ def test_concurrent_rating_and_move_to_watchlist_never_fail(alice, db):
         db.rollback()
 
 
-def during_the_hash(monkeypatch, method, action):
-    """Let something happen, once, while a request hashes or verifies a password."""
+def run_during_hash(monkeypatch, method, action):
+    """Run an action once, while a request hashes or verifies a password."""
     original, waiting = getattr(PasswordHasher, method), [action]
 
     def slow(hasher, *arguments):
@@ -119,7 +119,7 @@ def test_only_one_of_two_concurrent_uses_of_a_reset_token_succeeds(app, alice, d
     forms = [Client(app).get(f"/password-reset/new?token={token}").follow().forms["new-password"] for _ in range(2)]
     for form, password in zip(forms, [NEW_PASSWORD, "other staple donkey"], strict=True):
         form["password"] = form["verify"] = password
-    during_the_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
+    run_during_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
     page = forms[0].submit(status=303).follow()
     assert messages(page, "error") == ["That link does not work any more: it is for one use, within an hour."]
     Client(app).fail_to_log_in(alice.email, NEW_PASSWORD)
@@ -135,7 +135,7 @@ def change_password(person, password, status=303):
 def test_only_one_of_two_concurrent_password_changes_succeeds(app, alice, monkeypatch):
     second = Client(app)
     second.log_in(alice.email)
-    during_the_hash(monkeypatch, "hash", lambda: change_password(second, NEW_PASSWORD))
+    run_during_hash(monkeypatch, "hash", lambda: change_password(second, NEW_PASSWORD))
     change_password(alice, "other staple donkey", 400)
     Client(app).log_in(alice.email, NEW_PASSWORD)
 
@@ -144,7 +144,7 @@ def test_log_in_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch,
     late = Client(app)
     form = late.get("/login").forms["log-in"]
     form["email"], form["password"] = alice.email, PASSWORD
-    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
+    run_during_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
     refused(form.submit())
     assert not late.is_logged_in
     assert alice.is_logged_in
@@ -165,7 +165,7 @@ def test_reauth_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch,
     thief.log_in()
     thief.begin_two_factor()
     token = thief.csrf_token()
-    during_the_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
+    run_during_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
     answer = thief.post(f"/account/{path}", {"csrf_token": token, "current_password": PASSWORD, **fields}, status=400)
     assert "That is not your current password." in answer
     assert alice.is_logged_in
@@ -183,7 +183,7 @@ def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):
             confirm = threading.Thread(target=alice.post, args=("/account/two-factor/confirm", fields))
             confirming.append(confirm)
             confirm.start()
-            confirm.join(0.5)  # it waits for this log-in, or else it is done
+            confirm.join(0.5)  # either it waits for this log-in, or it finishes
         return token
 
     monkeypatch.setattr(two_factor, "credentials_if_on", slow)
@@ -224,7 +224,7 @@ def test_failed_commit_is_not_reported_as_done(alice, monkeypatch, db):
 
 
 def test_serialization_failure_is_retried(alice, monkeypatch, db):
-    """The first attempt is told that it lost; the person notices nothing."""
+    """The first attempt fails, and the retry succeeds without an error page."""
     attempts = []
     original = Movie.cross_off
 

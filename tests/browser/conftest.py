@@ -1,6 +1,6 @@
-"""The site under a real server, and real browsers that look at it.
+"""Fixtures for the browser tests: the site on a real server, and real browsers.
 
-A browser that says anything on its console, or asks another host for anything, fails its test.
+A message on the browser's console, or a request to another host, fails the test.
 """
 
 import itertools
@@ -26,7 +26,7 @@ HOW_TO_GET_ONE = "These tests need Chromium. On Debian: apt-get install chromium
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
 WIDTHS = {"phone": 320, "desktop": 1280}
 NODE_MODULES = Path(__file__).parent / "node_modules"
-PATIENCE_MILLISECONDS = 10_000
+TIMEOUT_MILLISECONDS = 10_000
 
 _numbers = itertools.count(1)
 
@@ -64,7 +64,7 @@ def chromium():
 
 
 class Reader:
-    """A person at a browser."""
+    """A browser page, with shortcuts for what people do on the site."""
 
     def __init__(self, page: Page, site: str, *, javascript: bool) -> None:
         self.page = page
@@ -74,13 +74,13 @@ class Reader:
         self.site = site
         self.email = f"reader{next(_numbers)}@example.com"
         self.complaints: list[str] = []
-        page.set_default_timeout(PATIENCE_MILLISECONDS)
+        page.set_default_timeout(TIMEOUT_MILLISECONDS)
         page.on("console", lambda message: self.complain(message.text))
         page.on("pageerror", lambda error: self.complain(str(error)))
         page.on("request", self.note_request)
 
     def complain(self, text: str) -> None:
-        # Chromium itself says so of every page that is not found, or is a form that comes back.
+        # Chromium logs this for every 4xx page, such as a refused form.
         if not text.startswith("Failed to load resource: the server responded with a status of 4"):
             self.complaints.append(text)
 
@@ -89,19 +89,19 @@ class Reader:
             self.complaints.append(f"asked for {request.url}")
 
     @contextmanager
-    def tools(self) -> Iterator[None]:
-        """Let scripts of the tests run on a page that came without any."""
+    def with_javascript(self) -> Iterator[None]:
+        """Enable JavaScript meanwhile, so that test scripts run on a page that was loaded without it."""
         self._run_scripts(True)
         yield
         self._run_scripts(self.javascript)
 
     def slow_down(self, milliseconds: int) -> None:
-        """Let each answer from now on come so much later."""
+        """Delay each response from now on."""
         self._developer_tools.send("Network.enable")
         conditions = {"offline": False, "latency": milliseconds, "downloadThroughput": -1, "uploadThroughput": -1}
         self._developer_tools.send("Network.emulateNetworkConditions", conditions)
 
-    def _run_scripts(self, on: bool) -> None:  # noqa: FBT001 - says what it does by its name
+    def _run_scripts(self, on: bool) -> None:  # noqa: FBT001 - clear from the name
         self._developer_tools.send("Emulation.setScriptExecutionDisabled", {"value": not on})
 
     def go(self, path: str) -> Page:
@@ -145,14 +145,14 @@ class Reader:
 
 @pytest.fixture
 def open_browser(chromium, site):
-    """Open a browser of so many pixels, in light or dark, with or without JavaScript."""
+    """Return a function that opens a browser of a width, in light or dark, with or without JavaScript."""
     opened = []
 
     def open_one(width=1280, scheme="light", *, javascript=True, **options):
         context = chromium.new_context(
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
-            reduced_motion="reduce",  # what fades in is as plain as it will be
+            reduced_motion="reduce",  # no animations, so that colours are final at once
             **options,
         )
         reader = Reader(context.new_page(), site, javascript=javascript)
@@ -167,6 +167,6 @@ def open_browser(chromium, site):
 
 @pytest.fixture(params=list(itertools.product(WIDTHS, ["light", "dark"], ["scripts", "plain"])), ids="-".join)
 def reader(request, open_browser):
-    """A reader in each size and scheme, with and without JavaScript."""
+    """A reader in each width and colour scheme, with and without JavaScript."""
     size, scheme, scripts = request.param
     return open_browser(WIDTHS[size], scheme, javascript=scripts == "scripts")

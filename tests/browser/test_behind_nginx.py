@@ -1,6 +1,6 @@
-"""The site as it is deployed: behind nginx, configured as docs/deployment.md says, over https, among other sites.
+"""The deployed site: behind nginx, configured as in docs/deployment.md, over https, next to other sites.
 
-Names that do not exist lead to this machine. The certificate is nobody's, which the browser is told to overlook.
+Every host name resolves to this machine. The browser accepts the untrusted certificate.
 """
 
 import http.client
@@ -20,7 +20,7 @@ import waitress.server
 from playwright.sync_api import expect
 
 from flicklist import main
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, PATIENCE_MILLISECONDS
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, TIMEOUT_MILLISECONDS
 from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET, dispose
 from tests.faults.conftest import free_port, wait_until
@@ -39,7 +39,7 @@ def documented(root):
 
 @pytest.fixture(scope="module")
 def served(documented, tmp_path_factory):
-    """The site below waitress, with what production.ini says of proxies."""
+    """Serve the site with waitress, with the proxy settings of production.ini."""
     (hosts,) = re.findall(r"(?m)^FLICKLIST_HOSTS=(.*)$", documented)
     settings = {
         "flicklist.database_url": f"sqlite:///{tmp_path_factory.mktemp('https')}/flicklist.db",
@@ -68,7 +68,7 @@ def plain():
 
 @pytest.fixture(scope="module")
 def origin(served, plain, documented, tmp_path_factory):
-    """Start nginx with the configuration of the documentation, on other ports."""
+    """Start nginx with the documented configuration, on other ports."""
     if NGINX is None:
         pytest.fail("These tests need nginx. On Debian: apt-get install nginx-light")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
@@ -104,8 +104,8 @@ def origin(served, plain, documented, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def internet(chromium):
-    """Open a browser for which every name leads here."""
+def resolving_browser(chromium):
+    """Open a browser that resolves every host name to this machine."""
     arguments = [*ARGUMENTS, "--host-resolver-rules=MAP * 127.0.0.1"]
     browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=arguments)
     yield browser
@@ -113,9 +113,9 @@ def internet(chromium):
 
 
 @pytest.fixture
-def context(internet):
-    context = internet.new_context(ignore_https_errors=True)
-    context.set_default_timeout(PATIENCE_MILLISECONDS)
+def context(resolving_browser):
+    context = resolving_browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(TIMEOUT_MILLISECONDS)
     yield context
     context.close()
 
@@ -158,7 +158,7 @@ def test_form_from_another_site_changes_nothing_even_with_token(alice, context, 
         other.get_by_role("button").click()
     answer = navigation.value
     assert answer.status == 403
-    alice.page.goto(alice.path)  # she is signed in still: no cookie took the place of hers
+    alice.page.goto(alice.path)  # still logged in: her cookie was not replaced
     assert alice.page.locator(".movies .title").all_inner_texts() == ["Heat"]
 
 
@@ -219,8 +219,8 @@ def test_unknown_host_gives_400(context, origin):
     assert page.goto(f"{origin.replace(HOST, 'evil.example')}/login").status == 400
 
 
-def shake_hands(origin, version, ciphers="ALL:@SECLEVEL=0"):
-    """Begin TLS as a client that knows one version of it only, and return the cipher that both agreed upon."""
+def negotiate_cipher(origin, version, ciphers="ALL:@SECLEVEL=0"):
+    """Connect with only one TLS version, and return the negotiated cipher."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers(ciphers)
@@ -232,31 +232,31 @@ def shake_hands(origin, version, ciphers="ALL:@SECLEVEL=0"):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_current_tls_versions_are_accepted(origin, version):
-    assert shake_hands(origin, version)
+    assert negotiate_cipher(origin, version)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 def test_old_tls_versions_are_refused(origin, version):
     with pytest.raises(ssl.SSLError, match="alert protocol version"):
-        shake_hands(origin, ssl.TLSVersion[version])
+        negotiate_cipher(origin, ssl.TLSVersion[version])
 
 
 def test_cipher_without_forward_secrecy_is_refused(origin):
     with pytest.raises(ssl.SSLError, match="alert handshake failure"):
-        shake_hands(origin, ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256:AES256-SHA:@SECLEVEL=0")
+        negotiate_cipher(origin, ssl.TLSVersion.TLSv1_2, "AES128-GCM-SHA256:AES256-SHA:@SECLEVEL=0")
 
 
 @pytest.mark.parametrize(
     "path", ["password-reset/new?token=", "register?invitation=", "register?next=/account/confirm-email%3Ftoken%3D"]
 )
 def test_tokens_in_links_are_not_logged(context, origin, path):
-    """The log is read once nginx has gone."""
+    """The `origin` fixture checks the log after nginx has stopped."""
     assert context.new_page().goto(f"{origin}/{path}0123456789").status == 200
 
 
 def test_rate_limited_client_gets_retry_after(origin):
-    """Last, since all who are here come from one address."""
+    """Must be the last test: all tests share one client address, which is blocked afterwards."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for _ in range(40):

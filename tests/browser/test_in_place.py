@@ -1,4 +1,4 @@
-"""What JavaScript makes smoother: lists that change in place, suggestions, and the person's own day."""
+"""Optional JavaScript: lists that change in place, suggestions, and the date in the browser."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
@@ -14,7 +14,7 @@ IS_MARKED = "document.querySelector('html').dataset.marked === 'yes'"
 
 @pytest.fixture
 def list_of_movies(open_browser):
-    """Somebody with sixty movies, scrolled down to the thirtieth."""
+    """A person with sixty movies, scrolled to the thirtieth."""
     reader = open_browser()
     reader.register()
     path = reader.page.url
@@ -74,7 +74,7 @@ def test_focus_moves_from_undo_to_redo_without_scrolling(list_of_movies):
     page.get_by_role("button", name="Undo").press("Enter")
     expect(page.get_by_role("button", name="Redo")).to_be_focused()
     assert page.evaluate("scrollY") == height
-    assert abs(below.bounding_box()["y"] - place) <= below.bounding_box()["height"] + 1  # the row that came back
+    assert abs(below.bounding_box()["y"] - place) <= below.bounding_box()["height"] + 1  # the restored row
     page.get_by_label("Mark Movie 28").check()
     height = page.evaluate("scrollY")
     page.get_by_role("button", name="Cross off").click()
@@ -138,7 +138,7 @@ def test_slow_repeated_clicks_all_count(list_of_movies):
     page = list_of_movies.page
     page.evaluate("scrollTo(0, 0)")
     button = page.get_by_role("button", name="I watched it! Movie 59").bounding_box()
-    for times in range(3):  # at one spot, as one who goes through a list
+    for times in range(3):  # at the same spot, like somebody who goes through the list
         page.mouse.click(button["x"] + 5, button["y"] + 5, click_count=times + 1)
         page.wait_for_timeout(600)
     page.reload()
@@ -147,7 +147,7 @@ def test_slow_repeated_clicks_all_count(list_of_movies):
 
 def test_form_sent_during_request_is_sent_after_it(list_of_movies):
     page, held = list_of_movies.page, []
-    page.route("**/cross-off", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no method of a list
+    page.route("**/cross-off", lambda route: held.append(route))  # noqa: PLW0108 - Playwright rejects a built-in method
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     list_of_movies.title_field.fill("Ran")
     list_of_movies.title_field.press("Enter")
@@ -379,7 +379,7 @@ def test_unreachable_site_shows_message_and_keeps_list(list_of_movies):
     page.get_by_role("button", name="I watched it! Movie 30").click()
     expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
     assert "Movie 30" in list_of_movies.titles
-    list_of_movies.complaints.clear()  # Chromium tells of it, too
+    list_of_movies.complaints.clear()  # Chromium logs the failed request, too
 
 
 def test_stars_are_radio_buttons(list_of_movies):

@@ -1,4 +1,4 @@
-"""Every page, in every size and scheme, with and without JavaScript: accessible, valid, and inside its window."""
+"""Every page is accessible, valid HTML and fits its window, in every width and scheme, with and without JavaScript."""
 
 import json
 import shutil
@@ -16,13 +16,13 @@ VNU = NODE_MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-def look_at(reader, name):
-    """Check the page that a reader sees."""
+def check_page(reader, name):
+    """Check the current page of a reader."""
     page = reader.page
     page.wait_for_load_state()
     width, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= window, f"{name} is wider than its window"
-    with reader.tools():
+    with reader.with_javascript():
         assert page.evaluate("'htmx' in window") == reader.javascript
         page.evaluate(AXE)
         found = page.evaluate("tags => axe.run(document, {runOnly: tags}).then(result => result.violations)", RULES)
@@ -44,7 +44,7 @@ def test_header_shows_email_or_log_in_links_at_every_width(open_browser, width):
     assert email.evaluate("element => element.scrollWidth <= element.clientWidth"), "the email is cut off"
 
 
-def pages_of_a_visitor(reader):
+def public_pages(reader):
     page = reader.page
     reader.go("/register")
     yield "register"
@@ -62,7 +62,7 @@ def pages_of_a_visitor(reader):
     yield "nothing here"
 
 
-def pages_of_lists(reader):
+def list_pages(reader):
     page = reader.page
     reader.register()
     yield "watchlist, empty"
@@ -95,7 +95,7 @@ def pages_of_lists(reader):
     yield "watched, nothing found"
 
 
-def pages_of_movies(reader):
+def movie_pages(reader):
     """Go on as the member."""
     page = reader.page
     reader.go("/")
@@ -133,7 +133,7 @@ def pages_of_movies(reader):
     yield "movie, removed"
 
 
-def pages_of_an_account(reader):
+def account_pages(reader):
     """Go on as the member."""
     page = reader.page
     reader.go("/account/")
@@ -165,11 +165,11 @@ def pages_of_an_account(reader):
     yield "not found"
 
 
-PAGES = (pages_of_a_visitor, pages_of_lists, pages_of_movies, pages_of_an_account)
+PAGES = (public_pages, list_pages, movie_pages, account_pages)
 
 
 def follow(page, title):
-    """Go to the page of a movie."""
+    """Open the page of a movie."""
     page.get_by_role("link", name=title).click()
     expect(page.get_by_role("heading", name=title)).to_be_visible()
 
@@ -177,7 +177,7 @@ def follow(page, title):
 def test_every_page_is_accessible_and_fits_its_window(reader):
     for pages in PAGES:
         for name in pages(reader):
-            look_at(reader, name)
+            check_page(reader, name)
 
 
 def test_every_page_is_valid_html(open_browser, tmp_path):

@@ -1,6 +1,6 @@
-"""The whole story, from registering to finding all as it was: by mouse and by keyboard, in each size and scheme.
+"""One visit from registration to the next log-in, by mouse and by keyboard.
 
-Each with JavaScript and without.
+It runs in each width and colour scheme, with and without JavaScript.
 """
 
 from playwright.sync_api import expect
@@ -88,10 +88,10 @@ def test_whole_story_by_keyboard_alone(reader):
 
 
 def tab_to(reader, name):
-    """Press Tab until what has that name has the focus, and shows it."""
+    """Press Tab until the element with that name has a visible focus."""
     for _ in range(60):
         reader.page.keyboard.press("Tab")
-        with reader.tools():
+        with reader.with_javascript():
             if reader.page.evaluate(NAME_OF_FOCUSED) == name:
                 return
     raise AssertionError(f"the keyboard does not reach {name!r}")

@@ -1,7 +1,7 @@
-"""The site as a process of its own, on a disk and with a database that can be taken from it.
+"""The site as a separate process, on a disk and a database that can fail.
 
-What a machine cannot inject is skipped, and says what it would need: root for the disks, PostgreSQL's own programs,
-libfaketime for the clock.
+A fault that this machine cannot inject is skipped with the reason. Disks need root, the restart of PostgreSQL needs
+its server programs, and the clock needs libfaketime.
 """
 
 import http.client
@@ -75,7 +75,7 @@ class Server:
             return False
 
     def kill(self):
-        """Kill the server as a power cut would, as far as a process can be."""
+        """Kill the server without a clean shutdown, the closest a process gets to a power cut."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -86,7 +86,7 @@ class Server:
 
 
 class Answer:
-    """What came back."""
+    """The response to a request."""
 
     def __init__(self, response):
         self.status = response.status
@@ -99,7 +99,7 @@ class Answer:
 
 
 class Client:
-    """Somebody who speaks http to the server, and keeps a cookie."""
+    """An http client that keeps its cookie."""
 
     def __init__(self, server):
         self.server = server
@@ -109,7 +109,7 @@ class Client:
         self.token = None
 
     def request(self, method, path, **fields):
-        """Send a request. Raises `OSError` when the server does not answer it."""
+        """Send a request. Raises `OSError` if the server does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=STORAGE_TIMEOUT_SECONDS)
         headers = self.headers | ({"Cookie": self.cookie} if self.cookie else {})
         body = urlencode(fields) if method == "POST" else None
@@ -141,7 +141,7 @@ class Client:
         return self
 
     def add(self, title):
-        """Return the status of the answer; 0 where there was none."""
+        """Add a movie, and return the status of the response, or 0 if there was none."""
         try:
             answer = self.post(f"{self.list_path}add", title=title)
         except OSError:
@@ -150,14 +150,14 @@ class Client:
         return answer.status
 
     def look(self):
-        """Return the status of the watchlist; 0 where there was no answer."""
+        """Request the watchlist, and return the status of the response, or 0 if there was none."""
         try:
             return self.get(self.list_path).status
         except OSError:
             return 0
 
     def titles(self):
-        """Return all titles of the person, as the export has them."""
+        """Return all titles in the person's export."""
         answer = self.post("/account/export", current_password=PASSWORD)
         assert answer.status == 200, answer.text
         return {movie["title"] for movie in json.loads(answer.text)["movies"]}
@@ -176,7 +176,7 @@ def wait_until(condition, what):
 
 @pytest.fixture
 def make_server(tmp_path):
-    """Make a server on a migrated database, not yet started."""
+    """Return a function that makes a server on a migrated database, without starting it."""
     made = []
 
     def make(database_url):
@@ -191,7 +191,7 @@ def make_server(tmp_path):
 
 
 class Disk:
-    """A small disk of its own, in memory."""
+    """A small disk in memory (tmpfs)."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -226,8 +226,8 @@ def disk(tmp_path):
 
 
 @pytest.fixture
-def at():
-    """Return the environment of a process whose clock is moved."""
+def moved_clock():
+    """Return a function that returns the environment variables of a process with a moved clock."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         pytest.skip("the clock is moved by libfaketime; on Debian: apt-get install libfaketime")
@@ -235,7 +235,7 @@ def at():
 
 
 class PostgreSQL:
-    """A PostgreSQL server of its own, which can be restarted."""
+    """A PostgreSQL server that the tests can restart."""
 
     def __init__(self, programs, folder):
         self.programs = programs

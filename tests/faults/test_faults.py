@@ -1,4 +1,4 @@
-"""Faults: no write that was answered is lost, no 500 where a 503 is due, and no restart is needed."""
+"""Injected faults: confirmed writes survive, outages give a 503 and not a 500, and the site recovers by itself."""
 
 import socket
 import sqlite3
@@ -12,11 +12,11 @@ from tests.faults.conftest import Client, token_in, wait_until
 WRITERS = 4
 KILLS = 5
 SECONDS_OF_WRITING = 1.5
-MAX_WRITES_ON_A_FULL_DISK = 1000  # SQLite's log has a thousand pages, and each movie takes some
+MAX_WRITES_ON_A_FULL_DISK = 1000  # SQLite's log has 1,000 pages, and each movie takes at least one
 
 
 class Writer(threading.Thread):
-    """A person who adds movies as fast as they can, and remembers which were answered."""
+    """A person who adds movies as fast as possible, and remembers which writes were confirmed."""
 
     def __init__(self, server, number):
         super().__init__(daemon=True)
@@ -40,7 +40,7 @@ class Writer(threading.Thread):
 
 @pytest.fixture
 def write():
-    """Let several people write, until the test says that it is enough."""
+    """Return a function that starts several people who add movies. They stop after the test."""
     running = []
 
     def begin(server):
@@ -61,7 +61,7 @@ def stop(writers):
         writer.join()
 
 
-def assert_nothing_is_lost(writers):
+def assert_no_confirmed_write_is_lost(writers):
     assert all(writer.acknowledged for writer in writers)
     for writer in writers:
         assert writer.acknowledged <= writer.client.titles()
@@ -80,7 +80,7 @@ def test_server_killed_while_writing_keeps_confirmed_writes(make_server, sqlite_
         server.kill()
         stop(writers)
         server.start()
-        assert_nothing_is_lost(writers)
+        assert_no_confirmed_write_is_lost(writers)
         server.kill()
     with sqlite3.connect(tmp_path / "flicklist.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -95,7 +95,7 @@ def test_server_killed_on_postgresql_keeps_confirmed_writes(make_server, postgre
     server.kill()
     stop(writers)
     server.start()
-    assert_nothing_is_lost(writers)
+    assert_no_confirmed_write_is_lost(writers)
 
 
 def test_full_disk_serves_pages_and_answers_writes_with_503(make_server, disk, write):
@@ -107,22 +107,22 @@ def test_full_disk_serves_pages_and_answers_writes_with_503(make_server, disk, w
     stop(writers)
     assert {status for writer in writers for status in writer.statuses} <= {200, 303, 503}
     client = writers[0].client
-    title, answer = first_put_off(client)
+    title, answer = add_until_refused(client)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
     assert client.look() == 200
     disk.make_room()
     wait_until(lambda: client.add("With room again") == 303, "writing after there is room again")
-    assert_nothing_is_lost(writers)
+    assert_no_confirmed_write_is_lost(writers)
     titles = client.titles()
     assert "With room again" in titles
     assert title not in titles
 
 
-def first_put_off(client):
-    """Add movies until one is put off; return its title, and the answer.
+def add_until_refused(client):
+    """Add movies until one is refused, and return its title and the response.
 
-    SQLite's log begins anew in the room that it has, so a full disk takes some more, and refuses a long note before a
-    short one.
+    SQLite reuses the space of its log, so a full disk accepts some more movies. It refuses a long note before a short
+    one.
     """
     for number in range(MAX_WRITES_ON_A_FULL_DISK):
         title = f"On a full disk {number}"
@@ -162,22 +162,22 @@ def test_site_recovers_after_restart_of_postgresql(make_server, postgresql, writ
     assert {status for writer in writers for status in writer.statuses} <= {200, 303, 503}
     assert 503 in {status for writer in writers for status in writer.statuses}
     wait_until(lambda: writers[0].client.add("After all") == 303, "writing after the restart")
-    assert_nothing_is_lost(writers)
+    assert_no_confirmed_write_is_lost(writers)
 
 
 @pytest.mark.parametrize(("offset", "is_in"), [("-1d", True), ("+8d", True), ("+31d", False)])
-def test_moved_clock_does_not_extend_login_session(make_server, sqlite_url, at, offset, is_in):
+def test_moved_clock_does_not_extend_login_session(make_server, sqlite_url, moved_clock, offset, is_in):
     server = make_server(sqlite_url)
     server.start()
     client = Client(server).register("alice@example.com")
     server.stop()
-    server.start(**at(offset))
+    server.start(**moved_clock(offset))
     assert (client.look() == 200) == is_in
 
 
-def test_login_session_begun_with_fast_clock_is_invalid(make_server, sqlite_url, at):
+def test_login_session_begun_with_fast_clock_is_invalid(make_server, sqlite_url, moved_clock):
     server = make_server(sqlite_url)
-    server.start(**at("+30d"))
+    server.start(**moved_clock("+30d"))
     client = Client(server).register("alice@example.com")
     server.stop()
     server.start()
@@ -224,7 +224,7 @@ def test_content_length_with_chunked_body_smuggles_no_request(make_server, sqlit
 
 
 def send_raw(server, request):
-    """Send bytes, and return all that comes back until the server is silent."""
+    """Send bytes, and return everything received until the server is silent."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
         connection.sendall(request)
         answer = b""
@@ -243,7 +243,7 @@ def test_client_behind_proxy_cannot_forge_its_address(make_server, sqlite_url):
     client.token = token_in(client.get("/login"))
     answers = []
     for number in range(5):
-        # The proxy, which is trusted, has put the true address behind what the client said.
+        # The trusted proxy has appended the true address to the one that the client claimed.
         client.headers = {"X-Forwarded-For": f"198.51.100.{number}, 192.0.2.1"}
         answers.append(client.post("/login", email=f"{number}@example.com", password="wrong").status)
     assert answers == [400, 400, 400, 429, 429]

@@ -1,4 +1,4 @@
-"""The audit log: a line for everything that bears on who gets in, and nothing in it that anybody typed."""
+"""The audit log has a line for every event of authentication and access, and no user input."""
 
 import re
 
@@ -14,7 +14,7 @@ FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
 
 @pytest.fixture
 def lines(caplog):
-    """Return the lines of the log as they come, without their times."""
+    """Return a function that returns the new lines of the log, without timestamps."""
     caplog.set_level("INFO", "flicklist.audit")
 
     def read():

@@ -1,4 +1,4 @@
-"""What is tried too often has to wait, and what would keep everybody waiting is sent away."""
+"""Rate limits, and the limit on concurrent password hashes."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ LIMITS = {
 
 
 def at(person, address):
-    """Put somebody at an address of the internet."""
+    """Set the IP address of a client, and return the client."""
     person.extra_environ = {"REMOTE_ADDR": address}
     return person
 
@@ -174,7 +174,7 @@ def test_hanging_storage_delays_log_in_only_briefly(make_app, alice):
 
 
 def test_limits_can_be_kept_in_redis(make_app, alice):
-    """Two processes that share a storage share the count."""
+    """Two processes that share a storage share their counts."""
     redis = pytest.importorskip("redis")
     client = redis.Redis.from_url("redis://127.0.0.1:6379/15", socket_connect_timeout=1)
     try:
@@ -196,7 +196,7 @@ def test_concurrent_hashes_beyond_limit_wait_or_are_refused():
     inside, leave = threading.Event(), threading.Event()
 
     def stay():
-        with hasher._slot():  # noqa: SLF001 - a hash that takes as long as the test wants
+        with hasher._slot():  # noqa: SLF001 - simulates a hash that takes until `leave` is set
             inside.set()
             leave.wait(10)
 
@@ -207,7 +207,7 @@ def test_concurrent_hashes_beyond_limit_wait_or_are_refused():
     waiting = [threading.Thread(target=lambda: results.append(hasher.hash("x"))) for _ in range(2)]
     for thread in waiting:
         thread.start()
-    while hasher._queue._value:  # noqa: SLF001 - both have come in
+    while hasher._queue._value:  # noqa: SLF001 - wait until both are queued
         time.sleep(0.001)
     with pytest.raises(TooBusy):
         hasher.verify("x", None)

@@ -1,4 +1,4 @@
-"""``flicklist demo``: an account to try the site with."""
+"""The command ``flicklist demo`` creates an account for trying the site."""
 
 import re
 

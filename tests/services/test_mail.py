@@ -27,13 +27,13 @@ from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, mes
 
 
 class Postbox:
-    """A mail server that keeps what it gets."""
+    """A mail server that keeps the mails it receives."""
 
     def __init__(self):
         self.mails = []
         self.refuses = False
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the name is aiosmtpd's
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd calls it by this name
         if self.refuses:
             return "451 come back later"
         self.mails.append(email.message_from_bytes(envelope.content))
@@ -48,7 +48,7 @@ class Postbox:
 
 
 @contextmanager
-def opened_postbox(scheme="smtp", **options):
+def running_postbox(scheme="smtp", **options):
     box = Postbox()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -58,14 +58,14 @@ def opened_postbox(scheme="smtp", **options):
     box.url = f"{scheme}://127.0.0.1:{port}"
     yield box
     server.stop()
-    with warnings.catch_warnings():  # aiosmtpd leaves the connections of its last clients to the collector
+    with warnings.catch_warnings():  # aiosmtpd leaves open connections to the garbage collector
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
 
 
 @pytest.fixture
 def postbox():
-    with opened_postbox() as box:
+    with running_postbox() as box:
         yield box
 
 
@@ -75,7 +75,7 @@ def site(make_app, postbox, alice):
 
 
 @pytest.fixture
-def inside(site, alice):
+def alice_on_site(site, alice):
     person = Client(site, "alice@example.com")
     person.log_in()
     return person
@@ -184,8 +184,8 @@ def change_email(person, address="ally@example.com"):
     return form.submit(status=303).follow()
 
 
-def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox, inside):
-    page = change_email(inside)
+def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox, alice_on_site):
+    page = change_email(alice_on_site)
     assert (
         messages(page, "success")[-1]
         == "A mail is on its way to “ally@example.com”. Open the link in it, within an hour."
@@ -193,20 +193,20 @@ def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox,
     assert page.html.header.select_one(".email").text == "alice@example.com"
     mail = postbox.wait_for(1)
     assert mail["To"] == "ally@example.com"
-    answer = inside.get(link_in(mail), status=303)
-    assert answer.location == "http://localhost/account/confirm-email"  # the token does not stay in the address
+    answer = alice_on_site.get(link_in(mail), status=303)
+    assert answer.location == "http://localhost/account/confirm-email"  # no token in the URL
     page = answer.follow()
     assert page.html.header.select_one(".email").text == "alice@example.com"
     page = page.forms["confirm"].submit(status=303).follow()
     assert page.html.header.select_one(".email").text == "ally@example.com"
     told = postbox.wait_for(2)
     assert (told["To"], told["Subject"]) == ("alice@example.com", "Your email address was changed")
-    used = inside.get(link_in(mail), status=303).follow()
+    used = alice_on_site.get(link_in(mail), status=303).follow()
     assert "does not work any more" in messages(used, "error")[0]
 
 
-def test_other_person_cannot_confirm_email(site, postbox, inside, bob):
-    change_email(inside)
+def test_other_person_cannot_confirm_email(site, postbox, alice_on_site, bob):
+    change_email(alice_on_site)
     link = link_in(postbox.wait_for(1))
     other = Client(site)
     other.log_in("bob@example.com")
@@ -215,24 +215,26 @@ def test_other_person_cannot_confirm_email(site, postbox, inside, bob):
     assert other.get("/account/").html.header.select_one(".email").text == "bob@example.com"
 
 
-def test_changing_password_invalidates_email_confirmation(site, postbox, inside):
-    change_email(inside)
+def test_changing_password_invalidates_email_confirmation(site, postbox, alice_on_site):
+    change_email(alice_on_site)
     link = link_in(postbox.wait_for(1))
-    inside.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
-    assert "does not work any more" in messages(inside.get(link, status=303).follow(), "error")[0]
+    alice_on_site.send(
+        "/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD
+    )
+    assert "does not work any more" in messages(alice_on_site.get(link, status=303).follow(), "error")[0]
 
 
-def test_token_for_one_purpose_is_refused_for_another(site, postbox, inside):
-    change_email(inside)
+def test_token_for_one_purpose_is_refused_for_another(site, postbox, alice_on_site):
+    change_email(alice_on_site)
     token = link_in(postbox.wait_for(1)).partition("=")[2]
     assert Client(site).get("/password-reset/new", {"token": token}, status=303).location.endswith("/login")
 
 
-def test_confirmation_is_refused_if_email_was_taken_meanwhile(site, postbox, inside):
-    change_email(inside)
+def test_confirmation_is_refused_if_email_was_taken_meanwhile(site, postbox, alice_on_site):
+    change_email(alice_on_site)
     link = link_in(postbox.wait_for(1))
     Client(site).register("ally@example.com")
-    page = inside.get(link).follow().forms["confirm"].submit(status=303).follow()
+    page = alice_on_site.get(link).follow().forms["confirm"].submit(status=303).follow()
     assert messages(page, "error") == ["An account with that email address already exists."]
 
 
@@ -305,8 +307,8 @@ def test_wrong_password_does_not_count_against_mail_limit(make_app, postbox, ali
     person.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
 
 
-def test_change_email_form_does_not_reveal_accounts_if_site_sends_mail(inside, bob):
-    page = change_email(inside, "bob@example.com")
+def test_change_email_form_does_not_reveal_accounts_if_site_sends_mail(alice_on_site, bob):
+    page = change_email(alice_on_site, "bob@example.com")
     assert "A mail is on its way to “bob@example.com”." in messages(page, "success")[-1]
 
 
@@ -326,32 +328,32 @@ def test_failed_request_sends_no_mail(site, postbox, db, monkeypatch):
     assert postbox.mails == []
 
 
-def test_mail_reports_two_factor_turned_on_and_off(inside, postbox):
-    totp = inside.begin_two_factor()
-    page = inside.turn_on_two_factor(totp)
+def test_mail_reports_two_factor_turned_on_and_off(alice_on_site, postbox):
+    totp = alice_on_site.begin_two_factor()
+    page = alice_on_site.turn_on_two_factor(totp)
     assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
     code = page.html.select_one(".codes code").text
-    inside.send("/account/two-factor/turn-off", current_password=PASSWORD, code=code)
+    alice_on_site.send("/account/two-factor/turn-off", current_password=PASSWORD, code=code)
     assert postbox.wait_for(2)["Subject"] == "The second factor was turned off"
     assert totp.secret not in "".join(mail.as_string() for mail in postbox.mails)
 
 
 @pytest.fixture
-def elsewhere(monkeypatch):
-    """Take the mail server on this machine for one on another."""
+def remote_mail_server(monkeypatch):
+    """Treat the mail server as one on another machine."""
     monkeypatch.setattr("flicklist.services.mail.is_this_machine", lambda host: False)
 
 
 @pytest.fixture
 def authority(tmp_path, monkeypatch):
-    """An authority whose certificates this machine believes."""
+    """A certificate authority that this process trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     return authority
 
 
-def certified(authority, name="127.0.0.1"):
+def server_tls_context(authority, name="127.0.0.1"):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
     return context
@@ -364,26 +366,30 @@ def a_mail():
 
 
 def encrypted_postbox(scheme, context):
-    return opened_postbox(scheme, **{"smtps": {"ssl_context": context}, "smtp": {"tls_context": context}}[scheme])
+    return running_postbox(scheme, **{"smtps": {"ssl_context": context}, "smtp": {"tls_context": context}}[scheme])
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_mail_is_encrypted_if_server_certificate_is_valid(elsewhere, authority, scheme):
-    with encrypted_postbox(scheme, certified(authority)) as box:
+def test_mail_is_encrypted_if_server_certificate_is_valid(remote_mail_server, authority, scheme):
+    with encrypted_postbox(scheme, server_tls_context(authority)) as box:
         deliver(a_mail(), box.url)
         assert box.wait_for(1)["To"] == "alice@example.com"
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 @pytest.mark.parametrize("flaw", ["another authority", "another name"])
-def test_no_mail_is_sent_if_server_certificate_is_invalid(elsewhere, authority, scheme, flaw):
-    context = certified(trustme.CA()) if flaw == "another authority" else certified(authority, "mail.example")
+def test_no_mail_is_sent_if_server_certificate_is_invalid(remote_mail_server, authority, scheme, flaw):
+    context = (
+        server_tls_context(trustme.CA())
+        if flaw == "another authority"
+        else server_tls_context(authority, "mail.example")
+    )
     with encrypted_postbox(scheme, context) as box, pytest.raises(ssl.SSLCertVerificationError):
         deliver(a_mail(), box.url)
     assert box.mails == []
 
 
-def test_no_mail_is_sent_unencrypted_to_another_machine(elsewhere, postbox):
+def test_no_mail_is_sent_unencrypted_to_another_machine(remote_mail_server, postbox):
     with pytest.raises(smtplib.SMTPNotSupportedError):
         deliver(a_mail(), postbox.url)
     assert postbox.mails == []

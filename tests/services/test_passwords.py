@@ -1,4 +1,4 @@
-"""Hashes: any password a person types verifies again, and no other one does."""
+"""Password hashes and password strength."""
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -82,7 +82,7 @@ def test_long_email_is_a_weak_password(email):
 
 
 def test_concurrent_strength_checks_are_limited(monkeypatch):
-    """What takes zxcvbn long keeps others waiting no more than a hash does: one is judged, two wait."""
+    """A strength check can take as long as a hash, so it has the same limit: one runs, two wait, others are refused."""
     judges = threading.Event()
     monkeypatch.setattr("zxcvbn.zxcvbn", lambda *_, **__: judges.wait(10) and {"score": 4})
     hasher = PasswordHasher(4, at_once=1)

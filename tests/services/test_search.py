@@ -1,4 +1,4 @@
-"""Finding movies in a list, sorting it, and walking through its pages."""
+"""Searching, sorting and paging a list."""
 
 from datetime import UTC, datetime
 from itertools import chain
@@ -16,7 +16,7 @@ MAX_PAGES = 10
 
 @pytest.fixture
 def shelf(alice, db):
-    """Alice, with some movies to watch and some watched."""
+    """Alice, with movies on the watchlist and watched movies."""
     owner_id = db.scalars(select(User.id)).one()
 
     def movie(title, year=None, rating=None, watched_on=(), why="", notes="", added="2020-05-05"):
@@ -209,7 +209,7 @@ def test_list_is_sorted(shelf, view, sort, expected):
 
 @pytest.fixture
 def duplicates(alice, db):
-    """Alice, with lists in which nearly everything is the same, or missing."""
+    """Alice, with lists in which nearly all sort keys are equal or missing."""
     owner_id = db.scalars(select(User.id)).one()
     moments = [datetime(2020, 1, day, tzinfo=UTC) for day in (1, 2)]
     for number in range(260):
@@ -240,7 +240,7 @@ def test_paging_in_both_directions_shows_each_movie_once(duplicates, view, sort)
 
 
 def walk(person, page, direction):
-    """Follow the links to the last page in a direction, and return the titles of each page, and that page."""
+    """Follow the page links in a direction, and return the titles of each page, and the last page."""
     seen = [titles(page)]
     for _ in range(MAX_PAGES):
         link = page.html.select_one(f".pager [rel={direction}]")

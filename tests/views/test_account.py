@@ -1,4 +1,4 @@
-"""The account: password, email, devices, data, and the end of it all."""
+"""The account page: password, email, login sessions, export and deletion."""
 
 import json
 from datetime import UTC

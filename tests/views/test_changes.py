@@ -1,4 +1,4 @@
-"""Every change of a movie can be undone, from what the next page says."""
+"""Undo and redo of changes, with the button in the message."""
 
 import pytest
 from sqlalchemy import Text, cast, select, update
@@ -12,7 +12,7 @@ from tests.views.test_watchlist import fill
 
 
 def remembered(db):
-    """Return all that a person has written about their movies."""
+    """Return everything that people entered about their movies."""
     db.rollback()
     db.expire_all()
     columns = [c for c in Movie.__table__.c if c.name not in {"change_id", "watched_at", "removed_at"}]
@@ -25,7 +25,7 @@ def remembered(db):
 
 @pytest.fixture
 def heat(alice):
-    """Alice, who has seen Heat twice, rated it and written about it."""
+    """Alice, who watched Heat twice, rated it and wrote notes."""
     alice.add("Heat", "1995")
     movie_path = alice.movie_path("Heat")
     alice.cross_off("Heat")
@@ -47,11 +47,11 @@ VERBS = [
     ("viewings/{last}/edit", {"watched_on": "2001", "note": "x"}),
     ("viewings/{last}/delete", {}),
 ]
-UNDONE_OTHERWISE = {"cross-off", "restore"}  # below
+UNDONE_OTHERWISE = {"cross-off", "restore"}  # tested below
 
 
 def prepare(heat, db, verb):
-    """Return the path to send a verb to, once it can change something."""
+    """Put the movie into a state that the verb can change, and return the path to post to."""
     movie_path = heat.movie_path("Heat")
     if verb == "rewatch":
         todays = db.scalars(select(Viewing.id).where(Viewing.note == "")).one()
@@ -67,7 +67,7 @@ def test_size_of_undo_history_is_limited(heat, db, monkeypatch):
     for stars in ("1", "2", "3", "4"):
         heat.send(movie_path + "/rate", rating=stars)
     sizes = db.scalars(select(Change.size)).all()
-    assert len(sizes) == 3  # two of some 5 kB, and the newest
+    assert len(sizes) == 3  # two of about 5 kB, and the newest
     assert all(5_000 < size < 6_000 for size in sizes)
     before = db.scalars(select(cast(Change.before, Text))).first()
     assert "é" in before
@@ -102,7 +102,7 @@ def test_every_action_is_undone_completely_and_redone(heat, db, verb, fields):
 def test_second_click_changes_nothing_and_offers_undo_of_first(heat, db, verb, fields):
     path = prepare(heat, db, verb)
     before, token = remembered(db), heat.csrf_token()
-    copied = heat.copy()  # whose answer the browser of the first click never sees
+    copied = heat.copy()  # the browser never sees the response to the first click
     copied.post(path, {"csrf_token": token, **fields}, status=303)
     after = remembered(db)
     page = heat.post(path, {"csrf_token": token, **fields}, status=303).follow()
@@ -132,7 +132,7 @@ def test_action_without_effect_does_not_offer_undo_of_other_change(heat, db):
 
 
 def test_viewing_added_later_does_not_block_undo(alice, db):
-    """SQLite would give the id of a viewing that was deleted to the next one."""
+    """By default, SQLite would reuse the id of a deleted viewing."""
     alice.add("Heat")
     alice.add("Ran")
     page = alice.cross_off("Heat")

@@ -1,4 +1,4 @@
-"""Error pages: in the site's clothes, and no more telling than they must be."""
+"""Error pages are styled and reveal no details."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 @pytest.fixture
 def broken(make_app, alice, monkeypatch):
-    """Alice, on a site on which looking at a list raises what the test says."""
+    """Return a function that makes every list raise an error, and returns Alice on that site."""
     person = Client(make_app(), alice.email)
     person.log_in().follow()
     person.list_path = alice.list_path
@@ -100,7 +100,7 @@ def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice
 
 @pytest.fixture
 def lost_commits(app):
-    """Let no commit come through."""
+    """Lose the connection at every commit."""
 
     def lose(connection):
         raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))

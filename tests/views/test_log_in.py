@@ -1,4 +1,4 @@
-"""Logging in and out: login sessions, which end when they are ended."""
+"""Logging in and out, and login sessions."""
 
 import base64
 import hashlib
@@ -15,20 +15,20 @@ from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, mes
 
 
 @pytest.fixture
-def alice_outside(alice):
+def alice_logged_out(alice):
     alice.log_out()
     return alice
 
 
-def test_right_password_leads_to_watchlist(alice_outside):
-    page = alice_outside.log_in().follow()
-    assert page.request.path == alice_outside.list_path
+def test_right_password_leads_to_watchlist(alice_logged_out):
+    page = alice_logged_out.log_in().follow()
+    assert page.request.path == alice_logged_out.list_path
     assert messages(page, "success") == ["Welcome back!"]
 
 
-def test_letter_case_of_email_does_not_matter(alice_outside):
-    alice_outside.log_in("ALICE@EXAMPLE.COM")
-    assert alice_outside.is_logged_in
+def test_letter_case_of_email_does_not_matter(alice_logged_out):
+    alice_logged_out.log_in("ALICE@EXAMPLE.COM")
+    assert alice_logged_out.is_logged_in
 
 
 @pytest.mark.parametrize(
@@ -43,28 +43,28 @@ def test_letter_case_of_email_does_not_matter(alice_outside):
         ("", ""),
     ],
 )
-def test_every_failed_log_in_has_same_message(alice_outside, email, password):
-    page = alice_outside.fail_to_log_in(email, password) if email else refused(alice_outside.send("/login"))
+def test_every_failed_log_in_has_same_message(alice_logged_out, email, password):
+    page = alice_logged_out.fail_to_log_in(email, password) if email else refused(alice_logged_out.send("/login"))
     assert messages(page) == ["Wrong email or password."]
     assert page.forms["log-in"]["email"].value == email
-    assert not alice_outside.is_logged_in
+    assert not alice_logged_out.is_logged_in
 
 
-def test_refused_log_in_marks_password_and_keeps_email_for_one_page(alice_outside):
-    page = alice_outside.fail_to_log_in(password="wrong horse battery")
+def test_refused_log_in_marks_password_and_keeps_email_for_one_page(alice_logged_out):
+    page = alice_logged_out.fail_to_log_in(password="wrong horse battery")
     assert is_marked_invalid(page, "password", "Wrong email or password.")
-    again = alice_outside.get("/login")
+    again = alice_logged_out.get("/login")
     assert again.forms["log-in"]["email"].value == ""
     assert messages(again) == []
     assert not again.html.select("[aria-invalid]")
 
 
-def test_refused_form_is_shown_only_on_its_own_page(alice_outside):
-    form = alice_outside.get("/login").forms["log-in"]
-    form["email"], form["password"] = alice_outside.email, "wrong horse battery"
+def test_refused_form_is_shown_only_on_its_own_page(alice_logged_out):
+    form = alice_logged_out.get("/login").forms["log-in"]
+    form["email"], form["password"] = alice_logged_out.email, "wrong horse battery"
     form.submit(status=303)
-    alice_outside.head("/login")  # shows nobody anything
-    register = alice_outside.get("/register")
+    alice_logged_out.head("/login")  # a HEAD response shows no form, so it consumes none
+    register = alice_logged_out.get("/register")
     assert register.forms["register"]["email"].value == ""
     assert not register.html.select("[aria-invalid]")
 
@@ -75,11 +75,11 @@ def test_logging_in_as_another_person_needs_log_out_first(alice, bob):
     assert messages(page, "info") == ["You’re logged in as alice@example.com. Log out to switch."]
 
 
-def test_unknown_account_costs_the_same_hash(alice_outside, monkeypatch):
+def test_unknown_account_costs_the_same_hash(alice_logged_out, monkeypatch):
     checked = []
     monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: bool(checked.append(arguments)))
     for email in ("alice@example.com", "nobody@example.com", "no address"):
-        alice_outside.fail_to_log_in(email)
+        alice_logged_out.fail_to_log_in(email)
     assert len(checked) == 3
     costs = {stored[:7] for _, stored in checked}
     assert costs == {b"$2b$04$"}
@@ -113,13 +113,13 @@ def test_each_login_session_has_a_row_with_hash_of_its_token(alice, app, db):
     assert phone.is_logged_in
 
 
-def test_session_is_renewed_at_log_in_and_log_out(alice_outside):
-    before = alice_outside.csrf_token()
-    alice_outside.log_in()
-    inside = alice_outside.csrf_token()
-    alice_outside.log_out()
-    alice_outside.list_path = None
-    assert len({before, inside, alice_outside.csrf_token()}) == 3
+def test_session_is_renewed_at_log_in_and_log_out(alice_logged_out):
+    before = alice_logged_out.csrf_token()
+    alice_logged_out.log_in()
+    inside = alice_logged_out.csrf_token()
+    alice_logged_out.log_out()
+    alice_logged_out.list_path = None
+    assert len({before, inside, alice_logged_out.csrf_token()}) == 3
 
 
 @pytest.mark.parametrize(("column", "days"), [("created_at", 90), ("last_seen_at", 30)])
@@ -128,7 +128,7 @@ def test_login_session_expires(alice, db, column, days):
     setattr(row, column, utc_now() - timedelta(days=days, seconds=-60))
     db.commit()
     assert alice.is_logged_in
-    # That visit may have renewed the time of the last one.
+    # That request may have updated the time of the last visit.
     db.execute(update(LoginSession).values({column: utc_now() - timedelta(days=days, seconds=1)}))
     db.commit()
     assert not alice.is_logged_in
@@ -180,17 +180,17 @@ def test_last_visit_is_updated_at_most_hourly(alice, db):
     assert utc_now() - last_seen_at() < timedelta(minutes=1)
 
 
-def test_outdated_hash_is_renewed_at_log_in(alice_outside, make_app, db):
+def test_outdated_hash_is_renewed_at_log_in(alice_logged_out, make_app, db):
     dearer = Client(make_app(bcrypt_cost="5"))
     dearer.log_in("alice@example.com")
     assert "$05$" in db.scalars(select(User.password_hash)).one()
-    alice_outside.log_in()
+    alice_logged_out.log_in()
     db.expire_all()
     assert "$04$" in db.scalars(select(User.password_hash)).one()
 
 
 def test_no_connection_is_held_while_hashing(app, db, monkeypatch):
-    """The writing engine has no connection out, and the reading one neither, while bcrypt works."""
+    """Neither engine has a connection checked out while bcrypt works."""
     out = []
 
     def noting(function):

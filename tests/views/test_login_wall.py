@@ -1,4 +1,4 @@
-"""The login wall: nobody learns anything before they are signed in."""
+"""The login wall: an anonymous visitor learns nothing about lists and movies."""
 
 import pytest
 
@@ -144,7 +144,7 @@ def test_wanted_page_on_another_site_is_ignored(alice, app, hostile):
 def test_stranger_gets_same_404_for_hidden_and_missing_pages(alice, bob):
     alice.add("Heat")
     movie_path = alice.movie_path("Heat")
-    bob.get(bob.list_path)  # takes the welcome
+    bob.get(bob.list_path)  # consumes the welcome message
     missing = bob.get("/nothing", status=404)
     for path in (
         alice.list_path,

@@ -1,4 +1,4 @@
-"""One movie: crossing it off, moving it to the watchlist, rating it."""
+"""Actions on one movie: cross off, move to the watchlist, rate."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""The page of a movie: what is known of it, and its viewings."""
+"""The page of a movie: details, editing, viewings, removing and restoring."""
 
 from datetime import UTC, datetime, timedelta
 

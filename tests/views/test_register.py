@@ -1,4 +1,4 @@
-"""Registering: who gets an account, and what is said to those who do not."""
+"""Registration, and the messages for refused registrations."""
 
 import base64
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
     monkeypatch.setattr("flicklist.models.user.secrets", SimpleNamespace(token_urlsafe=from_the_system))
     carol = Client(app)
     carol.register("carol@example.com")
-    assert asked == [16]  # bytes of the system's random numbers, which are all of the address
+    assert asked == [16]  # bytes; the slug consists only of these random bytes
     assert carol.list_path == f"/watchlists/{'x' * 22}/"
     assert len({person.list_path for person in (alice, bob, carol)}) == 3
 
@@ -146,7 +146,7 @@ def test_logged_in_person_is_redirected_to_watchlist(alice):
 
 
 def test_failed_registration_stores_nothing(make_app, monkeypatch, db):
-    """The account is stored, then signing in fails: both are gone."""
+    """If the log-in after the registration fails, the account is rolled back."""
     app = make_app()
     monkeypatch.setattr("flicklist.models.LoginSession.start", lambda *_: 1 / 0)
     visitor = Client(app)

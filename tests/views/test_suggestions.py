@@ -1,4 +1,4 @@
-"""Suggestions while a title is typed: what is found, in which order, and for whom."""
+"""Suggestions while a title is typed: matching, order and access."""
 
 import pytest
 
@@ -140,7 +140,7 @@ def test_suggestions_cost_one_statement(alice, statements):
 
 
 def test_suggestions_do_not_change_session(alice):
-    """An answer that comes late must not bring back an older cookie, and with it an older flash."""
+    """A late response must not restore an older cookie with older messages."""
     assert "Set-Cookie" not in alice.get("/suggestions", {"q": "heat"}).headers
 
 

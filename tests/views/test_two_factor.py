@@ -1,4 +1,4 @@
-"""A second factor: set up, asked for, used once, renewed, lost, turned off."""
+"""Two-factor authentication: setup, log-in, re-authentication, recovery codes and turning it off."""
 
 import base64
 import time
@@ -12,7 +12,7 @@ from flicklist.models import RecoveryCode, TwoFactor, User, two_factor
 from flicklist.services.tokens import password_reset_tokens
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, refused
 from tests.conftest import SECRET
-from tests.test_transactions import at_once
+from tests.test_transactions import run_concurrently
 
 PLACE = "/account/two-factor/"
 EMAIL = "alice@example.com"
@@ -20,7 +20,7 @@ EMAIL = "alice@example.com"
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that stands still until it is moved, for who judges codes."""
+    """A clock for verifying codes, which stands still until the test moves it."""
     clock = SimpleNamespace(now=1_800_000_000)
     monkeypatch.setattr(two_factor, "time", SimpleNamespace(time=lambda: clock.now))
     return clock
@@ -28,7 +28,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def phone(clock):
-    """An app that knows keys."""
+    """An authenticator app."""
 
     class App:
         def read(self, page):
@@ -43,14 +43,14 @@ def phone(clock):
 
 @pytest.fixture
 def codes(alice, phone, clock):
-    """Alice's recovery codes, after she has turned her second factor on; a minute later."""
+    """Turn on two-factor authentication for Alice, move the clock by a minute, and return her recovery codes."""
     page = set_up(alice, phone)
     clock.now += 60
     return [code.text for code in page.html.select(".codes code")]
 
 
 def begin(person):
-    """Return the page that shows the key."""
+    """Start the setup, and return the page that shows the key."""
     return person.get("/account/").forms["start-two-factor"].submit(status=303).follow()
 
 
@@ -63,7 +63,7 @@ def set_up(person, phone, status=200):
 
 
 def start_login(app, password=PASSWORD):
-    """Return somebody who has typed Alice's password, and the page that asks for the code."""
+    """Enter Alice's password. Return the client, and the page that asks for the code."""
     person = Client(app, EMAIL)
     return person, person.log_in(password=password).follow()
 
@@ -120,14 +120,16 @@ def test_unconfirmed_key_is_replaced(alice, phone):
 def test_double_click_turns_on_two_factor_once(alice, db, phone, clock):
     fields = {"csrf_token": alice.csrf_token()}
     clicks = [alice.copy() for _ in range(4)]
-    at_once([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
+    run_concurrently([lambda click=click: click.post(PLACE + "start", fields, status=303) for click in clicks])
     assert len(db.scalars(select(TwoFactor)).all()) == 1
     db.rollback()
     set_up(alice, phone)
     clock.now += 30
     fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": phone.code}
     clicks = [alice.copy() for _ in range(4)]
-    answers = at_once([lambda click=click: click.post(PLACE + "renew-codes", fields, status="*") for click in clicks])
+    answers = run_concurrently(
+        [lambda click=click: click.post(PLACE + "renew-codes", fields, status="*") for click in clicks]
+    )
     assert sorted(answer.status_int for answer in answers) == [200, 400, 400, 400]
     assert len(db.scalars(select(RecoveryCode)).all()) == 8
 
@@ -274,7 +276,7 @@ def test_form_refused_before_reauth_does_not_use_up_code(alice, bob, codes, phon
 
 
 def test_code_is_used_up_even_if_action_fails(app, alice, codes, phone, monkeypatch):
-    monkeypatch.setattr("flicklist.services.accounts.is_email_taken", lambda *_: False)  # taken after the look-up
+    monkeypatch.setattr("flicklist.services.accounts.is_email_taken", lambda *_: False)  # as if taken after the check
     Client(app).register("bob@example.com")
     alice.send("/account/change-email", email="bob@example.com", current_password=PASSWORD, code=phone.code, status=303)
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
@@ -333,7 +335,7 @@ def test_changing_password_ends_pending_login(app, alice, codes, phone):
 def test_code_guesses_at_log_in_are_limited(make_app, alice, codes, phone):
     app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
-        _, page = start_login(app)  # the password again does not give more guesses
+        _, page = start_login(app)  # entering the password again does not reset the limit
         refused(type_code(page, "000000"))
     form = page.forms["code"]
     form["code"] = phone.code

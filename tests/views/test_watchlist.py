@@ -1,4 +1,4 @@
-"""The watchlist: what may be written down, and what is refused."""
+"""The watchlist: adding movies, validation and paging."""
 
 from itertools import chain
 
@@ -177,7 +177,7 @@ def test_count_of_long_list_is_capped(alice, db):
 
 
 def fill(person, db, number):
-    """Put movies on a person's list, all added at the same moment."""
+    """Add movies to a person's list, all with the same time."""
     person.add("The first")
     first = db.scalars(select(Movie).order_by(Movie.id.desc())).first()
     owner_id, moment = first.owner_id, first.added_at
