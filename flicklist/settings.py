@@ -24,7 +24,7 @@ Limits = tuple[limits.RateLimitItem, ...]
 REGISTRATION = ("open", "invitation", "closed")
 MIN_SECRET_LENGTH = 64
 MIN_SECRET_VARIETY = 10
-DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - what a secret must not begin with
+DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - a prefix, not a secret
 
 
 class InvalidSettingError(SystemExit):
@@ -40,9 +40,9 @@ def _database_url(text: str) -> str:
     except ArgumentError:
         raise ValueError("is not a database URL such as sqlite:////srv/flicklist/flicklist.db") from None
     if dialect not in {"sqlite", "postgresql"}:
-        raise ValueError(f"names the database {dialect!r}: FlickList runs on sqlite and on postgresql")
+        raise ValueError(f"must be a URL of sqlite or postgresql, not {dialect!r}")
     if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
-        raise ValueError("names no file: a database in memory would forget everything")
+        raise ValueError("must name a file: a database in memory is lost at every restart")
     return text
 
 
@@ -50,7 +50,7 @@ def _secret(text: str) -> str:
     if len(text) < MIN_SECRET_LENGTH or len(set(text)) < MIN_SECRET_VARIETY:
         raise ValueError(
             f"must have at least {MIN_SECRET_LENGTH} characters, {MIN_SECRET_VARIETY} of them different; "
-            "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+            "generate one with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
         )
     return text
 
@@ -74,8 +74,8 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
 def _time_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
-    except (ValueError, OSError, KeyError):  # which one depends on the text
-        raise ValueError(f"is no time zone: {text!r}") from None
+    except (ValueError, OSError, KeyError):  # ZoneInfo raises any of them, depending on the text
+        raise ValueError(f"must be a time zone such as Europe/Vienna, not {text!r}") from None
 
 
 def _registration(text: str) -> str:
@@ -92,7 +92,7 @@ def _public_url(text: str) -> str:
 
 def _mail_from(text: str) -> str:
     message = EmailMessage()
-    with suppress(ValueError, IndexError):  # a line feed, or nothing behind the @
+    with suppress(ValueError, IndexError):  # a line feed, or no domain
         message["From"] = text
     addresses: tuple[Any, ...] = message["From"].addresses if message["From"] else ()
     if len(addresses) != 1 or not addresses[0].domain:
@@ -123,7 +123,7 @@ def _limits(text: str) -> Limits:
 
 def _storage_url(text: str) -> str:
     if not text.startswith(("memory://", "redis://", "rediss://")):
-        raise ValueError(f"must be memory:// or begin with redis://, not {text!r}")
+        raise ValueError(f"must be memory:// or start with redis://, not {text!r}")
     return text
 
 
@@ -131,7 +131,7 @@ def _hosts(text: str) -> frozenset[str]:
     hosts = frozenset(host.lower() for host in _lines(text))
     for host in hosts:
         if not re.fullmatch(HOST_NAME, host, re.ASCII):
-            raise ValueError(f"must be names as browsers send them, such as movies.example.com, not {host!r}")
+            raise ValueError(f"must be host names without scheme and port, such as movies.example.com, not {host!r}")
     return hosts
 
 
@@ -147,53 +147,55 @@ def _setting(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -
 class Settings:
     """The settings of a site, typed and validated."""
 
-    database_url: str = _setting(_database_url, "SQLAlchemy URL of the SQLite file or the PostgreSQL database")
+    database_url: str = _setting(_database_url, "the SQLAlchemy URL of the SQLite file or the PostgreSQL database")
     secret: str = _setting(
         _secret,
-        "signs the session cookie and the links of mails; 64 characters or more, 10 of them different; "
-        "in the environment, never in a file that is shared",
+        "the key that signs the session cookie and the links in mails; at least 64 characters, 10 of them different; "
+        "set it in the environment, never in a shared file",
     )
     allow_development_secret: bool = _setting(
-        _yes_or_no, "lets a secret that begins with “development” pass", default=False
+        _yes_or_no, "accept a secret that starts with “development”; for development only", default=False
     )
     migrate_at_start: bool = _setting(
-        _yes_or_no, "brings the database to the newest migration at start; otherwise an old one stops it", default=False
+        _yes_or_no, "run pending migrations at start; otherwise, an outdated database stops the start", default=False
     )
     https: bool = _setting(
-        _yes_or_no, "people reach the site by https: the cookie is Secure and named `__Host-flicklist`", default=True
+        _yes_or_no, "the site is served over https: the cookie is Secure and named `__Host-flicklist`", default=True
     )
     hosts: frozenset[str] = _setting(
         _hosts,
-        "names by which people reach the site, one a line, without port; empty: any name",
+        "host names of the site, one per line, without port; empty accepts any host",
         default=frozenset(),
     )
     bcrypt_cost: int = _setting(
-        _whole_number(4, 16), "4 to 16; each step doubles the work of a password hash; 4 only in tests", default=12
+        _whole_number(4, 16),
+        "the cost of a password hash, from 4 to 16; each step doubles the work; use 4 only in tests",
+        default=12,
     )
     registration: str = _setting(
         _registration, "who may register: open, invitation (see `flicklist invite`) or closed", default="open"
     )
     public_url: str = _setting(
-        _public_url, "where people reach the site, for links that are sent or printed", default="http://localhost:6543"
+        _public_url, "the URL of the site, for links that are mailed or printed", default="http://localhost:6543"
     )
     smtp_url: str = _setting(
         _smtp_url,
-        "the server that takes mail, such as smtp://user:password@host:587 "
-        "(STARTTLS is required, except to this machine) or smtps://host:465; empty: no mail is sent",
+        "the mail server, such as smtp://user:password@host:587 "
+        "(requires STARTTLS, except on this machine) or smtps://host:465; empty sends no mail",
         default="",
     )
-    mail_from: str = _setting(_mail_from, "the sender of mail", default="FlickList <flicklist@localhost>")
+    mail_from: str = _setting(_mail_from, "the sender of mails", default="FlickList <flicklist@localhost>")
     min_password_length: int = _setting(
-        _whole_number(8, 64), "8 to 64; characters that a new password must have at least", default=8
+        _whole_number(8, 64), "the minimum length of a new password, from 8 to 64 characters", default=8
     )
     max_concurrent_hashes: int = _setting(
         _whole_number(1, 64),
-        "passwords that are hashed at the same time; two more wait, and others are asked to come back",
+        "password hashes computed at the same time; two more requests wait, and others get a 503",
         default=max(1, (os.cpu_count() or 1) - 1),
     )
     rate_limit_log_in: Limits = _setting(
         _limits,
-        "failed log-ins to one account from one address; several limits are separated by ;, empty is no limit",
+        "failed log-ins to one account from one address; separate several limits with ;, empty means no limit",
         default=_limits("5 per minute"),
     )
     rate_limit_log_in_per_client: Limits = _setting(
@@ -204,40 +206,40 @@ class Settings:
     )
     rate_limit_two_factor: Limits = _setting(
         _limits,
-        "codes typed, after the right password, for one account",
+        "codes entered after the right password, for one account",
         default=_limits("5 per 5 minutes; 50 per day"),
     )
     rate_limit_register: Limits = _setting(
-        _limits, "registrations, failed ones too, from one address", default=_limits("20 per hour")
+        _limits, "registrations from one address, including failed ones", default=_limits("20 per hour")
     )
     rate_limit_mail: Limits = _setting(
         _limits,
-        "mails asked for, for a new password or a new email, to one email and from one address",
+        "mails to reset a password or confirm an email, to one email and from one address",
         default=_limits("3 per hour"),
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
     max_movies: int = _setting(
-        _whole_number(1, 10_000_000), "movies that one person can have, removed ones included", default=100_000
+        _whole_number(1, 10_000_000), "movies per person, including removed ones", default=100_000
     )
     rate_limit_storage: str = _setting(
         _storage_url,
-        "where attempts are counted: memory:// for one process, redis://host:6379 (extra redis) for more than one",
+        "where attempts are counted: memory:// for one process, redis://host:6379 (with the extra redis) for several",
         default="memory://",
     )
     login_session_idle_days: int = _setting(
-        _whole_number(1, 400), "1 to 400; days without a visit after which a login session ends", default=30
+        _whole_number(1, 400), "days without a visit after which a login session ends, from 1 to 400", default=30
     )
     login_session_days: int = _setting(
-        _whole_number(1, 400), "1 to 400; days after which a login session ends in any case", default=90
+        _whole_number(1, 400), "days after which a login session always ends, from 1 to 400", default=90
     )
     time_zone: ZoneInfo = _setting(
         _time_zone,
-        "where days begin, such as Europe/Vienna; for viewings, the browser's own day counts where there is JavaScript",
+        "where days begin, such as Europe/Vienna; with JavaScript, the date of a viewing is that of the browser",
         default=UTC,
     )
     terrible_movies: tuple[str, ...] = _setting(
         _lines,
-        "titles, one a line, that the site refuses to add; empty refuses none",
+        "titles that the site refuses to add, one per line; empty refuses none",
         default=(
             "Gigli",
             "Star Wars Episode 1: Attack of the Clones",
@@ -257,19 +259,17 @@ class Settings:
         settings_by_key = {ini_key(setting): setting for setting in fields(cls)}
         for key in ini:
             if key.startswith("flicklist.") and key not in settings_by_key:
-                raise InvalidSettingError(f"FlickList cannot start: the ini file sets {key}, which does not exist.")
+                raise InvalidSettingError(f"FlickList cannot start: the ini file has the unknown setting {key}.")
         settings = cls(**{setting.name: _value(setting, ini, environ) for setting in settings_by_key.values()})
         if settings.smtp_url and settings.public_url == cls.public_url:
             raise InvalidSettingError(
-                "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing: mails have links."
+                "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing, but mails need it."
             )
         if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
-            raise InvalidSettingError(
-                "FlickList cannot start: FLICKLIST_SECRET is the development secret, which everybody knows."
-            )
+            raise InvalidSettingError("FlickList cannot start: FLICKLIST_SECRET is the public development secret.")
         if "pyramid_debugtoolbar" in ini.get("pyramid.includes", "") and not settings.allow_development_secret:
             raise InvalidSettingError(
-                "FlickList cannot start: pyramid_debugtoolbar runs whatever a visitor types; it is for development."
+                "FlickList cannot start: pyramid_debugtoolbar executes code from visitors; use it only for development."
             )
         return settings
 
