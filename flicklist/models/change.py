@@ -1,4 +1,4 @@
-"""The undo history: what a person changed, and how the movies were before."""
+"""The undo history: each change with the earlier state of its movies."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ _COLUMNS = ("title", "year", "why", "notes", "rating", "key")
 
 
 class Change(Base):
-    """One change of one or more movies: how they were before, and what was done.
+    """A change of one or more movies, with their earlier state.
 
     `outcome` describes the change in words. A second click is recognized by it; see `flicklist.services.changes`.
     """
@@ -49,7 +49,7 @@ class Change(Base):
         return [each["id"] for each in self.before]
 
     def restore(self, movie: Movie) -> None:
-        """Restore the movie to how it was before this change."""
+        """Restore the state of the movie before this change."""
         (before,) = (each for each in self.before if each["id"] == movie.id)
         _restore(movie, before)
 

@@ -15,7 +15,7 @@ MAX_TITLE_LENGTH = 200
 MAX_WHY_LENGTH = 300
 MAX_NOTES_LENGTH = 5000
 MAX_VIEWING_NOTE_LENGTH = 1000
-MAX_VIEWING_NOTES_LENGTH = 50_000  # of all viewings of a movie: every change of the movie records all of them
+MAX_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because every change of a movie records all its viewings
 DAY_LENGTH = len("2009-07-14")
 MAX_VIEWINGS = 1000
 # *Passage de Vénus*, the oldest film on IMDb, is from 1874.
@@ -30,7 +30,7 @@ def ordered_text(length: int) -> String:
 
 
 class NotWatched(Exception):
-    """Raised when a movie that was not watched is to be rated."""
+    """Raised when somebody rates an unwatched movie."""
 
 
 class LimitReached(Exception):
@@ -81,7 +81,7 @@ class Movie(Base):
     sort_year: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(year, 0)", persisted=True))
     sort_rating: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(rating, 0)", persisted=True))
     search_text: Mapped[str] = mapped_column(Text)
-    # The last change of the movie. Only that one can be undone.
+    # The last change of the movie. Only this one can be undone.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
     viewings: Mapped[list["Viewing"]] = relationship(
@@ -130,7 +130,7 @@ class Movie(Base):
         self.key = f"{movie_key(self.title, self.year)} #{self.id}"
 
     def cross_off(self, watched_on: str | None) -> None:
-        """Mark the movie as watched, with a viewing on a date as in `Viewing`. A watched movie does not change."""
+        """Mark the movie as watched, with a viewing on a date as in `Viewing`. Do nothing if it is watched already."""
         if self.is_watched:
             return
         if watched_on and self.was_watched_on(watched_on):  # moved to the watchlist and crossed off again
@@ -203,7 +203,7 @@ class Movie(Base):
 
 
 def version_of(title: str, year: int | None, why: str, notes: str) -> str:
-    """Return a hash of what a person wrote about a movie, with which a form detects that it has changed."""
+    """Return a hash of the details of a movie. An edit form uses it to detect that they have changed meanwhile."""
     text = "\0".join([title, str(year or ""), why, notes])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -30,10 +30,10 @@ def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], out
 def change_movies(
     db: Session, owner_id: int, movies: Sequence[Movie], action: Callable[[Movie], None], outcome: str
 ) -> Change | None:
-    """Change movies, and record how they were before, so that it can be undone.
+    """Change movies, and record their earlier state for undo.
 
-    `outcome` describes the change: ``crossed off``. Return the change. If no movie is different afterwards, this may
-    be the second click of two: return the change that the first one made, otherwise None.
+    `outcome` describes the change: ``crossed off``. Return the change. If no movie has changed, this may be a second
+    click: return the change of the first click, or None.
     """
     snapshots = [(movie, snapshot(movie)) for movie in movies]
     for movie in movies:
@@ -52,7 +52,7 @@ def change_movies(
 
 
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:
-    """Return the last change of these movies, if it was of all of them together and had the same outcome."""
+    """Return the last change of these movies, if it changed exactly these movies and had the same outcome."""
     ids = {movie.change_id for movie in movies}
     same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id.in_(ids))
     change = db.scalars(select(Change).where(*same)).first() if len(ids) == 1 else None
@@ -60,7 +60,7 @@ def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outco
 
 
 def _delete_old_changes(db: Session, owner_id: int) -> None:
-    """Delete what is too old, and the oldest changes if there are too many or they are too large."""
+    """Delete expired changes, and the oldest ones if there are too many or they are too large."""
     newest_first = Change.created_at.desc(), Change.id.desc()
     number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
     numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
@@ -75,7 +75,7 @@ def _delete_old_changes(db: Session, owner_id: int) -> None:
 def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:
     """Restore the movies to how they were before a change, except those that were changed again since.
 
-    Return these movies, and the undoing as a change, which can be undone itself. It is None if nothing was undone.
+    Return the restored movies and a change that undoes the undo, or None if nothing was undone.
     """
     found = find_movies(db, change.owner_id, change.movie_ids, for_update=True)
     movies = [movie for movie in found if movie.change_id == change.id]
@@ -85,7 +85,7 @@ def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:
     try:
         with db.begin_nested():
             return movies, change_movies(db, change.owner_id, movies, change.restore, outcome)
-    except IntegrityError:  # another movie has taken a title meanwhile
+    except IntegrityError:  # another movie has the title now
         restore = partial(_restore_with_unique_key, db, change)
         return movies, change_movies(db, change.owner_id, movies, restore, outcome)
 

@@ -1,4 +1,4 @@
-"""Titles to suggest while one is typed. It is help only: a movie that is not among them is a movie too."""
+"""Suggestions while a title is typed. They are optional: people can add movies that are not in the catalog."""
 
 import csv
 import gzip
@@ -23,17 +23,17 @@ _HYPHENS = re.compile(r"(?<=\w)[-‐‑](?=\w)")
 
 
 class Film(NamedTuple):
-    """One film; a remake is another."""
+    """A film of the catalog. A remake is another film."""
 
     title: str
     year: int
 
 
 class Index:
-    """Finds the films in which a word begins with a text, by binary search over one string that holds all titles."""
+    """Finds films by the start of any word, with a binary search over one string that holds all titles."""
 
     def __init__(self, films: list[Film]) -> None:
-        # What matches equally well is suggested in this order: "Up" before "Upside Down".
+        # Equally good matches are suggested in this order: "Up" before "Upside Down".
         self._films = sorted(films, key=lambda film: (len(film.title), film))
         lines: list[str] = []
         starts: list[tuple[str, int, int]] = []
@@ -50,7 +50,7 @@ class Index:
         self._ranks = array("I", (rank for _, _, rank in starts))
 
     def matches(self, typed: str) -> Iterator[Film]:
-        """Yield the films, those first in which the fewest words are skipped; one can come more than once."""
+        """Yield the matching films, those with the fewest skipped words first. A film can occur more than once."""
 
         def beginning(offset: int) -> str:
             return self._text[offset : offset + len(typed)]
@@ -62,7 +62,7 @@ class Index:
 
 
 def suggest(query: str) -> list[Film]:
-    """Return at most eight films: those whose title begins with the query, then those in which a later word does."""
+    """Return at most eight films: matches at the start of the title, then matches at later words."""
     typed = normalize_query(query) if len(query) <= MAX_QUERY_LENGTH else ""
     if len(typed) < MIN_QUERY_LENGTH:
         return []
@@ -75,15 +75,15 @@ def suggest(query: str) -> list[Film]:
 
 
 def normalize_query(text: str) -> str:
-    """Return the text as somebody in a hurry types it: ``Dr. Søren’s`` is ``dr sorens``."""
+    """Return the text without accents, case and punctuation: ``Dr. Søren’s`` is ``dr sorens``."""
     return _words(_APOSTROPHES.sub("", _letters(text)))
 
 
 def all_films() -> list[Film]:
-    """Read the films that are shipped."""
+    """Read the catalog."""
     with gzip.open(FILMS, "rt", encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
-        next(rows)  # the names of the columns
+        next(rows)  # the header
         return [Film(title, int(year)) for title, year in rows]
 
 
@@ -93,7 +93,7 @@ def index() -> Index:
 
 
 def _spellings(title: str) -> set[str]:
-    """Return the ways to type a title: ``spider man`` or ``spiderman``, ``lavventura`` or ``l avventura``."""
+    """Return the normalized spellings of a title, such as ``spider man`` and ``spiderman``."""
     spellings = {_letters(title)}
     for joint in (_APOSTROPHES, _HYPHENS):
         spellings = {joint.sub(blank, spelling) for spelling in spellings for blank in ("", " ")}
@@ -105,7 +105,7 @@ def _word_starts(line: str) -> list[int]:
 
 
 def _letters(text: str) -> str:
-    """Return the text in small letters without accents, its initials (``E.T.``) as one word."""
+    """Return the text in lower case without accents. Initials such as ``E.T.`` become one word."""
     bare = fold(text.replace("&", " and ").replace("½", " 1/2"))
     return _INITIALS.sub(lambda initials: initials[0].replace(".", ""), bare)
 

@@ -48,7 +48,7 @@ _REMOVED_ORDERS = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.i
 
 
 class AlreadyListed(Exception):
-    """Raised when a movie to be added is on the list already, or was removed and can still be restored."""
+    """Raised when a new movie is already on the list, or was removed and can still be restored."""
 
     def __init__(self, movie: Movie) -> None:
         super().__init__(movie.title)
@@ -56,7 +56,7 @@ class AlreadyListed(Exception):
 
 
 class IsRemoved(Exception):
-    """Raised when a movie to be changed is removed. It has to be restored first."""
+    """Raised when somebody changes a removed movie. It must be restored first."""
 
     def __init__(self, movie: Movie) -> None:
         super().__init__(movie.title)
@@ -127,7 +127,7 @@ def find_selected_movies(
 ) -> Sequence[Movie]:
     """Return the selected movies, locked.
 
-    Raises `NothingSelected` if none is found, and `IsRemoved` if all of them are removed and those are not included.
+    Raises `NothingSelected` if no movie is found. Raises `IsRemoved` if all are removed and `include_removed` is false.
     """
     movies = find_movies(db, owner_id, movie_ids, for_update=True)
     if not movies:
@@ -170,12 +170,12 @@ def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | Non
     key = movie_key(title, year)
     keys = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
     found = db.scalars(select(Movie).where(Movie.owner_id == owner_id, IS_LISTED, keys))
-    # A title itself can end like that: "Heat (1995) #2".
+    # A title itself can look like such a key: "Heat (1995) #2".
     return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
 
 
 def edit_movie(db: Session, movie: Movie, title: str, year: int | None, *, why: str, notes: str) -> None:
-    """Change what is written about a movie. The title and year may be those of another movie on the list."""
+    """Edit the details of a movie. Another movie on the list may have the same title and year."""
     rename_with_unique_key(db, movie, partial(movie.name, title, year))
     movie.describe(why, notes)
 

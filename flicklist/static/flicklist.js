@@ -1,4 +1,4 @@
-// What JavaScript makes smoother. Every form works without it.
+// Progressive enhancement: forms that update in place. Every form also works without JavaScript.
 
 (() => {
   "use strict";
@@ -20,7 +20,7 @@
     event.stopImmediatePropagation();
   }
 
-  // --- One thing at a time: what comes of it takes the place of the forms that are there ---
+  // --- One request at a time, because its response replaces the forms on the page ---
 
   const isBusy = () => document.querySelector(".htmx-request") !== null;
   let swappedAt = -Infinity;
@@ -29,16 +29,16 @@
     if (isBusy()) {
       const button = placeOf(event.submitter ?? event.target.elements[0]);
       const isInPlace = event.target.closest("[data-hx-boost=true]");
-      // Loading a page would cut off what is under way: first that, then this.
+      // Loading a page would abort the running request, so submit this form after it.
       if (button && !isInPlace) document.addEventListener("htmx:afterSettle", () => find(button)?.click(), { once: true });
       return stop(event);
     }
-    // The day is the person's own when the form is sent, perhaps after the midnight that the page was loaded before.
+    // Set the date on submit, because the page may have been loaded before midnight.
     const field = event.target.elements.namedItem("today");
     if (field) field.value = today();
   }, true);
 
-  // After the first click of two, another movie, or "Redo", is where the second one goes. So does a key that is held.
+  // The second click of a double click, or a held key, would hit the next movie or "Redo", which has moved there.
   document.addEventListener("click", (event) => {
     const isSecond = event.detail > 1 || event.pointerType === "touch";
     const isTooSoon = isSecond && performance.now() - swappedAt < TWO_CLICKS_MILLISECONDS;
@@ -50,14 +50,14 @@
     if (event.repeat && event.key === "Enter" && event.target.closest("[data-hx-boost] button")) stop(event);
   }, true);
 
-  // --- Another page than the one that is seen, such as the login wall ---
+  // --- Redirects to another page, such as the login wall ---
 
-  // It is shown as it came, since it tells its messages only once.
+  // Show the response itself: loading the page again would lose its messages, which are sent only once.
   function showWhole(html, address) {
     const page = new DOMParser().parseFromString(html, "text/html");
     document.title = page.title;
     document.body.replaceWith(document.adoptNode(page.body));
-    history.replaceState({ htmx: true }, "", location); // who comes back to it gets it anew
+    history.replaceState({ htmx: true }, "", location); // going back reloads this page
     if (address !== location) history.pushState({ htmx: true }, "", address);
     htmx.process(document.body);
     scrollTo({ top: 0, behavior: "instant" });
@@ -70,12 +70,12 @@
     heading.focus({ preventScroll: true });
   }
 
-  // --- What stays as it was ---
+  // --- State that is kept across a swap ---
 
   const movieOf = (row) => row.querySelector("[name=movie]")?.value;
   const rowOf = (movie) => all(ROWS).find((row) => movieOf(row) === movie);
 
-  // Where a field or a button is, so that it is found again on the page that takes the place of this one.
+  // Return the place of a field or button, to find it again after the swap.
   function placeOf(element) {
     const row = element.closest(ROWS);
     const home = row ?? element.closest(".message, form[id]");
@@ -90,7 +90,7 @@
     return found && all(CONTROLS, found)[index];
   }
 
-  // The movie may be gone: then what is in its place.
+  // If the movie has left the list, use the movie that is now in its place.
   function findOrNext(place) {
     const rows = all(ROWS);
     const next = rows[Math.min(place.number, rows.length - 1)];
@@ -106,8 +106,8 @@
     return field.selectedIndex !== Math.max(first, 0);
   }
 
-  // What was typed, selected or chosen in other forms than the submitted one, and the version that an edit began with:
-  // without that, the edit would overwrite what was written in another window.
+  // Return the unsent input of all other forms, and the version that an edit started from. Without the version, the edit
+  // would overwrite changes from another window.
   function unsent(form) {
     const fields = all("main :is(input:not([type=hidden]), select, textarea)");
     const changed = fields.filter((field) => field.form && field.form !== form && isChanged(field));
@@ -139,13 +139,13 @@
     const landed = new URL(event.detail.xhr.responseURL);
     if (landed.pathname !== location.pathname) {
       event.detail.shouldSwap = false;
-      // An address that answered with a refusal shows something else when it is asked for again.
+      // The URL of an error response shows something else when it is reloaded.
       showWhole(event.detail.xhr.responseText, event.detail.xhr.status < 400 ? landed : location);
       return;
     }
     const { activeElement } = document;
     seen = {
-      height: event.detail.requestConfig.verb === "get" ? 0 : scrollY, // another page begins at its top
+      height: event.detail.requestConfig.verb === "get" ? 0 : scrollY, // start at the top of another page
       focused: placeOf(activeElement),
       caret: [activeElement.selectionStart, activeElement.selectionEnd],
       unsent: unsent(event.detail.requestConfig.elt),

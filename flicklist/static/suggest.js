@@ -1,5 +1,5 @@
-// Suggests films while a title is typed: an ARIA 1.2 combobox upon an input with the address of the suggestions in
-// data-suggest. It listens on the document, so it does not matter when the input comes into the page.
+// Suggests films while a title is typed: an ARIA 1.2 combobox for an input whose data-suggest has the URL of the
+// suggestions. It listens on the document, so it also works for inputs that are added later.
 (() => {
   "use strict";
 
@@ -66,7 +66,7 @@
     option.scrollIntoView({ block: "nearest" });
   }
 
-  // Beyond either end lies the field itself, then the other end.
+  // Beyond either end, move to the field itself, then to the other end.
   function move(input, step) {
     const stops = [undefined, ...optionsOf(input)];
     activate(input, stops.at((stops.indexOf(activeOf(input)) + step) % stops.length));
@@ -79,7 +79,7 @@
     close(input);
   }
 
-  // The year of a film that was chosen is not that of another title.
+  // The year of a chosen film does not apply to another title.
   function dropSuggestedYear(input) {
     const year = yearOf(input);
     if (year?.dataset.suggested && year.value === year.dataset.suggested) year.value = "";
@@ -96,7 +96,7 @@
       if (!asked.signal.aborted && document.activeElement === input) show(input, films);
       if (response.type === "opaqueredirect") delete input.dataset.suggest; // logged out: do not ask again
     } catch {
-      if (!asked.signal.aborted && input.isConnected) close(input); // it is help only
+      if (!asked.signal.aborted && input.isConnected) close(input); // suggestions are optional
     }
   }
 
@@ -127,7 +127,7 @@
     const input = field(event);
     if (input && isOpen(input) && !event.isComposing) press(input, event);
   });
-  // Pressing an option does not take the focus away from the field, so that the list is still there for the click.
+  // Keep the focus in the field when an option is pressed. Otherwise the list would close before the click.
   document.addEventListener("mousedown", (event) => event.target.closest?.(OPTION) && event.preventDefault());
   document.addEventListener("click", (event) => {
     const option = event.target.closest?.(OPTION);

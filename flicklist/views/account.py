@@ -146,7 +146,7 @@ def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
 
 
 def read_export(context: AccountResource, request: Request) -> str:
-    """Return the export. A long list takes seconds, in which others could not write if this were a transaction."""
+    """Return the export. It runs outside the transaction, because a long list takes seconds and would block writers."""
     return export_json(request.read_db, request.identity.user_id, request.identity.email)
 
 
@@ -199,7 +199,7 @@ def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
 def _page(request: Request, typed_email: str = "") -> dict[str, Any]:
     user_id = request.identity.user_id
     return {
-        # Outside the transaction, which may have been aborted.
+        # The transaction may have been aborted, so read outside it.
         "login_sessions": login_sessions.list_active(request.read_db, request.settings, user_id),
         "recovery_codes_left": two_factor.recovery_codes_left(request.read_db, user_id),
         "email": typed_email,

@@ -84,7 +84,7 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
 @exception_view_config(StaleDataError, renderer=BARE_PAGE)
 @exception_view_config(IntegrityError, renderer=BARE_PAGE)
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
-    """Report that the row was changed or deleted after it was read, and that retrying did not help."""
+    """Report a conflict with a concurrent change that retries did not resolve."""
     log.error("Two at once, or a rule that was broken", exc_info=exc)
     restore_session(request)
     return _page(request, HTTPStatus.CONFLICT)

@@ -1,4 +1,4 @@
-"""``/``: the start page, which is one's own watchlist."""
+"""``/``: redirects to the person's watchlist."""
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request

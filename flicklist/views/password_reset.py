@@ -38,7 +38,7 @@ def request_page(context: PasswordResetResource, request: Request) -> dict[str, 
 
 @view_config(context=PasswordResetResource, request_method="POST", permission=NO_PERMISSION_REQUIRED)
 def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOther:
-    """Promise a mail, in the same words and with the same work for a known and an unknown address."""
+    """Send a reset mail. The response and the work are the same for known and unknown addresses."""
     form = RequestPasswordResetForm(request.POST)
     if not form.validate():
         raise redirect_refused(request, request.path_to(context), form)

@@ -1,4 +1,4 @@
-"""``/suggestions``: films to suggest while a title is typed."""
+"""``/suggestions``: suggestions while a title is typed."""
 
 from threading import Thread
 from typing import Any
@@ -19,5 +19,5 @@ def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
 
 @subscriber(ApplicationCreated)
 def load_index(event: ApplicationCreated) -> None:
-    """Load the catalog in the background. Otherwise the first person to type waits half a second."""
+    """Load the catalog in the background. Otherwise the first request would take half a second longer."""
     Thread(target=index, daemon=True).start()

@@ -1,4 +1,4 @@
-"""``/account/two-factor/``: set up, renew and turn off the code that is asked for after the password."""
+"""``/account/two-factor/``: set up and turn off two-factor authentication, and renew recovery codes."""
 
 import io
 from typing import Any
@@ -48,7 +48,7 @@ def two_factor_page(context: TwoFactorResource, request: Request) -> PageOrRedir
 
 @view_config(context=TwoFactorResource, name="qr", request_method="GET", permission=Permission.VIEW)
 def qr(context: TwoFactorResource, request: Request) -> Response:
-    """Draw the key, in a file of its own: the page may have no inline style or image."""
+    """Return the QR code as a separate file, because the Content Security Policy forbids inline styles and images."""
     factor = two_factor.pending(request.db, request.identity.user_id)
     if factor is None:
         raise HTTPNotFound
@@ -86,7 +86,7 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
 
 @exception_view_config(FormRefused, path_info="/account/two-factor/confirm/?$", renderer=PAGE)
 def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTPSeeOther:
-    """Show the key again, if there is one being set up."""
+    """Show the key again if setup is still pending."""
     factor = two_factor.pending(request.read_db, request.identity.user_id)
     if factor is None:
         flash_error(request, exc.form.problem)

@@ -43,7 +43,7 @@ def _save(
     action: Callable[[Movie, str | None, str], None],
     outcome: str,
 ) -> PageOrRedirect:
-    """Save a viewing with what was typed."""
+    """Save a viewing with the submitted date and note."""
     movie = context.movie_resource.movie
     form = _form(request)
     if not form.validate():

@@ -1,4 +1,4 @@
-"""``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and the actions for the selected ones."""
+"""``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and actions on selected movies."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelect
 from flicklist.text import quote
 from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
 
-# Text to be corrected is returned in the URL, whose length is limited.
+# Refused text is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
 WATCHLIST_SORTS = {
     Sort.ADDED: "newest first",
