@@ -9,10 +9,10 @@ ERRORS_ONLY := 2>$(VENV)/pip-errors.txt || { cat $(VENV)/pip-errors.txt >&2; exi
 
 .PHONY: help install serve demo test test-browser test-faults check format lint types templates
 
-help:  ## Show what can be made.
+help:  ## Show this help.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
-install: $(VENV)/site-installed  ## Install the site into .venv, with the versions that were tested.
+install: $(VENV)/site-installed  ## Install the site into .venv, in the tested versions.
 
 $(VENV)/site-installed: setup.py constraints.txt
 	@echo "Installing the site into $(VENV)"
@@ -41,26 +41,26 @@ serve: install  ## Run the site on http://localhost:6543; PORT=7000 sets another
 	@echo "Starting FlickList on http://localhost:$(PORT) (press Ctrl-C to stop)"
 	@$(BIN)/pserve development.ini port=$(PORT) --reload
 
-demo: install  ## Create the account demo@example.com with movies, or give it a new password.
+demo: install  ## Create the account demo@example.com with movies, or reset its password.
 	@$(BIN)/flicklist demo development.ini
 
-test: $(VENV)/tests-installed  ## Run the tests on SQLite, and on PostgreSQL where FLICKLIST_TEST_POSTGRESQL_URL is set.
+test: $(VENV)/tests-installed  ## Run the tests on SQLite, and on PostgreSQL if FLICKLIST_TEST_POSTGRESQL_URL is set.
 	$(BIN)/pytest --numprocesses auto --quiet
 
-test-browser: $(VENV)/browser-installed tests/browser/node_modules  ## Run the tests in a real browser: Chromium, nginx before the site, Java for the checker of HTML.
+test-browser: $(VENV)/browser-installed tests/browser/node_modules  ## Run the browser tests. They need Chromium, nginx, and Java for the HTML checker.
 	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { echo "Install nginx first. On Debian: apt-get install nginx-light"; exit 1; }
 	@command -v java >/dev/null || { echo "Install Java first. On Debian: apt-get install default-jre-headless"; exit 1; }
 	$(BIN)/pytest --quiet tests/browser
 
-test-faults: $(VENV)/tests-installed  ## Kill the server, fill its disk, restart its database, move its clock. Wants root, for the disks.
+test-faults: $(VENV)/tests-installed  ## Run the fault tests: kill the server, fill its disk, restart its database, move its clock. Disks need root.
 	$(BIN)/pytest --quiet -r s tests/faults
 
 tests/browser/node_modules: tests/browser/package-lock.json
 	npm ci --prefix tests/browser --no-audit --no-fund
 	@touch $@
 
-check: lint types templates test  ## Format, lint, types, templates and tests: all that must pass.
+check: lint types templates test  ## Check format, lint, types and templates, and run the tests.
 
 format: $(VENV)/lint-installed  ## Format the code.
 	$(BIN)/ruff format

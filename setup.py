@@ -1,4 +1,4 @@
-"""FlickList's metadata. Tool settings stand in pyproject.toml, tested versions in constraints.txt."""
+"""The metadata of FlickList. Tool settings are in pyproject.toml, tested versions in constraints.txt."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     classifiers=[
-        # The versions that the tests pass on; .ci/run tests those that the machine has.
+        # The tests pass on these versions. .ci/run tests those that are installed.
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
@@ -41,7 +41,7 @@ setup(
         # Releases before 78.1.1 have a path traversal (CVE-2025-47273).
         "setuptools>=78.1.1,<80.9",
         "SQLAlchemy>=2.1",
-        "tzdata",  # time zones on systems that have none of their own
+        "tzdata",  # for systems without a time zone database
         "ua-parser>=1",
         "waitress>=3.0.1",
         "WebOb>=1.8.11",

@@ -1,9 +1,9 @@
-"""What other pages cost while eight clients fail to log in without a pause: prints both.
+"""Measure the response time of other pages during a flood of failed log-ins from eight clients.
 
     PYTHONPATH=. .venv/bin/python benchmarks/flood.py
 
-The server is a process of its own, at the bcrypt cost that people have. Limits are off, so that nothing but the gate of
-the hashes holds the flood back.
+The server is a separate process with the default bcrypt cost. Rate limits are off, so that only the limit on concurrent
+hashes slows the flood down.
 """
 
 import statistics
@@ -26,7 +26,7 @@ def flood(server: Server, answers: list[int], until: threading.Event) -> None:
 
 
 def pages(server: Server) -> list[float]:
-    """Return the milliseconds that a page takes, asked for again and again."""
+    """Request a page repeatedly, and return the milliseconds of each request."""
     client, times, end = Client(server), [], time.monotonic() + SECONDS
     while time.monotonic() < end:
         started = time.perf_counter()

@@ -1,10 +1,10 @@
-"""What a page costs in lists of 10 to 100,000 movies, and among a million: prints a table.
+"""Print a table of the time that pages take in lists of 10 to 100,000 movies, and in a database of a million.
 
     .venv/bin/python benchmarks/scale.py                            # SQLite
     .venv/bin/python benchmarks/scale.py postgresql+psycopg://…     # a server on which a database can be created
 
 Each number is the median of many requests, in milliseconds of server time: the WSGI application is called directly.
-The lists take turns, request by request, so that a machine that is slower for a while is slower for all of them.
+The lists take turns, request by request, so that a temporary slowdown of the machine affects all of them.
 """
 
 import base64
@@ -63,7 +63,7 @@ def database(server: str | None, name: str) -> Iterator[str]:
 
 
 def fill(url: str, users: int, movies: int) -> None:
-    """Give each user so many movies, half of them watched, with many ties and many gaps."""
+    """Give each user a number of movies, half of them watched. Many sort keys are equal or missing."""
     chance = random.Random(42)
     films = all_films()
     engine = create_engine(url)
@@ -107,7 +107,7 @@ def fill(url: str, users: int, movies: int) -> None:
 
 
 class Client:
-    """Someone in the middle of all, signed in, whose requests are timed."""
+    """A client with timed requests, logged in as the user in the middle of the table."""
 
     def __init__(self, url: str, users: int) -> None:
         self.app = main({}, **SETTINGS, **{"flicklist.database_url": url})
@@ -129,7 +129,7 @@ class Client:
         self.cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
 
     def get(self, path: str) -> float:
-        """Return the milliseconds of a page."""
+        """Return the milliseconds that a page takes."""
         return self._timed(Request.blank(path, headers={"Cookie": self.cookie}), 200)
 
     def render(self, path: str) -> float:
@@ -169,7 +169,7 @@ def last_page(keyset: Keyset, *, descending: bool) -> str:
 
 
 def what_is_timed() -> Iterator[tuple[str, Callable[[Client], float], int]]:
-    """Name what is measured, say how, and how often."""
+    """Yield the name, the function and the number of requests of each measurement."""
     for name, page in [("watchlist", ""), ("watched", "watched")]:
         yield name, lambda person, page=page: person.get(person.list_path + page), REQUESTS
         yield "  of it, the template", lambda person, page=page: person.render(person.list_path + page), REQUESTS

@@ -1,4 +1,4 @@
-"""How long suggestions take, alone and as requests on SQLite, and what they cost: python benchmarks/suggestions.py."""
+"""Measure the time and memory of suggestions, alone and as requests on SQLite: python benchmarks/suggestions.py."""
 
 import random
 import time
@@ -23,14 +23,14 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def every_beginning() -> set[str]:
-    """Return what can be typed on the way to any word of any title."""
+    """Return the prefixes of all words and titles."""
     words = {word for film in all_films() for word in normalize_query(film.title).split()}
     titles = {normalize_query(film.title) for film in all_films()}
     return {text[:length] for text in words | titles for length in PREFIX_LENGTHS}
 
 
 def best_of_rounds(query: str) -> float:
-    """Leave out what the machine was busy with besides."""
+    """Return the best of several times, to leave out other load on the machine."""
     return min(milliseconds(lambda: suggest(query)) for _ in range(ROUNDS))
 
 
@@ -42,7 +42,7 @@ def report_times(name: str, queries: Iterable[str]) -> None:
 
 
 def report_requests(queries: Iterable[str]) -> None:
-    """Ask as a person who is signed in does, identity and all. What the machine does besides is not left out."""
+    """Measure whole requests of a logged-in person, including other load on the machine."""
     with database(None, "suggestions") as url:
         migrations.upgrade(url)
         fill(url, 1, 10)
