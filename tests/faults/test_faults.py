@@ -246,6 +246,6 @@ def test_client_behind_proxy_cannot_forge_its_address(make_server, sqlite_url):
         # The trusted proxy has appended the true address to the one that the client claimed.
         client.headers = {"X-Forwarded-For": f"198.51.100.{number}, 192.0.2.1"}
         answers.append(client.post("/login", email=f"{number}@example.com", password="wrong").status)
-    assert answers == [400, 400, 400, 429, 429]
+    assert answers == [303, 303, 303, 429, 429]
     client.headers = {"X-Forwarded-For": "192.0.2.2"}
-    assert client.post("/login", email="5@example.com", password="wrong").status == 400
+    assert client.post("/login", email="5@example.com", password="wrong").status == 303
