@@ -56,6 +56,7 @@ if __name__ == "__main__":
         over.set()
         for each in crowd:
             each.join()
-        verified = answers.count(400)
-        print(f"log-ins: {verified / SECONDS:.1f} a second were verified, {len(answers) - verified} put off with a 503")
+        verified, put_off = answers.count(303), answers.count(503)
+        assert verified + put_off == len(answers), answers
+        print(f"log-ins: {verified / SECONDS:.1f} a second were verified, {put_off} put off with a 503")
         server.stop()

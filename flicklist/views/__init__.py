@@ -1,4 +1,4 @@
-"""The views. Each module has a template folder of the same name; the README's table lists them by URL."""
+"""The views, one module per place. docs/urls.md lists them by URL."""
 
 from collections.abc import Sequence
 from datetime import date
