@@ -9,7 +9,20 @@ from zoneinfo import ZoneInfo
 
 from flicklist.models.movie import FIRST_YEAR, LAST_YEAR
 
-_LAST_MONTH = 12
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def first_day(text: str) -> date:
@@ -25,9 +38,21 @@ def day_after(text: str) -> date:
     first = first_day(text)
     if len(text) == len("2009-07-14"):
         return first + timedelta(days=1)
-    if len(text) == len("2009-07") and first.month < _LAST_MONTH:
+    if len(text) == len("2009-07") and first.month < len(MONTHS):
         return first.replace(month=first.month + 1)
     return date(first.year + 1, 1, 1)
+
+
+def format_date(text: str) -> str:
+    """Return a day, a month or a year as people write it: ``14 Jul 2009``, ``July 2009``, ``2009``.
+
+    Raises `ValueError` if the text is not such a date.
+    """
+    first = first_day(text)
+    month = MONTHS[first.month - 1]
+    if len(text) == len("2009-07-14"):
+        return f"{first.day} {month[:3]} {first.year}"
+    return f"{month} {first.year}" if len(text) == len("2009-07") else str(first.year)
 
 
 def own_today(typed: str | None, zone: ZoneInfo) -> date:
