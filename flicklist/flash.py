@@ -32,14 +32,16 @@ def flash_success(request: Request, text: str, *offer: str) -> None:
     _flash(request, "success", text, offer)
 
 
-def flash_info(request: Request, text: str, *link: str) -> None:
-    """Tell something neutral, with an optional link (its label and its path). Replaces a waiting message of this text.
+def flash_info(request: Request, text: str, *offer: str, is_link: bool = False) -> None:
+    """Tell something neutral, and offer a button or a link (its label, and its path).
+
+    Replaces a waiting message of this text.
 
     Without that, opening ten tabs as a visitor would fill the queue with ten links to the same log-in page.
     """
     waiting = request.session.peek_flash("info")
     waiting[:] = [message for message in waiting if message[0] != text]
-    _flash(request, "info", text, (*link, True) if link else ())
+    _flash(request, "info", text, (*offer, True) if is_link else offer)
 
 
 def flash_error(request: Request, text: str, *offer: str) -> None:

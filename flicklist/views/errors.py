@@ -140,7 +140,7 @@ def _wall(request: Request) -> HTTPSeeOther:
     text = "Log in or create an account to continue."
     if request.has_transaction:
         text += " What you sent was not saved."
-    flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query))
+    flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query), is_link=True)
     return redirect(request.path_to(request.root, "register", query=query))
 
 
