@@ -40,7 +40,7 @@ def invite(ini: str) -> None:
     """Print a link with which one person can register within 14 days."""
     settings = _settings(ini)
     if settings.registration != "invitation":
-        raise click.ClickException(f"Nobody needs an invitation: registration is {settings.registration}.")
+        raise click.ClickException(f"Registration is {settings.registration}, not by invitation.")
     with _database(settings) as db:
         token = invitations.create(db)
     click.echo(f"{settings.public_url}/register?{urlencode({'invitation': token})}")
@@ -64,11 +64,11 @@ def print_password_reset_link(ini: str, email: str) -> None:
 def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Log EMAIL, or everybody, out of all browsers."""
     if (email is None) != everybody:
-        raise click.UsageError("Name one EMAIL, or --all.")
+        raise click.UsageError("Give an EMAIL or --all.")
     settings = _settings(ini)
     with _database(settings) as db:
         ended = login_sessions.end_all(db, None if email is None else _user(db, email).id)
-    click.echo(f"{ended} ended.")
+    click.echo(f"Login sessions ended: {ended}.")
 
 
 @flicklist.command("remove-two-factor")
@@ -81,7 +81,7 @@ def remove_two_factor(ini: str, email: str) -> None:
         user = _user(db, email)
         if two_factor.turn_off(db, user.id) and settings.sends_mail:
             db.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
-    click.echo("From now on their password is enough.")
+    click.echo("Two-step verification is off. They only need their password to log in.")
 
 
 @flicklist.command("demo")
@@ -100,7 +100,7 @@ def demo_account(ini: str) -> None:
     with _database(settings) as db:
         is_new = demo.create_or_reset(db, password_hash, sends_mail=settings.sends_mail)
     click.echo(
-        "The demo account is ready." if is_new else "The demo account has a new password. Its movies are as they were."
+        "The demo account is ready." if is_new else "The demo account has a new password. Its movies are unchanged."
     )
     click.echo(f"Address:  {settings.public_url}/login")
     click.echo(f"Email:    {demo.EMAIL}")
@@ -116,7 +116,7 @@ def send_mail(ini: str) -> None:
         raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
     migrations.require_newest(settings.database_url)
     engine = writing_engine(settings.database_url)
-    click.echo(f"{Sender(settings, engine).send_due()} sent.")
+    click.echo(f"Mails sent: {Sender(settings, engine).send_due()}.")
     engine.dispose()
 
 
@@ -140,5 +140,5 @@ def _database(settings: Settings) -> Iterator[Session]:
 def _user(db: Session, email: str) -> User:
     user = accounts.find_by_email(db, email)
     if user is None:
-        raise click.ClickException(f"Nobody has the email address {email}.")
+        raise click.ClickException(f"No account has the email address {email}.")
     return user

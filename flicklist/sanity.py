@@ -23,9 +23,9 @@ MAX_BODY_BYTES = 65_536
 MAX_QUERY_BYTES = 8_192  # what nginx accepts by default; the longest URL of this site has 6 kB
 MAX_FIELDS = 100
 NO_USER = 0  # for the audit log: a rejected request is never identified
-UNSUPPORTED_FORM = ("Not like that", "The site reads forms in UTF-8, and no files.")
-UNREADABLE = ("That did not work", "The site could not read what your browser sent.")
-FOREIGN_FORM = ("Not from there", "That form was sent from another site, so it was not accepted.")
+UNSUPPORTED_FORM = ("Unsupported request", "This site only accepts forms in UTF-8, without files.")
+UNREADABLE = ("Invalid request", "The site couldn’t read what your browser sent.")
+FOREIGN_FORM = ("Form not accepted", "This form was sent from another site and was not accepted.")
 HOST = re.compile(rf"({HOST_NAME})(:[0-9]{{1,5}})?", re.ASCII | re.IGNORECASE)
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
@@ -50,7 +50,7 @@ class RequestRejected(Exception):
 def check(request: Request) -> None:
     """Raise `RequestRejected` for a request that no view should see."""
     if request.method not in METHODS:
-        raise RequestRejected(405, "Not like that", f"This site answers {', '.join(METHODS)} only.")
+        raise RequestRejected(405, "Unsupported request", f"This site only accepts {', '.join(METHODS)}.")
     _check_host(request)
     if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails on any other, even for a GET
         raise RequestRejected(415, *UNSUPPORTED_FORM)
@@ -64,14 +64,16 @@ def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
     host = HOST.fullmatch(request.host)
     if host is None or (hosts and host[1].lower() not in hosts):
-        raise RequestRejected(400, "Nobody of that name", "This site is not reached by that name.")
+        raise RequestRejected(400, "Unknown host", "This site doesn’t answer to the host name in the address.")
 
 
 def _check_text(request: Request) -> None:
     """Check everything that Pyramid will decode as text."""
     if len(request.query_string) > MAX_QUERY_BYTES:
         raise RequestRejected(
-            414, "Too much", f"What follows the question mark can have at most {MAX_QUERY_BYTES // 1024} kB."
+            414,
+            "Address too long",
+            f"The query in an address can have at most {MAX_QUERY_BYTES // 1024} kB.",
         )
     try:
         path = request.path_info
@@ -105,7 +107,7 @@ def _check_origin(request: Request) -> None:
 def _check_form(request: Request) -> None:
     if (request.content_length or 0) > MAX_BODY_BYTES:
         request.body_file_raw.close()  # a temporary file by now, because pyramid_retry keeps the body
-        raise RequestRejected(413, "Too much", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
+        raise RequestRejected(413, "Form too large", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
     if request.content_type not in {FORM, ""}:
         raise RequestRejected(415, *UNSUPPORTED_FORM)
     try:

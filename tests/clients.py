@@ -73,7 +73,7 @@ class Client(TestApp):
         return self.press(self.list_path, f"I watched it! {title}")
 
     def move_to_watchlist(self, title):
-        return self.press(self.list_path + "watched", f"Put back {title}")
+        return self.press(self.list_path + "watched", f"Move to watchlist: {title}")
 
     def rate(self, title, stars):
         form = self.form_of(self.get(self.list_path + "watched"), f"Rating of {title}")
@@ -95,7 +95,7 @@ class Client(TestApp):
     def change_selected(self, path, selected, label, **fields):
         """Select movies, press a button of the bar for the selected ones, and return the next page."""
         page = self.get(path)
-        boxes = [page.html.find("input", attrs={"aria-label": f"Mark {title}"})["value"] for title in selected]
+        boxes = [page.html.find("input", attrs={"aria-label": f"Select {title}"})["value"] for title in selected]
         bar = page.html.find("form", id="selection")
         hidden = {field["name"]: field.get("value", "") for field in bar.find_all("input")}
         path = bar.find("button", string=label)["formaction"]

@@ -180,7 +180,7 @@ def test_every_change_needs_the_csrf_token(people, view, db):
     others_token = people["stranger"].csrf_token()
     for fields in ({}, {"csrf_token": ""}, {"csrf_token": "x"}, {"csrf_token": others_token}):
         page = alice.post(path, {"title": "Ran", "rating": "1", **fields}, status=400)
-        assert "That form has expired" in page
+        assert "This form has expired" in page
     alice.post(f"{path}?csrf_token={alice.csrf_token()}", status=400)
     assert alices_rows(db, alice) == before
     assert alice.is_logged_in

@@ -42,10 +42,10 @@ def register(person, page, email="alice@example.com"):
 def test_send_mail_command_sends_due_mail(run, alice, db):
     with running_postbox() as postbox:
         settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
-        assert run("send-mail", **settings).output == "0 sent.\n"
+        assert run("send-mail", **settings).output == "Mails sent: 0.\n"
         db.add(Mail(kind=MailKind.PASSWORD_RESET, recipient=alice.email))
         db.commit()
-        assert run("send-mail", **settings).output == "1 sent.\n"
+        assert run("send-mail", **settings).output == "Mails sent: 1.\n"
         assert postbox.wait_for(1)["To"] == alice.email
     assert "No mail is sent" in run("send-mail").output
 
@@ -60,7 +60,7 @@ def test_invitation_registers_one_account(invited, invitation, db):
     register(Client(invited), invitation)
     page = Client(invited).get(invitation).follow()
     assert "register" not in page.forms
-    assert "Registration is by invitation." in page.html.main.text
+    assert "Registration is by invitation only." in page.html.main.text
     assert db.scalars(select(Invitation)).all() == []
 
 
@@ -82,7 +82,7 @@ def test_email_taken_in_race_keeps_invitation_valid(invited, invitation, db, mon
 
     monkeypatch.setattr(PasswordHasher, "hash", register_somebody_else)
     page = refused(register(Client(invited), invitation))
-    assert is_marked_invalid(page, "email", "An account with that email address already exists. Is it yours? Log in.")
+    assert is_marked_invalid(page, "email", "An account with that email address already exists. If it’s yours, log in.")
     assert len(db.scalars(select(Invitation)).all()) == 1
 
 
@@ -98,23 +98,24 @@ def test_registration_needs_invitation(invited, db):
     for link in ("/register", "/register?invitation=", "/register?invitation=x"):
         visitor.get(link)
         page = refused(visitor.send("/register", **fields))
-        assert messages(page, "error") == ["This site takes no registrations without an invitation."]
+        assert messages(page, "error") == ["Registration is by invitation only."]
     assert db.scalars(select(User)).all() == []
 
 
 def test_closed_site_refuses_registration_and_links_to_log_in(make_app, db):
     visitor = Client(make_app(registration="closed"))
     page = visitor.get("/watchlists/x/", status=303).follow()
-    assert "Nobody can register here at present." in page.html.main.text
+    assert "Registration is closed." in page.html.main.text
     assert page.forms[0].submit().request.path_qs == "/login?next=%2Fwatchlists%2Fx%2F"
-    refused(visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD))
+    page = refused(visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD))
+    assert messages(page, "error") == ["Registration is closed."]
     assert db.scalars(select(User)).all() == []
 
 
 def test_invite_command_fails_if_registration_is_open(run):
     result = run("invite")
     assert result.exit_code == 1
-    assert "Nobody needs an invitation: registration is open." in result.output
+    assert "Registration is open, not by invitation." in result.output
 
 
 @pytest.fixture
@@ -131,12 +132,12 @@ def set_password(page, password=NEW_PASSWORD):
 def test_reset_link_works_once_and_ends_all_login_sessions(app, alice, link):
     visitor = Client(app)
     page = set_password(visitor.get(link, status=303).follow()).follow()
-    assert messages(page, "success") == ["Your password is changed. Log in with the new one."]
+    assert messages(page, "success") == ["Your password was changed. Log in with the new one."]
     assert not alice.is_logged_in
     visitor.fail_to_log_in("alice@example.com")
     visitor.log_in("alice@example.com", NEW_PASSWORD)
     again = Client(app).get(link, status=303).follow()
-    assert messages(again, "error") == ["That link does not work any more: it is for one use, within an hour."]
+    assert messages(again, "error") == ["This link has expired or was already used."]
 
 
 def test_using_reset_link_logs_out_another_person(alice, bob, db):
@@ -193,15 +194,15 @@ def test_changing_email_invalidates_reset_link(app, alice, link):
 def test_reset_link_command_fails_for_unknown_email(run):
     for email in ("nobody@example.com", "nobody"):
         result = run("password-reset-link", email)
-        assert (result.exit_code, result.output) == (1, f"Error: Nobody has the email address {email}.\n")
+        assert (result.exit_code, result.output) == (1, f"Error: No account has the email address {email}.\n")
 
 
 def test_log_out_command_ends_sessions_of_one_person_or_all(run, app, alice, bob):
     phone = Client(app)
     phone.log_in("alice@example.com")
-    assert run("end-login-sessions", "alice@example.com").output == "2 ended.\n"
+    assert run("end-login-sessions", "alice@example.com").output == "Login sessions ended: 2.\n"
     assert (alice.is_logged_in, phone.is_logged_in, bob.is_logged_in) == (False, False, True)
-    assert run("end-login-sessions", "--all").output == "1 ended.\n"
+    assert run("end-login-sessions", "--all").output == "Login sessions ended: 1.\n"
     assert not bob.is_logged_in
     assert run("end-login-sessions").exit_code == 2
 
@@ -216,7 +217,7 @@ def test_command_turns_off_two_factor_after_loss_of_app_and_codes(run, alice, ap
     assert not visitor.is_logged_in
     settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
     done = run("remove-two-factor", "ALICE@example.com", **settings)
-    assert done.output == "From now on their password is enough.\n"
+    assert done.output == "Two-step verification is off. They only need their password to log in.\n"
     assert db.execute(select(Mail.kind, Mail.recipient)).all() == [("two-factor-off", "alice@example.com")]
     visitor.log_in("alice@example.com")
     assert visitor.is_logged_in

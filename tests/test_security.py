@@ -137,18 +137,18 @@ def test_last_message_is_kept(alice):
     token = alice.csrf_token()
     for title in ("Heat", "Ran", "Amélie"):
         alice.post(alice.list_path + "add", {"csrf_token": token, "title": title}, status=303)
-    assert messages(alice.get(alice.list_path))[-1] == "“Amélie” is on your watchlist."
+    assert messages(alice.get(alice.list_path))[-1] == "Added “Amélie”."
 
 
 def test_head_request_consumes_no_message(alice):
     alice.send(alice.list_path + "add", title="Heat")
     alice.head(alice.list_path)
-    assert "is on your watchlist" in alice.get(alice.list_path)
+    assert "Added “" in alice.get(alice.list_path)
 
 
 def test_message_is_shown_once(alice):
-    assert "is on your watchlist" in alice.add("Heat")
-    assert "is on your watchlist" not in alice.get(alice.list_path)
+    assert "Added “" in alice.add("Heat")
+    assert "Added “" not in alice.get(alice.list_path)
 
 
 @pytest.mark.parametrize("path", ["/", "/watchlists/x/", "/a?b=c&d=%20", "/~x"])

@@ -32,7 +32,7 @@ class DeleteAccountForm(SiteForm):
 
     def validate_word(self, field: TextField) -> None:
         if field.data.casefold() != self.WORD:
-            raise ValidationError(f"Type the word “{self.WORD}” to delete your account.")
+            raise ValidationError(f"Type “{self.WORD}” to confirm.")
 
 
 class ConfirmTwoFactorForm(SiteForm):

@@ -31,7 +31,7 @@ class NewPasswordForm(SiteForm):
 
     def validate_verify(self, field: Field) -> None:
         if field.data != self.password.data:
-            raise ValidationError("The two passwords are not the same.")
+            raise ValidationError("The passwords don’t match.")
 
 
 class RegisterForm(NewPasswordForm):

@@ -9,7 +9,7 @@ from wtforms.validators import StopValidation
 
 from flicklist.dates import first_day
 from flicklist.models.user import email_key
-from flicklist.text import normalize, parse_row_id, quote
+from flicklist.text import normalize, parse_row_id
 from flicklist.urls import local_path
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
@@ -31,7 +31,7 @@ class NoControlCharacters:
         for char in field.data:
             is_control = unicodedata.category(char) in FORBIDDEN_CATEGORIES or char in BIDI_CONTROLS
             if is_control and char not in self.allowed:
-                raise StopValidation(f"{self.noun} cannot contain control characters.")
+                raise StopValidation(f"Remove the invisible control characters from the {self.noun}.")
 
 
 class MaxLength:
@@ -43,7 +43,7 @@ class MaxLength:
 
     def __call__(self, form: Form, field: Field) -> None:
         if len(field.data) > self.length:
-            raise StopValidation(f"{self.noun} can have at most {self.length:,} characters.")
+            raise StopValidation(f"The {self.noun} can have at most {self.length:,} characters.")
 
 
 class DateOfAnyPrecision:
@@ -55,9 +55,7 @@ class DateOfAnyPrecision:
         try:
             first_day(field.data)
         except ValueError:
-            raise StopValidation(
-                f"{quote(field.data)} is no date. Write a day (2009-07-14), a month (2009-07) or a year (2009)."
-            ) from None
+            raise StopValidation("Enter a date like 2009-07-14, 2009-07 or 2009.") from None
 
 
 class TextField(StringField):
@@ -136,5 +134,5 @@ class EmailField(TextField):
             email_key(self.data)
         except ValueError:
             if not self.data:
-                raise ValidationError("Please type your email address.") from None
+                raise ValidationError("Enter your email address.") from None
             raise ValidationError("That is not a valid email address.") from None

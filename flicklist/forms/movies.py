@@ -38,10 +38,20 @@ def half_stars(rating: int) -> str:
     return f"{rating / 2:g}"
 
 
+def number_of_stars(rating: int) -> str:
+    """Return 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
+    return f"{rating // 2 or ''}{'½' * (rating % 2)}"
+
+
+def rating_text(rating: int) -> str:
+    """Return 1 to 10 half-stars as text: 9 is ``4½ ★``."""
+    return f"{number_of_stars(rating)} ★"
+
+
 class MovieForm(SiteForm):
     """The title and year of a movie. The limits are those of the table ``movies``."""
 
-    title = TextField(validators=[NoControlCharacters("A title"), MaxLength("A title", MAX_TITLE_LENGTH)])
+    title = TextField(validators=[NoControlCharacters("title"), MaxLength("title", MAX_TITLE_LENGTH)])
     year = TextField()
 
     @property
@@ -50,13 +60,13 @@ class MovieForm(SiteForm):
 
     def validate_title(self, field: Field) -> None:
         if all(unicodedata.category(char).startswith(INVISIBLE_CATEGORIES) for char in field.data):
-            raise ValidationError("Please type the title of the movie.")
+            raise ValidationError("Enter the title of the movie.")
 
     def validate_year(self, field: Field) -> None:
         typed = field.data
         is_number = re.fullmatch(r"[0-9]{4}", typed, re.ASCII)
         if typed and not (is_number and FIRST_YEAR <= int(typed) <= LAST_YEAR):
-            raise ValidationError(f"A year is a number from {FIRST_YEAR} to {LAST_YEAR}.")
+            raise ValidationError(f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}.")
 
 
 class AddForm(MovieForm):
@@ -75,8 +85,8 @@ class AddForm(MovieForm):
 class EditMovieForm(MovieForm):
     """Everything a person can write about a movie."""
 
-    why = TextField(validators=[NoControlCharacters("This line"), MaxLength("This line", MAX_WHY_LENGTH)])
-    notes = LinesField(validators=[NoControlCharacters("Notes", lines="\n\t"), MaxLength("Notes", MAX_NOTES_LENGTH)])
+    why = TextField(validators=[NoControlCharacters("reason"), MaxLength("reason", MAX_WHY_LENGTH)])
+    notes = LinesField(validators=[NoControlCharacters("notes", lines="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
     version = HiddenField()
 
 
@@ -84,7 +94,7 @@ class ViewingForm(SiteForm):
     """One viewing of a movie: when, and a note."""
 
     watched_on = TextField(validators=[DateOfAnyPrecision()])
-    note = TextField(validators=[NoControlCharacters("A note"), MaxLength("A note", MAX_VIEWING_NOTE_LENGTH)])
+    note = TextField(validators=[NoControlCharacters("note"), MaxLength("note", MAX_VIEWING_NOTE_LENGTH)])
 
     def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,7 +102,7 @@ class ViewingForm(SiteForm):
 
     def validate_watched_on(self, field: Field) -> None:
         if field.data and first_day(field.data) > self.latest:
-            raise ValidationError("That day is still to come.")
+            raise ValidationError("That date is in the future.")
 
 
 class DeleteViewingForm(SiteForm):
@@ -127,8 +137,13 @@ class RatingForm(SiteForm):
 
     @property
     def outcome(self) -> str:
-        return f"rated {self.rating.data} of 5 stars" if self.half_stars else "not rated any more"
+        return f"rated {rating_text(self.half_stars)}" if self.half_stars else "rating removed"
+
+    @property
+    def message(self) -> str:
+        """The message about the rated movies, with ``{}`` in place of their names."""
+        return f"You rated {{}} {rating_text(self.half_stars)}." if self.half_stars else "Rating removed from {}."
 
     def validate_rating(self, field: Field) -> None:
         if field.data not in self.SCALE:
-            raise ValidationError("A rating is a number of stars from 0.5 to 5, in halves, or no rating.")
+            raise ValidationError("Choose a rating from ½ to 5 stars.")

@@ -6,10 +6,9 @@ from wtforms import Field, ValidationError
 
 from flicklist.dates import day_after, first_day
 from flicklist.forms.fields import DateOfAnyPrecision, MaxLength, NoControlCharacters, SiteForm, TextField
-from flicklist.forms.movies import RatingForm
+from flicklist.forms.movies import RatingForm, rating_text
 from flicklist.models.movie import MAX_TITLE_LENGTH
 from flicklist.services.search import SearchFilters
-from flicklist.text import quote
 
 FIRST_DECADE, LAST_DECADE = 1870, 2030
 
@@ -17,9 +16,7 @@ FIRST_DECADE, LAST_DECADE = 1870, 2030
 class SearchForm(SiteForm):
     """Search filters and sort order of a list. They come from the URL, so every field is optional."""
 
-    q = TextField(
-        validators=[NoControlCharacters("What you look for"), MaxLength("What you look for", MAX_TITLE_LENGTH)]
-    )
+    q = TextField(validators=[NoControlCharacters("search text"), MaxLength("search text", MAX_TITLE_LENGTH)])
     decade = TextField()
     rated = TextField()
     min_rating = TextField()
@@ -41,7 +38,7 @@ class SearchForm(SiteForm):
 
     def _require_span(self, start: Field, end: Field) -> None:
         if start.data and end.data and start.name not in self.errors and first_day(start.data) >= day_after(end.data):
-            raise ValidationError(f"Nothing is after {quote(start.data)} and before {quote(end.data)}.")
+            raise ValidationError("The first date is after the second.")
 
     @property
     def filters(self) -> SearchFilters:
@@ -71,7 +68,7 @@ class SearchForm(SiteForm):
 
     @property
     def min_rating_choices(self) -> list[tuple[str, str]]:
-        return [(typed, f"{typed} ★") for typed in reversed(RatingForm.SCALE) if typed]
+        return [(typed, rating_text(rating)) for typed, rating in reversed(RatingForm.SCALE.items()) if rating]
 
     @property
     def query(self) -> dict[str, str]:

@@ -171,7 +171,7 @@ class Movie(Base):
         length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
         if len(note) > len(in_place_of) and length > MAX_VIEWING_NOTES_LENGTH:
             limit = f"{MAX_VIEWING_NOTES_LENGTH:,}"
-            raise LimitReached(f"The notes on the viewings of a movie can have at most {limit} characters together.")
+            raise LimitReached(f"The notes on the viewings of a movie can have at most {limit} characters in total.")
 
     def delete_viewing(self, viewing: "Viewing", *, moves_to_watchlist: bool) -> None:
         """Delete a viewing. With `moves_to_watchlist`, deleting the last one moves the movie back to the watchlist."""

@@ -120,9 +120,9 @@ def is_this_machine(host: str) -> bool:
 
 def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "Somebody, perhaps you, asked for a new password. Set it here, within an hour:\n\n"
+        "Someone asked to reset the password of your account. Open this link within an hour to set a new one:\n\n"
         f"{password_reset_link(settings, user)}\n\n"
-        "If it was not you, there is nothing to do."
+        "If this was not you, ignore this mail."
     )
     return "Set a new password", text
 
@@ -131,42 +131,42 @@ def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str
     token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key, user.password_hash)
     link = f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
     text = (
-        f"Your account is to have this email address. Confirm it here, within an hour:\n\n{link}\n\n"
-        "If it was not you who wanted that, there is nothing to do."
+        f"Please confirm your new email address. Open this link within an hour:\n\n{link}\n\n"
+        "If this was not you, ignore this mail."
     )
     return "Confirm your email address", text
 
 
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The password of your account was changed, and every other device was logged out.\n\n"
-        f"If it was not you, set another one: {settings.public_url}/password-reset/"
+        "The password of your account was changed. All other browsers were logged out.\n\n"
+        f"If this was not you, set a new password: {settings.public_url}/password-reset/"
     )
     return "Your password was changed", text
 
 
 def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "Your account has another email address now, and this one is not used any more.\n\n"
-        "If it was not you, tell the person who runs the site."
+        "The email address of your account was changed. You can no longer log in with this one.\n\n"
+        "If this was not you, tell the person who runs the site."
     )
     return "Your email address was changed", text
 
 
 def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "From now on a code is asked for when you log in, after your password. Every other device was logged out.\n\n"
-        "If it was not you, tell the person who runs the site."
+        "From now on, you need your password and a code to log in. All other browsers were logged out.\n\n"
+        "If this was not you, tell the person who runs the site."
     )
-    return "A second factor was turned on", text
+    return "Two-step verification was turned on", text
 
 
 def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "No code is asked for any more when you log in; your password is enough.\n\n"
-        f"If it was not you, set another password: {settings.public_url}/password-reset/"
+        "From now on, you only need your password to log in.\n\n"
+        f"If this was not you, set a new password: {settings.public_url}/password-reset/"
     )
-    return "The second factor was turned off", text
+    return "Two-step verification was turned off", text
 
 
 _WORDS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {

@@ -167,7 +167,7 @@
     const message = document.createElement("div");
     const text = document.createElement("p");
     message.className = "message error";
-    text.textContent = "The site did not answer. Look whether you are online, and try again.";
+    text.textContent = "The site did not answer. Check your connection and try again.";
     message.append(text);
     document.getElementById("said-alert").replaceChildren(message);
     document.getElementById("said-status").replaceChildren();

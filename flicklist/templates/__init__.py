@@ -1,12 +1,13 @@
 """The templates, and the filters and globals they use. Each view module has a folder of its name."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from pyramid.config import Configurator
 from pyramid.request import Request
 
+from flicklist.dates import format_date
 from flicklist.flash import take_messages
-from flicklist.forms.movies import half_stars
+from flicklist.forms.movies import half_stars, number_of_stars, rating_text
 from flicklist.models.movie import (
     BEST_RATING,
     FIRST_YEAR,
@@ -28,14 +29,9 @@ def stars(rating: int) -> str:
     return "★" * (rating // 2) + "½" * (rating % 2)
 
 
-def day(time: datetime, request: Request) -> date:
-    """Return the day of a time in the site's time zone."""
-    return time.astimezone(request.settings.time_zone).date()
-
-
-def number_of_stars(rating: int) -> str:
-    """Return 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
-    return f"{rating // 2 or ''}{'½' * (rating % 2)}"
+def day(time: datetime, request: Request) -> str:
+    """Return the day of a time in the site's time zone, in ISO 8601."""
+    return time.astimezone(request.settings.time_zone).date().isoformat()
 
 
 def includeme(config: Configurator) -> None:
@@ -47,7 +43,9 @@ def includeme(config: Configurator) -> None:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {
         "day": day,
+        "format_date": format_date,
         "stars": stars,
+        "rating_text": rating_text,
         "number_of_stars": number_of_stars,
         "half_stars": half_stars,
     }

@@ -65,12 +65,12 @@ def latest_day(request: Request) -> date:
 
 
 def flash_outdated_link(request: Request) -> None:
-    flash_error(request, "That link does not work any more: it is for one use, within an hour.")
+    flash_error(request, "This link has expired or was already used.")
 
 
-def movies_are(movies: Sequence[Movie]) -> str:
-    """Return the start of a sentence about movies: ``“Heat (1995)” is`` or ``3 movies are``."""
-    return f"{quote(movies[0].label)} is" if len(movies) == 1 else f"{len(movies)} movies are"
+def name_movies(movies: Sequence[Movie]) -> str:
+    """Return movies as part of a sentence: ``“Heat (1995)”`` or ``3 movies``."""
+    return quote(movies[0].label) if len(movies) == 1 else f"{len(movies)} movies"
 
 
 def flash_change(request: Request, text: str, change: Change | None) -> None:

@@ -57,7 +57,7 @@ def change_password(context: AccountResource, request: Request) -> HTTPSeeOther:
     remember(request, identity.user_id)
     audit(request, AuditEvent.PASSWORD_CHANGED)
     send_mail(request, MailKind.PASSWORD_CHANGED, identity.email, identity.user_id)
-    flash_success(request, "Your password is changed. Every other device is logged out.")
+    flash_success(request, "Your password was changed. All other browsers are logged out.")
     return redirect(request.path_to(context))
 
 
@@ -88,7 +88,7 @@ def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     if request.settings.sends_mail:
         request.limiter.count(mail_rules(request, email_key(email)))
         send_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
-        flash_success(request, f"A mail is on its way to {quote(email)}. Open the link in it, within an hour.")
+        flash_success(request, f"We’re sending a link to {quote(email)}. Open it within an hour.")
     else:
         _change_email(request, email)
     return redirect(request.path_to(context))
@@ -136,7 +136,7 @@ def _change_email(request: Request, email: str) -> None:
         return
     audit(request, AuditEvent.EMAIL_CHANGED)
     send_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
-    flash_success(request, "Your email address is changed. Log in with the new one from now on.")
+    flash_success(request, "Your email address was changed. From now on, log in with the new one.")
 
 
 def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
@@ -186,7 +186,7 @@ def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
     audit(request, AuditEvent.ACCOUNT_DELETED)
     accounts.delete_account(request.db, request.identity.user_id)
     forget(request)
-    flash_success(request, "Your account is deleted, with all that was in it.")
+    flash_success(request, "Your account and all its data were deleted.")
     return redirect(request.path_to(request.root, "register"))
 
 

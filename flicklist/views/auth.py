@@ -23,7 +23,7 @@ from flicklist.views import PageOrRedirect, redirect, redirect_home
 # Session keys. In the session, the tokens stay out of URLs, logs and Referer headers.
 PENDING_LOGIN = "pending-login"
 INVITATION = "invitation"
-EMAIL_TAKEN = "An account with that email address already exists. Is it yours? Log in."
+EMAIL_TAKEN = "An account with that email address already exists. If it’s yours, log in."
 
 
 @view_config(
@@ -60,7 +60,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     # Hash before the first statement, so that no transaction is open for the time of a hash.
     password_hash = request.passwords.hash(form.password.data)
     if request.settings.registration == "invitation" and not invitations.use(request.db, _invitation(request)):
-        raise _refused(request, form, "", "That invitation was used already.")
+        raise _refused(request, form, "", "This invitation was already used.")
     try:
         user = accounts.register(request.db, form.email.data, password_hash)
     except accounts.EmailTaken:
@@ -74,7 +74,9 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
 def _validate_registration(request: Request, form: RegisterForm) -> None:
     """Raise the redirect that refuses the form, if there is a reason to."""
     if not _may_register(request):
-        raise _refused(request, form, "", "This site takes no registrations without an invitation.")
+        is_closed = request.settings.registration == "closed"
+        problem = "Registration is closed." if is_closed else "Registration is by invitation only."
+        raise _refused(request, form, "", problem)
     if not form.validate():
         raise redirect_refused(request, _path_with_next(request, "register", form), form)
     if accounts.credentials_by_email(request.read_db, email_key(form.email.data)) is not None:
@@ -192,7 +194,7 @@ def _pending_credentials(request: Request) -> Any:
 
 def _ask_for_password(request: Request) -> HTTPSeeOther:
     request.session.pop(PENDING_LOGIN, None)
-    flash_error(request, "Please type your password first.")
+    flash_error(request, "Enter your password first.")
     return redirect(request.path_to(request.root, "login"))
 
 
@@ -201,7 +203,7 @@ def log_out(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         audit(request, AuditEvent.LOGGED_OUT)
         forget(request)
-        flash_success(request, "You are logged out. See you soon!")
+        flash_success(request, "You’re logged out. See you soon!")
     return redirect(request.path_to(context, "login"))
 
 

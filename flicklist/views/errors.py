@@ -29,17 +29,20 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 10
 TWO_MINUTES = 120
 # If the connection is lost at COMMIT, nobody knows whether the commit succeeded.
-UNCONFIRMED = "The site could not confirm what you sent. Look whether it is there before you send it again."
+UNCONFIRMED = "The site couldn’t confirm that this was saved. Check before you send it again."
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 WORDS = {
     HTTPStatus.BAD_REQUEST: UNREADABLE,
     HTTPStatus.FORBIDDEN: FOREIGN_FORM,
-    HTTPStatus.NOT_FOUND: ("Nothing here", "There is no such page, or it is not yours to see."),
-    HTTPStatus.CONFLICT: ("Two at once", "Somebody changed that at the same moment. Nothing was changed; look again."),
-    HTTPStatus.TOO_MANY_REQUESTS: ("Take a breath", "That was too often."),
+    HTTPStatus.NOT_FOUND: ("Page not found", "This page doesn’t exist, or you don’t have access to it."),
+    HTTPStatus.CONFLICT: (
+        "Changed at the same time",
+        "This was changed elsewhere at the same time. Nothing was saved. Go back and try again.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Too many requests", "Wait a while, then try again."),
     HTTPStatus.INTERNAL_SERVER_ERROR: ("A broken reel", "Something went wrong on our side. Nothing was changed."),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed; try again soon."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed. Try again soon."),
 }
 
 
@@ -65,8 +68,8 @@ def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
     return _page(
         request,
         HTTPStatus.BAD_REQUEST,
-        "That form has expired",
-        "You have logged in or out since the page was loaded. Nothing was changed. Go back, reload, and try again.",
+        "This form has expired",
+        "Your login changed since this page opened. Nothing was saved. Go back, reload the page and send it again.",
     )
 
 
@@ -94,7 +97,8 @@ def conflict(exc: Exception, request: Request) -> dict[str, Any]:
 def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
     audit(request, AuditEvent.LIMITED)
     request.response.retry_after = exc.seconds
-    wait = f"{exc.seconds} seconds" if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
+    seconds = "1 second" if exc.seconds == 1 else f"{exc.seconds} seconds"
+    wait = seconds if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
     return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was changed.")
 
 

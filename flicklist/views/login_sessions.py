@@ -22,7 +22,7 @@ from flicklist.views import redirect
 def end_others(context: LoginSessionsResource, request: Request) -> HTTPSeeOther:
     login_sessions.end_others(request.db, request.identity.user_id, request.identity.login_session_id)
     audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
-    flash_success(request, "Every other device is logged out.")
+    flash_success(request, "All other browsers are logged out.")
     return redirect(request.path_to(request.root["account"]))
 
 

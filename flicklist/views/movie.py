@@ -33,7 +33,7 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
     if not form.validate():
         return refuse(request, form.problem, _page(context.movie, form))
     if _was_changed_meanwhile(context.movie, form):
-        problem = f"{quote(context.movie.label)} was changed meanwhile. Save again to keep what you wrote."
+        problem = f"{quote(context.movie.label)} has changed since you opened this page. Save again to overwrite it."
         form.version.data = context.movie.version
         return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
     title, year, why, notes = form.title.data, form.year_number, form.why.data, form.notes.data
@@ -42,7 +42,7 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
         watchlist.edit_movie(request.db, movie, title, year, why=why, notes=notes)
 
     change = changes.change_movie(request.db, context.movie, edit_movie, "saved")
-    flash_change(request, f"{quote(context.movie.label)} is saved.{_mention_same_title(context, request)}", change)
+    flash_change(request, f"Saved {quote(context.movie.label)}.{_mention_same_title(context, request)}", change)
     return redirect(request.path_to(context))
 
 
@@ -66,16 +66,16 @@ def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
-    _change(context, request, lambda movie: movie.cross_off(day), "crossed off")
+    _change(context, request, lambda movie: movie.cross_off(day), "crossed off", message="Watched {}.")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=MovieResource, name="rewatch", request_method="POST", permission=Permission.EDIT)
 def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
-    text = f"That you watched {quote(movie.label)} today is noted."
-    if not movie.was_watched_on(day):
-        text = f"You watched {quote(movie.label)} again today."
+    text = f"Logged another viewing of {quote(movie.label)}."
+    if movie.was_watched_on(day):
+        text = f"You already logged {quote(movie.label)} today."
     change = changes.change_movie(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
@@ -83,7 +83,7 @@ def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
 
 @view_config(context=MovieResource, name="move-to-watchlist", request_method="POST", permission=Permission.EDIT)
 def move_to_watchlist(context: MovieResource, request: Request) -> HTTPSeeOther:
-    _change(context, request, Movie.move_to_watchlist, "back on your watchlist")
+    _change(context, request, Movie.move_to_watchlist, "moved to watchlist", message="Moved {} to your watchlist.")
     return redirect_back(request, context.watchlist)
 
 
@@ -93,34 +93,37 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
     if not form.validate():
         flash_error(request, form.problem)
     elif not context.movie.is_watched:
-        flash_error(request, f"Watch it first, then rate it: {quote(context.movie.label)} is not crossed off.")
+        flash_error(request, f"Mark {quote(context.movie.label)} as watched first, then rate it.")
     else:
-        _change(context, request, lambda movie: movie.rate(form.half_stars), form.outcome)
+        _change(context, request, lambda movie: movie.rate(form.half_stars), form.outcome, message=form.message)
     return redirect_back(request, context)
 
 
 @view_config(context=MovieResource, name="remove", request_method="POST", permission=Permission.EDIT)
 def remove(context: MovieResource, request: Request) -> HTTPSeeOther:
-    _change_even_if_removed(context, request, Movie.remove, "removed")
+    _change_even_if_removed(context, request, Movie.remove, "removed", message="Removed {}.")
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=MovieResource, name="restore", request_method="POST", permission=Permission.EDIT)
 def restore(context: MovieResource, request: Request) -> HTTPSeeOther:
-    _change_even_if_removed(context, request, Movie.restore, "on your list again, with all it had")
+    _change_even_if_removed(context, request, Movie.restore, "restored", message="Restored {}.")
     return redirect(request.path_to(context))
 
 
-def _change(context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str) -> None:
-    _flash_outcome(context, request, changes.change_movie(request.db, context.movie, action, outcome), outcome)
+def _change(
+    context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str, *, message: str
+) -> None:
+    """Change the movie, and flash a message, with ``{}`` in place of its name."""
+    _flash_change(context, request, message, changes.change_movie(request.db, context.movie, action, outcome))
 
 
 def _change_even_if_removed(
-    context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str
+    context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str, *, message: str
 ) -> None:
     change = changes.change_movies(request.db, context.watchlist.owner_id, [context.movie], action, outcome)
-    _flash_outcome(context, request, change, outcome)
+    _flash_change(context, request, message, change)
 
 
-def _flash_outcome(context: MovieResource, request: Request, change: Change | None, outcome: str) -> None:
-    flash_change(request, f"{quote(context.movie.label)} is {outcome}.", change)
+def _flash_change(context: MovieResource, request: Request, message: str, change: Change | None) -> None:
+    flash_change(request, message.format(quote(context.movie.label)), change)

@@ -47,7 +47,7 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
         request.limiter.count(mail_rules(request, key))
         send_mail(request, MailKind.PASSWORD_RESET, key)
         audit(request, AuditEvent.PASSWORD_RESET_ASKED)
-    flash_success(request, "If there is an account with that email address, a mail with a link is on its way.")
+    flash_success(request, "If an account has that email address, we’re sending it a link.")
     return redirect(request.path_to(request.root, "login"))
 
 
@@ -86,7 +86,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     send_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
     audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
     forget(request)
-    flash_success(request, "Your password is changed. Log in with the new one.")
+    flash_success(request, "Your password was changed. Log in with the new one.")
     return redirect(request.path_to(request.root, "login"))
 
 

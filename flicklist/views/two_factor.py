@@ -11,7 +11,7 @@ from pyramid.response import Response
 from pyramid.security import remember
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.flash import flash_error, flash_success
+from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ConfirmTwoFactorForm
 from flicklist.forms.fields import FormRefused
 from flicklist.mailer import send_mail
@@ -34,7 +34,7 @@ def start(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     user_id = request.identity.user_id
     two_factor.lock_account(request.db, user_id)
     if two_factor.is_on(request.db, user_id):
-        flash_error(request, "Your second factor is on already.")
+        flash_info(request, "Two-step verification is already on.")
         return redirect(request.path_to(context.__parent__))
     two_factor.start(request.db, user_id)
     return redirect(request.path_to(context))
@@ -74,13 +74,14 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     request.limiter.count(two_factor_rules(request, identity.user_id))
     step = factor.step_of(ConfirmTwoFactorForm(request.POST).code.data)
     if step is None:
-        return refuse(request, "That code does not fit. Is the clock of your device right?", {"factor": factor})
+        problem = "That code is wrong. Try the next one, and check that your phone’s clock is right."
+        return refuse(request, problem, {"factor": factor})
     factor.confirm(step)
     login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)
     remember(request, identity.user_id)
     audit(request, AuditEvent.TWO_FACTOR_ON)
     send_mail(request, MailKind.TWO_FACTOR_ON, identity.email, identity.user_id)
-    flash_success(request, "Your second factor is on. Every other device is logged out.")
+    flash_success(request, "Two-step verification is on. All other browsers are logged out.")
     return _show_codes(request)
 
 
@@ -120,7 +121,7 @@ def turn_off(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     if two_factor.turn_off(request.db, identity.user_id):
         audit(request, AuditEvent.TWO_FACTOR_OFF)
         send_mail(request, MailKind.TWO_FACTOR_OFF, identity.email, identity.user_id)
-    flash_success(request, "Your second factor is off. Your password is enough to log in.")
+    flash_success(request, "Two-step verification is off. You only need your password to log in.")
     return redirect(request.path_to(context.__parent__))
 
 

@@ -21,7 +21,7 @@ PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
 @view_config(context=ViewingsResource, name="add", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def add(context: ViewingsResource, request: Request) -> PageOrRedirect:
-    return _save(context, request, Movie.add_viewing_once, "noted")
+    return _save(context, request, Movie.add_viewing_once, "added")
 
 
 @view_config(context=ViewingResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
@@ -55,7 +55,7 @@ def _save(
         )
     except LimitReached as problem:
         return refuse(request, str(problem), _page(form, context))
-    flash_change(request, f"A viewing of {quote(movie.label)} is {outcome}.", change)
+    flash_change(request, f"Viewing {outcome}.", change)
     return redirect(request.path_to(context.movie_resource))
 
 
@@ -69,9 +69,9 @@ def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
 
     change = changes.change_movie(request.db, movie, delete_viewing, "viewing deleted")
     if was_watched and not movie.is_watched:
-        flash_change(request, f"The viewing is deleted, and {quote(movie.label)} is back on your watchlist.", change)
+        flash_change(request, f"Viewing deleted. Moved {quote(movie.label)} to your watchlist.", change)
     else:
-        flash_change(request, f"A viewing of {quote(movie.label)} is deleted.", change)
+        flash_change(request, "Viewing deleted.", change)
     return redirect(request.path_to(context.movie_resource))
 
 

@@ -7,7 +7,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.flash import flash_error, flash_success
+from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.movies import AddForm, MovieForm, RatingForm, SelectionForm
 from flicklist.forms.search import SearchForm
 from flicklist.models import Movie
@@ -19,7 +19,7 @@ from flicklist.services.pagination import MAX_COUNT, PageCursor
 from flicklist.services.search import Sort
 from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelected
 from flicklist.text import quote
-from flicklist.views import flash_change, movies_are, redirect, redirect_back, today
+from flicklist.views import flash_change, name_movies, redirect, redirect_back, today
 
 # Refused text is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
@@ -109,7 +109,7 @@ def add(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     except AlreadyListed as listed:
         _flash_already_listed(context, request, listed.movie)
     else:
-        flash_success(request, f"{quote(movie.label)} is on your watchlist.")
+        flash_success(request, f"Added {quote(movie.label)}.")
     return redirect(request.path_to(context))
 
 
@@ -117,13 +117,12 @@ def _flash_already_listed(context: WatchlistResource, request: Request, movie: M
     name = quote(movie.label)
     if movie.is_removed:
         restore = request.path_to(context, str(movie.id), "restore")
-        flash_error(
-            request, f"You removed {name} not long ago. Do you want it back, with all it had?", "Restore", restore
-        )
+        text = f"You removed {name} recently. Restore it with its rating and viewings?"
+        flash_info(request, text, "Restore", restore)
     elif movie.is_watched:
-        flash_error(request, f"You have already watched {name}.")
+        flash_info(request, f"You’ve already watched {name}.")
     else:
-        flash_error(request, f"{name} is already on your watchlist.")
+        flash_info(request, f"{name} is already on your watchlist.")
 
 
 @view_config(
@@ -135,9 +134,8 @@ def _flash_already_listed(context: WatchlistResource, request: Request, movie: M
 )
 def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
-    return _change(
-        context, request, _find_selected(context, request), lambda movie: movie.cross_off(day), "crossed off"
-    )
+    movies = _find_selected(context, request)
+    return _change(context, request, movies, lambda movie: movie.cross_off(day), "crossed off", message="Watched {}.")
 
 
 @view_config(
@@ -148,9 +146,8 @@ def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     repeated_fields=("movie",),
 )
 def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(
-        context, request, _find_selected(context, request), Movie.move_to_watchlist, "back on your watchlist"
-    )
+    movies, message = _find_selected(context, request), "Moved {} to your watchlist."
+    return _change(context, request, movies, Movie.move_to_watchlist, "moved to watchlist", message=message)
 
 
 @view_config(
@@ -161,7 +158,8 @@ def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOt
     repeated_fields=("movie",),
 )
 def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    return _change(context, request, _find_selected(context, request, include_removed=True), Movie.remove, "removed")
+    movies = _find_selected(context, request, include_removed=True)
+    return _change(context, request, movies, Movie.remove, "removed", message="Removed {}.")
 
 
 @view_config(
@@ -178,9 +176,10 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
         flash_error(request, form.problem)
         return redirect_back(request, context)
     if not all(movie.is_watched for movie in movies):
-        flash_error(request, "Watch them first, then rate them: not all of these are crossed off.")
+        flash_error(request, "Mark all selected movies as watched first, then rate them.")
         return redirect_back(request, context)
-    return _change(context, request, movies, lambda movie: movie.rate(form.half_stars), form.outcome)
+    rating = form.half_stars
+    return _change(context, request, movies, lambda movie: movie.rate(rating), form.outcome, message=form.message)
 
 
 def _change(
@@ -189,10 +188,12 @@ def _change(
     movies: Sequence[Movie],
     action: Callable[[Movie], None],
     outcome: str,
+    *,
+    message: str,
 ) -> HTTPSeeOther:
-    """Change the selected movies as one change."""
+    """Change the selected movies as one change, and flash a message, with ``{}`` in place of their names."""
     change = changes.change_movies(request.db, context.owner_id, movies, action, outcome)
-    flash_change(request, f"{movies_are(movies)} {outcome}.", change)
+    flash_change(request, message.format(name_movies(movies)), change)
     return redirect_back(request, context)
 
 
@@ -203,7 +204,7 @@ def _find_selected(context: WatchlistResource, request: Request, *, include_remo
 
 @exception_view_config(NothingSelected)
 def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
-    flash_error(request, "Mark the movies first, with the boxes beside them.")
+    flash_error(request, "Select at least one movie.")
     return redirect_back(request, request.root.own_watchlist())
 
 

@@ -112,7 +112,7 @@ class Reader:
         page = self.go("/register")
         page.get_by_label("Email").fill(self.email)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_label("Password once more").fill(PASSWORD)
+        page.get_by_label("Repeat password").fill(PASSWORD)
         page.get_by_role("button", name="Register").click()
         page.get_by_role("heading", name="Watchlist").wait_for()
 
@@ -124,7 +124,7 @@ class Reader:
 
     def watch(self, title: str) -> None:
         self.page.get_by_role("button", name=f"I watched it! {title}").click()
-        self.page.get_by_text("is crossed off").wait_for()
+        self.page.get_by_text("Watched “").wait_for()
 
     @property
     def title_field(self) -> Locator:

@@ -127,7 +127,7 @@ def alice(context, origin):
     page.goto(f"{origin}/register")
     page.get_by_label("Email").fill(f"alice{next(_numbers)}@example.com")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password once more").fill(PASSWORD)
+    page.get_by_label("Repeat password").fill(PASSWORD)
     page.get_by_role("button", name="Register").click()
     page.get_by_role("heading", name="Watchlist").wait_for()
     page.locator("#add").get_by_label("Title").fill("Heat")
@@ -141,7 +141,7 @@ def test_forms_work_and_cookie_is_bound_to_host(alice, context):
     assert cookie["name"] == "__Host-flicklist"
     assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
     alice.page.get_by_role("button", name="I watched it! Heat").click()
-    expect(alice.page.get_by_role("status")).to_contain_text("“Heat” is crossed off.")
+    expect(alice.page.get_by_role("status")).to_contain_text("Watched “Heat”.")
 
 
 @pytest.mark.parametrize("host", ["evil.example", f"sub.{HOST}"])
@@ -163,7 +163,7 @@ def test_form_from_another_site_changes_nothing_even_with_token(alice, context, 
 
 
 def test_back_button_shows_no_movie_after_log_out(alice):
-    alice.page.get_by_role("link", name="Ratings").click()
+    alice.page.get_by_role("link", name="Watched", exact=True).click()
     alice.page.get_by_role("link", name="Watchlist", exact=True).click()
     alice.page.get_by_role("button", name="Log out").click()
     alice.page.get_by_role("heading", name="Log in").wait_for()

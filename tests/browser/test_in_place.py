@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from flicklist.dates import format_date
 from tests.browser.conftest import WIDTHS
 
 MARK = "document.querySelector('html').dataset.marked = 'yes'"
@@ -31,7 +32,7 @@ def test_crossing_off_and_undoing_load_no_page_and_keep_scroll_position(list_of_
     page = list_of_movies.page
     before = page.evaluate("scrollY")
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     expect(page.get_by_role("button", name="Undo")).to_be_in_viewport()
     assert "Movie 30" not in list_of_movies.titles
     assert abs(page.evaluate("scrollY") - before) < 100
@@ -50,16 +51,16 @@ def test_focus_moves_to_next_movie_in_place(list_of_movies):
 def test_focus_follows_movie_moved_by_its_rating(list_of_movies):
     page = list_of_movies.page
     for number in (30, 31, 32):
-        page.get_by_label(f"Mark Movie {number}").check()
-    page.get_by_role("button", name="Cross off").click()
-    expect(page.get_by_role("status")).to_contain_text("3 movies are crossed off.")
+        page.get_by_label(f"Select Movie {number}").check()
+    page.get_by_role("button", name="Watched", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Watched 3 movies.")
     list_of_movies.go(f"{urlsplit(page.url).path}watched?sort=rating")
     assert list_of_movies.titles == ["Movie 32", "Movie 31", "Movie 30"]
     page.evaluate(MARK)
     last = page.locator(".movies > li", has_text="Movie 30")
     last.get_by_role("combobox").select_option("5")
     last.get_by_role("button", name="Rate").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("is rated 5 of 5 stars")
+    expect(page.get_by_role("status")).to_contain_text("5 ★")
     assert list_of_movies.titles == ["Movie 30", "Movie 32", "Movie 31"]
     expect(last.get_by_role("button", name="Rate")).to_be_focused()
     assert page.evaluate(IS_MARKED)
@@ -74,11 +75,11 @@ def test_focus_moves_from_undo_to_redo_without_scrolling(list_of_movies):
     page.get_by_role("button", name="Undo").press("Enter")
     expect(page.get_by_role("button", name="Redo")).to_be_focused()
     assert page.evaluate("scrollY") == height
-    assert abs(below.bounding_box()["y"] - place) <= below.bounding_box()["height"] + 1  # the restored row
-    page.get_by_label("Mark Movie 28").check()
+    assert abs(below.bounding_box()["y"] - place) <= below.bounding_box()["height"] + 1  # the row that came back
+    page.get_by_label("Select Movie 28").check()
     height = page.evaluate("scrollY")
-    page.get_by_role("button", name="Cross off").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 28” is crossed off.")
+    page.get_by_role("button", name="Watched", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 28”.")
     assert page.evaluate("scrollY") == height
 
 
@@ -98,7 +99,7 @@ def test_second_click_of_double_click_is_ignored(list_of_movies):
     page = list_of_movies.page
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("button", name="I watched it! Movie 59").dblclick(delay=50)
-    expect(page.get_by_role("status")).to_contain_text("“Movie 59” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 59”.")
     page.wait_for_timeout(500)
     page.get_by_role("button", name="Undo").dblclick(delay=50)
     expect(page.get_by_role("status")).to_contain_text("Undone")
@@ -114,7 +115,7 @@ def test_held_key_crosses_off_one_movie(list_of_movies):
         page.keyboard.down("Enter")
         page.wait_for_timeout(60)
     page.keyboard.up("Enter")
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     page.wait_for_timeout(300)
     assert {"Movie 29", "Movie 31"} <= set(list_of_movies.titles)
     assert "Movie 30" not in list_of_movies.titles
@@ -128,10 +129,10 @@ def test_slow_network_handles_one_request_at_a_time_and_shows_it(list_of_movies)
     expect(other).to_have_css("pointer-events", "none")
     other.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     assert "Movie 31" in list_of_movies.titles
     other.click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 31” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 31”.")
 
 
 def test_slow_repeated_clicks_all_count(list_of_movies):
@@ -153,7 +154,7 @@ def test_form_sent_during_request_is_sent_after_it(list_of_movies):
     list_of_movies.title_field.press("Enter")
     page.wait_for_timeout(300)
     held[0].continue_()
-    expect(page.get_by_role("status")).to_contain_text("“Ran” is on your watchlist.")
+    expect(page.get_by_role("status")).to_contain_text("Added “Ran”.")
     assert "Movie 30" not in list_of_movies.titles
 
 
@@ -163,7 +164,7 @@ def test_next_page_waits_for_running_request(list_of_movies):
     list_of_movies.slow_down(500)
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     page.get_by_role("link", name="Next").dispatch_event("click")
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     page.wait_for_timeout(1500)
     assert page.url == first
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
@@ -175,7 +176,7 @@ def test_text_typed_during_swap_is_kept(list_of_movies):
     page.get_by_role("button", name="I watched it! Movie 30").click(no_wait_after=True)
     list_of_movies.title_field.focus()
     page.keyboard.type("The quick brown fox jumps over", delay=25)
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     expect(list_of_movies.title_field).to_have_value("The quick brown fox jumps over")
     expect(list_of_movies.title_field).to_be_focused()
 
@@ -195,9 +196,9 @@ def test_in_place_edit_does_not_overwrite_newer_text(list_of_movies):
     elsewhere = {"csrf_token": token, "title": "Movie 30", "notes": "written elsewhere"}
     page.request.post(f"{page.url}edit", form=elsewhere)
     page.get_by_role("button", name="I watched it!").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("was changed meanwhile")
+    expect(page.get_by_role("alert")).to_contain_text("has changed since you opened this page")
     expect(page.get_by_text("written elsewhere")).to_be_visible()
 
 
@@ -225,45 +226,45 @@ def test_message_does_not_cover_buttons_of_selection_bar(open_browser):
         page.request.post(f"{page.url}add", form={"csrf_token": token, "title": title})
     page.reload()
     page.get_by_role("button", name="I watched it! 11 The").click()
-    expect(page.get_by_role("status")).to_contain_text("is crossed off.")
-    page.get_by_label("Mark 10 The").check()
+    expect(page.get_by_role("status")).to_contain_text("Watched “")
+    page.get_by_label("Select 10 The").check()
     page.route("**/cross-off", lambda route: route.abort())
-    page.locator("#selection").get_by_role("button", name="Cross off").click()
+    page.locator("#selection").get_by_role("button", name="Watched", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
     page.unroute("**/cross-off")
     reader.complaints.clear()
-    page.locator("#selection").get_by_role("button", name="Cross off").click()
-    expect(page.get_by_role("status")).to_contain_text("is crossed off.")
+    page.locator("#selection").get_by_role("button", name="Watched", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Watched “")
 
 
 def test_unsent_input_in_other_forms_is_kept(list_of_movies):
     page = list_of_movies.page
     for number in (20, 21):
-        page.get_by_label(f"Mark Movie {number}").check()
+        page.get_by_label(f"Select Movie {number}").check()
     list_of_movies.title_field.fill("The Good, the B")
     list_of_movies.watch("Movie 30")
     expect(list_of_movies.title_field).to_have_value("The Good, the B")
     for number in (20, 21):
-        expect(page.get_by_label(f"Mark Movie {number}")).to_be_checked()
-    page.get_by_role("button", name="Cross off").click()
-    expect(page.get_by_role("status")).to_contain_text("2 movies are crossed off.")
+        expect(page.get_by_label(f"Select Movie {number}")).to_be_checked()
+    page.get_by_role("button", name="Watched", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Watched 2 movies.")
     list_of_movies.go(f"{urlsplit(page.url).path}watched")
     page.get_by_label("Rating of Movie 20").select_option("3")
     page.get_by_label("Rating of Movie 21").select_option("4")
     row = page.locator(".movies > li", has_text="Movie 20")
     row.get_by_role("button", name="Rate").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 20” is rated 3 of 5 stars.")
+    expect(page.get_by_role("status")).to_contain_text("You rated “Movie 20” 3 ★.")
     expect(page.get_by_label("Rating of Movie 21")).to_have_value("4")
     row = page.locator(".movies > li", has_text="Movie 21")
     row.get_by_role("button", name="Rate").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 21” is rated 4 of 5 stars.")
+    expect(page.get_by_role("status")).to_contain_text("You rated “Movie 21” 4 ★.")
     expect(page.get_by_label("Rating of Movie 20")).to_have_value("3")
 
 
 def test_back_from_movie_leads_to_previous_search(list_of_movies):
     page = list_of_movies.page
-    page.get_by_label("Find in titles and notes").fill("movie 1")
-    page.get_by_role("button", name="Find").click()
+    page.get_by_label("Search titles and notes").fill("movie 1")
+    page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("15 found")).to_be_visible()
     search = page.url
     page.get_by_role("link", name="Movie 15").click()
@@ -279,16 +280,16 @@ def test_rating_on_movie_page_stays_on_page(list_of_movies):
     page.evaluate(MARK)
     page.get_by_label("Notes").fill("half a thou")
     page.get_by_text("Add a viewing").click()
-    page.get_by_label("When").fill("2009-0")
+    page.get_by_label("Date", exact=True).fill("2009-0")
     page.get_by_role("button", name="I watched it!").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     expect(page.get_by_label("Notes")).to_have_value("half a thou")
-    expect(page.get_by_label("When")).to_have_value("2009-0")
-    expect(page.get_by_label("When")).to_be_visible()
+    expect(page.get_by_label("Date", exact=True)).to_have_value("2009-0")
+    expect(page.get_by_label("Date", exact=True)).to_be_visible()
     page.locator("label", has_text="3½ of 5").click()
     page.get_by_role("button", name="Rate").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is rated 3.5 of 5 stars.")
-    expect(page.get_by_role("radio", name="3½ of 5")).to_be_checked()
+    expect(page.get_by_role("status")).to_contain_text("You rated “Movie 30” 3½ ★.")
+    expect(page.get_by_role("radio", name="3½ of 5 stars")).to_be_checked()
     expect(page.get_by_role("button", name="Rate")).to_be_focused()
     assert page.evaluate(IS_MARKED)
 
@@ -308,7 +309,7 @@ def test_paging_loads_in_place_and_back_button_works(list_of_movies):
 def test_no_movie_is_stored_in_browser_storage(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_text("Movie 00", exact=True)).to_be_visible()
     kept = page.evaluate("[...Object.entries(localStorage), ...Object.entries(sessionStorage)]")
@@ -318,7 +319,7 @@ def test_no_movie_is_stored_in_browser_storage(list_of_movies):
 
 def test_back_button_shows_no_movie_after_log_out(list_of_movies):
     page = list_of_movies.page
-    page.get_by_role("link", name="Ratings").click()
+    page.get_by_role("link", name="Watched", exact=True).click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.go_back()
@@ -329,8 +330,8 @@ def test_back_button_shows_no_movie_after_log_out(list_of_movies):
 def test_rating_in_list_stays_in_list(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("is crossed off")
-    page.get_by_role("link", name="Ratings").click()
+    expect(page.get_by_role("status")).to_contain_text("Watched “")
+    page.get_by_role("link", name="Watched", exact=True).click()
     page.get_by_label("Rating of Movie 30").select_option("3.5")
     page.evaluate(MARK)
     page.get_by_role("button", name="Rate").first.click()
@@ -341,9 +342,9 @@ def test_rating_in_list_stays_in_list(list_of_movies):
 def test_selected_movies_are_crossed_off_together(list_of_movies):
     page = list_of_movies.page
     for number in (50, 51, 52):
-        page.get_by_label(f"Mark Movie {number}").check()
-    page.get_by_role("button", name="Cross off").click()
-    expect(page.get_by_role("status")).to_contain_text("3 movies are crossed off.")
+        page.get_by_label(f"Select Movie {number}").check()
+    page.get_by_role("button", name="Watched", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Watched 3 movies.")
     assert page.evaluate(IS_MARKED)
 
 
@@ -366,11 +367,11 @@ def test_expired_form_shows_message_and_works_on_retry(list_of_movies):
     path = page.url
     page.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(field => field.value = 'x')")
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("heading", name="That form has expired")).to_be_visible()
+    expect(page.get_by_role("heading", name="This form has expired")).to_be_visible()
     assert page.url == path
     page.reload()
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("“Movie 30” is crossed off.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
 
 
 def test_unreachable_site_shows_message_and_keeps_list(list_of_movies):
@@ -385,14 +386,14 @@ def test_unreachable_site_shows_message_and_keeps_list(list_of_movies):
 def test_stars_are_radio_buttons(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("is crossed off")
-    page.get_by_role("link", name="Ratings").click()
+    expect(page.get_by_role("status")).to_contain_text("Watched “")
+    page.get_by_role("link", name="Watched", exact=True).click()
     page.get_by_role("link", name="Movie 30").click()
     expect(page.get_by_role("radio")).to_have_count(11)
     page.locator("label", has_text="4½ of 5").click()
-    expect(page.get_by_role("radio", name="4½ of 5")).to_be_checked()
+    expect(page.get_by_role("radio", name="4½ of 5 stars")).to_be_checked()
     page.get_by_role("button", name="Rate").click()
-    expect(page.get_by_role("radio", name="4½ of 5")).to_be_checked()
+    expect(page.get_by_role("radio", name="4½ of 5 stars")).to_be_checked()
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Midway", "UTC"])
@@ -403,8 +404,8 @@ def test_viewing_uses_date_of_browser(open_browser, zone):
     hours = {"Pacific/Kiritimati": 14, "Pacific/Midway": -11, "UTC": 0}[zone]
     reader.watch("Heat")
     own = (datetime.now(UTC) + timedelta(hours=hours)).date().isoformat()
-    reader.page.get_by_role("link", name="Ratings").click()
-    expect(reader.page.locator(".watched-on")).to_have_text(f"seen {own}")
+    reader.page.get_by_role("link", name="Watched", exact=True).click()
+    expect(reader.page.locator(".watched-on")).to_have_text(f"watched {format_date(own)}")
 
 
 def test_clicking_suggestion_fills_title_and_year(open_browser):
@@ -429,4 +430,4 @@ def test_choosing_suggestion_by_keyboard_adds_no_movie(open_browser):
     expect(reader.year_field).to_have_value("1982")
     assert reader.titles == []
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("“Blade Runner (1982)” is on your watchlist.")
+    expect(page.get_by_role("status")).to_contain_text("Added “Blade Runner (1982)”.")

@@ -50,7 +50,7 @@ def public_pages(reader):
     yield "register"
     page.get_by_label("Email").fill("nobody@example.com")
     page.get_by_label("Password", exact=True).fill("password")
-    page.get_by_label("Password once more").fill("password")
+    page.get_by_label("Repeat password").fill("password")
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
     yield "register, refused"
@@ -59,7 +59,7 @@ def public_pages(reader):
     reader.go("/password-reset/")
     yield "forgot"
     reader.go("/static/nothing.css")
-    yield "nothing here"
+    yield "page not found"
 
 
 def list_pages(reader):
@@ -76,7 +76,7 @@ def list_pages(reader):
         page.keyboard.press("ArrowDown")
         yield "watchlist, with suggestions"
         page.reload()
-    page.get_by_label("Mark Heat").check()
+    page.get_by_label("Select Heat").check()
     page.get_by_text("Filters").click()
     yield "watchlist, selected, with filters"
     page.goto(f"{watchlist}?q=nothing+like+it")
@@ -89,7 +89,7 @@ def list_pages(reader):
     page.goto(f"{watchlist}watched")
     page.get_by_label("Rating of Heat").select_option("3.5")
     page.get_by_role("button", name="Rate").first.click()
-    expect(page.get_by_role("status")).to_contain_text("is rated")
+    expect(page.get_by_role("status")).to_contain_text("You rated")
     yield "watched"
     page.goto(f"{watchlist}watched?q=nothing+like+it")
     yield "watched, nothing found"
@@ -104,14 +104,14 @@ def movie_pages(reader):
     follow(page, "Heat")
     page.get_by_text("Add a viewing").click()
     yield "movie, watched"
-    page.get_by_label("When").fill("yesterday")
+    page.get_by_label("Date", exact=True).fill("yesterday")
     page.locator("#viewing button").click()
-    expect(page.get_by_role("alert")).to_contain_text("is no date")
+    expect(page.get_by_role("alert")).to_contain_text("Enter a date like")
     yield "viewing, refused"
     page.goto(f"{watchlist}watched")
     follow(page, "Heat")
     page.locator(".viewings a").first.click()
-    expect(page.get_by_role("heading", name="A viewing")).to_be_visible()
+    expect(page.get_by_role("heading", name="Viewing", exact=True)).to_be_visible()
     yield "viewing"
     page.goto(watchlist)
     follow(page, "Amélie")
@@ -121,12 +121,12 @@ def movie_pages(reader):
     page.request.post(f"{page.url}edit", form=elsewhere)
     page.get_by_label("Notes").fill("in Paris")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("was changed meanwhile")
+    expect(page.get_by_role("alert")).to_contain_text("has changed since you opened this page")
     yield "movie, changed meanwhile"
     page.goto(watchlist)
     follow(page, "Amélie")
     page.get_by_role("button", name="Remove").click()
-    expect(page.get_by_role("status")).to_contain_text("is removed")
+    expect(page.get_by_role("status")).to_contain_text("Removed “")
     page.goto(f"{watchlist}removed")
     yield "removed"
     follow(page, "Amélie")
@@ -138,25 +138,25 @@ def account_pages(reader):
     page = reader.page
     reader.go("/account/")
     yield "account"
-    page.get_by_role("button", name="Set it up").click()
-    expect(page.get_by_role("heading", name="A second factor")).to_be_visible()
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_role("heading", name="Two-step verification")).to_be_visible()
     assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
-    yield "second factor"
+    yield "two-step verification"
     key = page.locator(".key").inner_text().replace(" ", "")
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("Code").fill(pyotp.TOTP(key).now())
-    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     yield "recovery codes"
     code = page.locator(".codes code").first.inner_text()
-    page.get_by_role("link", name="I have written them down").click()
-    yield "account, with a second factor"
+    page.get_by_role("link", name="I’ve written them down").click()
+    yield "account, with two-step verification"
     page.locator("#log-out button").click()
     reader.go("/login")
     page.get_by_label("Email").fill(reader.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("#log-in button").click()
-    expect(page.get_by_role("heading", name="Your code")).to_be_visible()
+    expect(page.get_by_role("heading", name="Two-step verification")).to_be_visible()
     yield "code"
     page.get_by_label("Code").fill(code)
     page.locator("#code button").click()

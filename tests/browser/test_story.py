@@ -30,10 +30,10 @@ def test_whole_story_by_mouse(reader):
     expect(page.get_by_role("status")).to_contain_text("Undone")
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
-    page.get_by_role("link", name="Ratings").click()
+    page.get_by_role("link", name="Watched", exact=True).click()
     page.get_by_label("Rating of Heat").select_option("4.5")
     page.get_by_role("button", name="Rate").first.click()
-    expect(page.get_by_role("status")).to_contain_text("is rated 4.5 of 5 stars")
+    expect(page.get_by_role("status")).to_contain_text("4½ ★")
     page.get_by_role("button", name="Log out").click()
     reader.go("/")
     expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
@@ -45,7 +45,7 @@ def test_whole_story_by_mouse(reader):
     log_in(page, reader.email, PASSWORD)
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     assert reader.titles == ["Amélie"]
-    page.get_by_role("link", name="Ratings").click()
+    page.get_by_role("link", name="Watched", exact=True).click()
     expect(page.get_by_role("img", name="4½ of 5 stars")).to_be_visible()
 
 
@@ -68,14 +68,14 @@ def test_whole_story_by_keyboard_alone(reader):
     tab_to(reader, "Title")
     keys.type("Heat")
     keys.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("“Heat” is on your watchlist.")
+    expect(page.get_by_role("status")).to_contain_text("Added “Heat”.")
     tab_to(reader, "I watched it! Heat")
     keys.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("is crossed off")
+    expect(page.get_by_role("status")).to_contain_text("Watched “")
     reader.go("/")
-    tab_to(reader, "Ratings")
+    tab_to(reader, "Watched")
     keys.press("Enter")
-    expect(page.get_by_role("heading", name="Ratings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Watched", exact=True)).to_be_visible()
     tab_to(reader, "Heat")
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Heat")).to_be_visible()
@@ -84,7 +84,7 @@ def test_whole_story_by_keyboard_alone(reader):
         keys.press("ArrowRight")
     tab_to(reader, "Rate")
     keys.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("is rated 4.5 of 5 stars")
+    expect(page.get_by_role("status")).to_contain_text("4½ ★")
 
 
 def tab_to(reader, name):

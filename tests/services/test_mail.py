@@ -94,7 +94,7 @@ def ask(site, address):
 
 def test_reset_mail_has_link_that_sets_a_new_password(site, postbox):
     page = ask(site, "Alice@Example.com").follow()
-    promise = "If there is an account with that email address, a mail with a link is on its way."
+    promise = "If an account has that email address, we’re sending it a link."
     assert messages(page, "success") == [promise]
     mail = postbox.wait_for(1)
     assert (mail["To"], mail["From"]) == ("alice@example.com", "FlickList <f@movies.example>")
@@ -186,10 +186,7 @@ def change_email(person, address="ally@example.com"):
 
 def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox, alice_on_site):
     page = change_email(alice_on_site)
-    assert (
-        messages(page, "success")[-1]
-        == "A mail is on its way to “ally@example.com”. Open the link in it, within an hour."
-    )
+    assert messages(page, "success")[-1] == "We’re sending a link to “ally@example.com”. Open it within an hour."
     assert page.html.header.select_one(".email").text == "alice@example.com"
     mail = postbox.wait_for(1)
     assert mail["To"] == "ally@example.com"
@@ -202,7 +199,7 @@ def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox,
     told = postbox.wait_for(2)
     assert (told["To"], told["Subject"]) == ("alice@example.com", "Your email address was changed")
     used = alice_on_site.get(link_in(mail), status=303).follow()
-    assert "does not work any more" in messages(used, "error")[0]
+    assert "has expired or was already used" in messages(used, "error")[0]
 
 
 def test_other_person_cannot_confirm_email(site, postbox, alice_on_site, bob):
@@ -221,7 +218,7 @@ def test_changing_password_invalidates_email_confirmation(site, postbox, alice_o
     alice_on_site.send(
         "/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD
     )
-    assert "does not work any more" in messages(alice_on_site.get(link, status=303).follow(), "error")[0]
+    assert "has expired or was already used" in messages(alice_on_site.get(link, status=303).follow(), "error")[0]
 
 
 def test_token_for_one_purpose_is_refused_for_another(site, postbox, alice_on_site):
@@ -309,7 +306,7 @@ def test_wrong_password_does_not_count_against_mail_limit(make_app, postbox, ali
 
 def test_change_email_form_does_not_reveal_accounts_if_site_sends_mail(alice_on_site, bob):
     page = change_email(alice_on_site, "bob@example.com")
-    assert "A mail is on its way to “bob@example.com”." in messages(page, "success")[-1]
+    assert "We’re sending a link to “bob@example.com”." in messages(page, "success")[-1]
 
 
 def test_confirmation_mails_are_rate_limited(make_app, postbox, alice):
@@ -331,10 +328,10 @@ def test_failed_request_sends_no_mail(site, postbox, db, monkeypatch):
 def test_mail_reports_two_factor_turned_on_and_off(alice_on_site, postbox):
     totp = alice_on_site.begin_two_factor()
     page = alice_on_site.turn_on_two_factor(totp)
-    assert postbox.wait_for(1)["Subject"] == "A second factor was turned on"
+    assert postbox.wait_for(1)["Subject"] == "Two-step verification was turned on"
     code = page.html.select_one(".codes code").text
     alice_on_site.send("/account/two-factor/turn-off", current_password=PASSWORD, code=code)
-    assert postbox.wait_for(2)["Subject"] == "The second factor was turned off"
+    assert postbox.wait_for(2)["Subject"] == "Two-step verification was turned off"
     assert totp.secret not in "".join(mail.as_string() for mail in postbox.mails)
 
 

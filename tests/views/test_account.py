@@ -32,7 +32,7 @@ def test_changing_password_ends_all_other_login_sessions(alice, app):
     phone.log_in("alice@example.com")
     copied = alice.copy()
     page = submit(alice, "password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD).follow()
-    assert messages(page, "success") == ["Your password is changed. Every other device is logged out."]
+    assert messages(page, "success") == ["Your password was changed. All other browsers are logged out."]
     assert alice.is_logged_in
     assert not phone.is_logged_in
     assert not copied.is_logged_in
@@ -44,7 +44,7 @@ def test_changing_password_ends_all_other_login_sessions(alice, app):
     ("current_password", "password", "verify", "reason"),
     [
         ("wrong", NEW_PASSWORD, NEW_PASSWORD, "That is not your current password."),
-        (PASSWORD, NEW_PASSWORD, "other", "The two passwords are not the same."),
+        (PASSWORD, NEW_PASSWORD, "other", "The passwords don’t match."),
         (PASSWORD, "short", "short", "A password needs at least 8 characters."),
         (PASSWORD, "alice@example.com", "alice@example.com", "too easy to guess"),
     ],
@@ -116,8 +116,8 @@ def test_login_sessions_are_listed_with_browser_names(alice, app):
     }
     phone.log_in("alice@example.com")
     devices = [" ".join(item.text.split()) for item in alice.get(ACCOUNT).html.select(".login-sessions li")]
-    assert devices[0].startswith("Firefox Mobile on Android since ")
-    assert devices[1].startswith("An unknown browser (this one) since ")
+    assert devices[0].startswith("Firefox Mobile on Android logged in ")
+    assert devices[1].startswith("An unknown browser (this browser) logged in ")
 
 
 def test_one_other_login_session_can_be_ended(alice, app):
@@ -136,7 +136,7 @@ def test_all_other_login_sessions_can_be_ended(alice, app):
     phone.log_in("alice@example.com")
     tablet.log_in("alice@example.com")
     page = submit(alice, "end-others", current_password=PASSWORD).follow()
-    assert messages(page, "success") == ["Every other device is logged out."]
+    assert messages(page, "success") == ["All other browsers are logged out."]
     assert (alice.is_logged_in, phone.is_logged_in, tablet.is_logged_in) == (True, False, False)
 
 
@@ -206,7 +206,7 @@ def test_deleted_account_leaves_nothing(alice, bob, db):
     alice.cross_off("Heat")
     copied = alice.copy()
     page = submit(alice, "delete", current_password=PASSWORD, word="Delete").follow()
-    assert messages(page, "success") == ["Your account is deleted, with all that was in it."]
+    assert messages(page, "success") == ["Your account and all its data were deleted."]
     assert not copied.is_logged_in
     alice.fail_to_log_in("alice@example.com")
     rows = {table.name: len(db.execute(select(table)).all()) for table in Base.metadata.sorted_tables}

@@ -82,7 +82,7 @@ def test_account_deleted_meanwhile_gives_409(alice, db, monkeypatch):
 
     monkeypatch.setattr(watchlist, "add_movie", delete_first)
     page = alice.send(alice.list_path + "add", title="Heat", status=409)
-    assert page.html.h1.text == "Two at once"
+    assert page.html.h1.text == "Changed at the same time"
 
 
 def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice, monkeypatch):
@@ -94,7 +94,7 @@ def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice
 
     monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", lose)
     page = person.send(f"{alice.list_path}add", title="Heat", status=503)
-    assert "Look whether it is there before you send it again." in page.text
+    assert "Check before you send it again." in page.text
     assert "Nothing was changed" not in page.text
 
 
@@ -139,7 +139,7 @@ def test_failed_request_keeps_pending_messages(make_app, alice, monkeypatch):
 def test_concurrent_change_gives_409(broken):
     person = broken(StaleDataError("UPDATE statement on table 'movies' expected to update 1 row(s)"))
     page = person.get(person.list_path, status=409)
-    assert page.html.h1.text == "Two at once"
+    assert page.html.h1.text == "Changed at the same time"
     assert "UPDATE" not in page.text
 
 
@@ -171,12 +171,15 @@ def test_other_pyramid_errors_are_styled_pages(broken):
 
 def test_missing_page_gives_404_without_echoing_path(alice):
     page = alice.get("/no-such-page", status=404)
-    assert page.html.h1.text == "Nothing here"
+    assert page.html.h1.text == "Page not found"
     assert "no-such-page" not in page.html.main.text
+    assert page.html.main.a.text == "Back to my watchlist"
 
 
 def test_missing_static_file_gives_404_for_everybody(visitor):
-    assert "Nothing here" in visitor.get("/static/nothing.css", status=404)
+    page = visitor.get("/static/nothing.css", status=404)
+    assert page.html.h1.text == "Page not found"
+    assert page.html.main.a.text == "Home"
 
 
 def test_form_from_another_site_gives_403(make_app):
@@ -184,17 +187,17 @@ def test_form_from_another_site_gives_403(make_app):
     person.extra_environ = {"wsgi.url_scheme": "https", "HTTP_HOST": "flick.example:443"}
     form = person.get("/login").forms["log-in"]
     page = form.submit(headers={"Origin": "https://evil.example"}, status=403)
-    assert page.html.h1.text == "Not from there"
+    assert page.html.h1.text == "Form not accepted"
 
 
 @pytest.mark.parametrize(
     ("error", "status", "title"),
     [
-        (HTTPBadRequest(), 400, "That did not work"),
-        (BadCSRFOrigin(), 403, "Not from there"),
-        (HTTPNotFound(), 404, "Nothing here"),
-        (StaleDataError(), 409, "Two at once"),
-        (RateLimited(179), 429, "Take a breath"),
+        (HTTPBadRequest(), 400, "Invalid request"),
+        (BadCSRFOrigin(), 403, "Form not accepted"),
+        (HTTPNotFound(), 404, "Page not found"),
+        (StaleDataError(), 409, "Changed at the same time"),
+        (RateLimited(179), 429, "Too many requests"),
         (ZeroDivisionError(), 500, "A broken reel"),
         (OperationalError("", {}, Exception()), 503, "Intermission"),
         (PoolTimeoutError(), 503, "Intermission"),

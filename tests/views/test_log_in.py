@@ -90,7 +90,7 @@ def test_log_out_ends_login_session_of_copied_cookie(alice):
     assert thief.is_logged_in
     page = alice.log_out()
     assert page.location.endswith("/login")
-    assert messages(page.follow(), "success") == ["You are logged out. See you soon!"]
+    assert messages(page.follow(), "success") == ["You’re logged out. See you soon!"]
     assert not thief.is_logged_in
 
 

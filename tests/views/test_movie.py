@@ -16,14 +16,14 @@ def heat(alice):
 def test_crossing_off_moves_movie_to_watched_list(heat):
     page = heat.cross_off("Heat")
     assert page.request.path == heat.list_path
-    assert messages(page, "success") == ["“Heat (1995)” is crossed off."]
+    assert messages(page, "success") == ["Watched “Heat (1995)”."]
     assert heat.watchlist() == []
     assert heat.watched() == ["Heat"]
 
 
 def test_flash_message_undoes_crossing_off(heat):
     page = heat.press(heat.cross_off("Heat"), "Undo")
-    assert messages(page, "success") == ["Undone: “Heat (1995)” is as before."]
+    assert messages(page, "success") == ["Undone."]
     assert titles(page) == ["Heat"]
     assert heat.watched() == []
 
@@ -46,14 +46,17 @@ def test_crossing_off_twice_changes_nothing_more(heat, db):
 
 
 @pytest.mark.parametrize(
-    ("typed", "stored", "shown"), [("0.5", 1, "½"), ("1", 2, "★"), ("4.5", 9, "★★★★½"), ("5", 10, "★★★★★")]
+    ("typed", "stored", "number", "drawn"),
+    [("0.5", 1, "½", "½"), ("1", 2, "1", "★"), ("4.5", 9, "4½", "★★★★½"), ("5", 10, "5", "★★★★★")],
 )
-def test_rating_in_half_stars_is_stored_and_shown(heat, db, typed, stored, shown):
+def test_rating_in_half_stars_is_stored_and_shown(heat, db, typed, stored, number, drawn):
     heat.cross_off("Heat")
     page = heat.rate("Heat", typed)
-    assert messages(page, "success") == [f"“Heat (1995)” is rated {typed} of 5 stars."]
+    assert messages(page, "success") == [f"You rated “Heat (1995)” {number} ★."]
     assert db.scalars(select(Movie.rating)).one() == stored
-    assert page.html.select_one(".stars").text.strip() == shown
+    stars = page.html.select_one(".stars")
+    assert (stars.text.strip(), stars["aria-label"]) == (drawn, f"{number} of 5 stars")
+    assert f"{number} ★" in [option.text for option in page.html.select("select[name=rating] option")]
     assert heat.form_of(page, "Rating of Heat")["rating"].value == typed
 
 
@@ -61,7 +64,7 @@ def test_rating_can_be_cleared(heat, db):
     heat.cross_off("Heat")
     heat.rate("Heat", "3")
     page = heat.rate("Heat", "")
-    assert messages(page, "success") == ["“Heat (1995)” is not rated any more."]
+    assert messages(page, "success") == ["Rating removed from “Heat (1995)”."]
     assert db.scalars(select(Movie.rating)).one() is None
 
 
@@ -70,13 +73,13 @@ def test_rating_outside_scale_is_refused(heat, db, value):
     heat.cross_off("Heat")
     heat.rate("Heat", "3")
     page = heat.send(heat.movie_path("Heat") + "/rate", rating=value).follow()
-    assert messages(page, "error") == ["A rating is a number of stars from 0.5 to 5, in halves, or no rating."]
+    assert messages(page, "error") == ["Choose a rating from ½ to 5 stars."]
     assert db.scalars(select(Movie.rating)).one() == 6
 
 
 def test_unwatched_movie_cannot_be_rated(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="4").follow()
-    assert messages(page, "error") == ["Watch it first, then rate it: “Heat (1995)” is not crossed off."]
+    assert messages(page, "error") == ["Mark “Heat (1995)” as watched first, then rate it."]
     assert db.scalars(select(Movie.rating)).one() is None
     assert db.scalars(select(Change)).all() == []
 
@@ -93,7 +96,7 @@ def test_move_to_watchlist_moves_watched_movie_back(heat):
     heat.cross_off("Heat")
     page = heat.move_to_watchlist("Heat")
     assert page.request.path == heat.list_path + "watched"
-    assert messages(page, "success") == ["“Heat (1995)” is back on your watchlist."]
+    assert messages(page, "success") == ["Moved “Heat (1995)” to your watchlist."]
     assert heat.watchlist() == ["Heat"]
 
 

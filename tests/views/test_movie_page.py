@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from flicklist.dates import format_date
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
 from tests.clients import Client, messages, titles
@@ -31,7 +32,7 @@ def test_total_length_of_viewing_notes_is_limited(alice, db):
     db.commit()
     first = db.scalars(select(Viewing.id).order_by(Viewing.id)).first()
     alice.send(movie_path + "/viewings/add", watched_on="2002", note="y" * 1000)
-    refused = ["The notes on the viewings of a movie can have at most 50,000 characters together."]
+    refused = ["The notes on the viewings of a movie can have at most 50,000 characters in total."]
     for verb in ("add", f"{first}/edit"):
         page = alice.send(f"{movie_path}/viewings/{verb}", watched_on="2003", note="z", status=400)
         assert messages(page, "error") == refused
@@ -46,7 +47,8 @@ def test_edit_does_not_overwrite_newer_text_without_warning(heat, db):
     edit(heat, notes="from the phone")
     old["why"] = "Ann said so"
     page = old.submit(status=409)
-    assert messages(page, "error") == ["“Heat (1995)” was changed meanwhile. Save again to keep what you wrote."]
+    problem = "“Heat (1995)” has changed since you opened this page. Save again to overwrite it."
+    assert messages(page, "error") == [problem]
     form = page.forms["edit"]
     assert (form["why"].value, form["notes"].value) == ("Ann said so", "")
     assert db.scalars(select(Movie.notes)).one() == "from the phone"
@@ -92,7 +94,7 @@ def test_movie_page_shows_all_details(heat):
 
 def test_every_field_of_a_movie_can_be_edited(heat, db):
     page = edit(heat, title="Heat!", year="", why="Ann", notes="x\r\ny").follow()
-    assert messages(page, "success") == ["“Heat!” is saved."]
+    assert messages(page, "success") == ["Saved “Heat!”."]
     movie = db.scalars(select(Movie)).one()
     assert (movie.title, movie.year, movie.why, movie.notes) == ("Heat!", None, "Ann", "x\ny")
 
@@ -100,13 +102,13 @@ def test_every_field_of_a_movie_can_be_edited(heat, db):
 @pytest.mark.parametrize(
     ("field", "typed", "reason"),
     [
-        ("title", "", "Please type the title of the movie."),
-        ("title", "x" * 201, "A title can have at most 200 characters."),
-        ("year", "1", "A year is a number from 1874 to 2100."),
-        ("why", "x" * 301, "This line can have at most 300 characters."),
-        ("why", "two\nlines", "This line cannot contain control characters."),
-        ("notes", "x" * 5001, "Notes can have at most 5,000 characters."),
-        ("notes", "bell\a", "Notes cannot contain control characters."),
+        ("title", "", "Enter the title of the movie."),
+        ("title", "x" * 201, "The title can have at most 200 characters."),
+        ("year", "1", "Enter a year from 1874 to 2100."),
+        ("why", "x" * 301, "The reason can have at most 300 characters."),
+        ("why", "two\nlines", "Remove the invisible control characters from the reason."),
+        ("notes", "x" * 5001, "The notes can have at most 5,000 characters."),
+        ("notes", "bell\a", "Remove the invisible control characters from the notes."),
     ],
 )
 def test_refused_edit_keeps_typed_text(heat, field, typed, reason, db):
@@ -123,7 +125,7 @@ def test_duplicate_title_is_accepted_with_a_note(heat):
     heat.add("Cold")
     heat.add("Heat (Director’s cut)")
     page = edit(heat, "Cold", title="HEAT", year="2013").follow()
-    assert messages(page, "success") == ["“HEAT (2013)” is saved. You also have “Heat (1986)” and 1 more."]
+    assert messages(page, "success") == ["Saved “HEAT (2013)”. You also have “Heat (1986)” and 1 more."]
     page = edit(heat, "HEAT", title="heat", year="1995").follow()
     assert "You also have “Heat (1986)” and 1 more." in messages(page, "success")[0]
     assert len(heat.watchlist()) == 4
@@ -132,7 +134,10 @@ def test_duplicate_title_is_accepted_with_a_note(heat):
 def test_crossing_off_adds_viewing_today(heat, db):
     heat.cross_off("Heat")
     assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
-    assert f"seen {TODAY}" in heat.get(heat.list_path + "watched").html.select_one(".movies").text
+    assert (
+        f"watched {format_date(TODAY.isoformat())}"
+        in heat.get(heat.list_path + "watched").html.select_one(".movies").text
+    )
 
 
 @pytest.mark.parametrize("days", [-1, 0, 1])
@@ -160,19 +165,25 @@ def test_rewatch_button_adds_one_viewing_a_day(heat, db):
     heat.cross_off("Heat")
     db.execute(update(Viewing).values(watched_on="2001"))
     db.commit()
-    page = heat.press(heat.list_path + "watched", "Again! Heat")
-    assert messages(page, "success") == ["You watched “Heat (1995)” again today."]
-    heat.press(heat.list_path + "watched", "Again! Heat")
+    page = heat.press(heat.list_path + "watched", "Watched again: Heat")
+    assert messages(page, "success") == ["Logged another viewing of “Heat (1995)”."]
+    heat.press(heat.list_path + "watched", "Watched again: Heat")
     assert sorted(db.scalars(select(Viewing.watched_on)).all()) == ["2001", TODAY.isoformat()]
 
 
-@pytest.mark.parametrize("watched_on", ["2009-07-14", "2009-07", "2009", ""])
-def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on):
+@pytest.mark.parametrize(
+    ("watched_on", "shown"),
+    [("2009-07-14", "14 Jul 2009"), ("2009-07", "July 2009"), ("2009", "2009"), ("", "Date unknown")],
+)
+def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on, shown):
     form = heat.get(movie_path(heat)).forms["viewing"]
     form["watched_on"], form["note"] = watched_on, "with Ann"
     page = form.submit(status=303).follow()
-    assert messages(page, "success") == ["A viewing of “Heat (1995)” is noted."]
-    assert page.html.select_one(".viewings a").text == (watched_on or "date unknown")
+    assert messages(page, "success") == ["Viewing added."]
+    viewing = page.html.select_one(".viewings li")
+    assert viewing.a.text == shown
+    assert " ".join(viewing.text.split()) == f"{shown} with Ann"
+    assert (viewing.time["datetime"] if viewing.time else "") == watched_on
     assert db.scalars(select(Viewing.watched_on)).one() == (watched_on or None)
     assert heat.watched() == ["Heat"]
 
@@ -182,7 +193,7 @@ def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on):
 )
 def test_invalid_date_is_refused_and_typed_text_is_kept(heat, db, watched_on):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
-    assert "is no date" in messages(page, "error")[0]
+    assert "Enter a date like" in messages(page, "error")[0]
     assert page.forms["viewing"]["note"].value == "with Ann"
     assert page.forms["viewing"]["watched_on"].value == watched_on
     assert db.scalars(select(Viewing)).all() == []
@@ -195,7 +206,7 @@ def test_without_browser_date_tomorrow_is_accepted(heat, days, status):
 
 def test_viewing_in_the_future_is_refused(heat):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=str(TODAY.year + 1), status=400)
-    assert messages(page, "error") == ["That day is still to come."]
+    assert messages(page, "error") == ["That date is in the future."]
 
 
 def test_viewing_is_edited_on_its_own_page(heat, db):
@@ -251,7 +262,7 @@ def test_restoring_removed_movie_brings_back_all_its_data(heat, db):
     page = heat.get(movie_path(heat))
     path = page.request.path
     page = heat.press(page, "Remove")
-    assert messages(page, "success") == ["“Heat (1995)” is removed."]
+    assert messages(page, "success") == ["Removed “Heat (1995)”."]
     assert heat.watched() == heat.watchlist() == []
     removed = heat.get(heat.list_path).click("Recently removed")
     assert titles(removed) == ["Heat"]
@@ -265,7 +276,7 @@ def test_restoring_removed_movie_brings_back_all_its_data(heat, db):
 def test_adding_removed_movie_offers_to_restore(heat):
     heat.send(movie_path(heat) + "remove")
     page = heat.add("heat", "1995")
-    assert messages(page, "error") == ["You removed “Heat (1995)” not long ago. Do you want it back, with all it had?"]
+    assert messages(page, "info") == ["You removed “Heat (1995)” recently. Restore it with its rating and viewings?"]
     heat.press(page, "Restore")
     assert heat.watchlist() == ["Heat"]
 
@@ -279,7 +290,7 @@ def test_page_of_removed_movie_shows_details_and_only_restore_form(heat):
     viewing = page.html.select(".viewings a")[-1]["href"]
     page.forms["remove"].submit(status=303)
     page = heat.get(place)
-    for text in ("date unknown", "on a ferry", "Ann said so", "long\nbut good"):
+    for text in ("Date unknown", "on a ferry", "Ann said so", "long\nbut good"):
         assert text in page.html.main.text
     assert [button.text for button in page.html.main.select("button")] == ["Restore"]
     page = heat.get(viewing)
@@ -300,13 +311,13 @@ def test_movie_with_id_in_key_is_not_added_again(heat):
     edit(heat, of="Cold", title="Heat")
     edit(heat, title="Other")
     page = heat.add("heat", "1995")
-    assert messages(page, "error") == ["“Heat (1995)” is already on your watchlist."]
+    assert messages(page, "info") == ["“Heat (1995)” is already on your watchlist."]
     assert sorted(heat.watchlist()) == ["Heat", "Other"]
 
 
 def test_title_that_looks_like_key_with_id_is_another_movie(heat):
     heat.add("Scream () #2")
-    assert messages(heat.add("Scream"), "success") == ["“Scream” is on your watchlist."]
+    assert messages(heat.add("Scream"), "success") == ["Added “Scream”."]
     assert sorted(heat.watchlist()) == ["Heat", "Scream", "Scream () #2"]
 
 
@@ -314,7 +325,7 @@ def test_listed_movie_counts_before_removed_movie_of_same_title(heat):
     heat.add("Cold", "1995")
     heat.send(movie_path(heat) + "remove")
     edit(heat, of="Cold", title="Heat")
-    assert messages(heat.add("Heat", "1995"), "error") == ["“Heat (1995)” is already on your watchlist."]
+    assert messages(heat.add("Heat", "1995"), "info") == ["“Heat (1995)” is already on your watchlist."]
 
 
 def test_removed_movie_is_gone_after_thirty_days(heat, db):

@@ -52,7 +52,7 @@ def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
 def test_invalid_email_is_refused_and_stays_in_form(visitor, email, db):
     page = visitor.fail_to_register(email)
     (said,) = messages(page, "error")
-    assert said == ("That is not a valid email address." if email else "Please type your email address.")
+    assert said == ("That is not a valid email address." if email else "Enter your email address.")
     field = page.forms["register"]["email"]
     assert field.value == email
     assert is_marked_invalid(page, "email", said)
@@ -82,8 +82,8 @@ def test_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
 
 def test_two_different_passwords_are_refused(visitor):
     page = visitor.fail_to_register("alice@example.com", verify="correct horse batteries")
-    assert messages(page, "error") == ["The two passwords are not the same."]
-    assert is_marked_invalid(page, "verify", "The two passwords are not the same.")
+    assert messages(page, "error") == ["The passwords don’t match."]
+    assert is_marked_invalid(page, "verify", "The passwords don’t match.")
 
 
 def test_refused_form_does_not_repeat_password(visitor):
@@ -118,7 +118,7 @@ def test_taken_email_is_refused_before_hashing_and_writing(alice, visitor, monke
     form["email"], form["password"], form["verify"] = "ALICE@example.com", PASSWORD, PASSWORD
     del statements[:]
     page = refused(form.submit())
-    assert is_marked_invalid(page, "email", "An account with that email address already exists. Is it yours? Log in.")
+    assert is_marked_invalid(page, "email", "An account with that email address already exists. If it’s yours, log in.")
     (looked_up,) = statements
     assert looked_up.startswith("SELECT users.id")
 
@@ -133,7 +133,7 @@ def test_long_email_is_truncated_in_refused_form(visitor):
 
 def test_missing_fields_are_refused_like_empty_ones(visitor, db):
     page = refused(visitor.send("/register"))
-    assert messages(page, "error") == ["Please type your email address."]
+    assert messages(page, "error") == ["Enter your email address."]
     assert db.scalars(select(User)).all() == []
 
 

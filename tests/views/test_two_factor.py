@@ -107,7 +107,8 @@ def test_two_factor_is_off_until_a_code_is_accepted(alice, app, phone):
     form = page.forms["confirm"]
     form["current_password"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
-    assert messages(page, "error") == ["That code does not fit. Is the clock of your device right?"]
+    problem = "That code is wrong. Try the next one, and check that your phone’s clock is right."
+    assert messages(page, "error") == [problem]
     person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
@@ -138,13 +139,13 @@ def test_turning_on_ends_other_login_sessions_and_shows_codes_once(alice, app, p
     other, copied = Client(app, EMAIL), alice.copy()
     other.log_in()
     page = set_up(alice, phone)
-    assert messages(page, "success") == ["Your second factor is on. Every other device is logged out."]
+    assert messages(page, "success") == ["Two-step verification is on. All other browsers are logged out."]
     codes = [code.text for code in page.html.select(".codes code")]
     assert len(set(codes)) == 8
     assert alice.is_logged_in
     assert not other.is_logged_in
     assert not copied.is_logged_in
-    assert "8 recovery codes are left." in alice.get("/account/")
+    assert "You have 8 recovery codes left." in alice.get("/account/")
     alice.get(PLACE, status=303)
     alice.get(PLACE + "qr", status=404)
     alice.send(PLACE + "confirm", current_password=PASSWORD, code=phone.code)
@@ -153,7 +154,7 @@ def test_turning_on_ends_other_login_sessions_and_shows_codes_once(alice, app, p
 
 def test_active_two_factor_is_not_set_up_again(alice, codes, db):
     page = alice.send(PLACE + "start").follow()
-    assert messages(page, "error") == ["Your second factor is on already."]
+    assert messages(page, "info") == ["Two-step verification is already on."]
     assert len(db.scalars(select(TwoFactor)).all()) == 1
 
 
@@ -183,7 +184,7 @@ def test_code_from_another_time_is_refused(app, codes, phone, clock, seconds):
     clock.now += 3600
     _, page = start_login(app)
     page = refused(type_code(page, phone.totp.at(clock.now + seconds)))
-    assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
+    assert messages(page, "error") == ["That code is wrong. Try the next one, or use a recovery code."]
 
 
 def test_code_works_once(app, codes, phone, clock):
@@ -212,7 +213,7 @@ def test_malformed_code_is_refused(app, codes, code):
 def test_recovery_code_logs_in_once_in_any_spelling(app, alice, codes):
     _, page = start_login(app)
     type_code(page, codes[0].upper().replace(" ", "-"))
-    assert "7 recovery codes are left." in alice.get("/account/")
+    assert "You have 7 recovery codes left." in alice.get("/account/")
     _, page = start_login(app)
     refused(type_code(page, codes[0]))
 
@@ -252,7 +253,7 @@ def test_new_recovery_codes_replace_old_ones(app, alice, codes, phone):
 def test_reauth_needs_code(alice, codes, phone, path, fields):
     for code in ("", "000000"):
         page = alice.send(path, current_password=PASSWORD, code=code, status=400, **fields)
-        assert messages(page, "error") == ["That code does not fit. Wait for the next one, or type a recovery code."]
+        assert messages(page, "error") == ["That code is wrong. Try the next one, or use a recovery code."]
     answer = alice.send(path, current_password=PASSWORD, code=phone.code, status="*", **fields)
     assert answer.status_int in {200, 303}
 
@@ -267,7 +268,7 @@ def test_code_used_for_one_action_is_refused_for_another(alice, codes, phone, cl
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=200)
     alice.send("/account/export", current_password=PASSWORD, code=phone.code, status=400)
     alice.send("/account/export", current_password=PASSWORD, code=codes[0], status=200)
-    assert "7 recovery codes are left." in alice.get("/account/")
+    assert "You have 7 recovery codes left." in alice.get("/account/")
 
 
 def test_form_refused_before_reauth_does_not_use_up_code(alice, bob, codes, phone):
@@ -292,7 +293,7 @@ def test_code_guesses_on_account_page_are_limited(make_app, alice, codes, phone)
 def test_turning_off_needs_password_and_code_and_deletes_recovery_codes(app, alice, codes, db, phone):
     alice.send(PLACE + "turn-off", current_password="wrong", code=phone.code, status=400)
     page = alice.send(PLACE + "turn-off", current_password=PASSWORD, code=phone.code).follow()
-    assert messages(page, "success") == ["Your second factor is off. Your password is enough to log in."]
+    assert messages(page, "success") == ["Two-step verification is off. You only need your password to log in."]
     person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
@@ -314,7 +315,7 @@ def test_recovery_codes_need_two_factor(alice, db):
 
 def test_code_page_needs_password_first(visitor, codes):
     page = visitor.get("/login-code", status=303).follow()
-    assert messages(page, "error") == ["Please type your password first."]
+    assert messages(page, "error") == ["Enter your password first."]
     visitor.send("/login-code", code="123456")
     assert not visitor.is_logged_in
 

@@ -19,7 +19,7 @@ def test_added_movie_comes_first(alice):
     alice.add("Heat", "1995")
     page = alice.add("Amélie")
     assert titles(page) == ["Amélie", "Heat"]
-    assert messages(page, "success") == ["“Amélie” is on your watchlist."]
+    assert messages(page, "success") == ["Added “Amélie”."]
     assert page.html.select_one(".count").text == "2 to watch"
     assert "1995" in page.html.select(".movies > li")[1].text
 
@@ -27,20 +27,20 @@ def test_added_movie_comes_first(alice):
 @pytest.mark.parametrize(
     ("title", "year", "reason"),
     [
-        ("", "", "Please type the title of the movie."),
-        ("   ", "", "Please type the title of the movie."),
-        ("\u200b\u3000", "", "Please type the title of the movie."),
-        ("He\x1bat", "", "A title cannot contain control characters."),
-        ("Heat\u202e", "", "A title cannot contain control characters."),
-        ("x" * 201, "", "A title can have at most 200 characters."),
-        ("🎬" * 201, "", "A title can have at most 200 characters."),
-        ("Heat", "1873", "A year is a number from 1874 to 2100."),
-        ("Heat", "2101", "A year is a number from 1874 to 2100."),
-        ("Heat", "nineteen", "A year is a number from 1874 to 2100."),
-        ("Heat", "１９９５", "A year is a number from 1874 to 2100."),
-        ("Heat", "1995.0", "A year is a number from 1874 to 2100."),
-        ("Heat", "-1995", "A year is a number from 1874 to 2100."),
-        ("Heat", "9" * 5000, "A year is a number from 1874 to 2100."),
+        ("", "", "Enter the title of the movie."),
+        ("   ", "", "Enter the title of the movie."),
+        ("\u200b\u3000", "", "Enter the title of the movie."),
+        ("He\x1bat", "", "Remove the invisible control characters from the title."),
+        ("Heat\u202e", "", "Remove the invisible control characters from the title."),
+        ("x" * 201, "", "The title can have at most 200 characters."),
+        ("🎬" * 201, "", "The title can have at most 200 characters."),
+        ("Heat", "1873", "Enter a year from 1874 to 2100."),
+        ("Heat", "2101", "Enter a year from 1874 to 2100."),
+        ("Heat", "nineteen", "Enter a year from 1874 to 2100."),
+        ("Heat", "１９９５", "Enter a year from 1874 to 2100."),
+        ("Heat", "1995.0", "Enter a year from 1874 to 2100."),
+        ("Heat", "-1995", "Enter a year from 1874 to 2100."),
+        ("Heat", "9" * 5000, "Enter a year from 1874 to 2100."),
     ],
 )
 def test_invalid_title_or_year_is_refused_with_the_rule(alice, title, year, reason, db):
@@ -84,7 +84,7 @@ def test_watched_movie_is_not_added_again(alice):
     alice.add("Heat")
     alice.cross_off("Heat")
     page = alice.add("heat")
-    assert messages(page) == ["You have already watched “Heat”."]
+    assert messages(page) == ["You’ve already watched “Heat”."]
     assert titles(page) == []
 
 
@@ -111,7 +111,7 @@ def test_number_of_movies_per_person_is_limited(make_app, alice, bob):
     alice.app = bob.app = site
     alice.add("Heat")
     alice.add("Ran")
-    assert messages(alice.add("Amélie"), "error") == ["You have 2 movies, and there is no room for more."]
+    assert messages(alice.add("Amélie"), "error") == ["You can have at most 2 movies, and you’ve reached that limit."]
     assert alice.watchlist() == ["Ran", "Heat"]
     bob.add("Amélie")
 
