@@ -16,7 +16,6 @@ from flicklist.services import login_sessions
 
 log = logging.getLogger(__name__)
 
-CSRF_TOKEN = "_csrft_"  # noqa: S105 - the session key of Pyramid
 LAST_SEEN_PRECISION = timedelta(hours=1)
 # Not "cookies", because the session cookie has the message that confirms the log-out. Browsers ignore it over http.
 CLEAR_SITE_DATA = '"cache", "storage"'
@@ -88,9 +87,7 @@ class SecurityPolicy:
             return None
         row = login_sessions.find_person(request.read_db, request.settings, token)
         identity = None
-        if row is None:
-            _forget_person(request)
-        else:
+        if row is not None:
             *person, last_seen_at = row
             identity = Identity(*person)
             now = utc_now()
@@ -99,12 +96,6 @@ class SecurityPolicy:
         if request.has_transaction:
             request.read_db.rollback()  # Give the connection back: a password may be hashed next.
         return identity
-
-
-def _forget_person(request: Request) -> None:
-    """Clear the session but for the CSRF token: its messages are for the person whose login session has ended."""
-    for key in set(request.session) - {CSRF_TOKEN}:
-        del request.session[key]
 
 
 def _record_visit(request: Request, identity: Identity, now: datetime) -> None:
