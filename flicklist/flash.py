@@ -28,16 +28,15 @@ class Message:
 
 
 def flash_success(request: Request, text: str, *offer: str) -> None:
-    """Tell what was done, and offer a button (its label, and its path), such as "Undo"."""
+    """Say what was done. An optional button has a label, such as "Undo", and a path."""
     _flash(request, "success", text, offer)
 
 
 def flash_info(request: Request, text: str, *offer: str, is_link: bool = False) -> None:
-    """Tell something neutral, and offer a button or a link (its label, and its path).
+    """Say something neutral. An optional button or link has a label and a path.
 
-    Replaces a waiting message of this text.
-
-    Without that, opening ten tabs as a visitor would fill the queue with ten links to the same log-in page.
+    This replaces a waiting message with the same text. Otherwise opening ten tabs as a visitor would queue ten links to
+    the log-in page.
     """
     waiting = request.session.peek_flash("info")
     waiting[:] = [message for message in waiting if message[0] != text]
@@ -45,7 +44,7 @@ def flash_info(request: Request, text: str, *offer: str, is_link: bool = False) 
 
 
 def flash_error(request: Request, text: str, *offer: str) -> None:
-    """Tell why nothing was done, and offer a button (its label, and its path)."""
+    """Say why nothing was done. An optional button has a label and a path."""
     _flash(request, "error", text, offer)
 
 
@@ -60,8 +59,8 @@ def _flash(request: Request, queue: str, text: str, action: tuple[str | bool, ..
 
 
 def take_messages(request: Request, queue: str) -> list[Message]:
-    """Return what waits in a queue, once. A HEAD request shows nobody anything, so it takes nothing."""
-    # Looking first keeps the session unchanged, and its cookie unsent, where nothing waits.
+    """Remove and return the messages of a queue. A HEAD request shows no page, so it leaves them."""
+    # Peek first: popping an empty queue would change the session and send its cookie again.
     if request.method == "HEAD" or not request.session.peek_flash(queue):
         return []
     return [Message(*message) for message in request.session.pop_flash(queue)]

@@ -1,16 +1,16 @@
-"""Permissions: what a view asks for, and an access control list grants."""
+"""Permissions. A view requires one; an access control list grants them."""
 
 from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """What a view asks for."""
+    """The permissions of views."""
 
     VIEW = "view"
-    """To see what is there."""
+    """See a page."""
 
     EDIT = "edit"
-    """To change it, or what lies below."""
+    """Change the resource, or those below it."""
 
     NOBODY = "nobody"
-    """The default of every view. No access control list grants it: a view that names no permission is closed."""
+    """The default. No access control list grants it, so a view without a permission is inaccessible."""

@@ -1,7 +1,7 @@
 """Refused forms, kept in the session across the redirect back to their page (Post/Redirect/Get).
 
-Of what was typed only the email address is kept, and never a password. The session cookie holds 4 kB, so an email
-address that no account can have is cut off.
+Only the email address is kept, never a password. The session cookie holds 4 kB, so an address that is too long for an
+account is cut off.
 """
 
 import json

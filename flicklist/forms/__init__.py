@@ -1,1 +1,1 @@
-"""What may be typed into each form, and the message when it is refused."""
+"""The forms: their fields, limits and error messages."""

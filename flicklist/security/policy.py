@@ -1,4 +1,4 @@
-"""Who is logged in, and what they may do: the security policy."""
+"""The security policy: identifies the logged-in person and checks permissions."""
 
 import logging
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What the site does: module-level functions over a database session. Nothing here imports Pyramid."""
+"""Services: functions over a database session that do the work of the site. Nothing here imports Pyramid."""
