@@ -51,7 +51,7 @@ class RateLimiter:
         self._ask(self._windows.test, rules)
 
     def count(self, rules: Sequence[Rule]) -> None:
-        """Count an attempt. Raises `RateLimited` if it is one too many; it then counts against no other limit."""
+        """Count an attempt against all rules. Raises `RateLimited` if one is exceeded, and then counts against none."""
         if self._ask(self._windows.test, rules):
             self._ask(self._windows.hit, rules)
 

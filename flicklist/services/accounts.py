@@ -73,8 +73,8 @@ def check_password(db: Session, passwords: PasswordHasher, credentials: Any, pas
 def replace_password_hash(db: Session, user_id: int, known_hash: str, password_hash: str) -> bool:
     """Replace a password hash, or write the same one. Return whether the account still had the known one.
 
-    This locks the row and compares again. So of two requests with one password or one token only the first succeeds,
-    and a password that was replaced a moment ago lets nobody in.
+    This locks the row and compares again. If two requests use the same password or token, only the first succeeds. A
+    password that has just been replaced is refused.
     """
     known = (User.id == user_id, User.password_hash == known_hash)
     replaced = update(User).where(*known).values(password_hash=password_hash).returning(User.id)

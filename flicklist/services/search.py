@@ -68,7 +68,7 @@ def _words(text: str) -> list[str]:
 
 
 def _was_watched_between(start: str, end: str) -> ColumnElement[bool]:
-    """Match movies watched in a span. ``2009`` may be within the span from ``2009-07``, so it matches."""
+    """Match movies watched in a span. A movie watched in ``2009`` matches a span from ``2009-07``."""
     watched = select(Viewing.id).where(Viewing.movie_id == Movie.id, Viewing.watched_on.is_not(None))
     if start:
         year, month = start[:4], start[:7]

@@ -1,7 +1,7 @@
 """Signed tokens: to replace a forgotten password, to confirm an email address, to finish a pending login.
 
-A token has a fingerprint of what it will change. Once that has changed, by whatever way, the token is worthless. So it
-works once.
+A token contains a fingerprint of the values it will change. Once they change, for any reason, the token is invalid. So
+it works only once.
 """
 
 import hashlib
