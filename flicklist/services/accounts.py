@@ -25,23 +25,23 @@ class EmailTaken(Exception):
     """An account with that email address exists."""
 
 
-def credentials_by_email(db: Session, key: str | None) -> Any:
+def credentials_by_email(read_db: Session, key: str | None) -> Any:
     """Return the credentials of the account with an email key, or ``None``."""
-    return read_and_release(db, _BY_KEY, email_key=key)
+    return read_and_release(read_db, _BY_KEY, email_key=key)
 
 
-def credentials_by_id(db: Session, user_id: int) -> Any:
+def credentials_by_id(read_db: Session, user_id: int) -> Any:
     """Return the credentials of an account, or ``None`` if it has just been deleted."""
-    return read_and_release(db, _BY_ID, user_id=user_id)
+    return read_and_release(read_db, _BY_ID, user_id=user_id)
 
 
-def credentials_by_token(db: Session, tokens: Tokens, token: str) -> Any:
+def credentials_by_token(read_db: Session, tokens: Tokens, token: str) -> Any:
     """Return the credentials of the account that a token was made for, or ``None``.
 
     A token is worthless once the email address or the password has changed.
     """
     claim = tokens.read(token)
-    row = claim and credentials_by_id(db, claim[0])
+    row = claim and credentials_by_id(read_db, claim[0])
     return row if row is not None and tokens.matches(token, row.email_key, row.password_hash) else None
 
 
@@ -85,10 +85,10 @@ def set_password_hash(db: Session, user_id: int, password_hash: str) -> None:
     db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
-def is_email_taken(db: Session, key: str, user_id: int) -> bool:
+def is_email_taken(read_db: Session, key: str, user_id: int) -> bool:
     """Return whether an account other than `user_id` has an email address."""
     other = select(User.id).where(User.email_key == key, User.id != user_id)
-    return read_and_release(db, other) is not None
+    return read_and_release(read_db, other) is not None
 
 
 def change_email(db: Session, user_id: int, email: str) -> None:

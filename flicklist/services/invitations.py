@@ -15,9 +15,9 @@ def create(db: Session) -> str:
     return token
 
 
-def is_valid(db: Session, token: str) -> bool:
+def is_valid(read_db: Session, token: str) -> bool:
     """Return whether an invitation can still be used."""
-    return read_and_release(db, select(Invitation.id).where(_is_usable(token))) is not None
+    return read_and_release(read_db, select(Invitation.id).where(_is_usable(token))) is not None
 
 
 def use(db: Session, token: str) -> bool:
