@@ -55,12 +55,12 @@ def format_date(text: str) -> str:
     return f"{month} {first.year}" if len(text) == len("2009-07") else str(first.year)
 
 
-def own_today(typed: str | None, zone: ZoneInfo) -> date:
+def local_today(typed: str | None, zone: ZoneInfo) -> date:
     """Return the date that the browser sent, if it is today somewhere on earth, otherwise today in the time zone."""
     return _plausible_today(typed) or datetime.now(zone).date()
 
 
-def own_latest_day(typed: str | None) -> date:
+def latest_local_day(typed: str | None) -> date:
     """Return the last date that is not in the future for the person. If their date is unknown, allow tomorrow's."""
     return _plausible_today(typed) or datetime.now(UTC).date() + timedelta(days=1)
 

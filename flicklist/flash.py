@@ -27,12 +27,12 @@ class Message:
     is_link: bool = False
 
 
-def flash_success(request: Request, text: str, *offer: str) -> None:
+def flash_success(request: Request, text: str, *action: str) -> None:
     """Say what was done. An optional button has a label, such as "Undo", and a path."""
-    _flash(request, "success", text, offer)
+    _flash(request, "success", text, action)
 
 
-def flash_info(request: Request, text: str, *offer: str, is_link: bool = False) -> None:
+def flash_info(request: Request, text: str, *action: str, is_link: bool = False) -> None:
     """Say something neutral. An optional button or link has a label and a path.
 
     This replaces a waiting message with the same text. Otherwise opening ten tabs as a visitor would queue ten links to
@@ -40,12 +40,12 @@ def flash_info(request: Request, text: str, *offer: str, is_link: bool = False) 
     """
     waiting = request.session.peek_flash("info")
     waiting[:] = [message for message in waiting if message[0] != text]
-    _flash(request, "info", text, (*offer, True) if is_link else offer)
+    _flash(request, "info", text, (*action, True) if is_link else action)
 
 
-def flash_error(request: Request, text: str, *offer: str) -> None:
+def flash_error(request: Request, text: str, *action: str) -> None:
     """Say why nothing was done. An optional button has a label and a path."""
-    _flash(request, "error", text, offer)
+    _flash(request, "error", text, action)
 
 
 def _flash(request: Request, queue: str, text: str, action: tuple[str | bool, ...]) -> None:

@@ -16,7 +16,7 @@ from flicklist.forms.fields import SiteForm
 MAX_KEPT_EMAIL_LENGTH = 400
 
 
-def redirect_refused(request: Request, path: str, form: SiteForm) -> HTTPSeeOther:
+def redirect_to_form(request: Request, path: str, form: SiteForm) -> HTTPSeeOther:
     """Keep the form's email and error, flash the error, and return the redirect to its page.
 
     *Raise* the redirect, so that the transaction is aborted.
@@ -30,8 +30,8 @@ def redirect_refused(request: Request, path: str, form: SiteForm) -> HTTPSeeOthe
     return HTTPSeeOther(path)
 
 
-def restore_refused(request: Request, form: SiteForm) -> None:
-    """Fill in what `redirect_refused` kept of this form, once."""
+def refill_form(request: Request, form: SiteForm) -> None:
+    """Fill in what `redirect_to_form` kept of this form, once."""
     if request.method == "HEAD" or REFUSED_FORM not in request.session:
         return
     name, email, field, problem = request.session.pop(REFUSED_FORM)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, to_json, utc_now
 from flicklist.models.movie import Movie, Viewing
 
-KEPT = timedelta(days=30)
+CHANGE_RETENTION = timedelta(days=30)
 MAX_CHANGES = 100  # per person
 MAX_CHANGES_SIZE = 5_000_000  # per person, not counting the newest change
 MAX_OUTCOME_LENGTH = 60
@@ -68,14 +68,14 @@ def size_of(before: list[dict[str, Any]]) -> int:
     return len(to_json(before))
 
 
-def is_as(movie: Movie, before: dict[str, Any]) -> bool:
+def equals_snapshot(movie: Movie, before: dict[str, Any]) -> bool:
     """Return whether a movie equals a snapshot. The key is ignored: it depends on the other movies on the list."""
     return {**snapshot(movie), "key": ""} == {**before, "key": ""}
 
 
 def _restore(movie: Movie, before: dict[str, Any]) -> None:
-    movie.name(before["title"], before["year"])
-    movie.describe(before["why"], before["notes"])
+    movie.set_title(before["title"], before["year"])
+    movie.set_details(before["why"], before["notes"])
     for name in _COLUMNS:
         setattr(movie, name, before[name])
     for name in _TIMES:

@@ -21,7 +21,7 @@ MAX_VIEWINGS = 1000
 # *Passage de Vénus*, the oldest film on IMDb, is from 1874.
 FIRST_YEAR, LAST_YEAR = 1874, 2100
 BEST_RATING = 10  # half-stars
-REMOVED_KEPT = timedelta(days=30)
+REMOVED_RETENTION = timedelta(days=30)
 
 
 def ordered_text(length: int) -> String:
@@ -93,7 +93,7 @@ class Movie(Base):
 
     def __init__(self, *, title: str, year: int | None = None, **columns: Any) -> None:
         super().__init__(**{"why": "", "notes": "", **columns})
-        self.name(title, year)
+        self.set_title(title, year)
 
     @property
     def label(self) -> str:
@@ -112,13 +112,13 @@ class Movie(Base):
     def is_removed(self) -> bool:
         return self.removed_at is not None
 
-    def name(self, title: str, year: int | None) -> None:
+    def set_title(self, title: str, year: int | None) -> None:
         """Set the title and year, and the columns that depend on them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
         self.sort_title = without_article(fold(title))[:MAX_TITLE_LENGTH]
         self.refresh_search_text()
 
-    def describe(self, why: str, notes: str) -> None:
+    def set_details(self, why: str, notes: str) -> None:
         self.why, self.notes = why, notes
         self.refresh_search_text()
 
@@ -194,7 +194,7 @@ class Movie(Base):
         self.rating = rating
 
     def remove(self) -> None:
-        """Take the movie off the list. For `REMOVED_KEPT` it can be restored, with its viewings and rating."""
+        """Take the movie off the list. For `REMOVED_RETENTION` it can be restored, with its viewings and rating."""
         if not self.is_removed:
             self.removed_at = utc_now()
 

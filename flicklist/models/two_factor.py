@@ -36,17 +36,17 @@ class TwoFactor(Base):
     def key_in_groups(self) -> str:
         return in_groups(self.key)
 
-    def address(self, email: str) -> str:
+    def otpauth_uri(self, email: str) -> str:
         """Return the ``otpauth://`` URI for the QR code."""
         return pyotp.TOTP(self.key).provisioning_uri(name=email, issuer_name=ISSUER)
 
-    def step_of(self, code: str) -> int | None:
+    def valid_step(self, code: str) -> int | None:
         """Return the time step of a valid code, or ``None``. Steps up to the last used one are not valid."""
         code = code.replace(" ", "")
         now = int(time.time()) // STEP_SECONDS
         otp = pyotp.HOTP(self.key)
         steps = (now + off for off in STEPS_OFF)
-        return next((step for step in steps if step > self.last_step and _same(otp.at(step), code)), None)
+        return next((step for step in steps if step > self.last_step and _equals(otp.at(step), code)), None)
 
     def confirm(self, step: int) -> None:
         self.last_step = step
@@ -84,5 +84,5 @@ def in_groups(text: str) -> str:
     return " ".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))
 
 
-def _same(code: str, typed: str) -> bool:
+def _equals(code: str, typed: str) -> bool:
     return hmac.compare_digest(code.encode(), typed.encode("utf-8", "surrogatepass"))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flicklist.models import Change, Movie
-from flicklist.models.change import KEPT, MAX_CHANGES, MAX_CHANGES_SIZE, is_as, size_of, snapshot
+from flicklist.models.change import CHANGE_RETENTION, MAX_CHANGES, MAX_CHANGES_SIZE, equals_snapshot, size_of, snapshot
 from flicklist.models.meta import utc_now
 from flicklist.services.watchlist import IsRemoved, find_movies, rename_with_unique_key
 
@@ -38,7 +38,7 @@ def change_movies(
     snapshots = [(movie, snapshot(movie)) for movie in movies]
     for movie in movies:
         action(movie)
-    changed = [(movie, before) for movie, before in snapshots if not is_as(movie, before)]
+    changed = [(movie, before) for movie, before in snapshots if not equals_snapshot(movie, before)]
     if not changed:
         return _find_same_change(db, owner_id, movies, outcome)
     with db.no_autoflush:
@@ -65,7 +65,7 @@ def _delete_old_changes(db: Session, owner_id: int) -> None:
     number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
     numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
     each = numbered.where(Change.owner_id == owner_id).subquery()
-    is_too_old = each.c.created_at < utc_now() - KEPT
+    is_too_old = each.c.created_at < utc_now() - CHANGE_RETENTION
     is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
     outdated = select(each.c.id).where(is_too_old | is_too_much)
     old_changes = delete(Change).where(Change.owner_id == owner_id, Change.id.in_(outdated))

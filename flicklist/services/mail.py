@@ -73,7 +73,7 @@ class Sender:
 
 
 def compose(mail: Mail, user: User, settings: Settings) -> EmailMessage:
-    subject, text = _WORDS[mail.kind](mail, user, settings)
+    subject, text = _COMPOSERS[mail.kind](mail, user, settings)
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = settings.mail_from
@@ -169,7 +169,7 @@ def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, st
     return "Two-step verification was turned off", text
 
 
-_WORDS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
+_COMPOSERS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
     MailKind.PASSWORD_RESET: _password_reset,
     MailKind.CONFIRM_EMAIL: _confirm_email,
     MailKind.PASSWORD_CHANGED: _password_changed,

@@ -15,8 +15,8 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from flicklist.models import User
 from flicklist.settings import Settings
 
-LINK_LASTS = timedelta(hours=1)
-PENDING_LOGIN_LASTS = timedelta(minutes=10)
+LINK_MAX_AGE = timedelta(hours=1)
+PENDING_LOGIN_MAX_AGE = timedelta(minutes=10)
 
 
 def derive_key(secret: str, purpose: str) -> str:
@@ -27,26 +27,26 @@ def derive_key(secret: str, purpose: str) -> str:
 class Tokens:
     """Makes and reads tokens for one purpose. Tokens for another purpose are not valid."""
 
-    def __init__(self, secret: str, purpose: str, lasts: timedelta = LINK_LASTS) -> None:
-        self._max_age_seconds = int(lasts.total_seconds())
+    def __init__(self, secret: str, purpose: str, max_age: timedelta = LINK_MAX_AGE) -> None:
+        self._max_age_seconds = int(max_age.total_seconds())
         self._key = derive_key(secret, purpose).encode()
         self._serializer = URLSafeTimedSerializer(
             self._key, salt=purpose, signer_kwargs={"digest_method": hashlib.sha512, "key_derivation": "hmac"}
         )
 
-    def make(self, user_id: int, subject: str, *present: str) -> str:
-        """Make a token that is valid as long as the values of `present` stay the same."""
-        return str(self._serializer.dumps([user_id, subject, self._fingerprint(present)]))
+    def make(self, user_id: int, subject: str, *current_values: str) -> str:
+        """Make a token that is valid only while these values stay the same."""
+        return str(self._serializer.dumps([user_id, subject, self._fingerprint(current_values)]))
 
     def read(self, token: str) -> tuple[int, str] | None:
         """Return the user id and the subject, or ``None`` if the signature is wrong or the token too old."""
         claim = self._read(token)
         return None if claim is None else (claim[0], claim[1])
 
-    def matches(self, token: str, *present: str) -> bool:
+    def matches(self, token: str, *current_values: str) -> bool:
         """Return whether the values are still those for which the token was made."""
         claim = self._read(token)
-        return claim is not None and hmac.compare_digest(claim[2], self._fingerprint(present))
+        return claim is not None and hmac.compare_digest(claim[2], self._fingerprint(current_values))
 
     def _read(self, token: str) -> Any:
         try:
@@ -54,8 +54,8 @@ class Tokens:
         except BadData:
             return None
 
-    def _fingerprint(self, present: tuple[str, ...]) -> str:
-        return hmac.digest(self._key, "\0".join(present).encode(), "sha256").hex()
+    def _fingerprint(self, current_values: tuple[str, ...]) -> str:
+        return hmac.digest(self._key, "\0".join(current_values).encode(), "sha256").hex()
 
 
 def password_reset_tokens(secret: str) -> Tokens:
@@ -76,4 +76,4 @@ def email_tokens(secret: str) -> Tokens:
 
 def pending_login_tokens(secret: str) -> Tokens:
     """Tokens of pending logins. They depend on the email key and the password hash."""
-    return Tokens(secret, "log-in", PENDING_LOGIN_LASTS)
+    return Tokens(secret, "log-in", PENDING_LOGIN_MAX_AGE)

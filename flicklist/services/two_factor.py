@@ -47,7 +47,7 @@ def lock_account(db: Session, user_id: int) -> None:
 def accept_code(db: Session, user_id: int, code: str) -> bool:
     """Use up a code of the person's app. Return ``False`` if it is wrong or was used before."""
     factor = db.scalar(_CONFIRMED, {"user_id": user_id})
-    step = factor and factor.step_of(code)
+    step = factor and factor.valid_step(code)
     if step is None:
         return False
     unused = (TwoFactor.user_id == user_id, TwoFactor.last_step < step)

@@ -18,7 +18,7 @@ from flicklist.models.movie import (
     IS_ON_WATCHLIST,
     IS_REMOVED,
     IS_WATCHED,
-    REMOVED_KEPT,
+    REMOVED_RETENTION,
     LimitReached,
     movie_key,
     title_key,
@@ -176,8 +176,8 @@ def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | Non
 
 def edit_movie(db: Session, movie: Movie, title: str, year: int | None, *, why: str, notes: str) -> None:
     """Edit the details of a movie. Another movie on the list may have the same title and year."""
-    rename_with_unique_key(db, movie, partial(movie.name, title, year))
-    movie.describe(why, notes)
+    rename_with_unique_key(db, movie, partial(movie.set_title, title, year))
+    movie.set_details(why, notes)
 
 
 def rename_with_unique_key(db: Session, movie: Movie, rename: Callable[[], None]) -> None:
@@ -203,4 +203,4 @@ def movies_with_same_title(db: Session, movie: Movie) -> Sequence[Movie]:
 
 def _has_expired() -> ColumnElement[bool]:
     """Match movies that were removed too long ago to be restored."""
-    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_KEPT)
+    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_RETENTION)

@@ -9,7 +9,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.traversal import find_interface
 
-from flicklist.dates import own_latest_day, own_today
+from flicklist.dates import latest_local_day, local_today
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms.navigation import BackForm
 from flicklist.models import Change, Movie
@@ -56,12 +56,12 @@ def form_page(request: Request) -> str | None:
 
 def today(request: Request) -> date:
     """Return the date in the person's browser. Without JavaScript, return the date in the site's time zone."""
-    return own_today(BackForm(request.POST).today.data, request.settings.time_zone)
+    return local_today(BackForm(request.POST).today.data, request.settings.time_zone)
 
 
 def latest_day(request: Request) -> date:
     """Return the last date that is not in the future for the person."""
-    return own_latest_day(BackForm(request.POST).today.data)
+    return latest_local_day(BackForm(request.POST).today.data)
 
 
 def flash_outdated_link(request: Request) -> None:

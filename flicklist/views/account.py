@@ -26,7 +26,7 @@ from flicklist.views import PageOrRedirect, flash_outdated_link, redirect, refus
 
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
-TOKEN = "email"  # noqa: S105
+SESSION_TOKEN_KEY = "email"  # noqa: S105
 EMAIL_TAKEN = "An account with that email address already exists."
 
 
@@ -105,18 +105,18 @@ def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedi
     """Show a button: a mail scanner that opens the link must not confirm anything."""
     token = request.GET.get("token")
     if token and _confirmed_email(request, token):
-        request.session[TOKEN] = token
+        request.session[SESSION_TOKEN_KEY] = token
         return redirect(request.path_to(context, "confirm-email"))
-    email = None if token else _confirmed_email(request, request.session.get(TOKEN, ""))
+    email = None if token else _confirmed_email(request, request.session.get(SESSION_TOKEN_KEY, ""))
     return _outdated(context, request) if email is None else {"email": email}
 
 
 @view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
 def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
-    email = _confirmed_email(request, request.session.get(TOKEN, ""))
+    email = _confirmed_email(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if email is None:
         return _outdated(context, request)
-    del request.session[TOKEN]
+    del request.session[SESSION_TOKEN_KEY]
     _change_email(request, email)
     return redirect(request.path_to(context))
 
@@ -140,7 +140,7 @@ def _change_email(request: Request, email: str) -> None:
 
 
 def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
-    request.session.pop(TOKEN, None)
+    request.session.pop(SESSION_TOKEN_KEY, None)
     flash_outdated_link(request)
     return redirect(request.path_to(context))
 

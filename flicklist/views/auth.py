@@ -10,7 +10,7 @@ from pyramid.view import view_config
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.auth import CodeForm, LogInForm, RegisterForm
 from flicklist.models.user import email_key
-from flicklist.refused_forms import redirect_refused, restore_refused
+from flicklist.refused_forms import redirect_to_form, refill_form
 from flicklist.resources import Root
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
@@ -41,7 +41,7 @@ def register_page(context: Root, request: Request) -> PageOrRedirect:
             request.session[INVITATION] = invitation
         return redirect(request.path_to(context, "register"))
     form = RegisterForm(passwords=request.passwords)
-    restore_refused(request, form)
+    refill_form(request, form)
     return {
         "form": form,
         "next": local_path(request.GET.get("next")),
@@ -78,7 +78,7 @@ def _validate_registration(request: Request, form: RegisterForm) -> None:
         problem = "Registration is closed." if is_closed else "Registration is by invitation only."
         raise _refused(request, form, "", problem)
     if not form.validate():
-        raise redirect_refused(request, _path_with_next(request, "register", form), form)
+        raise redirect_to_form(request, _path_with_next(request, "register", form), form)
     if accounts.credentials_by_email(request.read_db, email_key(form.email.data)) is not None:
         raise _refused(request, form, "email", EMAIL_TAKEN)
 
@@ -99,7 +99,7 @@ def _invitation(request: Request) -> str:
 
 def _refused(request: Request, form: RegisterForm, field: str, problem: str) -> HTTPSeeOther:
     form.refuse(field, problem)
-    return redirect_refused(request, _path_with_next(request, "register", form), form)
+    return redirect_to_form(request, _path_with_next(request, "register", form), form)
 
 
 @view_config(
@@ -113,7 +113,7 @@ def login_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
         return redirect_home(request)
     form = LogInForm()
-    restore_refused(request, form)
+    refill_form(request, form)
     return {"form": form, "next": local_path(request.GET.get("next"))}
 
 
@@ -129,7 +129,7 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
         audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
         request.limiter.count(rules)
         form.refuse("password", "Wrong email or password.")
-        raise redirect_refused(request, _path_with_next(request, "login", form), form)
+        raise redirect_to_form(request, _path_with_next(request, "login", form), form)
     if current := two_factor.credentials_if_on(request.db, credentials.id):
         token = pending_login_tokens(request.settings.secret).make(credentials.id, "", *current)
         return _ask_for_code(request, credentials.id, token, form)
@@ -164,7 +164,7 @@ def code_page(context: Root, request: Request) -> PageOrRedirect:
     if _pending_credentials(request) is None:
         return _ask_for_password(request)
     form = CodeForm()
-    restore_refused(request, form)
+    refill_form(request, form)
     return {"form": form, "next": local_path(request.GET.get("next"))}
 
 
@@ -183,7 +183,7 @@ def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
     if accept_code(request, credentials.id, form.code.data):
         return _finish_login(request, credentials.id, form)
     form.refuse("code", WRONG_CODE)
-    raise redirect_refused(request, _path_with_next(request, "login-code", form), form)
+    raise redirect_to_form(request, _path_with_next(request, "login-code", form), form)
 
 
 def _pending_credentials(request: Request) -> Any:

@@ -32,7 +32,7 @@ TWO_MINUTES = 120
 UNCONFIRMED = "The site couldn’t confirm that this was saved. Check before you send it again."
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
-WORDS = {
+TITLES_AND_TEXTS = {
     HTTPStatus.BAD_REQUEST: UNREADABLE,
     HTTPStatus.FORBIDDEN: FOREIGN_FORM,
     HTTPStatus.NOT_FOUND: ("Page not found", "This page doesn’t exist, or you don’t have access to it."),
@@ -150,5 +150,5 @@ def _wall(request: Request) -> HTTPSeeOther:
 
 def _page(request: Request, status: HTTPStatus, title: str = "", text: str = "") -> dict[str, Any]:
     request.response.status_int = status.value
-    known_title, known_text = WORDS.get(status, (status.phrase, status.description))
+    known_title, known_text = TITLES_AND_TEXTS.get(status, (status.phrase, status.description))
     return {"title": title or known_title, "text": text or known_text, "status": status.value}

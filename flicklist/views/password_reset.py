@@ -12,7 +12,7 @@ from flicklist.forms.password_reset import PasswordResetForm, RequestPasswordRes
 from flicklist.mailer import send_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
-from flicklist.refused_forms import redirect_refused, restore_refused
+from flicklist.refused_forms import redirect_to_form, refill_form
 from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
@@ -21,7 +21,7 @@ from flicklist.services.tokens import password_reset_tokens
 from flicklist.views import PageOrRedirect, flash_outdated_link, redirect
 
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
-TOKEN = "password-reset"  # noqa: S105
+SESSION_TOKEN_KEY = "password-reset"  # noqa: S105
 
 
 @view_config(
@@ -32,7 +32,7 @@ TOKEN = "password-reset"  # noqa: S105
 )
 def request_page(context: PasswordResetResource, request: Request) -> dict[str, Any]:
     form = RequestPasswordResetForm()
-    restore_refused(request, form)
+    refill_form(request, form)
     return {"sends_mail": request.settings.sends_mail, "form": form}
 
 
@@ -41,7 +41,7 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     """Send a reset mail. The response and the work are the same for known and unknown addresses."""
     form = RequestPasswordResetForm(request.POST)
     if not form.validate():
-        raise redirect_refused(request, request.path_to(context), form)
+        raise redirect_to_form(request, request.path_to(context), form)
     if request.settings.sends_mail:
         key = email_key(form.email.data)
         request.limiter.count(mail_rules(request, key))
@@ -61,24 +61,24 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
 def new_password_page(context: PasswordResetResource, request: Request) -> PageOrRedirect:
     token = request.GET.get("token")
     if token and _credentials(request, token):
-        request.session[TOKEN] = token
+        request.session[SESSION_TOKEN_KEY] = token
         return redirect(request.path_to(context, "new"))
-    credentials = None if token else _credentials(request, request.session.get(TOKEN, ""))
+    credentials = None if token else _credentials(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if credentials is None:
         return _outdated(request)
     form = PasswordResetForm(email=credentials.email, passwords=request.passwords)
-    restore_refused(request, form)
+    refill_form(request, form)
     return {"form": form}
 
 
 @view_config(context=PasswordResetResource, name="new", request_method="POST", permission=NO_PERMISSION_REQUIRED)
 def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOther:
-    credentials = _credentials(request, request.session.get(TOKEN, ""))
+    credentials = _credentials(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if credentials is None:
         return _outdated(request)
     form = PasswordResetForm(request.POST, email=credentials.email, passwords=request.passwords)
     if not form.validate():
-        raise redirect_refused(request, request.path_to(context, "new"), form)
+        raise redirect_to_form(request, request.path_to(context, "new"), form)
     password_hash = request.passwords.hash(form.password.data)
     if not accounts.replace_password_hash(request.db, credentials.id, credentials.password_hash, password_hash):
         return _outdated(request)
@@ -96,6 +96,6 @@ def _credentials(request: Request, token: str) -> Any:
 
 
 def _outdated(request: Request) -> HTTPSeeOther:
-    request.session.pop(TOKEN, None)
+    request.session.pop(SESSION_TOKEN_KEY, None)
     flash_outdated_link(request)
     return redirect(request.path_to(request.root, "login"))

@@ -53,7 +53,7 @@ def qr(context: TwoFactorResource, request: Request) -> Response:
     if factor is None:
         raise HTTPNotFound
     drawing = io.BytesIO()
-    code = segno.make(factor.address(request.identity.email), micro=False)
+    code = segno.make(factor.otpauth_uri(request.identity.email), micro=False)
     code.save(drawing, kind="svg", border=QUIET_ZONE, dark="black", light="white", omitsize=True)
     return Response(drawing.getvalue(), content_type="image/svg+xml", charset="utf-8")
 
@@ -72,7 +72,7 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     if factor is None:
         return redirect(request.path_to(context.__parent__))
     request.limiter.count(two_factor_rules(request, identity.user_id))
-    step = factor.step_of(ConfirmTwoFactorForm(request.POST).code.data)
+    step = factor.valid_step(ConfirmTwoFactorForm(request.POST).code.data)
     if step is None:
         problem = "That code is wrong. Try the next one, and check that your phone’s clock is right."
         return refuse(request, problem, {"factor": factor})

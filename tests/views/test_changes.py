@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Text, cast, select, update
 
 from flicklist.models import Change, Movie, Viewing
-from flicklist.models.change import KEPT, MAX_CHANGES
+from flicklist.models.change import CHANGE_RETENTION, MAX_CHANGES
 from flicklist.models.meta import utc_now
 from tests.clients import messages, titles
 from tests.test_access import registered_views
@@ -245,7 +245,7 @@ def test_undoing_rename_works_if_another_movie_took_the_old_title(heat, db):
 
 
 def test_old_changes_are_deleted(heat, db):
-    db.execute(update(Change).values(created_at=utc_now() - KEPT))
+    db.execute(update(Change).values(created_at=utc_now() - CHANGE_RETENTION))
     db.commit()
     heat.send(heat.movie_path("Heat") + "/rate", rating="1")
     assert len(db.scalars(select(Change)).all()) == 1
