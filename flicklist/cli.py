@@ -31,7 +31,7 @@ def flicklist() -> None:
 def migrate(ini: str) -> None:
     """Run all migrations on the database of INI."""
     migrations.upgrade(_settings(ini).database_url)
-    click.echo("The database is at the newest migration.")
+    click.echo("The database is up to date.")
 
 
 @flicklist.command()

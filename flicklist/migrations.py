@@ -37,7 +37,7 @@ def require_newest(url: str) -> None:
     """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
     if _current_heads(url) != set(ScriptDirectory.from_config(alembic_config(url)).get_heads()):
         raise DatabaseNotReadyError(
-            "FlickList cannot start: the database is not at this version's newest migration. "
+            "FlickList cannot start: the database has not run all migrations of this version. "
             "Run: flicklist migrate production.ini"
         )
 

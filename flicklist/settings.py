@@ -195,11 +195,11 @@ class Settings:
     )
     rate_limit_log_in: Limits = _setting(
         _limits,
-        "failed log-ins to one account from one address; separate several limits with ;, empty means no limit",
+        "failed log-ins to one account from one IP address; separate several limits with ;, empty means no limit",
         default=_limits("5 per minute"),
     )
     rate_limit_log_in_per_client: Limits = _setting(
-        _limits, "failed log-ins from one address", default=_limits("20 per minute")
+        _limits, "failed log-ins from one IP address", default=_limits("20 per minute")
     )
     rate_limit_log_in_per_account: Limits = _setting(
         _limits, "failed log-ins to one account", default=_limits("100 per hour")
@@ -210,11 +210,11 @@ class Settings:
         default=_limits("5 per 5 minutes; 50 per day"),
     )
     rate_limit_register: Limits = _setting(
-        _limits, "registrations from one address, including failed ones", default=_limits("20 per hour")
+        _limits, "registrations from one IP address, including failed ones", default=_limits("20 per hour")
     )
     rate_limit_mail: Limits = _setting(
         _limits,
-        "mails to reset a password or confirm an email, to one email and from one address",
+        "mails to reset a password or confirm an email, to one email address and from one IP address",
         default=_limits("3 per hour"),
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
@@ -223,7 +223,7 @@ class Settings:
     )
     rate_limit_storage: str = _setting(
         _storage_url,
-        "where attempts are counted: memory:// for one process, redis://host:6379 (with the extra redis) for several",
+        "where to count attempts: memory:// for one process; redis://host:6379 for several, with the extra: .[redis]",
         default="memory://",
     )
     login_session_idle_days: int = _setting(

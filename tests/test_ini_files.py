@@ -57,7 +57,7 @@ def test_production_starts_after_migration(production, empty_database_url, tmp_p
     migrated = run(["flicklist", "migrate"], production, **environment)
     assert (migrated.returncode, migrated.stdout, migrated.stderr) == (
         0,
-        "The database is at the newest migration.\n",
+        "The database is up to date.\n",
         "",
     )
     port = free_port()

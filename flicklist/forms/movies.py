@@ -31,6 +31,7 @@ from flicklist.services.pagination import PAGE_SIZE
 from flicklist.text import quote
 
 INVISIBLE_CATEGORIES = ("C", "Z")
+WHY_NOUN = "text of “Why it’s on the list”"
 
 
 def half_stars(rating: int) -> str:
@@ -85,7 +86,7 @@ class AddForm(MovieForm):
 class EditMovieForm(MovieForm):
     """Everything a person can write about a movie."""
 
-    why = TextField(validators=[NoControlCharacters("reason"), MaxLength("reason", MAX_WHY_LENGTH)])
+    why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
     notes = LinesField(validators=[NoControlCharacters("notes", lines="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
     version = HiddenField()
 

@@ -147,7 +147,7 @@ def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, 
 
 def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The email address of your account was changed. You can no longer log in with this one.\n\n"
+        "The email address of your account was changed. You can no longer log in with this address.\n\n"
         "If this was not you, tell the person who runs the site."
     )
     return "Your email address was changed", text

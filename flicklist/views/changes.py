@@ -16,7 +16,8 @@ def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
     movies, undoing = changes.undo(request.db, context.change)
     skipped = len(context.change.before) - len(movies)
     if undoing is None:
-        flash_info(request, "Already undone or changed since. Nothing happened.")
+        verb = "redo" if context.change.is_undoing else "undo"
+        flash_info(request, f"Nothing to {verb}: this was already {verb}ne or has changed since.")
     else:
         text, button = ("Redone.", "Undo") if context.change.is_undoing else ("Undone.", "Redo")
         if skipped:

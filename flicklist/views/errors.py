@@ -69,7 +69,7 @@ def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
         request,
         HTTPStatus.BAD_REQUEST,
         "This form has expired",
-        "Your login changed since this page opened. Nothing was saved. Go back, reload the page and send it again.",
+        "You logged in or out after opening this page. Nothing was saved. Go back, reload the page and send it again.",
     )
 
 

@@ -24,14 +24,14 @@ from flicklist.views import flash_change, name_movies, redirect, redirect_back, 
 # Refused text is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
 WATCHLIST_SORTS = {
-    Sort.ADDED: "newest first",
-    Sort.OLDEST: "oldest first",
+    Sort.ADDED: "last added",
+    Sort.OLDEST: "first added",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
 }
 WATCHED_SORTS = {
     Sort.WATCHED: "last watched",
-    Sort.RATING: "best first",
+    Sort.RATING: "by rating",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
     Sort.ADDED: "last added",
@@ -213,7 +213,7 @@ def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
     """Refuse to change a removed movie. The page was loaded before the movie was removed elsewhere."""
     own_watchlist = request.root.own_watchlist()
     restore = request.path_to(own_watchlist, str(exc.movie.id), "restore")
-    flash_error(request, f"You removed {quote(exc.movie.label)}. Nothing was changed.", "Restore", restore)
+    flash_error(request, f"{quote(exc.movie.label)} was removed, so it wasn’t changed.", "Restore", restore)
     return redirect_back(request, own_watchlist)
 
 

@@ -157,7 +157,7 @@ def test_movie_removed_elsewhere_is_not_changed(heat, db, verb, fields):
     heat.get(heat.list_path)
     before = remembered(db)
     page = heat.send(path, **fields).follow()
-    assert messages(page, "error") == ["You removed “Heat (1995)”. Nothing was changed."]
+    assert messages(page, "error") == ["“Heat (1995)” was removed, so it wasn’t changed."]
     assert remembered(db) == before
     heat.press(page, "Restore")
     assert heat.watched() == ["Heat"]
@@ -172,7 +172,7 @@ def test_selected_movie_removed_elsewhere_is_skipped(alice, db):
     fields = {"csrf_token": alice.csrf_token(), "movie": ids}
     assert messages(alice.post(alice.list_path + "cross-off", fields, status=303).follow()) == ["Watched “Ran”."]
     page = alice.send(alice.list_path + "cross-off", movie=ids[0]).follow()
-    assert messages(page, "error") == ["You removed “Heat”. Nothing was changed."]
+    assert messages(page, "error") == ["“Heat” was removed, so it wasn’t changed."]
 
 
 def test_undoing_fifty_movies_costs_few_more_statements_than_one(alice, db, statements):
@@ -205,15 +205,26 @@ def test_undo_is_refused_if_movie_has_changed_since(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.send(heat.movie_path("Heat") + "/rate", rating="2")
     stale = heat.press(page, "Undo")
-    assert messages(stale, "info") == ["Already undone or changed since. Nothing happened."]
+    assert messages(stale, "info") == ["Nothing to undo: this was already undone or has changed since."]
     assert db.scalars(select(Movie.rating)).one() == 4
 
 
 def test_second_click_on_undo_changes_nothing(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.press(page, "Undo")
-    assert messages(heat.press(page, "Undo"), "info") == ["Already undone or changed since. Nothing happened."]
+    assert messages(heat.press(page, "Undo"), "info") == [
+        "Nothing to undo: this was already undone or has changed since."
+    ]
     assert db.scalars(select(Movie.rating)).one() == 9
+
+
+def test_second_click_on_redo_changes_nothing(heat, db):
+    page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
+    undone = heat.press(page, "Undo")
+    heat.press(undone, "Redo")
+    again = heat.press(undone, "Redo")
+    assert messages(again, "info") == ["Nothing to redo: this was already redone or has changed since."]
+    assert db.scalars(select(Movie.rating)).one() == 2
 
 
 def test_change_of_another_person_cannot_be_undone(heat, bob, db):
@@ -233,7 +244,7 @@ def test_undo_cannot_change_movie_of_another_person(heat, bob, db):
     db.commit()
     before = remembered(db)
     page = bob.send(f"{bob.list_path}changes/{bobs.id}/undo").follow()
-    assert messages(page, "info") == ["Already undone or changed since. Nothing happened."]
+    assert messages(page, "info") == ["Nothing to undo: this was already undone or has changed since."]
     assert remembered(db) == before
 
 

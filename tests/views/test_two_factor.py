@@ -107,7 +107,7 @@ def test_two_factor_is_off_until_a_code_is_accepted(alice, app, phone):
     form = page.forms["confirm"]
     form["current_password"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
-    problem = "That code is wrong. Try the next one, and check that your phone’s clock is right."
+    problem = "That code is wrong. Try the next code from your app, and check that your phone’s clock is right."
     assert messages(page, "error") == [problem]
     person = Client(app, EMAIL)
     person.log_in()
@@ -184,7 +184,7 @@ def test_code_from_another_time_is_refused(app, codes, phone, clock, seconds):
     clock.now += 3600
     _, page = start_login(app)
     page = refused(type_code(page, phone.totp.at(clock.now + seconds)))
-    assert messages(page, "error") == ["That code is wrong. Try the next one, or use a recovery code."]
+    assert messages(page, "error") == ["That code is wrong. Try the next code from your app, or use a recovery code."]
 
 
 def test_code_works_once(app, codes, phone, clock):
@@ -253,7 +253,9 @@ def test_new_recovery_codes_replace_old_ones(app, alice, codes, phone):
 def test_reauth_needs_code(alice, codes, phone, path, fields):
     for code in ("", "000000"):
         page = alice.send(path, current_password=PASSWORD, code=code, status=400, **fields)
-        assert messages(page, "error") == ["That code is wrong. Try the next one, or use a recovery code."]
+        assert messages(page, "error") == [
+            "That code is wrong. Try the next code from your app, or use a recovery code."
+        ]
     answer = alice.send(path, current_password=PASSWORD, code=phone.code, status="*", **fields)
     assert answer.status_int in {200, 303}
 
