@@ -42,7 +42,9 @@ def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
         "alice@",
         "@example.com",
         "a b@example.com",
-        "alice@localhost",
+        "alice@nas",
+        "alice@8.8.8.8.in-addr.arpa",
+        "alice@example.invalid",
         "alice@example..com",
         "ａlice@example.com",
         "alice@example.com\r\nBcc: bob@example.com",
@@ -57,6 +59,12 @@ def test_invalid_email_is_refused_and_stays_in_form(visitor, email, db):
     assert field.value == email
     assert is_marked_invalid(page, "email", said)
     assert db.scalars(select(User)).all() == []
+
+
+@pytest.mark.parametrize("domain", ["nas.local", "mail.home.arpa", "localhost", "LOCALHOST", "a.localhost", "nas.lan"])
+def test_email_address_of_a_network_at_home_can_register(visitor, domain):
+    visitor.register(f"alice@{domain}")
+    assert visitor.is_logged_in
 
 
 @pytest.mark.parametrize(
