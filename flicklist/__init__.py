@@ -15,6 +15,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
     with Configurator(settings=ini) as config:
         config.registry.flicklist = settings
         config.add_request_method(lambda request: settings, "settings", reify=True)
+        config.include("flicklist.migrations")  # first: everything else needs the tables
         config.include("flicklist.db")
         config.include("flicklist.security")
         config.include("flicklist.sanity")

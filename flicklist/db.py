@@ -16,7 +16,6 @@ from pyramid_tm import default_commit_veto
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from flicklist import migrations
 from flicklist.models.meta import to_json
 
 READING_METHODS = frozenset({"GET", "HEAD"})
@@ -57,10 +56,16 @@ def migrating_engine(url: str) -> Engine:
 
 
 def _engine(url: str, **options: Any) -> Engine:
+    is_sqlite = url.startswith("sqlite")
     engine = create_engine(
-        url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"), json_serializer=to_json, **options
+        url,
+        hide_parameters=True,
+        pool_pre_ping=not is_sqlite,
+        json_serializer=to_json,
+        connect_args={} if is_sqlite else {"client_encoding": "utf8"},
+        **options,
     )
-    if engine.dialect.name == "sqlite":
+    if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -98,11 +103,6 @@ def vetoes_commit(request: Request, response: Response) -> bool:
 def includeme(config: Configurator) -> None:
     """Give each request ``db``, and ``read_db`` to read outside its transaction."""
     url = config.registry.flicklist.database_url
-    if config.registry.flicklist.migrate_at_start:
-        migrations.upgrade(url)
-    else:
-        migrations.require_newest(url)
-
     settings = config.get_settings()
     settings["tm.manager_hook"] = "pyramid_tm.explicit_manager"
     settings["tm.annotate_user"] = "false"

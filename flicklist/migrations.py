@@ -4,8 +4,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from pyramid.config import Configurator
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+
+from flicklist.db import reading_engine
 
 
 class DatabaseNotReadyError(SystemExit):
@@ -42,13 +45,31 @@ def require_newest(url: str) -> None:
         )
 
 
+def _require_utf8(connection: Connection) -> None:
+    """Raise `DatabaseNotReadyError` if the database cannot store every title, or would sort titles in another order."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    encoding = connection.exec_driver_sql("PRAGMA encoding" if is_sqlite else "SHOW server_encoding").scalar()
+    if encoding not in {"UTF-8", "UTF8"}:
+        raise DatabaseNotReadyError(
+            f"FlickList cannot start: the database has the encoding {encoding}. Create one with the encoding UTF-8."
+        )
+
+
 def _current_heads(url: str) -> set[str]:
-    engine = create_engine(url)
+    engine = reading_engine(url)
     try:
         with engine.connect() as connection:
+            _require_utf8(connection)
             return set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
         raise DatabaseNotReadyError(f"FlickList cannot start: the database does not answer: {reason}") from None
     finally:
         engine.dispose()
+
+
+def includeme(config: Configurator) -> None:
+    """Run the migrations, or check that they have been run."""
+    settings = config.registry.flicklist
+    prepare = upgrade if settings.migrate_at_start else require_newest
+    prepare(settings.database_url)

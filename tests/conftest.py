@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 from sqlalchemy import create_engine, delete, event, make_url, text
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,10 @@ from flicklist import main
 from flicklist.cli import flicklist
 from flicklist.models import Base
 from tests.clients import Client
+
+# The same examples in every run. pytest --hypothesis-profile=default tries others.
+settings.register_profile("flicklist", derandomize=True, database=None, deadline=None)
+settings.load_profile("flicklist")
 
 POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
 LIMITS = [
@@ -54,11 +59,11 @@ def database_url(request, tmp_path_factory):
 
 
 @contextmanager
-def postgresql_database(name):
+def postgresql_database(name, options=""):
     server = create_engine(POSTGRESQL_URL, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
         yield make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()

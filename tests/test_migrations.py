@@ -1,5 +1,7 @@
 """Migrations match the models, and can be downgraded."""
 
+import os
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -19,6 +21,7 @@ from flicklist import main, migrations
 from flicklist.db import migrating_engine
 from flicklist.migrations import DatabaseNotReadyError
 from flicklist.models import Base, Movie, User
+from tests.conftest import POSTGRESQL_URL, postgresql_database
 
 
 @pytest.fixture
@@ -72,6 +75,33 @@ def test_unreachable_database_stops_start_with_one_line():
         with pytest.raises(DatabaseNotReadyError) as stopped:
             migrations.require_newest(url)
         assert str(stopped.value).startswith("FlickList cannot start: the database does not answer: ")
+        assert "\n" not in str(stopped.value)
+
+
+@pytest.fixture(params=["UTF-16", "LATIN1", "SQL_ASCII"])
+def wrongly_encoded_url(request, tmp_path):
+    """The URL of a database that does not store text as UTF-8: SQLite with UTF-16, PostgreSQL with the others."""
+    encoding = request.param
+    if encoding == "UTF-16":
+        url = f"sqlite:///{tmp_path}/{encoding}.db"
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"PRAGMA encoding = '{encoding}'")
+            connection.exec_driver_sql("CREATE TABLE made_with_it (id INTEGER)")
+        engine.dispose()
+        yield url
+    elif POSTGRESQL_URL:
+        options = f"TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+        with postgresql_database(f"flicklist_encoding_{os.getpid()}", options) as url:
+            yield url
+    else:
+        pytest.skip("needs PostgreSQL")
+
+
+def test_database_that_does_not_store_utf8_stops_start_with_one_line(wrongly_encoded_url):
+    for start in (migrations.upgrade, migrations.require_newest):
+        with pytest.raises(DatabaseNotReadyError, match="Create one with the encoding UTF-8") as stopped:
+            start(wrongly_encoded_url)
         assert "\n" not in str(stopped.value)
 
 
