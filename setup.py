@@ -36,6 +36,7 @@ setup(
         "pyramid_jinja2",
         "pyramid_retry",
         "pyramid_tm",
+        "regex",
         "segno>=1.6",
         # Pyramid 2.1 imports pkg_resources. From 80.9 on, setuptools prints a warning about that at every start.
         # Releases before 78.1.1 have a path traversal (CVE-2025-47273).
@@ -54,7 +55,7 @@ setup(
         "redis": ["redis>=5"],
         "testing": ["aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "trustme", "WebTest"],
         "browser": ["playwright"],
-        "dev": ["djlint", "mypy", "ruff", "types-WebOb", "types-WTForms"],
+        "dev": ["djlint", "mypy", "ruff", "types-regex", "types-WebOb", "types-WTForms"],
     },
     entry_points={
         "paste.app_factory": ["main = flicklist:main"],

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from scale import Client, database, fill
 
 from flicklist import migrations
-from flicklist.services.suggestions import all_films, index, normalize_query, suggest
+from flicklist.search_words import query_words
+from flicklist.services.suggestions import all_films, index, suggest
 
 ROUNDS = 3
 REQUESTS = 2000
@@ -24,8 +25,8 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def every_beginning() -> set[str]:
     """Return the prefixes of all words and titles."""
-    words = {word for film in all_films() for word in normalize_query(film.title).split()}
-    titles = {normalize_query(film.title) for film in all_films()}
+    words = {word for film in all_films() for word in query_words(film.title)}
+    titles = {" ".join(query_words(film.title)) for film in all_films()}
     return {text[:length] for text in words | titles for length in PREFIX_LENGTHS}
 
 

@@ -25,6 +25,12 @@ MONTHS = (
 )
 
 
+def parse_year(text: str) -> int | None:
+    """Return the year of a movie that the text is, in four ASCII digits, or None."""
+    is_year = re.fullmatch(r"[0-9]{4}", text, re.ASCII) and FIRST_YEAR <= int(text) <= LAST_YEAR
+    return int(text) if is_year else None
+
+
 def first_day(text: str) -> date:
     """Return the first day of a day, a month or a year. Raises `ValueError` if the text is not such a date."""
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", text, re.ASCII)

@@ -2,16 +2,28 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
+from itertools import accumulate, takewhile
+
+import regex
 
 # Longer than any field may be, and short enough to be normalized in no time.
 MAX_NORMALIZED_LENGTH = 20_000
 MAX_QUOTE_LENGTH = 40
-# Letters that NFKD does not decompose, and typographic punctuation, as typed on a plain keyboard.
+# Characters that are drawn as nothing, such as the zero-width space and the soft hyphen (Unicode, chapter 5.21).
+_IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
+# U+2800, a Braille pattern without dots, counts as a symbol but is drawn as a blank.
+_VISIBLE = regex.compile(r"[^\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]")
+_ACCENTS = regex.compile(r"\P{Canonical_Combining_Class=0}+")
+_DASH = regex.compile(r"[\p{Dash_Punctuation}\N{MINUS SIGN}]")
+_OTHER_DIGIT = regex.compile(r"[\p{Decimal_Number}--0-9]", regex.VERSION1)
+_BEFORE_FRACTION = regex.compile(r"(?<=\S)(?=[¼-¾⅐-⅟↉])")
+_GRAPHEME = regex.compile(r"\X")
+_PLAIN_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛‹›`´′ʹʻʼʽ׳", "'") | dict.fromkeys("“”„‟«»″〝〞〟״", '"'))
+# Letters that NFKD does not decompose. U+2044 is the slash in the decomposition of ½.
 _PLAIN_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
-    | {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"}
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "\N{FRACTION SLASH}": "/"}
 )
-_ARTICLES = ("the ", "a ", "an ")
 
 
 def normalize(text: str | None) -> str:
@@ -22,23 +34,71 @@ def normalize(text: str | None) -> str:
 
 def quote(typed: str) -> str:
     """Return typed text in quotation marks, shortened to what a message may carry."""
-    shown = typed if len(typed) <= MAX_QUOTE_LENGTH else typed[: MAX_QUOTE_LENGTH - 1] + "…"
+    shown = typed if len(typed) <= MAX_QUOTE_LENGTH else f"{_beginning(typed, MAX_QUOTE_LENGTH - 1)}…"
     return f"“{shown}”"
 
 
+def _beginning(text: str, max_length: int) -> str:
+    """Return the beginning of the text. It does not end inside a grapheme, such as a flag, if it has more than one."""
+    ends = accumulate(map(len, graphemes(text)))
+    return text[: max(takewhile(lambda end: end <= max_length, ends), default=max_length)]
+
+
+def graphemes(text: str) -> Iterator[str]:
+    """Yield the characters of the text as people see them. A flag is one, although it consists of two symbols."""
+    return (grapheme[0] for grapheme in _GRAPHEME.finditer(text))
+
+
+def has_visible_character(text: str) -> bool:
+    return _VISIBLE.search(text) is not None
+
+
+def plain_digits(text: str) -> str:
+    """Return the text with digits of all scripts and dashes as ASCII: ``２００９－０７`` is ``2009-07``."""
+    return _DASH.sub("-", _ascii_digits(text))
+
+
+def _ascii_digits(text: str) -> str:
+    return _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0], digit[0])), text)
+
+
+def compare_key(text: str) -> str:
+    """Return the text without differences of letter case, spacing, quotes, dashes and invisible characters.
+
+    Accents stay. The key has at most three times as many characters as the text, because "ΐ" (U+0390) becomes three.
+    """
+    return _plain_ascii(text) if text.isascii() else _until_stable(_compare_key_once, text)
+
+
+def _plain_ascii(text: str) -> str:
+    """Return what both `compare_key` and `fold` make of ASCII text, in a tenth of the time."""
+    return " ".join(text.casefold().replace("`", "'").split())
+
+
+def _compare_key_once(text: str) -> str:
+    visible = _DASH.sub("-", _IGNORABLE.sub("", text).translate(_PLAIN_QUOTES))
+    return " ".join(unicodedata.normalize("NFC", visible.casefold()).split())
+
+
 def fold(text: str) -> str:
-    """Return the text without letter case, accents and doubled blanks: ``Amélie`` and ``AMELIE`` are ``amelie``."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(plain.translate(_PLAIN_LETTERS).split())
+    """Return the text for searching and sorting: like `compare_key`, and without accents and other variants.
+
+    ``Amélie`` and ``AMELIE`` are ``amelie``, ``8½`` is ``8 1/2``, and ``™`` is ``tm``.
+    """
+    return _plain_ascii(text) if text.isascii() else _until_stable(_fold_once, text)
 
 
-def without_article(folded: str) -> str:
-    """Return a folded title without its leading article: ``sting`` for ``the sting``."""
-    for article in _ARTICLES:
-        if folded.startswith(article):
-            return folded.removeprefix(article)
-    return folded
+def _fold_once(text: str) -> str:
+    key = _BEFORE_FRACTION.sub(" ", compare_key(text))
+    decomposed = _ACCENTS.sub("", unicodedata.normalize("NFKD", key))
+    return " ".join(_ascii_digits(decomposed).translate(_PLAIN_LETTERS).split())
+
+
+def _until_stable(change: Callable[[str], str], text: str) -> str:
+    """Change the text until it stays the same. One change can enable another: NFKD turns ``™`` into capital letters."""
+    while (changed := change(text)) != text:
+        text = changed
+    return text
 
 
 def parse_row_id(text: str) -> int | None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     create_engine,
     func,
+    insert,
     inspect,
     select,
 )
@@ -21,6 +22,7 @@ from flicklist import main, migrations
 from flicklist.db import migrating_engine
 from flicklist.migrations import DatabaseNotReadyError
 from flicklist.models import Base, Movie, User
+from flicklist.models.meta import utc_now
 from tests.conftest import POSTGRESQL_URL, postgresql_database
 
 
@@ -50,6 +52,56 @@ def test_migrations_create_named_constraints_of_models(migrated):
 def test_every_migration_can_be_downgraded(migrated, empty_database_url):
     command.downgrade(migrations.alembic_config(empty_database_url), "base")
     assert inspect(migrated).get_table_names() == ["alembic_version"]
+
+
+@pytest.fixture
+def first_version(empty_database_url):
+    """An engine of a database with the first migration only, and with one user."""
+    command.upgrade(migrations.alembic_config(empty_database_url), "0001")
+    engine = create_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(insert(User).values(id=1, email="a@b.example", email_key="a@b.example", password_hash="x"))
+    yield engine
+    engine.dispose()
+
+
+def insert_movie(engine, **values):
+    """Insert a movie as the first version stored it."""
+    texts = {"why": "", "notes": "", "sort_title": "", "search_text": "", "last_watched_on": ""}
+    with engine.begin() as connection:
+        connection.execute(insert(Movie.__table__).values({**texts, "owner_id": 1, "added_at": utc_now(), **values}))
+
+
+def test_text_columns_of_older_movies_are_recomputed(first_version, empty_database_url):
+    titles = ["Spider-Man", "À bout de souffle", "Toy Story™", "8½"]
+    for title in titles:
+        insert_movie(first_version, title=title, year=1995, why="Ann", key=f"{title.casefold()} (1995)")
+    migrations.upgrade(empty_database_url)
+    with Session(first_version) as session:
+        movies = session.scalars(select(Movie)).all()
+    assert {movie.title for movie in movies} == set(titles)
+    for movie in movies:
+        new = Movie(title=movie.title, year=1995, why="Ann")
+        assert (movie.key, movie.sort_title, movie.search_text) == (new.key, new.sort_title, new.search_text)
+
+
+def keys(engine):
+    with engine.connect() as connection:
+        return dict(connection.execute(select(Movie.id, Movie.key)).all())
+
+
+def test_older_movies_with_the_same_new_key_are_kept(first_version, empty_database_url):
+    insert_movie(first_version, id=1, title="He\u200bat", key="he\u200bat ()")
+    insert_movie(first_version, id=2, title="Heat", key="heat ()")
+    migrations.upgrade(empty_database_url)
+    assert keys(first_version) == {1: "heat () #1", 2: "heat ()"}
+
+
+def test_new_key_can_be_the_old_key_of_another_movie(first_version, empty_database_url):
+    insert_movie(first_version, id=1, title="Heat", key="old ()")
+    insert_movie(first_version, id=2, title="Ran", key="heat ()")
+    migrations.upgrade(empty_database_url)
+    assert keys(first_version) == {1: "heat ()", 2: "ran ()"}
 
 
 def test_migrating_twice_changes_nothing(migrated, empty_database_url):

@@ -2,7 +2,7 @@
 
 from wtforms import PasswordField, ValidationError
 
-from flicklist.forms.fields import EmailField, SiteForm, TextField
+from flicklist.forms.fields import DigitsField, EmailField, SiteForm, TextField
 from flicklist.forms.password_reset import PasswordResetForm
 
 
@@ -10,7 +10,7 @@ class ReauthForm(SiteForm):
     """The password, and the code or recovery code if the person uses two-factor authentication."""
 
     current_password = PasswordField()
-    code = TextField()
+    code = DigitsField()
 
 
 class ChangePasswordForm(PasswordResetForm):
@@ -38,4 +38,4 @@ class DeleteAccountForm(SiteForm):
 class ConfirmTwoFactorForm(SiteForm):
     """The first code of an authenticator app."""
 
-    code = TextField()
+    code = DigitsField()

@@ -4,7 +4,7 @@ from typing import Any
 
 from wtforms import Field, PasswordField, ValidationError
 
-from flicklist.forms.fields import EmailField, LocalPathField, SiteForm, TextField
+from flicklist.forms.fields import DigitsField, EmailField, LocalPathField, SiteForm, TextField
 from flicklist.models.user import email_key
 from flicklist.services.passwords import PasswordHasher
 
@@ -65,5 +65,5 @@ class LogInForm(SiteForm):
 class CodeForm(SiteForm):
     """A code from an authenticator app, or a recovery code."""
 
-    code = TextField()
+    code = DigitsField()
     next = LocalPathField()

@@ -1,6 +1,7 @@
 """The base of all forms: fields that normalize text, validators, and a form that reports its first error."""
 
 import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wtforms import Field, Form, StringField, TextAreaField, ValidationError
@@ -9,7 +10,7 @@ from wtforms.validators import StopValidation
 
 from flicklist.dates import first_day
 from flicklist.models.user import email_key
-from flicklist.text import normalize, parse_row_id
+from flicklist.text import normalize, parse_row_id, plain_digits
 from flicklist.urls import local_path
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
@@ -63,8 +64,15 @@ class TextField(StringField):
 
     data: str
 
+    def __init__(self, filters: Sequence[Callable[[str], str]] = (), **options: Any) -> None:
+        super().__init__(filters=[normalize, *filters], **options)
+
+
+class DigitsField(TextField):
+    """A number, a date or a code. Digits and dashes of other scripts, such as full-width ones, become ASCII."""
+
     def __init__(self, **options: Any) -> None:
-        super().__init__(filters=[normalize], **options)
+        super().__init__(filters=[plain_digits], **options)
 
 
 class LinesField(TextAreaField):

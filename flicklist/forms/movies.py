@@ -1,15 +1,14 @@
 """The forms for movies: adding, editing, selecting, viewings and ratings."""
 
-import re
-import unicodedata
 from datetime import date
 from typing import Any, ClassVar
 
 from wtforms import BooleanField, Field, HiddenField, ValidationError
 
-from flicklist.dates import first_day
+from flicklist.dates import first_day, parse_year
 from flicklist.forms.fields import (
     DateOfAnyPrecision,
+    DigitsField,
     LinesField,
     MaxLength,
     NoControlCharacters,
@@ -25,12 +24,10 @@ from flicklist.models.movie import (
     MAX_TITLE_LENGTH,
     MAX_VIEWING_NOTE_LENGTH,
     MAX_WHY_LENGTH,
-    title_key,
 )
 from flicklist.services.pagination import PAGE_SIZE
-from flicklist.text import quote
+from flicklist.text import compare_key, has_visible_character, quote
 
-INVISIBLE_CATEGORIES = ("C", "Z")
 WHY_NOUN = "text of “Why it’s on the list”"
 
 
@@ -53,20 +50,18 @@ class MovieForm(SiteForm):
     """The title and year of a movie. The limits are those of the table ``movies``."""
 
     title = TextField(validators=[NoControlCharacters("title"), MaxLength("title", MAX_TITLE_LENGTH)])
-    year = TextField()
+    year = DigitsField()
 
     @property
     def year_number(self) -> int | None:
-        return int(self.year.data) if self.year.data else None
+        return parse_year(self.year.data)
 
     def validate_title(self, field: Field) -> None:
-        if all(unicodedata.category(char).startswith(INVISIBLE_CATEGORIES) for char in field.data):
+        if not has_visible_character(field.data):
             raise ValidationError("Enter the title of the movie.")
 
     def validate_year(self, field: Field) -> None:
-        typed = field.data
-        is_number = re.fullmatch(r"[0-9]{4}", typed, re.ASCII)
-        if typed and not (is_number and FIRST_YEAR <= int(typed) <= LAST_YEAR):
+        if field.data and parse_year(field.data) is None:
             raise ValidationError(f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}.")
 
 
@@ -79,7 +74,7 @@ class AddForm(MovieForm):
 
     def validate_title(self, field: Field) -> None:
         super().validate_title(field)
-        if title_key(field.data) in map(title_key, self.terrible_movies):
+        if compare_key(field.data) in map(compare_key, self.terrible_movies):
             raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist.")
 
 
@@ -94,7 +89,7 @@ class EditMovieForm(MovieForm):
 class ViewingForm(SiteForm):
     """One viewing of a movie: when, and a note."""
 
-    watched_on = TextField(validators=[DateOfAnyPrecision()])
+    watched_on = DigitsField(validators=[DateOfAnyPrecision()])
     note = TextField(validators=[NoControlCharacters("note"), MaxLength("note", MAX_VIEWING_NOTE_LENGTH)])
 
     def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from wtforms import Field, ValidationError
 
 from flicklist.dates import day_after, first_day
-from flicklist.forms.fields import DateOfAnyPrecision, MaxLength, NoControlCharacters, SiteForm, TextField
+from flicklist.forms.fields import DateOfAnyPrecision, DigitsField, MaxLength, NoControlCharacters, SiteForm, TextField
 from flicklist.forms.movies import RatingForm, rating_text
 from flicklist.models.movie import MAX_TITLE_LENGTH
 from flicklist.services.search import SearchFilters
@@ -20,10 +20,10 @@ class SearchForm(SiteForm):
     decade = TextField()
     rated = TextField()
     min_rating = TextField()
-    added_from = TextField(validators=[DateOfAnyPrecision()])
-    added_to = TextField(validators=[DateOfAnyPrecision()])
-    watched_from = TextField(validators=[DateOfAnyPrecision()])
-    watched_to = TextField(validators=[DateOfAnyPrecision()])
+    added_from = DigitsField(validators=[DateOfAnyPrecision()])
+    added_to = DigitsField(validators=[DateOfAnyPrecision()])
+    watched_from = DigitsField(validators=[DateOfAnyPrecision()])
+    watched_to = DigitsField(validators=[DateOfAnyPrecision()])
     sort = TextField()
 
     DECADES: ClassVar[dict[str, int]] = {str(decade): decade for decade in range(LAST_DECADE, FIRST_DECADE - 1, -10)}

@@ -15,7 +15,7 @@ MAX_CHANGES_SIZE = 5_000_000  # per person, not counting the newest change
 MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
 _TIMES = ("watched_at", "removed_at")
-_COLUMNS = ("title", "year", "why", "notes", "rating", "key")
+_COLUMNS = ("title", "year", "why", "notes", "rating")
 
 
 class Change(Base):
@@ -69,12 +69,12 @@ def size_of(before: list[dict[str, Any]]) -> int:
 
 
 def equals_snapshot(movie: Movie, before: dict[str, Any]) -> bool:
-    """Return whether a movie equals a snapshot. The key is ignored: it depends on the other movies on the list."""
-    return {**snapshot(movie), "key": ""} == {**before, "key": ""}
+    return snapshot(movie) == before
 
 
 def _restore(movie: Movie, before: dict[str, Any]) -> None:
-    movie.set_title(before["title"], before["year"])
+    if (movie.title, movie.year) != (before["title"], before["year"]):  # otherwise the key can stay
+        movie.set_title(before["title"], before["year"])
     movie.set_details(before["why"], before["notes"])
     for name in _COLUMNS:
         setattr(movie, name, before[name])

@@ -1,7 +1,6 @@
 """Movies, which are on the watchlist or watched, and their viewings."""
 
 import hashlib
-import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,9 @@ from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallIntege
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
-from flicklist.text import fold, without_article
+from flicklist.search_words import searchable
+from flicklist.text import compare_key
+from flicklist.titles import sort_title
 
 MAX_TITLE_LENGTH = 200
 MAX_WHY_LENGTH = 300
@@ -37,14 +38,9 @@ class LimitReached(Exception):
     """Raised when a limit is reached. The message names it and is shown to the user."""
 
 
-def title_key(title: str) -> str:
-    """Return the title normalized for comparing: letter case and spacing do not matter."""
-    return unicodedata.normalize("NFC", " ".join(title.split()).casefold())
-
-
 def movie_key(title: str, year: int | None) -> str:
     """Return the key that is unique on a list: the normalized title and the year."""
-    return f"{title_key(title)} ({year or ''})"
+    return f"{compare_key(title)} ({year or ''})"
 
 
 class Movie(Base):
@@ -75,12 +71,12 @@ class Movie(Base):
     watched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_watched_on: Mapped[str] = mapped_column(ordered_text(10), default="")
-    # Folding can lengthen a title: "ß" becomes "ss", and U+0390 three characters.
+    # `compare_key` can make a title three times as long.
     key: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH * 3 + 30))
     sort_title: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH))
     sort_year: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(year, 0)", persisted=True))
     sort_rating: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(rating, 0)", persisted=True))
-    search_text: Mapped[str] = mapped_column(Text)
+    search_text: Mapped[str] = mapped_column(Text().with_variant(Text(collation="C"), "postgresql"))
     # The last change of the movie. Only this one can be undone.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
@@ -115,7 +111,7 @@ class Movie(Base):
     def set_title(self, title: str, year: int | None) -> None:
         """Set the title and year, and the columns that depend on them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
-        self.sort_title = without_article(fold(title))[:MAX_TITLE_LENGTH]
+        self.sort_title = sort_title(title)[:MAX_TITLE_LENGTH]
         self.refresh_search_text()
 
     def set_details(self, why: str, notes: str) -> None:
@@ -123,7 +119,7 @@ class Movie(Base):
         self.refresh_search_text()
 
     def refresh_search_text(self) -> None:
-        self.search_text = fold(f"{self.title} {self.why} {self.notes}")
+        self.search_text = searchable(f"{self.title} {self.why} {self.notes}")
 
     def add_id_to_key(self) -> None:
         """Make the key unique although another movie on the list has the same title and year."""

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 
-from flicklist.dates import day_after, first_day
+from flicklist.dates import day_after, first_day, parse_year
 from flicklist.models import Movie, Viewing
+from flicklist.search_words import query_words
 from flicklist.text import fold
 
 DECADE = 10
@@ -45,9 +46,7 @@ class SearchFilters:
 
     def criteria(self, time_zone: ZoneInfo) -> list[ColumnElement[bool]]:
         """Return the filters as SQL. A day begins at midnight in the time zone."""
-        found: list[ColumnElement[bool]] = [
-            Movie.search_text.contains(word, autoescape=True) for word in _words(self.text)
-        ]
+        found = [_matches(word) for word in _words(self.text)]
         if self.decade is not None:
             found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
         if self.rated is not None:
@@ -64,7 +63,15 @@ class SearchFilters:
 
 
 def _words(text: str) -> list[str]:
-    return list(dict.fromkeys(fold(text).split()))[:MAX_WORDS]
+    """Return the words of the search. One without any, such as ``$``, is looked for as it is."""
+    return list(dict.fromkeys(query_words(text) or fold(text).split()))[:MAX_WORDS]
+
+
+def _matches(word: str) -> ColumnElement[bool]:
+    """Match movies with the word in their text. A year also matches the year of the movie."""
+    in_text = Movie.search_text.contains(word, autoescape=True)
+    year = parse_year(word)
+    return in_text if year is None else in_text | (Movie.year == year)
 
 
 def _was_watched_between(start: str, end: str) -> ColumnElement[bool]:

@@ -10,16 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flicklist.text import fold
+from flicklist.dates import parse_year
+from flicklist.search_words import query_words, spellings
 
 FILMS = Path(__file__).parents[1] / "data" / "titles.csv.gz"
 MAX_SUGGESTIONS = 8
 MIN_QUERY_LENGTH = 2
 MAX_QUERY_LENGTH = 200
-
-_INITIALS = re.compile(r"\b\w(?:\.\w\b)+")
-_APOSTROPHES = re.compile(r"['’ʼ`´]")
-_HYPHENS = re.compile(r"(?<=\w)[-‐‑](?=\w)")
 
 
 class Film(NamedTuple):
@@ -39,7 +36,7 @@ class Index:
         starts: list[tuple[str, int, int]] = []
         offset = 0
         for number, film in enumerate(self._films):
-            for line in _spellings(film.title):
+            for line in spellings(film.title):
                 for skipped, start in enumerate(_word_starts(line)):
                     starts.append((line[start:], offset + start, skipped * len(self._films) + number))
                 lines.append(line)
@@ -62,21 +59,26 @@ class Index:
 
 
 def suggest(query: str) -> list[Film]:
-    """Return at most eight films: matches at the start of the title, then matches at later words."""
-    typed = normalize_query(query) if len(query) <= MAX_QUERY_LENGTH else ""
-    if len(typed) < MIN_QUERY_LENGTH:
+    """Return at most eight films: matches at the start of the title, then matches at later words.
+
+    A year at the end of the query can be part of the title or the year of the film.
+    """
+    words = query_words(query) if len(query) <= MAX_QUERY_LENGTH else []
+    if len(" ".join(words)) < MIN_QUERY_LENGTH:
         return []
     found: dict[Film, None] = {}
-    for film in index().matches(typed):
+    for film in _matches(words):
         found[film] = None
         if len(found) == MAX_SUGGESTIONS:
             break
     return list(found)
 
 
-def normalize_query(text: str) -> str:
-    """Return the text without accents, case and punctuation: ``Dr. Søren’s`` is ``dr sorens``."""
-    return _words(_APOSTROPHES.sub("", _letters(text)))
+def _matches(words: list[str]) -> Iterator[Film]:
+    yield from index().matches(" ".join(words))
+    *title, last = words
+    if title and (year := parse_year(last)):
+        yield from (film for film in index().matches(" ".join(title)) if film.year == year)
 
 
 def all_films() -> list[Film]:
@@ -92,23 +94,5 @@ def index() -> Index:
     return Index(all_films())
 
 
-def _spellings(title: str) -> set[str]:
-    """Return the normalized spellings of a title, such as ``spider man`` and ``spiderman``."""
-    spellings = {_letters(title)}
-    for joint in (_APOSTROPHES, _HYPHENS):
-        spellings = {joint.sub(blank, spelling) for spelling in spellings for blank in ("", " ")}
-    return {_words(spelling) for spelling in spellings}
-
-
 def _word_starts(line: str) -> list[int]:
     return [word.start() for word in re.finditer(r"\S+", line)]
-
-
-def _letters(text: str) -> str:
-    """Return the text in lower case without accents. Initials such as ``E.T.`` become one word."""
-    bare = fold(text.replace("&", " and ").replace("½", " 1/2"))
-    return _INITIALS.sub(lambda initials: initials[0].replace(".", ""), bare)
-
-
-def _words(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text))

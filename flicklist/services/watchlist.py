@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, bindparam, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -18,13 +18,15 @@ from flicklist.models.movie import (
     IS_ON_WATCHLIST,
     IS_REMOVED,
     IS_WATCHED,
+    MAX_TITLE_LENGTH,
     REMOVED_RETENTION,
     LimitReached,
     movie_key,
-    title_key,
 )
 from flicklist.services.pagination import Keyset, Page, PageCursor
 from flicklist.services.search import SearchFilters, Sort
+from flicklist.text import fold
+from flicklist.titles import sort_titles_of_variants
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
@@ -84,6 +86,16 @@ def watched_page(
 ) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, rating, last_watched_on)`` and the number of movies on all pages."""
     return _page(db, owner_id, WATCHED_ORDERS[sort], cursor, filters.criteria(time_zone))
+
+
+def count_on_watchlist(db: Session, owner_id: int, *, filters: SearchFilters, time_zone: ZoneInfo) -> int:
+    """Return the number of movies on the watchlist, counted as by `Keyset.count`."""
+    return WATCHLIST_ORDERS[Sort.ADDED].count(db, {"owner_id": owner_id}, filters.criteria(time_zone))
+
+
+def count_watched(db: Session, owner_id: int, *, filters: SearchFilters, time_zone: ZoneInfo) -> int:
+    """Return the number of watched movies, counted as by `Keyset.count`."""
+    return WATCHED_ORDERS[Sort.ADDED].count(db, {"owner_id": owner_id}, filters.criteria(time_zone))
 
 
 def removed_page(db: Session, owner_id: int, cursor: PageCursor) -> tuple[Page, int]:
@@ -191,14 +203,15 @@ def rename_with_unique_key(db: Session, movie: Movie, rename: Callable[[], None]
             movie.add_id_to_key()
 
 
-def movies_with_same_title(db: Session, movie: Movie) -> Sequence[Movie]:
-    """Return the other movies on the list with the same title, of any year."""
-    title = title_key(movie.title)
-    # A key is the title and " (year)", and ")" is the character after "(".
-    keys = (Movie.key >= f"{title} (") & (Movie.key < f"{title} )")
-    others = (Movie.owner_id == movie.owner_id, Movie.id != movie.id, IS_LISTED)
-    found = db.scalars(select(Movie).where(*others, keys).order_by(Movie.sort_year, Movie.id))
-    return [other for other in found if title_key(other.title) == title]  # not "Heat (Director's cut)"
+def movies_with_similar_title(db: Session, movie: Movie) -> Sequence[Movie]:
+    """Return the other movies on the list whose title folds to the same text, of any year."""
+    sort_titles = [variant[:MAX_TITLE_LENGTH] for variant in sort_titles_of_variants(movie.title)]
+    own = (Movie.owner_id == movie.owner_id, Movie.id != movie.id, Movie.sort_title.in_(sort_titles))
+    # Two queries, because each of the two lists has its own index of titles.
+    candidates = union_all(*(select(Movie.id).where(*own, is_on_list) for is_on_list in (IS_ON_WATCHLIST, IS_WATCHED)))
+    found = db.scalars(select(Movie).where(Movie.id.in_(candidates)).order_by(Movie.sort_year, Movie.id))
+    folded = fold(movie.title)
+    return [other for other in found if fold(other.title) == folded]
 
 
 def _has_expired() -> ColumnElement[bool]:

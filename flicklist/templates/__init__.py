@@ -19,6 +19,7 @@ from flicklist.models.movie import (
 )
 from flicklist.models.user import MAX_EMAIL_LENGTH
 from flicklist.services.passwords import MAX_PASSWORD_LENGTH
+from flicklist.titles import tile_letter
 
 MACROS = "flicklist:templates/macros.jinja2"
 RATINGS = range(BEST_RATING, 0, -1)
@@ -48,6 +49,7 @@ def includeme(config: Configurator) -> None:
         "rating_text": rating_text,
         "number_of_stars": number_of_stars,
         "half_stars": half_stars,
+        "tile_letter": tile_letter,
     }
     environment.globals |= {
         "take_messages": take_messages,

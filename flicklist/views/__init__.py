@@ -14,6 +14,7 @@ from flicklist.flash import flash_error, flash_success
 from flicklist.forms.navigation import BackForm
 from flicklist.models import Change, Movie
 from flicklist.resources import WatchlistResource
+from flicklist.services.watchlist import movies_with_similar_title
 from flicklist.text import quote
 from flicklist.urls import local_path
 
@@ -71,6 +72,13 @@ def flash_outdated_link(request: Request) -> None:
 def name_movies(movies: Sequence[Movie]) -> str:
     """Return movies as part of a sentence: ``“Heat (1995)”`` or ``3 movies``."""
     return quote(movies[0].label) if len(movies) == 1 else f"{len(movies)} movies"
+
+
+def mention_similar_titles(request: Request, movie: Movie) -> str:
+    """Return a sentence about the other movies on the list with the same title or a variant of it, if there are any."""
+    others = movies_with_similar_title(request.db, movie)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 
 def flash_change(request: Request, text: str, change: Change | None) -> None:

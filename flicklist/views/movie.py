@@ -15,7 +15,7 @@ from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
 from flicklist.services import changes, watchlist
 from flicklist.text import quote
-from flicklist.views import PageOrRedirect, flash_change, redirect, redirect_back, refuse, today
+from flicklist.views import PageOrRedirect, flash_change, mention_similar_titles, redirect, redirect_back, refuse, today
 
 PAGE = "flicklist:templates/movie/movie.jinja2"
 
@@ -42,19 +42,14 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
         watchlist.edit_movie(request.db, movie, title, year, why=why, notes=notes)
 
     change = changes.change_movie(request.db, context.movie, edit_movie, "saved")
-    flash_change(request, f"Saved {quote(context.movie.label)}.{_mention_same_title(context, request)}", change)
+    flash_change(
+        request, f"Saved {quote(context.movie.label)}.{mention_similar_titles(request, context.movie)}", change
+    )
     return redirect(request.path_to(context))
 
 
 def _page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> dict[str, Any]:
     return {"movie": movie, "form": form, "is_conflict": is_conflict}
-
-
-def _mention_same_title(context: MovieResource, request: Request) -> str:
-    """Return a sentence about the other movies with the same title, if there are any."""
-    others = watchlist.movies_with_same_title(request.db, context.movie)
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 
 def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:

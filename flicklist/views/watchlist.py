@@ -15,11 +15,11 @@ from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
-from flicklist.services.pagination import MAX_COUNT, PageCursor
+from flicklist.services.pagination import MAX_COUNT, Page, PageCursor
 from flicklist.services.search import Sort
 from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelected
 from flicklist.text import quote
-from flicklist.views import flash_change, name_movies, redirect, redirect_back, today
+from flicklist.views import flash_change, mention_similar_titles, name_movies, redirect, redirect_back, today
 
 # Refused text is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
@@ -61,6 +61,7 @@ def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, An
         "search": search,
         "sorts": WATCHLIST_SORTS,
         "form": MovieForm(request.GET),
+        "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.count_watched),
     }
 
 
@@ -81,7 +82,14 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
         filters=search.filters,
         time_zone=request.settings.time_zone,
     )
-    return {"page": page, "count": count, "max_count": MAX_COUNT, "search": search, "sorts": WATCHED_SORTS}
+    return {
+        "page": page,
+        "count": count,
+        "max_count": MAX_COUNT,
+        "search": search,
+        "sorts": WATCHED_SORTS,
+        "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.count_on_watchlist),
+    }
 
 
 @view_config(
@@ -109,7 +117,7 @@ def add(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     except AlreadyListed as listed:
         _flash_already_listed(context, request, listed.movie)
     else:
-        flash_success(request, f"Added {quote(movie.label)}.")
+        flash_success(request, f"Added {quote(movie.label)}.{mention_similar_titles(request, movie)}")
     return redirect(request.path_to(context))
 
 
@@ -228,6 +236,15 @@ def _search_form(request: Request) -> SearchForm:
     if not form.validate():
         flash_error(request, form.problem)
     return form
+
+
+def _count_elsewhere(
+    context: WatchlistResource, request: Request, search: SearchForm, page: Page, count: Callable[..., int]
+) -> int:
+    """Return how many movies of the other list match a search that finds nothing here."""
+    if page.rows or not search.is_search:
+        return 0
+    return count(request.db, context.owner_id, filters=search.filters, time_zone=request.settings.time_zone)
 
 
 def _sort(search: SearchForm, sorts: dict[Sort, str]) -> Sort:

@@ -2,11 +2,17 @@
 
 from datetime import UTC, datetime
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import delete, select, update
 
 from flicklist.models import Movie, User, Viewing
+from flicklist.search_words import query_words
+from flicklist.services.pagination import PageCursor
+from flicklist.services.search import SearchFilters, Sort
+from flicklist.services.suggestions import all_films, suggest
+from flicklist.services.watchlist import watchlist_page
 from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
 from tests.clients import Client, messages, titles
 
@@ -67,6 +73,133 @@ def found(person, view="", **query):
 )
 def test_search_finds_words_in_title_why_and_notes_ignoring_accents(shelf, query, expected):
     assert found(shelf, q=query) == expected
+
+
+TITLES = [
+    ("Ocean's Eleven", 2001),
+    ("Spider-Man", 2002),
+    ("Schindler’s List", 1993),
+    ("8½", 1963),
+    ("S.W.A.T.", 2003),
+    ("Heat", 1995),
+    ("Mission: Impossible", 1996),
+    ("2001: A Space Odyssey", 1968),
+    ("Toy Story™", None),
+    ("M*A*S*H", 1970),
+    ("WALL·E", 2008),
+    ("Thelma & Louise", 1991),
+    ("हिन्दी", None),
+    ("हन", None),
+    ("기생충", 2019),
+    ("$", 1971),
+    ("🎬", None),
+]
+
+
+@pytest.fixture
+def titled(alice, db):
+    owner_id = db.scalars(select(User.id)).one()
+    db.add_all(Movie(title=title, year=year, owner_id=owner_id) for title, year in TITLES)
+    db.commit()
+    return alice
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("oceans eleven", {"Ocean's Eleven"}),
+        ("ocean’s eleven", {"Ocean's Eleven"}),
+        ("spiderman", {"Spider-Man"}),
+        ("spider man", {"Spider-Man"}),
+        ("spider‑man", {"Spider-Man"}),
+        ("schindlers list", {"Schindler’s List"}),
+        ("schindler's list", {"Schindler’s List"}),
+        ("8 1/2", {"8½"}),
+        ("swat", {"S.W.A.T."}),
+        ("s.w.a.t.", {"S.W.A.T."}),
+        ("heat.", {"Heat"}),
+        ("heat (1995)", {"Heat"}),
+        ("heat 1996", set()),
+        ("mission impossible 1996", {"Mission: Impossible"}),
+        ("1996", {"Mission: Impossible"}),
+        ("１９９６", {"Mission: Impossible"}),
+        ("2001", {"Ocean's Eleven", "2001: A Space Odyssey"}),
+        ("200", {"2001: A Space Odyssey"}),
+        ("tm", {"Toy Story™"}),
+        ("mash", {"M*A*S*H"}),
+        ("wall-e", {"WALL·E"}),
+        ("walle", {"WALL·E"}),
+        ("thelma and louise", {"Thelma & Louise"}),
+        ("हिन्दी", {"हिन्दी"}),
+        ("기생", {"기생충"}),
+        ("$", {"$"}),
+        ("🎬", {"🎬"}),
+        ("?", set()),
+        ("h\u00adeat", {"Heat"}),
+    ],
+)
+def test_search_ignores_punctuation_and_matches_the_year(titled, query, expected):
+    assert found(titled, q=query) == expected
+
+
+def test_search_finds_what_suggestions_find(alice, db):
+    """For the beginnings of a sample of all titles, with and without the year."""
+    owner_id = db.scalars(select(User.id)).one()
+    sample = all_films()[::200]
+    db.add_all(Movie(title=film.title, year=film.year, owner_id=owner_id) for film in sample)
+    db.commit()
+    for film in sample:
+        for query in (film.title, film.title[:4], f"{film.title} {film.year}", " ".join(query_words(film.title))):
+            if film in suggest(query):
+                filters = SearchFilters(query)
+                page, _ = watchlist_page(
+                    db, owner_id, Sort.TITLE, PageCursor(), filters=filters, time_zone=ZoneInfo("UTC")
+                )
+                assert (film.title, film.year) in {(title, year) for _, title, year, _ in page.rows}, query
+
+
+def test_search_without_result_names_the_matches_on_the_other_list(titled):
+    titled.cross_off("Heat")
+    page = titled.get(titled.list_path, {"q": "heat", "sort": "title"})
+    assert "No movies found on your watchlist." in page.html.main.text
+    assert "Your watched list has 1 match." in page.html.main.text
+    assert titles(page.click("Search there")) == ["Heat"]
+    page = titled.get(titled.list_path + "watched", {"q": "list"})
+    assert "Your watchlist has 1 match." in page.html.main.text
+    assert titles(page.click("Search there")) == ["Schindler’s List"]
+
+
+def test_search_without_result_on_either_list_names_no_matches(titled):
+    page = titled.get(titled.list_path, {"q": "nothing like it"})
+    assert "No movies found on your watchlist." in page.html.main.text
+    assert "Search there" not in page.text
+
+
+def test_matches_of_another_person_are_not_counted(titled, bob):
+    bob.add("Ran")
+    bob.cross_off("Ran")
+    assert "Search there" not in titled.get(titled.list_path, {"q": "ran"}).text
+
+
+def test_lists_sort_articles_punctuation_and_numbers_as_people_do(alice, db):
+    in_order = [
+        "$",
+        "8½",
+        "12 Angry Men",
+        "À bout de souffle",
+        "A Beautiful Mind",
+        "Ocean's 8",
+        "Ocean's 11",
+        "Ocean's 12",
+        "[REC]",
+        "¡Three Amigos!",
+    ]
+    owner_id = db.scalars(select(User.id)).one()
+    db.add_all(Movie(title=title, owner_id=owner_id) for title in reversed(in_order))
+    db.commit()
+    page = alice.get(alice.list_path, {"sort": "title"})
+    assert titles(page) == in_order
+    assert [tile.text for tile in page.html.select(".movies .tile")] == list("$81ABOOORT")
 
 
 @pytest.mark.parametrize(
@@ -309,6 +442,14 @@ def test_invalid_cursor_still_shows_a_page(shelf, view, sort):
         for name in ("after", "before"):
             page = shelf.get(shelf.list_path + view, {name: cursor, "sort": sort}, status=200)
             assert 0 < len(titles(page)) <= 4
+
+
+def test_title_in_any_script_is_stored_and_found_whatever_the_client_encoding(monkeypatch, make_app):
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    person = Client(make_app())
+    person.register("zoe@example.com")
+    person.add("Жизнь")
+    assert found(person, q="жизнь") == {"Жизнь"}
 
 
 def test_search_finds_only_own_movies(shelf, bob):

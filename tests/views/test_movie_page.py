@@ -189,7 +189,15 @@ def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on, sho
 
 
 @pytest.mark.parametrize(
-    "watched_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "٢٠٠٩", "2009-07-14T10"]
+    ("typed", "watched_on"), [("２００９－０７－１４", "2009-07-14"), ("٢٠٠٩", "2009"), ("2009–07", "2009-07")]
+)
+def test_viewing_date_can_have_digits_and_dashes_of_any_script(heat, db, typed, watched_on):
+    heat.send(movie_path(heat) + "viewings/add", watched_on=typed)
+    assert db.scalars(select(Viewing.watched_on)).one() == watched_on
+
+
+@pytest.mark.parametrize(
+    "watched_on", ["yesterday", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "2009-07-14T10"]
 )
 def test_invalid_date_is_refused_and_typed_text_is_kept(heat, db, watched_on):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)

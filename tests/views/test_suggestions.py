@@ -65,6 +65,10 @@ def test_word_matches_only_by_its_beginning():
         ("Thelma & L", "Thelma & Louise"),
         ("8 1/2", "8½"),
         ("8½", "8½"),
+        ("walle", "WALL-E"),
+        ("WALL·E", "WALL-E"),
+        ("heat (1995)", "Heat"),
+        ("mission impossible 1996", "Mission: Impossible"),
     ],
 )
 def test_case_accents_and_punctuation_do_not_matter(typed, title):
@@ -84,6 +88,12 @@ def test_non_ascii_letters_of_catalog_are_found_by_plain_letters():
         assert film in suggest(film.title.casefold().translate(table))
 
 
+def test_year_after_the_title_selects_the_remake():
+    assert suggest("solaris 2002") == [("Solaris", 2002)]
+    assert suggest("Solaris (1972)") == [("Solaris", 1972)]
+    assert suggest("solaris 1999") == []
+
+
 def test_remakes_have_different_years():
     assert suggest("solaris") == [("Solaris", 1972), ("Solaris", 2002)]
 
@@ -97,7 +107,7 @@ def test_at_most_eight_distinct_films_are_suggested(query):
 SHORT = ["", " ", "h", " h ", "a\n", "\0", "\u0301\u0301", "\ud800"]
 NO_WORDS = ["?!", "$", "...", "-'", "%", "_" * 50, "\0\0\0", "🎬🎬"]
 LONG = ["x" * 201, "heat" + " " * 200, "x" * 5000]
-STRANGE = ["\ufdfa" * 200, "a." * 100, "١٢٣"]
+STRANGE = ["\ufdfa" * 200, "a." * 100, "99999"]
 
 
 @pytest.mark.parametrize("query", [*SHORT, *NO_WORDS, *LONG, *STRANGE])

@@ -37,7 +37,9 @@ def test_added_movie_comes_first(alice):
         ("Heat", "1873", "Enter a year from 1874 to 2100."),
         ("Heat", "2101", "Enter a year from 1874 to 2100."),
         ("Heat", "nineteen", "Enter a year from 1874 to 2100."),
-        ("Heat", "１９９５", "Enter a year from 1874 to 2100."),
+        ("\u3164", "", "Enter the title of the movie."),
+        ("Heat", "１８７３", "Enter a year from 1874 to 2100."),
+        ("Heat", "9５", "Enter a year from 1874 to 2100."),
         ("Heat", "1995.0", "Enter a year from 1874 to 2100."),
         ("Heat", "-1995", "Enter a year from 1874 to 2100."),
         ("Heat", "9" * 5000, "Enter a year from 1874 to 2100."),
@@ -54,16 +56,86 @@ def test_refused_text_stays_in_form(alice):
     assert (form["title"].value, form["year"].value) == ("Heat", "95")
 
 
+@pytest.mark.parametrize("year", ["１９９５", "١٩٩٥", "19９５"])
+def test_year_can_have_digits_of_any_script(alice, year, db):
+    page = alice.add("Heat", year)
+    assert messages(page) == ["Added “Heat (1995)”."]
+    assert db.scalars(select(Movie.year)).one() == 1995
+
+
+def test_joined_emoji_stay_as_typed(alice, db):
+    assert titles(alice.add("👨‍👩‍👧")) == ["👨‍👩‍👧"]
+    assert db.scalars(select(Movie.title)).one() == "👨\u200d👩\u200d👧"
+
+
 def test_longest_title_is_accepted(alice):
     assert titles(alice.add("🎬" * 200)) == ["🎬" * 200]
 
 
-@pytest.mark.parametrize("twin", ["Heat", "HEAT", " heat ", "Heat  of the Night".replace("  of the Night", "")])
+@pytest.mark.parametrize(
+    "twin", ["Heat", "HEAT", " heat ", "He\u200bat", "\ufeffHeat", "He\u00adat", "Heat\u200e", "H\u2060e\u034fat"]
+)
 def test_same_title_in_any_letter_case_is_listed_once(alice, twin):
     alice.add("Heat", "1995")
     page = alice.add(twin, "1995")
     assert messages(page) == ["“Heat (1995)” is already on your watchlist."]
     assert titles(page) == ["Heat"]
+
+
+@pytest.mark.parametrize(
+    ("title", "twin"),
+    [
+        ("Schindler's List", "Schindler’s List"),
+        ("Schindler's List", "Schindler´s List"),
+        ("Schindler's List", "Schindlerʼs List"),
+        ("Schindler’s List", "Schindler`s List"),
+        ('"Heat"', "„Heat“"),
+        ("«Heat»", "“Heat”"),
+        ("Spider-Man", "Spider\u2011Man"),
+        ("Alien - Heat", "Alien – Heat"),
+        ("Alien — Heat", "Alien − Heat"),
+    ],
+)
+def test_style_of_quotes_and_dashes_does_not_matter(alice, title, twin):
+    alice.add(title)
+    page = alice.add(twin)
+    assert messages(page) == [f"“{title}” is already on your watchlist."]
+    assert titles(page) == [title]
+
+
+def test_title_is_kept_as_typed(alice):
+    assert titles(alice.add("Schindler’s\u00adList –")) == ["Schindler’s\u00adList –"]
+
+
+@pytest.mark.parametrize(
+    ("title", "twin"),
+    [
+        ("Amélie", "amelie"),
+        ("amelie", "Amélie"),
+        ("À bout de souffle", "A bout de souffle"),
+        ("A bout de souffle", "À bout de souffle"),
+        ("Alien³", "Alien3"),
+        ("The Élite", "The Elite"),
+    ],
+)
+def test_movie_whose_title_differs_only_in_accents_is_added_and_the_other_is_named(alice, title, twin):
+    alice.add(title, "2001")
+    page = alice.add(twin, "2001")
+    assert messages(page) == [f"Added “{twin} (2001)”. You also have “{title} (2001)”."]
+    assert len(titles(page)) == 2
+
+
+def test_added_movie_is_compared_with_watched_movies_too_and_not_with_removed_ones(alice):
+    alice.add("Amélie")
+    alice.cross_off("Amélie")
+    assert messages(alice.add("Amelie")) == ["Added “Amelie”. You also have “Amélie”."]
+    alice.send(alice.movie_path("Amelie") + "/remove")
+    assert messages(alice.add("Amèlie")) == ["Added “Amèlie”. You also have “Amélie”."]
+
+
+def test_movie_of_another_person_is_not_named(alice, bob):
+    bob.add("Amélie")
+    assert messages(alice.add("Amelie")) == ["Added “Amelie”."]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +148,10 @@ def test_unicode_form_of_title_does_not_matter(alice, title, twin):
 
 def test_remake_is_another_movie(alice):
     alice.add("Heat", "1986")
-    alice.add("Heat")
-    assert len(titles(alice.add("Heat", "1995"))) == 3
+    assert messages(alice.add("Heat")) == ["Added “Heat”. You also have “Heat (1986)”."]
+    page = alice.add("Heat", "1995")
+    assert messages(page) == ["Added “Heat (1995)”. You also have “Heat” and 1 more."]
+    assert len(titles(page)) == 3
 
 
 def test_watched_movie_is_not_added_again(alice):
@@ -88,7 +162,7 @@ def test_watched_movie_is_not_added_again(alice):
     assert titles(page) == []
 
 
-@pytest.mark.parametrize("title", ["Gigli", "gigli", "  Nine  Lives "])
+@pytest.mark.parametrize("title", ["Gigli", "gigli", "  Nine  Lives ", "Gi\u200bgli", "\ufeffNine Lives"])
 def test_terrible_movie_is_refused(alice, title):
     page = alice.add(title)
     assert messages(page) == [f"Trust me, you don’t want to add “{title.strip()}” to your watchlist."]

@@ -1,0 +1,56 @@
+"""Titles: sorted, and shortened to one letter."""
+
+import unicodedata
+
+import regex
+
+from flicklist.text import compare_key, fold, graphemes, has_visible_character
+
+_ARTICLE = regex.compile(r"^(?:the|an?) ")
+_LEADING_PUNCTUATION = regex.compile(r"[^\p{L}\p{N}]+")
+_NUMBER = regex.compile(r"[0-9]+")
+
+
+def sort_title(title: str) -> str:
+    """Return a text that sorts like the title, byte by byte.
+
+    A leading article and punctuation are ignored. Numbers sort by their value, because each begins with the number of
+    its digits: ``Ocean's 8`` is ``ocean's 0018`` and comes before ``ocean's 00211``.
+    """
+    return _NUMBER.sub(_with_length, _without_article(title))
+
+
+def sort_titles_of_variants(title: str) -> set[str]:
+    """Return every text by which a title that folds to the same text can be sorted: with or without an article."""
+    words = _without_leading_punctuation(fold(title))
+    variants = (words, _without_leading_punctuation(_ARTICLE.sub("", words)))
+    return {_NUMBER.sub(_with_length, variant) for variant in variants}
+
+
+def _without_article(title: str) -> str:
+    words = _without_leading_punctuation(fold(title))
+    article = _ARTICLE.match(words)
+    # The accent shows that "À bout de souffle" begins with no article.
+    if article and _without_leading_punctuation(compare_key(title)).startswith(article[0]):
+        return _without_leading_punctuation(words[article.end() :])
+    return words
+
+
+def _without_leading_punctuation(text: str) -> str:
+    """Return the text from its first letter or digit on. A text without any is returned as it is."""
+    leading = _LEADING_PUNCTUATION.match(text)
+    return (leading and text[leading.end() :]) or text
+
+
+def _with_length(number: regex.Match[str]) -> str:
+    digits = number[0].lstrip("0") or "0"
+    return f"{len(digits):03}{digits}"
+
+
+def tile_letter(title: str) -> str:
+    """Return the first letter or digit that the title is sorted by, or its first visible character if it has none."""
+    composed = unicodedata.normalize("NFC", _without_article(title))
+    if not composed or _LEADING_PUNCTUATION.match(composed):
+        return next(filter(has_visible_character, graphemes(title)), "")
+    # Not upper(): the capitals that Georgian has for it are missing in most fonts.
+    return next(graphemes(composed)).title()
