@@ -25,20 +25,20 @@ class SendingThread(threading.Thread):
         super().__init__(name="flicklist-mail", daemon=True)
         self._settings = settings
         self._wake = threading.Event()
-        self._is_to_stop = False
+        self._stop_requested = False
 
     def wake(self) -> None:
         self._wake.set()
 
     def stop(self) -> None:
-        self._is_to_stop = True
+        self._stop_requested = True
         self.wake()
         self.join()
 
     def run(self) -> None:
         engine = writing_engine(self._settings.database_url)
         sender = Sender(self._settings, engine)
-        while not self._is_to_stop:
+        while not self._stop_requested:
             self._wake.clear()
             try:
                 sender.send_due()
@@ -48,8 +48,8 @@ class SendingThread(threading.Thread):
         engine.dispose()
 
 
-def send_mail(request: Request, kind: MailKind, recipient: str, user_id: int | None = None) -> None:
-    """Put a mail into the outbox, if the site sends mail. It is sent after the commit."""
+def queue_mail(request: Request, kind: MailKind, recipient: str, user_id: int | None = None) -> None:
+    """Put a mail into the outbox, if the site sends mail. After the commit, wake the thread that sends it."""
     if not request.settings.sends_mail:
         return
     request.db.add(Mail(kind=kind, recipient=recipient, user_id=user_id))

@@ -11,7 +11,7 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
 from flicklist.forms.fields import FormRefused
-from flicklist.mailer import send_mail
+from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.permissions import Permission
@@ -56,7 +56,7 @@ def change_password(context: AccountResource, request: Request) -> HTTPSeeOther:
     login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)
     remember(request, identity.user_id)
     audit(request, AuditEvent.PASSWORD_CHANGED)
-    send_mail(request, MailKind.PASSWORD_CHANGED, identity.email, identity.user_id)
+    queue_mail(request, MailKind.PASSWORD_CHANGED, identity.email, identity.user_id)
     flash_success(request, "Your password was changed. All other browsers are logged out.")
     return redirect(request.path_to(context))
 
@@ -87,7 +87,7 @@ def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     email = request.prepared
     if request.settings.sends_mail:
         request.limiter.count(mail_rules(request, email_key(email)))
-        send_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
+        queue_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
         flash_success(request, f"We’re sending a link to {quote(email)}. Open it within an hour.")
     else:
         _change_email(request, email)
@@ -135,7 +135,7 @@ def _change_email(request: Request, email: str) -> None:
         flash_error(request, EMAIL_TAKEN)
         return
     audit(request, AuditEvent.EMAIL_CHANGED)
-    send_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
+    queue_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
     flash_success(request, "Your email address was changed. From now on, log in with the new one.")
 
 

@@ -9,7 +9,7 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_success
 from flicklist.forms.password_reset import PasswordResetForm, RequestPasswordResetForm
-from flicklist.mailer import send_mail
+from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.refused_forms import redirect_to_form, refill_form
@@ -45,7 +45,7 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     if request.settings.sends_mail:
         key = email_key(form.email.data)
         request.limiter.count(mail_rules(request, key))
-        send_mail(request, MailKind.PASSWORD_RESET, key)
+        queue_mail(request, MailKind.PASSWORD_RESET, key)
         audit(request, AuditEvent.PASSWORD_RESET_ASKED)
     flash_success(request, "If an account has that email address, we’re sending it a link.")
     return redirect(request.path_to(request.root, "login"))
@@ -83,7 +83,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     if not accounts.replace_password_hash(request.db, credentials.id, credentials.password_hash, password_hash):
         return _outdated(request)
     login_sessions.end_all(request.db, credentials.id)
-    send_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
+    queue_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
     audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
     forget(request)
     flash_success(request, "Your password was changed. Log in with the new one.")

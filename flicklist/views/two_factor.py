@@ -14,7 +14,7 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ConfirmTwoFactorForm
 from flicklist.forms.fields import FormRefused
-from flicklist.mailer import send_mail
+from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.permissions import Permission
 from flicklist.resources import TwoFactorResource
@@ -80,7 +80,7 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)
     remember(request, identity.user_id)
     audit(request, AuditEvent.TWO_FACTOR_ON)
-    send_mail(request, MailKind.TWO_FACTOR_ON, identity.email, identity.user_id)
+    queue_mail(request, MailKind.TWO_FACTOR_ON, identity.email, identity.user_id)
     flash_success(request, "Two-step verification is on. All other browsers are logged out.")
     return _show_codes(request)
 
@@ -120,7 +120,7 @@ def turn_off(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     identity = request.identity
     if two_factor.turn_off(request.db, identity.user_id):
         audit(request, AuditEvent.TWO_FACTOR_OFF)
-        send_mail(request, MailKind.TWO_FACTOR_OFF, identity.email, identity.user_id)
+        queue_mail(request, MailKind.TWO_FACTOR_OFF, identity.email, identity.user_id)
     flash_success(request, "Two-step verification is off. You only need your password to log in.")
     return redirect(request.path_to(context.__parent__))
 
