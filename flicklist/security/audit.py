@@ -8,6 +8,7 @@ import logging
 from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from pyramid.request import Request
 
@@ -22,8 +23,8 @@ class AuditEvent(StrEnum):
     REGISTERED = "registered"
     LOGGED_IN = "logged-in"
     LOG_IN_FAILED = "log-in-failed"
-    CODE_ASKED = "code-asked"
-    PASSWORD_RESET_ASKED = "password-reset-asked"  # noqa: S105 - the name of an event
+    CODE_REQUIRED = "code-required"
+    PASSWORD_RESET_REQUESTED = "password-reset-requested"  # noqa: S105 - the name of an event
     LOGGED_OUT = "logged-out"
     LIMITED = "limited"
     CSRF_FAILED = "csrf-failed"
@@ -58,14 +59,18 @@ def audit(request: Request, event: AuditEvent, user_id: int | None = None) -> No
         user_id = request.identity.user_id
     line = event, user_id or "-", client_network(request, IPV4_PREFIX, IPV6_PREFIX)
     if event in LOGGED_IMMEDIATELY:
-        _write(True, *line)
+        _write(*line)
     else:
-        request.tm.get().addAfterCommitHook(_write, line)
+        request.tm.get().addAfterCommitHook(_write_if_committed, line)
 
 
-def _write(is_true: bool, event: AuditEvent, user: int | str, network: str) -> None:  # noqa: FBT001 - the signature of a hook
-    if is_true:
-        log.info("%s %s user=%s client=%s", datetime.now(UTC).isoformat(timespec="seconds"), event, user, network)
+def _write(event: AuditEvent, user: int | str, network: str) -> None:
+    log.info("%s %s user=%s client=%s", datetime.now(UTC).isoformat(timespec="seconds"), event, user, network)
+
+
+def _write_if_committed(is_committed: bool, *line: Any) -> None:  # noqa: FBT001 - the signature of a hook
+    if is_committed:
+        _write(*line)
 
 
 def client_network(request: Request, ipv4_prefix: int, ipv6_prefix: int) -> str:

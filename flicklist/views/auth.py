@@ -140,7 +140,7 @@ def _ask_for_code(request: Request, user_id: int, token: str, form: LogInForm) -
     """Keep the pending login in the session, and go on to the page that asks for the code."""
     request.session.invalidate()
     request.session[PENDING_LOGIN] = token
-    audit(request, AuditEvent.CODE_ASKED, user_id)
+    audit(request, AuditEvent.CODE_REQUIRED, user_id)
     return redirect(_path_with_next(request, "login-code", form))
 
 

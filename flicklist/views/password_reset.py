@@ -46,7 +46,7 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
         key = email_key(form.email.data)
         request.limiter.count(mail_rules(request, key))
         queue_mail(request, MailKind.PASSWORD_RESET, key)
-        audit(request, AuditEvent.PASSWORD_RESET_ASKED)
+        audit(request, AuditEvent.PASSWORD_RESET_REQUESTED)
     flash_success(request, "If an account has that email address, we’re sending it a link.")
     return redirect(request.path_to(request.root, "login"))
 

@@ -74,7 +74,7 @@ def test_every_two_factor_event_is_logged(app, lines, db, alice):
     person.send(place + "turn-off", current_password=PASSWORD, code=page.html.select_one(".codes code").text)
     events = [
         "two-factor-on",
-        "code-asked",
+        "code-required",
         "two-factor-failed",
         "recovery-code-used",
         "logged-in",
@@ -107,7 +107,7 @@ def test_password_reset_request_is_logged_without_identity(make_app, alice, line
     visitor = Client(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
     for address in ("alice@example.com", "nobody@example.com"):
         visitor.send("/password-reset/", email=address)
-    assert lines() == ["password-reset-asked user=- client=-"] * 2
+    assert lines() == ["password-reset-requested user=- client=-"] * 2
 
 
 def test_rate_limited_request_is_logged(make_app, lines):
