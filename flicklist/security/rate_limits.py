@@ -48,27 +48,30 @@ class RateLimiter:
 
     def check(self, rules: Sequence[Rule]) -> None:
         """Raise `RateLimited` if one more attempt would be too many. Counts nothing."""
-        self._ask(self._windows.test, rules)
+        self._apply(self._windows.test, rules)
 
     def count(self, rules: Sequence[Rule]) -> None:
         """Count an attempt against all rules. Raises `RateLimited` if one is exceeded, and then counts against none."""
-        if self._ask(self._windows.test, rules):
-            self._ask(self._windows.hit, rules)
+        if self._apply(self._windows.test, rules):
+            self._apply(self._windows.hit, rules)
 
-    def _ask(self, question: Callable[..., bool], rules: Sequence[Rule]) -> bool:
-        """Return whether the storage answered."""
+    def _apply(self, operation: Callable[..., bool], rules: Sequence[Rule]) -> bool:
+        """Apply ``test`` or ``hit`` to every limit. Raises `RateLimited` if one is exceeded.
+
+        Return ``False`` if the storage does not answer.
+        """
         try:
-            spent = [
+            reset_times = [
                 self._windows.get_window_stats(limit, name, *keys).reset_time
                 for limits, name, keys in rules
                 for limit in limits
-                if not question(limit, name, *keys)
+                if not operation(limit, name, *keys)
             ]
         except StorageError:
             log.exception("The storage of the limits did not answer")
             return False
-        if spent:
-            raise RateLimited(max(1, ceil(max(spent) - time.time())))
+        if reset_times:
+            raise RateLimited(max(1, ceil(max(reset_times) - time.time())))
         return True
 
 
