@@ -27,8 +27,8 @@ _MAX_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True)
-class PageCursor:
-    """The requested page: the one after a cursor, the one before it, or the first."""
+class PageRequest:
+    """Which page to read: the one after a cursor, the one before a cursor, or without both the first."""
 
     after: str | None = None
     before: str | None = None
@@ -74,24 +74,24 @@ class Keyset:
         self,
         db: Session,
         scope: Mapping[str, Any],
-        cursor: PageCursor,
+        requested: PageRequest,
         criteria: Sequence[ColumnElement[bool]] = (),
     ) -> Page:
         """Return the requested page.
 
-        An invalid cursor means the first page. If no row is left after the cursor, return the last page.
+        An invalid cursor means the first page. If no row follows an `after` cursor, return the last page.
         """
 
         def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
             return db.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
 
-        if edge := self._edge(cursor.after):
+        if edge := self._edge(requested.after):
             rows = read(self._after, edge)
             if rows:
                 return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
             rows = read(self._last, {})
             return self._page(rows[:PAGE_SIZE][::-1], has_before=len(rows) > PAGE_SIZE, has_after=False)
-        if edge := self._edge(cursor.before):
+        if edge := self._edge(requested.before):
             rows = read(self._before, edge)
             if len(rows) >= PAGE_SIZE:
                 return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=len(rows) > PAGE_SIZE, has_after=True)

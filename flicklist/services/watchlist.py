@@ -23,7 +23,7 @@ from flicklist.models.movie import (
     LimitReached,
     movie_key,
 )
-from flicklist.services.pagination import Keyset, Page, PageCursor
+from flicklist.services.pagination import Keyset, Page, PageRequest
 from flicklist.services.search import SearchFilters, Sort
 from flicklist.text import fold
 from flicklist.titles import sort_titles_of_variants
@@ -75,17 +75,17 @@ def find_owner_id(db: Session, slug: str) -> int | None:
 
 
 def watchlist_page(
-    db: Session, owner_id: int, sort: Sort, cursor: PageCursor, *, filters: SearchFilters, time_zone: ZoneInfo
+    db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, why)`` and the number of movies on all pages."""
-    return _page(db, owner_id, WATCHLIST_ORDERS[sort], cursor, filters.criteria(time_zone))
+    return _page(db, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def watched_page(
-    db: Session, owner_id: int, sort: Sort, cursor: PageCursor, *, filters: SearchFilters, time_zone: ZoneInfo
+    db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, rating, last_watched_on)`` and the number of movies on all pages."""
-    return _page(db, owner_id, WATCHED_ORDERS[sort], cursor, filters.criteria(time_zone))
+    return _page(db, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def count_on_watchlist(db: Session, owner_id: int, *, filters: SearchFilters, time_zone: ZoneInfo) -> int:
@@ -98,16 +98,16 @@ def count_watched(db: Session, owner_id: int, *, filters: SearchFilters, time_zo
     return WATCHED_ORDERS[Sort.ADDED].count(db, {"owner_id": owner_id}, filters.criteria(time_zone))
 
 
-def removed_page(db: Session, owner_id: int, cursor: PageCursor) -> tuple[Page, int]:
+def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, removed_at)`` and the number of movies on all pages."""
-    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], cursor, [~_has_expired()])
+    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~_has_expired()])
 
 
 def _page(
-    db: Session, owner_id: int, keyset: Keyset, cursor: PageCursor, criteria: list[ColumnElement[bool]]
+    db: Session, owner_id: int, keyset: Keyset, requested: PageRequest, criteria: list[ColumnElement[bool]]
 ) -> tuple[Page, int]:
     scope = {"owner_id": owner_id}
-    page = keyset.page(db, scope, cursor, criteria)
+    page = keyset.page(db, scope, requested, criteria)
     if page.is_whole_list:
         return page, len(page.rows)
     return page, keyset.count(db, scope, criteria)

@@ -15,7 +15,7 @@ from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
-from flicklist.services.pagination import MAX_COUNT, Page, PageCursor
+from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
 from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelected
 from flicklist.text import quote
@@ -50,7 +50,7 @@ def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, An
         request.db,
         context.owner_id,
         _sort(search, WATCHLIST_SORTS),
-        _cursor(request),
+        _requested_page(request),
         filters=search.filters,
         time_zone=request.settings.time_zone,
     )
@@ -78,7 +78,7 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
         request.db,
         context.owner_id,
         _sort(search, WATCHED_SORTS),
-        _cursor(request),
+        _requested_page(request),
         filters=search.filters,
         time_zone=request.settings.time_zone,
     )
@@ -100,7 +100,7 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
     renderer="flicklist:templates/watchlist/removed.jinja2",
 )
 def removed_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
-    page, count = watchlist.removed_page(request.db, context.owner_id, _cursor(request))
+    page, count = watchlist.removed_page(request.db, context.owner_id, _requested_page(request))
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
@@ -252,5 +252,5 @@ def _sort(search: SearchForm, sorts: dict[Sort, str]) -> Sort:
     return next((sort for sort in sorts if sort == search.sort.data), next(iter(sorts)))
 
 
-def _cursor(request: Request) -> PageCursor:
-    return PageCursor(after=request.GET.get("after"), before=request.GET.get("before"))
+def _requested_page(request: Request) -> PageRequest:
+    return PageRequest(after=request.GET.get("after"), before=request.GET.get("before"))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from flicklist import migrations
 from flicklist.models import Movie, User
 from flicklist.models.movie import movie_key
-from flicklist.services.pagination import PageCursor
+from flicklist.services.pagination import PageRequest
 from flicklist.services.search import SearchFilters, Sort
 from flicklist.services.watchlist import movies_with_similar_title, watchlist_page
 from tests.conftest import POSTGRESQL_URL, postgresql_database
@@ -57,7 +57,7 @@ def fill(session, movies):
 def found(session, query, sort=Sort.TITLE):
     """Return the ids on the first page of a search."""
     filters, zone = SearchFilters(query), ZoneInfo("UTC")
-    page, _ = watchlist_page(session, OWNER_ID, sort, PageCursor(), filters=filters, time_zone=zone)
+    page, _ = watchlist_page(session, OWNER_ID, sort, PageRequest(), filters=filters, time_zone=zone)
     return [row[0] for row in page.rows]
 
 

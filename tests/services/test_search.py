@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from flicklist.models import Movie, User, Viewing
 from flicklist.search_words import query_words
-from flicklist.services.pagination import PageCursor
+from flicklist.services.pagination import PageRequest
 from flicklist.services.search import SearchFilters, Sort
 from flicklist.services.suggestions import all_films, suggest
 from flicklist.services.watchlist import watchlist_page
@@ -153,7 +153,7 @@ def test_search_finds_what_suggestions_find(alice, db):
             if film in suggest(query):
                 filters = SearchFilters(query)
                 page, _ = watchlist_page(
-                    db, owner_id, Sort.TITLE, PageCursor(), filters=filters, time_zone=ZoneInfo("UTC")
+                    db, owner_id, Sort.TITLE, PageRequest(), filters=filters, time_zone=ZoneInfo("UTC")
                 )
                 assert (film.title, film.year) in {(title, year) for _, title, year, _ in page.rows}, query
 
