@@ -63,8 +63,8 @@ def _check_password(request: Request, form: ReauthForm) -> str:
 
 
 def _lock_account(request: Request, form: ReauthForm, password_hash: str) -> None:
-    """Begin the transaction with a lock on the account, unless its password has just been changed."""
-    if not accounts.replace_password_hash(request.db, request.identity.user_id, password_hash, password_hash):
+    """Begin the database transaction with a lock on the account. Raises `FormRefused` if its password has changed."""
+    if not accounts.lock_if_password_unchanged(request.db, request.identity.user_id, password_hash):
         raise _refused(form, "current_password", WRONG_PASSWORD)
 
 

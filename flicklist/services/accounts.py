@@ -1,7 +1,8 @@
 """Accounts: register, check and change the password, change the email address, delete.
 
 Credentials are rows of ``id``, ``email``, ``email_key`` and ``password_hash``. They are read outside the transaction,
-because a slow password hash follows; `replace_password_hash` then checks that they are still current.
+because a slow password hash follows. After it, `replace_password_hash` or `lock_if_password_unchanged` checks that the
+account still has this hash.
 """
 
 from typing import Any
@@ -59,26 +60,32 @@ def register(db: Session, email: str, password_hash: str) -> User:
 
 
 def check_password(db: Session, passwords: PasswordHasher, credentials: Any, password: str) -> bool:
-    """Return whether the password is right and still current. Renews a hash of another scheme or cost.
+    """Return whether the password is right and has not just been changed. If so, lock the account.
 
-    Without credentials the answer is ``False``, after the same work.
+    A hash of another scheme or cost is renewed. Without credentials, do the same work and return ``False``.
     """
     stored = None if credentials is None else credentials.password_hash
     if not passwords.verify(password, stored) or stored is None:
         return False
-    renewed = passwords.hash(password) if passwords.is_outdated(stored) else stored
-    return replace_password_hash(db, credentials.id, stored, renewed)
+    if passwords.is_outdated(stored):
+        return replace_password_hash(db, credentials.id, stored, passwords.hash(password))
+    return lock_if_password_unchanged(db, credentials.id, stored)
 
 
 def replace_password_hash(db: Session, user_id: int, known_hash: str, password_hash: str) -> bool:
-    """Replace a password hash, or write the same one. Return whether the account still had the known one.
+    """Replace a password hash if it is still `known_hash`. Return whether it was.
 
-    This locks the row and compares again. If two requests use the same password or token, only the first succeeds. A
-    password that has just been replaced is refused.
+    The UPDATE locks the row until the transaction ends. If two requests replace the same hash, only the first succeeds.
     """
     known = (User.id == user_id, User.password_hash == known_hash)
     replaced = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
     return db.scalar(replaced) is not None
+
+
+def lock_if_password_unchanged(db: Session, user_id: int, known_hash: str) -> bool:
+    """Lock an account until the transaction ends, if its password hash is still `known_hash`. Return whether it was."""
+    known = (User.id == user_id, User.password_hash == known_hash)
+    return db.scalar(select(User.id).where(*known).with_for_update()) is not None
 
 
 def set_password_hash(db: Session, user_id: int, password_hash: str) -> None:

@@ -176,8 +176,7 @@ def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
     if credentials is None:
         return _ask_for_password(request)
     request.limiter.count(two_factor_rules(request, credentials.id))
-    known_hash = credentials.password_hash
-    if not accounts.replace_password_hash(request.db, credentials.id, known_hash, known_hash):
+    if not accounts.lock_if_password_unchanged(request.db, credentials.id, credentials.password_hash):
         return _ask_for_password(request)
     form = CodeForm(request.POST)
     if accept_code(request, credentials.id, form.code.data):
