@@ -7,7 +7,7 @@ from pyramid.asset import abspath_from_asset_spec
 from pyramid.config import Configurator
 
 STATIC = "flicklist:static"
-STATIC_PLACE = "static"
+STATIC_SEGMENT = "static"
 YEAR_SECONDS = 31_536_000
 
 
@@ -23,4 +23,4 @@ def _fingerprint(spec: str) -> str:
 
 def includeme(config: Configurator) -> None:
     # Relative URLs in stylesheets are under the fingerprint too.
-    config.add_static_view(f"{STATIC_PLACE}/{_fingerprint(STATIC)}", STATIC, cache_max_age=YEAR_SECONDS)
+    config.add_static_view(f"{STATIC_SEGMENT}/{_fingerprint(STATIC)}", STATIC, cache_max_age=YEAR_SECONDS)

@@ -14,7 +14,7 @@ from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_ha
 
 ISSUER = "FlickList"
 STEP_SECONDS = 30  # RFC 6238, 5.2: the recommended step, and the only one that all apps support
-STEPS_OFF = (0, -1, 1)  # RFC 6238, 5.2: one step back for network delay, one forward for a fast clock
+STEP_OFFSETS = (0, -1, 1)  # RFC 6238, 5.2: one step back for network delay, one forward for a fast clock
 RECOVERY_CODES = 8
 RECOVERY_CODE_BYTES = 15  # 120 bits, so that a plain hash is enough
 _GROUP = 4
@@ -45,7 +45,7 @@ class TwoFactor(Base):
         code = code.replace(" ", "")
         now = int(time.time()) // STEP_SECONDS
         otp = pyotp.HOTP(self.key)
-        steps = (now + off for off in STEPS_OFF)
+        steps = (now + offset for offset in STEP_OFFSETS)
         return next((step for step in steps if step > self.last_step and _equals(otp.at(step), code)), None)
 
     def confirm(self, step: int) -> None:

@@ -108,8 +108,8 @@ def change_email(db: Session, user_id: int, email: str) -> None:
         raise EmailTaken from error
 
 
-def confirmed_email(db: Session, tokens: Tokens, token: str, user_id: int) -> str | None:
-    """Return the email address that a token confirms, or ``None`` if it is not good for this account any more."""
+def email_to_confirm(db: Session, tokens: Tokens, token: str, user_id: int) -> str | None:
+    """Return the new email address that a token confirms, or ``None`` if the token is not valid for this account."""
     claim = tokens.read(token)
     if claim is None or claim[0] != user_id:
         return None

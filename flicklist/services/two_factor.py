@@ -22,7 +22,7 @@ def is_on(db: Session, user_id: int) -> bool:
     return db.scalar(_CONFIRMED, {"user_id": user_id}) is not None
 
 
-def credentials_if_on(db: Session, user_id: int) -> Any:
+def fingerprint_values_if_on(db: Session, user_id: int) -> Any:
     """Return the ``email_key`` and ``password_hash`` of the account, or ``None`` if two-factor is off."""
     on = (User.id == user_id, TwoFactor.confirmed_at.is_not(None))
     return db.execute(select(User.email_key, User.password_hash).join(TwoFactor).where(*on)).one_or_none()

@@ -62,7 +62,10 @@ def change_password(context: AccountResource, request: Request) -> HTTPSeeOther:
 
 
 def validate_new_email(context: AccountResource, request: Request) -> str:
-    """Return the new email address. If the site sends mail, only its recipient learns whether it is taken."""
+    """Return the new email address.
+
+    If the site sends mail, only the recipient of the mail finds out whether the address is taken.
+    """
     form = ChangeEmailForm(request.POST)
     if not form.validate():
         raise FormRefused(form)
@@ -104,16 +107,16 @@ def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
 def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedirect:
     """Show a button: a mail scanner that opens the link must not confirm anything."""
     token = request.GET.get("token")
-    if token and _confirmed_email(request, token):
+    if token and _email_to_confirm(request, token):
         request.session[SESSION_TOKEN_KEY] = token
         return redirect(request.path_to(context, "confirm-email"))
-    email = None if token else _confirmed_email(request, request.session.get(SESSION_TOKEN_KEY, ""))
+    email = None if token else _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
     return _outdated(context, request) if email is None else {"email": email}
 
 
 @view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
 def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
-    email = _confirmed_email(request, request.session.get(SESSION_TOKEN_KEY, ""))
+    email = _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if email is None:
         return _outdated(context, request)
     del request.session[SESSION_TOKEN_KEY]
@@ -121,9 +124,9 @@ def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-def _confirmed_email(request: Request, token: str) -> str | None:
+def _email_to_confirm(request: Request, token: str) -> str | None:
     tokens = email_tokens(request.settings.secret)
-    return accounts.confirmed_email(request.db, tokens, token, request.identity.user_id)
+    return accounts.email_to_confirm(request.db, tokens, token, request.identity.user_id)
 
 
 def _change_email(request: Request, email: str) -> None:

@@ -130,7 +130,7 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
         request.limiter.count(rules)
         form.refuse("password", "Wrong email or password.")
         raise redirect_to_form(request, _path_with_next(request, "login", form), form)
-    if current := two_factor.credentials_if_on(request.db, credentials.id):
+    if current := two_factor.fingerprint_values_if_on(request.db, credentials.id):
         token = pending_login_tokens(request.settings.secret).make(credentials.id, "", *current)
         return _ask_for_code(request, credentials.id, token, form)
     return _finish_login(request, credentials.id, form)

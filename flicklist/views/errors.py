@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
-from flicklist.assets import STATIC_PLACE
+from flicklist.assets import STATIC_SEGMENT
 from flicklist.flash import flash_info
 from flicklist.permissions import Permission
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
@@ -57,7 +57,7 @@ def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 @notfound_view_config(renderer=PAGE)
 def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
     """Respond as `forbidden` does, so that probing does not reveal what exists."""
-    is_static = request.path_info.startswith(f"/{STATIC_PLACE}/")
+    is_static = request.path_info.startswith(f"/{STATIC_SEGMENT}/")
     is_public = is_static or request.has_permission(Permission.VIEW, request.context)
     return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
 
