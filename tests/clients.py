@@ -32,7 +32,7 @@ class Client(TestApp):
 
     def fail_to_register(self, email, password=PASSWORD, verify=None):
         """Send a registration that is refused, and return the page that follows."""
-        return refused(self._send_registration(email, password, verify or password))
+        return follow_refusal(self._send_registration(email, password, verify or password))
 
     def _send_registration(self, email, password, verify, status=303):
         form = self.get("/register").forms["register"]
@@ -50,7 +50,7 @@ class Client(TestApp):
         """Send a log-in that is refused, and return the page that follows."""
         form = self.get("/login").forms["log-in"]
         form["email"], form["password"] = email or self.email, password
-        return refused(form.submit(status=303))
+        return follow_refusal(form.submit(status=303))
 
     def copy(self):
         """Return another client with copies of this client's cookies."""
@@ -150,8 +150,8 @@ class Client(TestApp):
         return f"http://localhost{path}"
 
 
-def refused(response):
-    """Follow the redirect of a refused form. It leads to the path of the form itself."""
+def follow_refusal(response):
+    """Return the page after a refused form. Fails unless the response redirects to the path of the form."""
     assert (response.status_int, urlsplit(response.location).path) == (303, urlsplit(response.request.path).path)
     return response.follow()
 
@@ -176,13 +176,13 @@ def titles(page):
 
 
 def messages(page, queue=None):
-    """Return the flash messages on the page, of one queue or of both."""
+    """Return the flash messages on the page, of one queue or of all."""
     selector = f".message.{queue}" if queue else ".message"
     return [message.p.text.strip() for message in page.html.select(selector)]
 
 
 def wanted_page(response):
-    """Return the wanted page, which a redirect to the login wall has in its query."""
+    """Return the page that opens after the log-in: `next` in the URL to which the login wall redirects."""
     location = urlsplit(response.location)
     assert location.path == "/register", location
     return parse_qs(location.query).get("next", [None])[0]
@@ -191,12 +191,13 @@ def wanted_page(response):
 def rows_of(db, user_id):
     """Return all rows of a person."""
     tables = Base.metadata.tables
+    of_user = ("login_sessions", "two_factor", "recovery_codes", "outbox")
     of_movies = select(Movie.id).where(Movie.owner_id == user_id)
     criteria = {
         "users": tables["users"].c.id == user_id,
         "movies": tables["movies"].c.owner_id == user_id,
         "changes": tables["changes"].c.owner_id == user_id,
         "viewings": tables["viewings"].c.movie_id.in_(of_movies),
-        **{name: tables[name].c.user_id == user_id for name in ("login_sessions", "two_factor", "recovery_codes")},
+        **{name: tables[name].c.user_id == user_id for name in of_user},
     }
     return {name: db.execute(select(tables[name]).where(own).order_by("id")).all() for name, own in criteria.items()}

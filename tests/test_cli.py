@@ -11,7 +11,7 @@ from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
 from tests.conftest import SECRET
 from tests.services.test_mail import running_postbox
 
@@ -66,7 +66,7 @@ def test_invitation_registers_one_account(invited, invitation, db):
 
 def test_failed_registration_keeps_invitation_valid(invited, invitation):
     person = Client(invited)
-    page = refused(register(person, invitation, email="nobody"))
+    page = follow_refusal(register(person, invitation, email="nobody"))
     form = page.forms["register"]
     form["email"], form["password"], form["verify"] = "alice@example.com", PASSWORD, PASSWORD
     form.submit(status=303)
@@ -81,7 +81,7 @@ def test_email_taken_in_race_keeps_invitation_valid(invited, invitation, db, mon
         return original(hasher, password)
 
     monkeypatch.setattr(PasswordHasher, "hash", register_somebody_else)
-    page = refused(register(Client(invited), invitation))
+    page = follow_refusal(register(Client(invited), invitation))
     assert is_marked_invalid(page, "email", "An account with that email address already exists. If it’s yours, log in.")
     assert len(db.scalars(select(Invitation)).all()) == 1
 
@@ -97,7 +97,7 @@ def test_registration_needs_invitation(invited, db):
     fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
     for link in ("/register", "/register?invitation=", "/register?invitation=x"):
         visitor.get(link)
-        page = refused(visitor.send("/register", **fields))
+        page = follow_refusal(visitor.send("/register", **fields))
         assert messages(page, "error") == ["Registration is by invitation only."]
     assert db.scalars(select(User)).all() == []
 
@@ -107,7 +107,7 @@ def test_closed_site_refuses_registration_and_links_to_log_in(make_app, db):
     page = visitor.get("/watchlists/x/", status=303).follow()
     assert "Registration is closed." in page.html.main.text
     assert page.forms[0].submit().request.path_qs == "/login?next=%2Fwatchlists%2Fx%2F"
-    page = refused(visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD))
+    page = follow_refusal(visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD))
     assert messages(page, "error") == ["Registration is closed."]
     assert db.scalars(select(User)).all() == []
 
@@ -165,7 +165,7 @@ def test_reset_token_is_removed_from_url(app, link):
 
 def test_refused_password_keeps_reset_link_valid(app, link):
     visitor = Client(app)
-    page = refused(set_password(visitor.get(link).follow(), "short"))
+    page = follow_refusal(set_password(visitor.get(link).follow(), "short"))
     assert messages(page, "error") == ["A password needs at least 8 characters."]
     set_password(page)
 

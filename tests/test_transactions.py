@@ -13,7 +13,7 @@ from flicklist.models import Movie, User
 from flicklist.services import two_factor
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages
 from tests.conftest import SECRET
 
 PEOPLE_AT_ONCE = 8
@@ -144,7 +144,7 @@ def test_log_in_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch,
     form = late.get("/login").forms["log-in"]
     form["email"], form["password"] = alice.email, PASSWORD
     run_during_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
-    refused(form.submit())
+    follow_refusal(form.submit())
     assert not late.is_logged_in
     assert alice.is_logged_in
 

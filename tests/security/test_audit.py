@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.models import User
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 [a-z-]+ user=(\d+|-) client=([0-9a-f.:]+/\d+|-)")
 FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
@@ -65,7 +65,7 @@ def test_every_two_factor_event_is_logged(app, lines, db, alice):
     person = Client(app, "alice@example.com")
     form = person.log_in().follow().forms["code"]
     form["code"] = "wrong"
-    form = refused(form.submit()).forms["code"]
+    form = follow_refusal(form.submit()).forms["code"]
     codes = [code.text for code in page.html.select(".codes code")]
     form["code"] = codes[0]
     form.submit(status=303)

@@ -23,7 +23,7 @@ from flicklist.models import Mail
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MAX_ATTEMPTS
 from flicklist.services.mail import Sender, deliver, is_this_machine
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
 
 
 class Postbox:
@@ -159,7 +159,7 @@ def test_mail_link_uses_public_url_and_not_host_header(site, postbox):
 def test_malformed_email_is_refused_beside_the_field(site, postbox):
     form = Client(site).get("/password-reset/").forms["password-reset"]
     form["email"] = "alice@"
-    page = refused(form.submit())
+    page = follow_refusal(form.submit())
     assert page.forms["password-reset"]["email"].value == "alice@"
     assert is_marked_invalid(page, "email", "That is not a valid email address.")
 

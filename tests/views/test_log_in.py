@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from flicklist.models import LoginSession, User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.services.passwords import PasswordHasher
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, is_marked_invalid, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def test_letter_case_of_email_does_not_matter(alice_logged_out):
     ],
 )
 def test_every_failed_log_in_has_same_message(alice_logged_out, email, password):
-    page = alice_logged_out.fail_to_log_in(email, password) if email else refused(alice_logged_out.send("/login"))
+    page = (
+        alice_logged_out.fail_to_log_in(email, password) if email else follow_refusal(alice_logged_out.send("/login"))
+    )
     assert messages(page) == ["Wrong email or password."]
     assert page.forms["log-in"]["email"].value == email
     assert not alice_logged_out.is_logged_in

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.clients import PASSWORD, Client, messages, refused, wanted_page
+from tests.clients import PASSWORD, Client, follow_refusal, messages, wanted_page
 
 CONTINUE = "Log in or create an account to continue."
 
@@ -110,7 +110,7 @@ def test_wanted_page_opens_after_log_in(alice, app):
     wall = visitor.get(wanted, status=303).follow()
     form = wall.click("Log in", index=-1).forms["log-in"]
     form["email"], form["password"] = "alice@example.com", "wrong horse battery"
-    form = refused(form.submit()).forms["log-in"]
+    form = follow_refusal(form.submit()).forms["log-in"]
     form["password"] = "correct horse battery"
     assert form.submit(status=303).location == f"http://localhost{wanted}"
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from flicklist.models import Movie, User
 from flicklist.services.passwords import PasswordHasher
-from tests.clients import PASSWORD, Client, is_marked_invalid, messages, refused, titles
+from tests.clients import PASSWORD, Client, follow_refusal, is_marked_invalid, messages, titles
 
 
 def test_registration_leads_to_empty_watchlist_with_welcome(visitor):
@@ -125,7 +125,7 @@ def test_taken_email_is_refused_before_hashing_and_writing(alice, visitor, monke
     form = visitor.get("/register").forms["register"]
     form["email"], form["password"], form["verify"] = "ALICE@example.com", PASSWORD, PASSWORD
     del statements[:]
-    page = refused(form.submit())
+    page = follow_refusal(form.submit())
     assert is_marked_invalid(page, "email", "An account with that email address already exists. If it’s yours, log in.")
     (looked_up,) = statements
     assert looked_up.startswith("SELECT users.id")
@@ -140,7 +140,7 @@ def test_long_email_is_truncated_in_refused_form(visitor):
 
 
 def test_missing_fields_are_refused_like_empty_ones(visitor, db):
-    page = refused(visitor.send("/register"))
+    page = follow_refusal(visitor.send("/register"))
     assert messages(page, "error") == ["Enter your email address."]
     assert db.scalars(select(User)).all() == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from flicklist.models import RecoveryCode, TwoFactor, User, two_factor
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, refused
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages
 from tests.conftest import SECRET
 from tests.test_transactions import run_concurrently
 
@@ -183,7 +183,7 @@ def test_code_from_slightly_wrong_clock_is_accepted(app, codes, phone, clock, se
 def test_code_from_another_time_is_refused(app, codes, phone, clock, seconds):
     clock.now += 3600
     _, page = start_login(app)
-    page = refused(type_code(page, phone.totp.at(clock.now + seconds)))
+    page = follow_refusal(type_code(page, phone.totp.at(clock.now + seconds)))
     assert messages(page, "error") == ["That code is wrong. Try the next code from your app, or use a recovery code."]
 
 
@@ -192,8 +192,8 @@ def test_code_works_once(app, codes, phone, clock):
     code = phone.code
     type_code(page, code)
     _, page = start_login(app)
-    refused(type_code(page, code))
-    refused(type_code(page, phone.totp.at(clock.now - 30)))
+    follow_refusal(type_code(page, code))
+    follow_refusal(type_code(page, phone.totp.at(clock.now - 30)))
     clock.now += 30
     type_code(page, phone.code)
 
@@ -201,13 +201,13 @@ def test_code_works_once(app, codes, phone, clock):
 def test_code_that_turned_on_two_factor_does_not_log_in(app, alice, phone):
     set_up(alice, phone)
     _, page = start_login(app)
-    refused(type_code(page, phone.code))
+    follow_refusal(type_code(page, phone.code))
 
 
 @pytest.mark.parametrize("code", ["", "0", "ⅷ" * 6, "\ud800", "1" * 10_000, "１２３４５６"])
 def test_malformed_code_is_refused(app, codes, code):
     _, page = start_login(app)
-    refused(type_code(page, code.encode("utf-8", "replace").decode()))
+    follow_refusal(type_code(page, code.encode("utf-8", "replace").decode()))
 
 
 def test_recovery_code_logs_in_once_in_any_spelling(app, alice, codes):
@@ -215,7 +215,7 @@ def test_recovery_code_logs_in_once_in_any_spelling(app, alice, codes):
     type_code(page, codes[0].upper().replace(" ", "-"))
     assert "You have 7 recovery codes left." in alice.get("/account/")
     _, page = start_login(app)
-    refused(type_code(page, codes[0]))
+    follow_refusal(type_code(page, codes[0]))
 
 
 def test_recovery_codes_are_stored_as_hashes(codes, db):
@@ -233,7 +233,7 @@ def test_new_recovery_codes_replace_old_ones(app, alice, codes, phone):
     new = [code.text for code in form.submit().html.select(".codes code")]
     assert not set(new) & set(codes)
     _, page = start_login(app)
-    refused(type_code(page, codes[1]))
+    follow_refusal(type_code(page, codes[1]))
     type_code(page, new[1])
 
 
@@ -339,7 +339,7 @@ def test_code_guesses_at_log_in_are_limited(make_app, alice, codes, phone):
     app = make_app(rate_limit_two_factor="5 per 5 minutes")
     for _ in range(5):
         _, page = start_login(app)  # entering the password again does not reset the limit
-        refused(type_code(page, "000000"))
+        follow_refusal(type_code(page, "000000"))
     form = page.forms["code"]
     form["code"] = phone.code
     answer = form.submit(status=429)
@@ -350,7 +350,7 @@ def test_code_guesses_at_log_in_are_limited(make_app, alice, codes, phone):
 def test_code_of_one_person_does_not_log_in_another(app, alice, bob, codes, phone):
     set_up(bob, phone)
     _, page = start_login(app)
-    refused(type_code(page, phone.code))
+    follow_refusal(type_code(page, phone.code))
 
 
 def test_password_reset_does_not_bypass_two_factor(app, codes, db):
