@@ -35,7 +35,7 @@ def reading_engine(url: str) -> Engine:
 
 
 def writing_engine(url: str) -> Engine:
-    """Return an engine whose transactions are retried if they conflict with another one."""
+    """Return an engine that marks lost races as retryable. `pyramid_retry` then repeats the request."""
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "begin", _begin_immediate)

@@ -24,7 +24,7 @@ class LoginSessionsResource(Resource):
         identity = self.request.identity
         if identity is None:
             raise KeyError(name)
-        # Outside the transaction, which begins once the password has been checked.
+        # Not on `db`: a statement there begins the database transaction, and the password is verified only afterwards.
         other = login_sessions.find_other(
             self.request.read_db, self.request.settings, identity.user_id, identity.login_session_id, row_id(name)
         )

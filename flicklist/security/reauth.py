@@ -1,8 +1,8 @@
 """Re-authentication: a sensitive view runs only after the person has typed their password, and code, again.
 
 A view with ``require_reauth=True`` needs both, a view with ``require_reauth=PASSWORD_ONLY`` the password. Its option
-``prepare`` is a function that validates the rest of the form and does the slow work. It runs between the check of the
-password and the start of the transaction, and its result is ``request.prepared``.
+``prepare`` is a function that validates the rest of the form and does the slow work. It runs after the password was
+checked and before the first statement on `request.db`. Its return value becomes ``request.prepared``.
 """
 
 from collections.abc import Callable

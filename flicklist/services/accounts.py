@@ -1,8 +1,8 @@
 """Accounts: register, check and change the password, change the email address, delete.
 
-Credentials are rows of ``id``, ``email``, ``email_key`` and ``password_hash``. They are read outside the transaction,
-because a slow password hash follows. After it, `replace_password_hash` or `lock_if_password_unchanged` checks that the
-account still has this hash.
+Credentials are rows of ``id``, ``email``, ``email_key`` and ``password_hash``. They are read outside the database
+transaction, because a slow password hash follows. After it, `replace_password_hash` or `lock_if_password_unchanged`
+checks that the account still has this hash.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""A query outside the transaction, which holds no connection while something slow follows."""
+"""A query outside the database transaction, which holds no connection while something slow follows."""
 
 from typing import Any
 

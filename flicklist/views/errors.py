@@ -87,7 +87,7 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
 @exception_view_config(StaleDataError, renderer=BARE_PAGE)
 @exception_view_config(IntegrityError, renderer=BARE_PAGE)
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
-    """Report a conflict with a concurrent change that retries did not resolve."""
+    """Report a violated constraint, or a conflict that is left after the retries."""
     log.error("Conflicting concurrent change, or violated database constraint", exc_info=exc)
     restore_session(request)
     return _page(request, HTTPStatus.CONFLICT)
