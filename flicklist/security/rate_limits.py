@@ -78,7 +78,8 @@ class RateLimiter:
 def log_in_rules(request: Request, account: str | None) -> list[Rule]:
     """Limit failures strictly per account and client, and loosely per client and per account.
 
-    So a stranger can make a person wait only a little. Without an account, only the client counts.
+    So one client cannot quickly block an account. A persistent one can block it for up to an hour, and again. If
+    `account` is ``None``, only the client is limited.
     """
     settings, client = request.settings, client_network(request, IPV4_PREFIX, IPV6_PREFIX)
     of_client = Rule(settings.rate_limit_log_in_per_client, "log-in-of-client", (client,))
