@@ -75,7 +75,7 @@ def _delete_old_changes(db: Session, owner_id: int) -> None:
 def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:
     """Restore the movies to how they were before a change, except those that were changed again since.
 
-    Return the restored movies and a change that undoes the undo, or None if nothing was undone.
+    Return the restored movies and the change that records this undo. If nothing was undone, return ``[]`` and None.
     """
     found = find_movies(db, change.owner_id, change.movie_ids, for_update=True)
     movies = [movie for movie in found if movie.change_id == change.id]

@@ -1,7 +1,7 @@
 """Signed tokens: to replace a forgotten password, to confirm an email address, to finish a pending login.
 
-A token contains a fingerprint of the values it will change. Once they change, for any reason, the token is invalid. So
-it works only once.
+A token contains a fingerprint of values of the account. It becomes invalid when they change. A password reset changes
+one, so its token works once.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def derive_key(secret: str, purpose: str) -> str:
 
 
 class Tokens:
-    """Makes and reads tokens for one purpose. Tokens for another purpose are not valid."""
+    """Makes and reads tokens for one purpose. The purpose selects the key, so tokens for another one are not valid."""
 
     def __init__(self, secret: str, purpose: str, max_age: timedelta = LINK_MAX_AGE) -> None:
         self._max_age_seconds = int(max_age.total_seconds())
@@ -35,7 +35,7 @@ class Tokens:
         )
 
     def make(self, user_id: int, subject: str, *current_values: str) -> str:
-        """Make a token that is valid only while these values stay the same."""
+        """Return a token that is valid only while `current_values` stay the same."""
         return str(self._serializer.dumps([user_id, subject, self._fingerprint(current_values)]))
 
     def read(self, token: str) -> tuple[int, str] | None:
@@ -44,7 +44,7 @@ class Tokens:
         return None if claim is None else (claim[0], claim[1])
 
     def matches(self, token: str, *current_values: str) -> bool:
-        """Return whether the values are still those for which the token was made."""
+        """Return whether the token is valid and was made with the same values."""
         claim = self._read(token)
         return claim is not None and hmac.compare_digest(claim[2], self._fingerprint(current_values))
 
@@ -59,7 +59,7 @@ class Tokens:
 
 
 def password_reset_tokens(secret: str) -> Tokens:
-    """Tokens that replace a password. They depend on the email key and the password hash, and so work once."""
+    """Tokens that replace a password. They depend on the email key and the password hash."""
     return Tokens(secret, "reset")
 
 
@@ -70,7 +70,10 @@ def password_reset_link(settings: Settings, user: User) -> str:
 
 
 def email_tokens(secret: str) -> Tokens:
-    """Tokens that confirm an email address, their subject. They depend on the current email key and hash."""
+    """Tokens that confirm a new email address.
+
+    The subject is the new address. They depend on the current email key and the password hash.
+    """
     return Tokens(secret, "email")
 
 
