@@ -11,8 +11,8 @@ from pyramid.request import Request
 
 QUEUES = ("success", "info", "error")
 MAX_QUEUED_MESSAGES = 2
-# Length of all messages as JSON, in which an emoji has 12 characters. A cookie of 4,064 bytes holds 2,984 characters of
-# JSON, and the tokens of a session take up to 1,250 of them.
+# Length of all messages and the refused form, as JSON, in which an emoji has 12 characters. A cookie of 4,064 bytes
+# holds 2,984 characters of JSON, and the tokens of a session take up to 1,250 of them.
 MAX_QUEUED_LENGTH = 1700
 REFUSED_FORM = "refused-form"  # the session key of `flicklist.refused_forms`, which shares this space
 
@@ -35,8 +35,8 @@ def flash_success(request: Request, text: str, *action: str) -> None:
 def flash_info(request: Request, text: str, *action: str, is_link: bool = False) -> None:
     """Say something neutral. An optional button or link has a label and a path.
 
-    This replaces a waiting message with the same text. Otherwise opening ten tabs as a visitor would queue ten links to
-    the log-in page.
+    This replaces a waiting message with the same text. Otherwise a visitor who opens two pages would get the message
+    twice, with different links to the login page.
     """
     waiting = request.session.peek_flash("info")
     waiting[:] = [message for message in waiting if message[0] != text]

@@ -11,5 +11,5 @@ with engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
         if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
-            raise RuntimeError("A migration left rows that refer to nothing; it was taken back.")
+            raise RuntimeError("The migration left invalid foreign keys and was rolled back.")
 engine.dispose()

@@ -48,7 +48,10 @@ class RegisterForm(NewPasswordForm):
 
 
 class LogInForm(SiteForm):
-    """Email and password. Any input is wrong rather than malformed, so that all failures look the same."""
+    """Email and password.
+
+    Nothing is validated. A malformed email counts as a wrong one, so that all failures look the same.
+    """
 
     email = TextField()
     password = PasswordField()

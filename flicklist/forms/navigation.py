@@ -1,4 +1,4 @@
-"""The hidden fields that say where a form was and what day it was there."""
+"""The hidden fields of many forms: the page to return to, and the date in the browser."""
 
 from wtforms import HiddenField
 
@@ -6,7 +6,7 @@ from flicklist.forms.fields import SiteForm
 
 
 class BackForm(SiteForm):
-    """The page to return to, and the date in the browser. Neither is trusted: the views validate both."""
+    """The page to return to, and the date in the browser. The form validates neither, so the views do."""
 
     back = HiddenField()
     today = HiddenField()

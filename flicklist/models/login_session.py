@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, token_hash, utc_now
 
 MAX_USER_AGENT_LENGTH = 200
-# A session that starts later than this was created while the clock was wrong, and would last too long.
+# A session whose start is more than this in the future was created with a wrong clock and is not accepted.
 CLOCK_TOLERANCE = timedelta(days=2)
 
 

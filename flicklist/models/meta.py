@@ -57,7 +57,7 @@ def iso_format(time: datetime | None) -> str | None:
 
 
 def to_json(value: Any) -> str:
-    """Return compact JSON for the database. Without ASCII escapes, notes in other scripts take a third of the bytes."""
+    """Return JSON without ASCII escapes, so that notes in other scripts take at most half of the bytes."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -32,12 +32,14 @@ class Mail(Base):
     id: Mapped[PrimaryKey]
     kind: Mapped[MailKind] = mapped_column(String(20))
     recipient: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH))
+    """The email address to send to. For a password reset, an unverified email key that somebody entered."""
     user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    """The account that the mail is about. None means a password reset, for the account with that email key, if any."""
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
 
     def claim(self) -> None:
-        """Postpone the next attempt, so that no other process makes this one."""
+        """Count this attempt and postpone the next one, so that no other process sends the mail now."""
         self.due_at = utc_now() + FIRST_PAUSE * 2**self.attempts
         self.attempts += 1
 

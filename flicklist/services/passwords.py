@@ -1,8 +1,8 @@
 """Passwords: hashing, verification and strength.
 
-A hash is ``$hs384$`` and a bcrypt string of the base64 of HMAC-SHA384 of the NFC password. These are always 64 bytes,
-so neither bcrypt's limit of 72 bytes nor its NUL rule applies. This is the recipe of OWASP's Password Storage cheat
-sheet. NIST SP 800-63B-4 recommends NFC.
+The password is normalized to NFC, passed through HMAC-SHA384 and encoded as base64, which gives 64 bytes. bcrypt hashes
+those, so neither its limit of 72 bytes nor its rule about NUL bytes applies. The stored text is ``$hs384$`` and the
+bcrypt string. This is the recipe of OWASP's Password Storage cheat sheet. NIST SP 800-63B-4 recommends NFC.
 """
 
 import base64
@@ -23,7 +23,8 @@ _SCHEME = "$hs384$"
 # Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
 # the database, and losing it would lose every account.
 _DOMAIN = b"flicklist.passwords"
-# zxcvbn accepts 72 characters, but takes 4 s for 72 that stand for letters ("4@8({"). It takes 0.4 s for 24.
+# zxcvbn accepts 72 characters, but takes 4 s for 72 that replace letters, such as "4@8({" (leetspeak). It takes 0.4 s
+# for 24.
 _JUDGED_LENGTH = 24
 
 

@@ -23,24 +23,30 @@ def is_on(db: Session, user_id: int) -> bool:
 
 
 def fingerprint_values_if_on(db: Session, user_id: int) -> Any:
-    """Return the ``email_key`` and ``password_hash`` of the account, or ``None`` if two-factor is off."""
+    """Return the values for the fingerprint of a pending login, or ``None`` if two-factor authentication is off.
+
+    They are the ``email_key`` and ``password_hash`` of the account.
+    """
     on = (User.id == user_id, TwoFactor.confirmed_at.is_not(None))
     return db.execute(select(User.email_key, User.password_hash).join(TwoFactor).where(*on)).one_or_none()
 
 
 def pending(db: Session, user_id: int) -> TwoFactor | None:
-    """Return what is being set up and not yet confirmed, or ``None``."""
+    """Return the row with the key that is not confirmed yet, or ``None``."""
     return db.scalar(select(TwoFactor).where(*_is_pending(user_id)))
 
 
 def start(db: Session, user_id: int) -> None:
-    """Make a key, in place of one that was never confirmed."""
+    """Create a new key. It replaces a key that is not confirmed yet."""
     db.execute(delete(TwoFactor).where(*_is_pending(user_id)))
     db.add(TwoFactor(user_id=user_id))
 
 
 def lock_account(db: Session, user_id: int) -> None:
-    """Wait for other requests that change this account, so that what they wrote is seen."""
+    """Lock an account until the transaction ends.
+
+    Waits for requests that have locked it, so that later statements see what they wrote.
+    """
     db.execute(select(User.id).where(User.id == user_id).with_for_update())
 
 
@@ -70,12 +76,12 @@ def renew_recovery_codes(db: Session, user_id: int) -> list[str]:
 
 
 def recovery_codes_left(db: Session, user_id: int) -> int | None:
-    """Count the recovery codes; ``None`` if two-factor authentication is off."""
+    """Return the number of unused recovery codes, or ``None`` if two-factor authentication is off."""
     return db.scalar(_RECOVERY_CODES_LEFT, {"user_id": user_id})
 
 
 def turn_off(db: Session, user_id: int) -> bool:
-    """Delete the key and the recovery codes. Return whether it was on, and not only being set up."""
+    """Delete the key and the recovery codes. Return whether two-factor authentication was on."""
     was_on = is_on(db, user_id)
     for table in (RecoveryCode, TwoFactor):
         db.execute(delete(table).where(table.user_id == user_id))

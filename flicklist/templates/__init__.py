@@ -1,4 +1,4 @@
-"""The templates, and the filters and globals they use. Each view module has a folder of its name."""
+"""The templates, and the filters and globals they use. Each view module with templates has a folder of its name."""
 
 from datetime import datetime
 
@@ -64,6 +64,6 @@ def includeme(config: Configurator) -> None:
         "RATINGS": RATINGS,
     }
     macros = environment.get_template(MACROS).module
-    # A page has up to fifty of each, but there are only eleven: each is rendered once per process.
+    # A page has up to fifty of each, but they differ only by the rating. So each one is rendered once per process.
     environment.globals["rating_options"] = {rating: macros.rating_options(rating) for rating in (None, *RATINGS)}
     environment.globals["drawn_stars"] = {rating: macros.stars(rating) for rating in RATINGS}
