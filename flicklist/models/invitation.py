@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.models.meta import Base, PrimaryKey, UtcDateTime, token_hash, utc_now
 
-INVITATION_LASTS = timedelta(days=14)
+INVITATION_MAX_AGE = timedelta(days=14)
 
 
 class Invitation(Base):
@@ -26,4 +26,4 @@ class Invitation(Base):
     def make(cls) -> tuple[str, Self]:
         """Return a new token, for the link, and a row with its hash."""
         token = secrets.token_urlsafe(32)
-        return token, cls(token_hash=token_hash(token), expires_at=utc_now() + INVITATION_LASTS)
+        return token, cls(token_hash=token_hash(token), expires_at=utc_now() + INVITATION_MAX_AGE)
