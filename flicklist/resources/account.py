@@ -44,4 +44,4 @@ class LoginSessionResource(Resource):
 
 
 class TwoFactorResource(Resource):
-    """``/account/two-factor/``: the code that is asked for after the password."""
+    """``/account/two-factor/``: the two-factor authentication of the person."""

@@ -54,7 +54,7 @@ LOGGED_IMMEDIATELY = {
 
 
 def audit(request: Request, event: AuditEvent, user_id: int | None = None) -> None:
-    """Log an event. Without `user_id` it is about the person who is logged in."""
+    """Log an event about `user_id`, or nobody if it is 0. By default it is about the person who is logged in."""
     if user_id is None and request.identity is not None:
         user_id = request.identity.user_id
     line = event, user_id or "-", client_network(request, IPV4_PREFIX, IPV6_PREFIX)

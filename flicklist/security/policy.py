@@ -38,7 +38,7 @@ def principal_of(user_id: int) -> str:
 class SecurityPolicy:
     """Identifies a person by the token in their session cookie, as long as its row in ``login_sessions`` is active.
 
-    `remember` and `forget` are the only ways in and out. Both clear the session, so that no CSRF token survives them.
+    Only `remember` and `forget` log people in and out. Both clear the session, so that no CSRF token survives them.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class SecurityPolicy:
         return self._acl.permits(context, principals, permission)
 
     def remember(self, request: Request, userid: int, **_: Any) -> list[tuple[str, str]]:
-        """Log the person in in this browser, in place of anybody who was logged in before."""
+        """Start a login session for a person, and end the one that this browser had."""
         self._end_login_session(request)
         token, login_session = login_sessions.start(request.db, request.settings, userid, request.user_agent or "")
         request.session["login_session"] = token
@@ -69,7 +69,7 @@ class SecurityPolicy:
         return []
 
     def forget(self, request: Request, **_: Any) -> list[tuple[str, str]]:
-        """Log this browser out, and any copy of its cookie, and clear what the browser stores."""
+        """End the login session of this browser, also for copies of its cookie, and clear what the browser stores."""
         self._end_login_session(request)
         self._identity.set(request, None)
         if request.scheme == "https":
@@ -99,7 +99,7 @@ class SecurityPolicy:
 
 
 def _record_visit(request: Request, identity: Identity, now: datetime) -> None:
-    """Record the visit. A database that cannot be written to still shows its pages."""
+    """Record the visit. If the database cannot be written to, log that and still show the page."""
     try:
         login_sessions.record_visit(request.read_db, identity.login_session_id, now)
     except DBAPIError:
