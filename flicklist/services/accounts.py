@@ -85,7 +85,8 @@ def replace_password_hash(db: Session, user_id: int, known_hash: str, password_h
 def lock_if_password_unchanged(db: Session, user_id: int, known_hash: str) -> bool:
     """Lock an account until the transaction ends, if its password hash is still `known_hash`. Return whether it was."""
     known = (User.id == user_id, User.password_hash == known_hash)
-    return db.scalar(select(User.id).where(*known).with_for_update()) is not None
+    # FOR NO KEY UPDATE: other transactions can insert rows that refer to the account.
+    return db.scalar(select(User.id).where(*known).with_for_update(key_share=True)) is not None
 
 
 def set_password_hash(db: Session, user_id: int, password_hash: str) -> None:
