@@ -46,7 +46,11 @@ class Change(Base):
 
     @property
     def movie_ids(self) -> list[int]:
-        return [each["id"] for each in self.before]
+        return self.earlier_values("id")
+
+    def earlier_values(self, name: str) -> list[Any]:
+        """Return one value of each movie before this change, such as ``rating``."""
+        return [each[name] for each in self.before]
 
     def restore(self, movie: Movie) -> None:
         """Restore the state of the movie before this change."""

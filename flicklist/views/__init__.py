@@ -81,6 +81,13 @@ def mention_similar_titles(request: Request, movie: Movie) -> str:
     return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 
+def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:
+    """Return the message that movies were moved to the watchlist, and lost their ratings if they had any."""
+    ratings = "its rating" if len(movies) == 1 else "their ratings"
+    had_rating = change is not None and any(change.earlier_values("rating"))
+    return f"Moved {name_movies(movies)} to your watchlist{f' and removed {ratings}' if had_rating else ''}."
+
+
 def flash_change(request: Request, text: str, change: Change | None) -> None:
     """Flash a message about a change with an "Undo" button. Without a change there is nothing to undo."""
     flash_success(request, text, *(("Undo", undo_path(request, change)) if change else ()))

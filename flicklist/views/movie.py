@@ -15,7 +15,16 @@ from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
 from flicklist.services import changes, watchlist
 from flicklist.text import quote
-from flicklist.views import PageOrRedirect, flash_change, mention_similar_titles, redirect, redirect_back, refuse, today
+from flicklist.views import (
+    PageOrRedirect,
+    flash_change,
+    mention_similar_titles,
+    moved_to_watchlist,
+    redirect,
+    redirect_back,
+    refuse,
+    today,
+)
 
 PAGE = "flicklist:templates/movie/movie.jinja2"
 
@@ -78,7 +87,8 @@ def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
 
 @view_config(context=MovieResource, name="move-to-watchlist", request_method="POST", permission=Permission.EDIT)
 def move_to_watchlist(context: MovieResource, request: Request) -> HTTPSeeOther:
-    _change(context, request, Movie.move_to_watchlist, "moved to watchlist", message="Moved {} to your watchlist.")
+    change = changes.change_movie(request.db, context.movie, Movie.move_to_watchlist, "moved to watchlist")
+    flash_change(request, moved_to_watchlist([context.movie], change), change)
     return redirect_back(request, context.watchlist)
 
 

@@ -13,8 +13,7 @@ from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
 from flicklist.services import changes
-from flicklist.text import quote
-from flicklist.views import PageOrRedirect, flash_change, latest_day, redirect, refuse
+from flicklist.views import PageOrRedirect, flash_change, latest_day, moved_to_watchlist, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
@@ -69,7 +68,7 @@ def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
 
     change = changes.change_movie(request.db, movie, delete_viewing, "viewing deleted")
     if was_watched and not movie.is_watched:
-        flash_change(request, f"Viewing deleted. Moved {quote(movie.label)} to your watchlist.", change)
+        flash_change(request, f"Viewing deleted. {moved_to_watchlist([movie], change)}", change)
     else:
         flash_change(request, "Viewing deleted.", change)
     return redirect(request.path_to(context.movie_resource))

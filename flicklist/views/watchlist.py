@@ -19,7 +19,15 @@ from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
 from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelected
 from flicklist.text import quote
-from flicklist.views import flash_change, mention_similar_titles, name_movies, redirect, redirect_back, today
+from flicklist.views import (
+    flash_change,
+    mention_similar_titles,
+    moved_to_watchlist,
+    name_movies,
+    redirect,
+    redirect_back,
+    today,
+)
 
 # Refused text is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
@@ -154,8 +162,10 @@ def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     repeated_fields=("movie",),
 )
 def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOther:
-    movies, message = _find_selected(context, request), "Moved {} to your watchlist."
-    return _change(context, request, movies, Movie.move_to_watchlist, "moved to watchlist", message=message)
+    movies = _find_selected(context, request)
+    change = changes.change_movies(request.db, context.owner_id, movies, Movie.move_to_watchlist, "moved to watchlist")
+    flash_change(request, moved_to_watchlist(movies, change), change)
+    return redirect_back(request, context)
 
 
 @view_config(

@@ -282,11 +282,25 @@ def test_selected_movies_are_rated_moved_to_watchlist_and_removed(alice, db):
     page = alice.change_selected(ratings, ["Heat", "Ran"], "Rate", rating="4")
     assert messages(page) == ["You rated 2 movies 4 ★."]
     page = alice.change_selected(ratings, ["Heat"], "Move to watchlist")
-    assert messages(page) == ["Moved “Heat” to your watchlist."]
+    assert messages(page) == ["Moved “Heat” to your watchlist and removed its rating."]
     page = alice.change_selected(ratings, ["Ran", "Amélie"], "Remove")
     assert messages(page) == ["Removed 2 movies."]
     assert titles(page) == []
     assert alice.watchlist() == ["Heat"]
+
+
+def test_message_about_moved_movies_mentions_removed_ratings(alice):
+    ratings, moved = alice.list_path + "watched", "Moved 2 movies to your watchlist"
+    for title in ("Heat", "Ran"):
+        alice.add(title)
+        alice.cross_off(title)
+    alice.get(ratings)
+    page = alice.change_selected(ratings, ["Heat", "Ran"], "Move to watchlist")
+    assert messages(page) == [f"{moved}."]
+    alice.press(page, "Undo")
+    alice.rate("Ran", "4")
+    page = alice.change_selected(ratings, ["Heat", "Ran"], "Move to watchlist")
+    assert messages(page) == [f"{moved} and removed their ratings."]
 
 
 def test_rating_selected_movies_needs_a_rating(alice):

@@ -100,6 +100,15 @@ def test_move_to_watchlist_moves_watched_movie_back(heat):
     assert heat.watchlist() == ["Heat"]
 
 
+def test_moving_rated_movie_to_watchlist_says_that_rating_is_removed(heat):
+    heat.cross_off("Heat")
+    heat.rate("Heat", "3")
+    page = heat.move_to_watchlist("Heat")
+    assert messages(page, "success") == ["Moved “Heat (1995)” to your watchlist and removed its rating."]
+    page = heat.press(page, "Undo")
+    assert heat.form_of(page, "Rating of Heat")["rating"].value == "3"
+
+
 @pytest.mark.parametrize(
     "segment", ["0", "01", "+1", " 1", "1.0", "1_0", "abc", "-1", "9" * 18, "9" * 19, "9" * 5000, "%D9%A1"]
 )

@@ -229,10 +229,13 @@ def test_viewing_is_edited_on_its_own_page(heat, db):
 
 def test_deleting_last_viewing_offers_move_to_watchlist(heat, db):
     heat.cross_off("Heat")
+    heat.rate("Heat", "4")
     viewing = heat.get(movie_path(heat)).click(TODAY.isoformat())
     form = viewing.forms["delete"]
     form["move_to_watchlist"] = True
-    form.submit(status=303)
+    page = form.submit(status=303).follow()
+    moved = "Moved “Heat (1995)” to your watchlist and removed its rating."
+    assert messages(page, "success") == [f"Viewing deleted. {moved}"]
     assert heat.watchlist() == ["Heat"]
 
 
