@@ -13,6 +13,7 @@ from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
 from flicklist.services import changes
+from flicklist.text import quote
 from flicklist.views import PageOrRedirect, flash_change, latest_day, moved_to_watchlist, redirect, refuse
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
@@ -54,7 +55,9 @@ def _save(
         )
     except LimitReached as problem:
         return refuse(request, str(problem), _page(form, context))
-    flash_change(request, f"Viewing {outcome}.", change)
+    was_crossed_off = change is not None and change.earlier_values("watched_at") == [None] and movie.is_watched
+    also = f" {quote(movie.label)} is now on your watched list." if was_crossed_off else ""
+    flash_change(request, f"Viewing {outcome}.{also}", change)
     return redirect(request.path_to(context.movie_resource))
 
 

@@ -179,13 +179,20 @@ def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on, sho
     form = heat.get(movie_path(heat)).forms["viewing"]
     form["watched_on"], form["note"] = watched_on, "with Ann"
     page = form.submit(status=303).follow()
-    assert messages(page, "success") == ["Viewing added."]
+    assert messages(page, "success") == ["Viewing added. “Heat (1995)” is now on your watched list."]
     viewing = page.html.select_one(".viewings li")
     assert viewing.a.text == shown
     assert " ".join(viewing.text.split()) == f"{shown} with Ann"
     assert (viewing.time["datetime"] if viewing.time else "") == watched_on
     assert db.scalars(select(Viewing.watched_on)).one() == (watched_on or None)
     assert heat.watched() == ["Heat"]
+
+
+def test_viewing_of_watched_movie_is_added_without_mention_of_list(heat):
+    heat.cross_off("Heat")
+    form = heat.get(movie_path(heat)).forms["viewing"]
+    form["watched_on"] = "2009"
+    assert messages(form.submit(status=303).follow(), "success") == ["Viewing added."]
 
 
 @pytest.mark.parametrize(
