@@ -136,7 +136,8 @@ def _flash_already_listed(context: WatchlistResource, request: Request, movie: M
         text = f"You removed {name} recently. Restore it with its rating and viewings?"
         flash_info(request, text, "Restore", restore)
     elif movie.is_watched:
-        flash_info(request, f"You’ve already watched {name}.")
+        move = request.path_to(context, str(movie.id), "move-to-watchlist")
+        flash_info(request, f"{name} is on your watched list, so it wasn’t added again.", "Move to watchlist", move)
     else:
         flash_info(request, f"{name} is already on your watchlist.")
 

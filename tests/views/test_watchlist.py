@@ -154,12 +154,17 @@ def test_remake_is_another_movie(alice):
     assert len(titles(page)) == 3
 
 
-def test_watched_movie_is_not_added_again(alice):
+def test_watched_movie_is_not_added_again_but_can_be_moved(alice):
     alice.add("Heat")
     alice.cross_off("Heat")
+    alice.rate("Heat", "4")
     page = alice.add("heat")
-    assert messages(page) == ["You’ve already watched “Heat”."]
+    assert messages(page) == ["“Heat” is on your watched list, so it wasn’t added again."]
     assert titles(page) == []
+    page = alice.press(page, "Move to watchlist")
+    assert messages(page) == ["Moved “Heat” to your watchlist and removed its rating."]
+    assert titles(page) == ["Heat"]
+    assert titles(alice.press(page, "Undo")) == []
 
 
 @pytest.mark.parametrize("title", ["Gigli", "gigli", "  Nine  Lives ", "Gi\u200bgli", "\ufeffNine Lives"])
