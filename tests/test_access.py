@@ -12,6 +12,7 @@ from flicklist.models import Change, LoginSession, Movie, User, Viewing
 from tests.clients import Client, rows_of
 
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
+RESET = "303 /password-reset/"
 
 # (resource, view name, method): (anonymous, stranger, owner). A stranger is logged in to another account.
 TABLE = {
@@ -24,9 +25,9 @@ TABLE = {
     ("Root", "login-code", "POST"): (LOG_IN, OWN_LIST, OWN_LIST),
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
     ("PasswordResetResource", "", "GET"): ("200", "200", "200"),
-    ("PasswordResetResource", "", "POST"): ("303", "303", "303"),
-    ("PasswordResetResource", "new", "GET"): (LOG_IN, LOG_IN, LOG_IN),
-    ("PasswordResetResource", "new", "POST"): (LOG_IN, LOG_IN, LOG_IN),
+    ("PasswordResetResource", "", "POST"): (RESET, RESET, RESET),
+    ("PasswordResetResource", "new", "GET"): (RESET, RESET, RESET),
+    ("PasswordResetResource", "new", "POST"): (RESET, RESET, RESET),
     ("AccountResource", "", "GET"): (WALL, "200", "200"),
     ("AccountResource", "change-password", "POST"): (WALL, "400", "400"),
     ("AccountResource", "change-email", "POST"): (WALL, "400", "400"),
@@ -230,4 +231,4 @@ def outcome(response, person):
     path = response.location.removeprefix("http://localhost")
     if person.list_path and path == person.list_path and response.request.path.count("/") == 1:
         return OWN_LIST
-    return {"/login": LOG_IN, "/register": WALL}.get(path.partition("?")[0], "303")
+    return {"/login": LOG_IN, "/register": WALL, "/password-reset/": RESET}.get(path.partition("?")[0], "303")

@@ -137,7 +137,8 @@ def test_reset_link_works_once_and_ends_all_login_sessions(app, alice, link):
     visitor.fail_to_log_in("alice@example.com")
     visitor.log_in("alice@example.com", NEW_PASSWORD)
     again = Client(app).get(link, status=303).follow()
-    assert messages(again, "error") == ["This link has expired or was already used."]
+    assert again.request.path == "/password-reset/"
+    assert messages(again, "error") == ["This link has expired or was already used. Request a new one."]
 
 
 def test_using_reset_link_logs_out_another_person(alice, bob, db):
@@ -173,7 +174,7 @@ def test_refused_password_keeps_reset_link_valid(app, link):
 def test_reset_link_expires_after_an_hour(app, link, monkeypatch):
     later = time.time() + 3601
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
-    assert Client(app).get(link, status=303).location.endswith("/login")
+    assert Client(app).get(link, status=303).location.endswith("/password-reset/")
 
 
 @pytest.mark.parametrize(
@@ -182,13 +183,13 @@ def test_reset_link_expires_after_an_hour(app, link, monkeypatch):
 def test_malformed_token_is_refused(app, link, spoil):
     token = link.partition("=")[2]
     visitor = Client(app)
-    assert visitor.get("/password-reset/new", {"token": spoil(token)}, status=303).location.endswith("/login")
-    assert visitor.get("/password-reset/new", status=303).location.endswith("/login")
+    assert visitor.get("/password-reset/new", {"token": spoil(token)}, status=303).location.endswith("/password-reset/")
+    assert visitor.get("/password-reset/new", status=303).location.endswith("/password-reset/")
 
 
 def test_changing_email_invalidates_reset_link(app, alice, link):
     alice.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
-    assert Client(app).get(link, status=303).location.endswith("/login")
+    assert Client(app).get(link, status=303).location.endswith("/password-reset/")
 
 
 def test_reset_link_command_fails_for_unknown_email(run):

@@ -20,6 +20,8 @@ from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters and a cursor with 200 more, both percent-encoded
 
+OUTDATED_LINK = "This link has expired or was already used."
+
 PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
 
 
@@ -63,10 +65,6 @@ def today(request: Request) -> date:
 def latest_day(request: Request) -> date:
     """Return the last date that is not in the future for the person."""
     return latest_local_day(BackForm(request.POST).today.data)
-
-
-def flash_outdated_link(request: Request) -> None:
-    flash_error(request, "This link has expired or was already used.")
 
 
 def name_movies(movies: Sequence[Movie]) -> str:

@@ -22,7 +22,7 @@ from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.export import export_json
 from flicklist.services.tokens import email_tokens
 from flicklist.text import quote
-from flicklist.views import PageOrRedirect, flash_outdated_link, redirect, refuse
+from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, refuse
 
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
@@ -111,14 +111,14 @@ def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedi
         request.session[SESSION_TOKEN_KEY] = token
         return redirect(request.path_to(context, "confirm-email"))
     email = None if token else _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
-    return _outdated(context, request) if email is None else {"email": email}
+    return _refuse_link(context, request, token or "") if email is None else {"email": email}
 
 
 @view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
 def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     email = _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if email is None:
-        return _outdated(context, request)
+        return _refuse_link(context, request)
     del request.session[SESSION_TOKEN_KEY]
     _change_email(request, email)
     return redirect(request.path_to(context))
@@ -142,9 +142,15 @@ def _change_email(request: Request, email: str) -> None:
     flash_success(request, "Your email address was changed. From now on, log in with the new one.")
 
 
-def _outdated(context: AccountResource, request: Request) -> HTTPSeeOther:
+def _refuse_link(context: AccountResource, request: Request, token: str = "") -> HTTPSeeOther:
+    """Redirect to the account page, and say why the link of this token does not work."""
+    claim = email_tokens(request.settings.secret).read(token)
+    if claim is not None and claim[0] != request.identity.user_id:
+        problem = "This link belongs to another account. Log in to that account to use it."
+    else:
+        problem = f"{OUTDATED_LINK} To change your email address, enter it again."
     request.session.pop(SESSION_TOKEN_KEY, None)
-    flash_outdated_link(request)
+    flash_error(request, problem)
     return redirect(request.path_to(context))
 
 

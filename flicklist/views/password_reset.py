@@ -7,7 +7,7 @@ from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget
 from pyramid.view import view_config
 
-from flicklist.flash import flash_success
+from flicklist.flash import flash_error, flash_success
 from flicklist.forms.password_reset import PasswordResetForm, RequestPasswordResetForm
 from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
@@ -18,7 +18,7 @@ from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.services import accounts, login_sessions
 from flicklist.services.tokens import password_reset_tokens
-from flicklist.views import PageOrRedirect, flash_outdated_link, redirect
+from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect
 
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "password-reset"  # noqa: S105
@@ -97,5 +97,5 @@ def _credentials(request: Request, token: str) -> Any:
 
 def _outdated(request: Request) -> HTTPSeeOther:
     request.session.pop(SESSION_TOKEN_KEY, None)
-    flash_outdated_link(request)
-    return redirect(request.path_to(request.root, "login"))
+    flash_error(request, f"{OUTDATED_LINK} Request a new one.")
+    return redirect(request.path_to(request.root["password-reset"]))
