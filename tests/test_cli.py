@@ -15,6 +15,10 @@ from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_mar
 from tests.conftest import SECRET
 from tests.services.test_mail import running_postbox
 
+INVALID_INVITATION = (
+    "This invitation link has expired or was already used. Ask the person who runs this site for a new one."
+)
+
 
 def path_of(result):
     """Return the path and query of the link in the output of a command."""
@@ -60,7 +64,7 @@ def test_invitation_registers_one_account(invited, invitation, db):
     register(Client(invited), invitation)
     page = Client(invited).get(invitation).follow()
     assert "register" not in page.forms
-    assert "Registration is by invitation only." in page.html.main.text
+    assert INVALID_INVITATION in page.html.main.text
     assert db.scalars(select(Invitation)).all() == []
 
 
@@ -89,16 +93,37 @@ def test_email_taken_in_race_keeps_invitation_valid(invited, invitation, db, mon
 def test_invitation_expires(invited, invitation, db):
     db.execute(update(Invitation).values(expires_at=utc_now()))
     db.commit()
-    assert "register" not in Client(invited).get(invitation).follow().forms
+    page = Client(invited).get(invitation).follow()
+    assert "register" not in page.forms
+    assert INVALID_INVITATION in page.html.main.text
+
+
+def test_invitation_that_expires_while_form_is_open_is_reported(invited, invitation, db):
+    form = Client(invited).get(invitation).follow().forms["register"]
+    db.execute(update(Invitation).values(expires_at=utc_now()))
+    db.commit()
+    form["email"], form["password"], form["verify"] = "alice@example.com", PASSWORD, PASSWORD
+    assert messages(follow_refusal(form.submit()), "error") == [INVALID_INVITATION]
+
+
+def test_invalid_invitation_does_not_replace_valid_one(invited, invitation):
+    person = Client(invited)
+    person.get(invitation)
+    register(person, "/register?invitation=x")
 
 
 def test_registration_needs_invitation(invited, db):
     visitor = Client(invited)
     fields = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
-    for link in ("/register", "/register?invitation=", "/register?invitation=x"):
-        visitor.get(link)
+    only_by_invitation = "Registration is by invitation only. Ask the person who runs this site for a link."
+    for link, problem in (
+        ("/register", only_by_invitation),
+        ("/register?invitation=", only_by_invitation),
+        ("/register?invitation=x", INVALID_INVITATION),
+    ):
+        assert problem in visitor.get(link).maybe_follow().html.main.text
         page = follow_refusal(visitor.send("/register", **fields))
-        assert messages(page, "error") == ["Registration is by invitation only."]
+        assert messages(page, "error") == [problem]
     assert db.scalars(select(User)).all() == []
 
 

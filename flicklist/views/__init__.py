@@ -19,7 +19,6 @@ from flicklist.text import quote
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters and a cursor with 200 more, both percent-encoded
-
 OUTDATED_LINK = "This link has expired or was already used."
 
 PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther

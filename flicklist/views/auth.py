@@ -39,14 +39,15 @@ def register_page(context: Root, request: Request) -> PageOrRedirect:
     if invitation := request.GET.get("invitation"):
         if invitations.is_valid(request.read_db, invitation):
             request.session[INVITATION] = invitation
+        else:
+            request.session.setdefault(INVITATION, "")  # so that the page says that the link is invalid
         return redirect(request.path_to(context, "register"))
     form = RegisterForm(passwords=request.passwords)
     refill_form(request, form)
     return {
         "form": form,
         "next": local_path(request.GET.get("next")),
-        "may_register": _may_register(request),
-        "registration": request.settings.registration,
+        "why_closed": None if _may_register(request) else _why_closed(request),
     }
 
 
@@ -60,7 +61,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     # Hash before the first statement, so that no transaction is open for the time of a hash.
     password_hash = request.passwords.hash(form.password.data)
     if request.settings.registration == "invitation" and not invitations.use(request.db, _invitation(request)):
-        raise _refused(request, form, "", "This invitation was already used.")
+        raise _refused(request, form, "", _why_closed(request))
     try:
         user = accounts.register(request.db, form.email.data, password_hash)
     except accounts.EmailTaken:
@@ -74,9 +75,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
 def _validate_registration(request: Request, form: RegisterForm) -> None:
     """Raise the redirect that refuses the form, if there is a reason to."""
     if not _may_register(request):
-        is_closed = request.settings.registration == "closed"
-        problem = "Registration is closed." if is_closed else "Registration is by invitation only."
-        raise _refused(request, form, "", problem)
+        raise _refused(request, form, "", _why_closed(request))
     if not form.validate():
         raise redirect_to_form(request, _path_with_next(request, "register", form), form)
     if accounts.credentials_by_email(request.read_db, email_key(form.email.data)) is not None:
@@ -91,6 +90,15 @@ def _may_register(request: Request) -> bool:
             return invitations.is_valid(request.read_db, _invitation(request))
         case _:
             return False
+
+
+def _why_closed(request: Request) -> str:
+    """Return why this visitor, who may not register, cannot."""
+    if request.settings.registration == "closed":
+        return "Registration is closed."
+    if INVITATION in request.session:
+        return "This invitation link has expired or was already used. Ask the person who runs this site for a new one."
+    return "Registration is by invitation only. Ask the person who runs this site for a link."
 
 
 def _invitation(request: Request) -> str:
