@@ -200,8 +200,13 @@ def _pending_credentials(request: Request) -> Any:
 
 
 def _ask_for_password(request: Request) -> HTTPSeeOther:
-    request.session.pop(PENDING_LOGIN, None)
-    flash_error(request, "Enter your password first.")
+    token = request.session.pop(PENDING_LOGIN, None)
+    if token is None:
+        flash_info(request, "Log in to continue.")
+    elif pending_login_tokens(request.settings.secret).read(token) is None:
+        flash_error(request, "That took too long. Enter your password again.")
+    else:  # the password or the email address was changed
+        flash_error(request, "Enter your password again.")
     return redirect(request.path_to(request.root, "login"))
 
 
@@ -220,5 +225,5 @@ def _path_with_next(request: Request, name: str, form: RegisterForm | LogInForm 
 
 
 def _already_logged_in(request: Request) -> HTTPSeeOther:
-    flash_info(request, f"You’re logged in as {request.identity.email}. Log out to switch.")
+    flash_info(request, f"You’re already logged in as {request.identity.email}. Log out to use another account.")
     return redirect_home(request)

@@ -74,7 +74,7 @@ def test_refused_form_is_shown_only_on_its_own_page(alice_logged_out):
 def test_logging_in_as_another_person_needs_log_out_first(alice, bob):
     page = alice.send("/login", email=bob.email, password=PASSWORD).follow()
     assert page.request.path == alice.list_path
-    assert messages(page, "info") == ["You’re logged in as alice@example.com. Log out to switch."]
+    assert messages(page, "info") == ["You’re already logged in as alice@example.com. Log out to use another account."]
 
 
 def test_unknown_account_costs_the_same_hash(alice_logged_out, monkeypatch):
