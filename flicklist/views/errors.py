@@ -141,9 +141,10 @@ def _wall(request: Request) -> HTTPSeeOther:
         return redirect(request.path_to(request.root, "register"))
     wanted = form_page(request) if request.has_transaction else local_path(request.path_qs)
     query = {"next": wanted} if wanted else None
-    text = "Log in or create an account to continue."
+    is_open = request.settings.registration == "open"
+    text = "Log in or create an account to continue." if is_open else "Log in to continue."
     if request.has_transaction:
-        text += " What you sent was not saved."
+        text += " Your changes weren’t saved."
     flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query), is_link=True)
     return redirect(request.path_to(request.root, "register", query=query))
 

@@ -354,7 +354,7 @@ def test_ended_login_session_leads_to_login_wall_with_reason(list_of_movies):
     page.context.clear_cookies()
     page.get_by_role("button", name="I watched it! Movie 30").click()
     expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("What you sent was not saved.")
+    expect(page.get_by_role("status")).to_contain_text("Your changes weren’t saved.")
     expect(page.get_by_role("heading", name="Keep a list")).to_be_focused()
     wanted = quote(urlsplit(watchlist).path, safe="")
     assert page.url == f"{list_of_movies.site}/register?next={wanted}"

@@ -24,6 +24,12 @@ def test_every_page_redirects_anonymous_visitor_to_register_with_reason(visitor,
     assert messages(page, "error") == []
 
 
+@pytest.mark.parametrize("registration", ["invitation", "closed"])
+def test_login_wall_offers_no_account_if_registration_is_not_open(make_app, registration):
+    visitor = Client(make_app(registration=registration))
+    assert messages(visitor.get("/watchlists/x/", status=303).follow(), "info") == ["Log in to continue."]
+
+
 def test_login_wall_links_to_log_in_page_and_keeps_wanted_page(alice, app):
     page = Client(app).get(alice.list_path + "watched", status=303).follow()
     log_in = page.click("Log in", linkid=None, index=-2)
@@ -67,7 +73,7 @@ def test_form_sent_after_session_ended_returns_to_its_page(alice):
     copied.log_out()
     wall = alice.press_and_stay(page, "I watched it! Heat")
     assert wanted_page(wall) == alice.list_path + "?sort=title"
-    assert messages(wall.follow(), "info") == [f"{CONTINUE} What you sent was not saved."]
+    assert messages(wall.follow(), "info") == [f"{CONTINUE} Your changes weren’t saved."]
     assert alice.log_in(page=wall.location.replace("register", "login")).location.endswith("?sort=title")
 
 
