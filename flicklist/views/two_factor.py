@@ -74,7 +74,9 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     request.limiter.count(two_factor_rules(request, identity.user_id))
     step = factor.valid_step(ConfirmTwoFactorForm(request.POST).code.data)
     if step is None:
-        problem = "That code is wrong. Try the next code from your app, and check that your phone’s clock is right."
+        problem = (
+            "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
+        )
         return refuse(request, problem, {"factor": factor})
     factor.confirm(step)
     login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)

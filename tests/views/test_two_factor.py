@@ -16,6 +16,7 @@ from tests.test_transactions import run_concurrently
 
 PLACE = "/account/two-factor/"
 EMAIL = "alice@example.com"
+WRONG_CODE = "That code is wrong. Check it, or wait for the next code from your app. You can also use a recovery code."
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_two_factor_is_off_until_a_code_is_accepted(alice, app, phone):
     form = page.forms["confirm"]
     form["current_password"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
-    problem = "That code is wrong. Try the next code from your app, and check that your phone’s clock is right."
+    problem = "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
     assert messages(page, "error") == [problem]
     person = Client(app, EMAIL)
     person.log_in()
@@ -184,7 +185,7 @@ def test_code_from_another_time_is_refused(app, codes, phone, clock, seconds):
     clock.now += 3600
     _, page = start_login(app)
     page = follow_refusal(type_code(page, phone.totp.at(clock.now + seconds)))
-    assert messages(page, "error") == ["That code is wrong. Try the next code from your app, or use a recovery code."]
+    assert messages(page, "error") == [WRONG_CODE]
 
 
 def test_code_works_once(app, codes, phone, clock):
@@ -253,9 +254,7 @@ def test_new_recovery_codes_replace_old_ones(app, alice, codes, phone):
 def test_reauth_needs_code(alice, codes, phone, path, fields):
     for code in ("", "000000"):
         page = alice.send(path, current_password=PASSWORD, code=code, status=400, **fields)
-        assert messages(page, "error") == [
-            "That code is wrong. Try the next code from your app, or use a recovery code."
-        ]
+        assert messages(page, "error") == [WRONG_CODE]
     answer = alice.send(path, current_password=PASSWORD, code=phone.code, status="*", **fields)
     assert answer.status_int in {200, 303}
 
