@@ -12,6 +12,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import bcrypt
 import zxcvbn
@@ -26,6 +27,16 @@ _DOMAIN = b"flicklist.passwords"
 # zxcvbn accepts 72 characters, but takes 4 s for 72 that replace letters, such as "4@8({" (leetspeak). It takes 0.4 s
 # for 24.
 _JUDGED_LENGTH = 24
+_SITE_NAME = "flicklist"
+# By zxcvbn's patterns.
+_HINTS = {
+    "dictionary": "It is like a common password, word or name.",
+    "spatial": "Its keys are next to each other on the keyboard.",
+    "repeat": "It repeats the same characters.",
+    "sequence": "It is a sequence, such as “abcdef” or “6543”.",
+    "regex": "Dates and years are easy to guess.",
+    "date": "Dates and years are easy to guess.",
+}
 
 
 class TooBusy(Exception):
@@ -91,16 +102,21 @@ class PasswordHasher:
         if len(password) > MAX_PASSWORD_LENGTH:
             return f"A password can have at most {MAX_PASSWORD_LENGTH:,} characters."
         with self._slot():
-            words = [word[:_JUDGED_LENGTH] for word in ("flicklist", *known_words)]
+            words = [word[:_JUDGED_LENGTH] for word in (_SITE_NAME, *known_words)]
             judged = zxcvbn.zxcvbn(password[:_JUDGED_LENGTH], user_inputs=words)
-        if judged["score"] < MIN_STRENGTH:
-            hint = judged["feedback"]["warning"] or "Add another word or two; uncommon words are better."
-            return f"That password is too easy to guess. {hint.rstrip('.')}."
-        return None
+        return _problem(judged["sequence"]) if judged["score"] < MIN_STRENGTH else None
 
     def is_outdated(self, stored: str) -> bool:
         """Return whether a stored hash has another scheme or cost than new ones."""
         return not stored.startswith(f"{_SCHEME}$2b${self.cost:02}$")
+
+
+def _problem(matches: list[dict[str, Any]]) -> str:
+    """Return what is wrong with a weak password, by the longest of zxcvbn's matches."""
+    longest = max(matches, key=lambda match: len(match["token"]), default={"pattern": ""})
+    if longest.get("dictionary_name") == "user_inputs" and longest["matched_word"] != _SITE_NAME:
+        return "Don’t use your email address, or part of it, as your password."
+    return f"That password is too easy to guess. {_HINTS.get(longest['pattern'], 'A few unrelated words work well.')}"
 
 
 def _prepared(password: str) -> bytes:

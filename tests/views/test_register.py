@@ -76,7 +76,7 @@ def test_email_address_of_a_network_at_home_can_register(visitor, domain):
         ("password", "too easy to guess"),
         ("passwordpassword", "too easy to guess"),
         ("flicklistflicklist", "too easy to guess"),
-        ("alice@example.com", "too easy to guess"),
+        ("alice@example.com", "Don’t use your email address"),
     ],
 )
 def test_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
