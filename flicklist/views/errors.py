@@ -99,7 +99,9 @@ def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
     request.response.retry_after = exc.seconds
     seconds = "1 second" if exc.seconds == 1 else f"{exc.seconds} seconds"
     wait = seconds if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
-    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was changed.")
+    if request.identity is None:  # logging in, registering or resetting a password
+        return _page(request, HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts", f"Try again in {wait}.")
+    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was saved.")
 
 
 @exception_view_config(TooBusy, renderer=BARE_PAGE)

@@ -44,7 +44,9 @@ def test_failed_log_ins_block_account_from_that_address(limited):
     fail(person, "alice@example.com", 3)
     page = person.log_in("alice@example.com", status=429)
     assert 0 < int(page.headers["Retry-After"]) <= 60
+    assert page.html.h1.text == "Too many attempts"
     assert "Try again in" in page.html.main.text
+    assert "Nothing was" not in page.html.main.text
     assert not person.is_logged_in
 
 
@@ -137,7 +139,9 @@ def test_changes_beyond_limit_are_refused_and_not_written(make_app, alice):
     person.list_path = alice.list_path
     for number in range(3):
         person.send(person.list_path + "add", title=f"Movie {number}")
-    person.send(person.list_path + "add", title="One more", status=429)
+    page = person.send(person.list_path + "add", title="One more", status=429)
+    assert page.html.h1.text == "Too many requests"
+    assert "Nothing was saved." in page.html.main.text
     assert "One more" not in alice.watchlist()
     assert len(person.watchlist()) == 3
 
