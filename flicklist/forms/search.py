@@ -30,6 +30,15 @@ class SearchForm(SiteForm):
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
     FILTERS = ("decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "watched_to")
 
+    SPANS: ClassVar[dict[str, str]] = {"added": "Date added", "watched": "Date watched"}
+
+    @property
+    def problem(self) -> str:
+        """The first error. One about a date begins with the label of its two fields."""
+        name, error = self.first_error
+        label = self.SPANS.get(name.partition("_")[0])
+        return f"{label}: {error[0].lower()}{error[1:]}" if label else error
+
     def validate_added_to(self, field: Field) -> None:
         self._require_span(self.added_from, field)
 

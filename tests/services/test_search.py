@@ -272,31 +272,31 @@ def test_empty_result_has_message_and_link_to_whole_list(shelf):
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "problem"),
     [
-        {"added_from": "yesterday"},
-        {"watched_to": "2009-13"},
-        {"q": "x" * 201},
-        {"q": "bell\a"},
-        {"added_to": "9999-12-31"},
+        ({"added_from": "yesterday"}, "Date added: enter a date like 2009-07-14, 2009-07 or 2009."),
+        ({"watched_to": "2009-13"}, "Date watched: enter a date like 2009-07-14, 2009-07 or 2009."),
+        ({"q": "x" * 201}, "The search text can have at most 200 characters."),
+        ({"q": "bell\a"}, "Remove the invisible control characters from the search text."),
+        ({"added_to": "9999-12-31"}, "Date added: enter a date like 2009-07-14, 2009-07 or 2009."),
     ],
 )
-def test_invalid_filter_is_reported_and_ignored(shelf, query):
+def test_invalid_filter_is_reported_and_ignored(shelf, query, problem):
     page = shelf.get(shelf.list_path, query)
-    assert len(messages(page, "error")) == 1
+    assert messages(page, "error") == [problem]
     assert len(titles(page)) == 4
 
 
 @pytest.mark.parametrize(
-    ("view", "query", "expected"),
+    ("view", "query", "label", "expected"),
     [
-        ("", {"added_from": "2020", "added_to": "2019-12-31"}, {"The Sting", "Ænigma", "Smørrebrød"}),
-        ("watched", {"watched_from": "2012-02", "watched_to": "2012-01"}, {"Heat", "A Separation"}),
+        ("", {"added_from": "2020", "added_to": "2019-12-31"}, "Date added", {"The Sting", "Ænigma", "Smørrebrød"}),
+        ("watched", {"watched_from": "2012-02", "watched_to": "2012-01"}, "Date watched", {"Heat", "A Separation"}),
     ],
 )
-def test_end_of_span_is_ignored_if_before_start(shelf, view, query, expected):
+def test_end_of_span_is_ignored_if_before_start(shelf, view, query, label, expected):
     page = shelf.get(shelf.list_path + view, query)
-    assert messages(page, "error") == ["The first date is after the second."]
+    assert messages(page, "error") == [f"{label}: the first date is after the second."]
     assert set(titles(page)) == expected
 
 
