@@ -27,6 +27,7 @@ from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, refuse
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "email"  # noqa: S105
+WHAT_NEXT = "Open it within an hour to confirm the change. Until then, log in with your old address."
 EMAIL_TAKEN = "An account with that email address already exists."
 
 
@@ -91,7 +92,7 @@ def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     if request.settings.sends_mail:
         request.limiter.count(mail_rules(request, email_key(email)))
         queue_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
-        flash_success(request, f"We’re sending a link to {quote(email)}. Open it within an hour.")
+        flash_success(request, f"We’re sending a link to {quote(email)}. {WHAT_NEXT}")
     else:
         _change_email(request, email)
     return redirect(request.path_to(context))
