@@ -74,7 +74,8 @@ def name_movies(movies: Sequence[Movie]) -> str:
 def mention_similar_titles(request: Request, movie: Movie) -> str:
     """Return a sentence about the other movies on the list with the same title or a variant of it, if there are any."""
     others = movies_with_similar_title(request.db, movie)
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    number = len(others) - 1
+    more = f" and {number} more {'movie' if number == 1 else 'movies'} with this title" if number > 0 else ""
     return f" You also have {quote(others[0].label)}{more}." if others else ""
 
 

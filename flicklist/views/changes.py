@@ -20,8 +20,9 @@ def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
         flash_info(request, f"Nothing to {verb}: this was already {verb}ne or has changed since.")
     else:
         text, button = ("Redone.", "Undo") if context.change.is_undoing else ("Undone.", "Redo")
-        if skipped:
-            skipped_movies = "1 movie was" if skipped == 1 else f"{skipped} movies were"
-            text += f" {skipped_movies} changed since and left as is."
+        if skipped == 1:
+            text += " 1 movie has changed since then, so it was left alone."
+        elif skipped:
+            text += f" {skipped} movies have changed since then, so they were left alone."
         flash_success(request, text, button, undo_path(request, undoing))
     return redirect_back(request, context.watchlist)

@@ -32,17 +32,17 @@ from flicklist.views import (
 # Refused text is returned in the URL, whose length is limited.
 MAX_TYPED_LENGTH = 250
 WATCHLIST_SORTS = {
-    Sort.ADDED: "last added",
-    Sort.OLDEST: "first added",
+    Sort.ADDED: "recently added",
+    Sort.OLDEST: "earliest added",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
 }
 WATCHED_SORTS = {
-    Sort.WATCHED: "last watched",
-    Sort.RATING: "by rating",
+    Sort.WATCHED: "recently watched",
+    Sort.RATING: "highest rated",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
-    Sort.ADDED: "last added",
+    Sort.ADDED: "recently added",
 }
 
 

@@ -52,7 +52,7 @@ def test_focus_follows_movie_moved_by_its_rating(list_of_movies):
     page = list_of_movies.page
     for number in (30, 31, 32):
         page.get_by_label(f"Select Movie {number}").check()
-    page.get_by_role("button", name="Watched", exact=True).click()
+    page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched 3 movies.")
     list_of_movies.go(f"{urlsplit(page.url).path}watched?sort=rating")
     assert list_of_movies.titles == ["Movie 32", "Movie 31", "Movie 30"]
@@ -78,7 +78,7 @@ def test_focus_moves_from_undo_to_redo_without_scrolling(list_of_movies):
     assert abs(below.bounding_box()["y"] - place) <= below.bounding_box()["height"] + 1  # the row that came back
     page.get_by_label("Select Movie 28").check()
     height = page.evaluate("scrollY")
-    page.get_by_role("button", name="Watched", exact=True).click()
+    page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched “Movie 28”.")
     assert page.evaluate("scrollY") == height
 
@@ -229,11 +229,11 @@ def test_message_does_not_cover_buttons_of_selection_bar(open_browser):
     expect(page.get_by_role("status")).to_contain_text("Watched “")
     page.get_by_label("Select 10 The").check()
     page.route("**/cross-off", lambda route: route.abort())
-    page.locator("#selection").get_by_role("button", name="Watched", exact=True).click()
+    page.locator("#selection").get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
     page.unroute("**/cross-off")
     reader.complaints.clear()
-    page.locator("#selection").get_by_role("button", name="Watched", exact=True).click()
+    page.locator("#selection").get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched “")
 
 
@@ -246,7 +246,7 @@ def test_unsent_input_in_other_forms_is_kept(list_of_movies):
     expect(list_of_movies.title_field).to_have_value("The Good, the B")
     for number in (20, 21):
         expect(page.get_by_label(f"Select Movie {number}")).to_be_checked()
-    page.get_by_role("button", name="Watched", exact=True).click()
+    page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched 2 movies.")
     list_of_movies.go(f"{urlsplit(page.url).path}watched")
     page.get_by_label("Rating of Movie 20").select_option("3")
@@ -263,7 +263,7 @@ def test_unsent_input_in_other_forms_is_kept(list_of_movies):
 
 def test_back_from_movie_leads_to_previous_search(list_of_movies):
     page = list_of_movies.page
-    page.get_by_label("Search titles and notes").fill("movie 1")
+    page.get_by_label("Search titles, reasons and notes").fill("movie 1")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("15 found")).to_be_visible()
     search = page.url
@@ -343,7 +343,7 @@ def test_selected_movies_are_crossed_off_together(list_of_movies):
     page = list_of_movies.page
     for number in (50, 51, 52):
         page.get_by_label(f"Select Movie {number}").check()
-    page.get_by_role("button", name="Watched", exact=True).click()
+    page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched 3 movies.")
     assert page.evaluate(IS_MARKED)
 

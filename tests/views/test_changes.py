@@ -267,17 +267,35 @@ def test_action_on_many_movies_is_one_change_with_one_undo(alice, db):
         alice.add(title)
     alice.get(alice.list_path)
     before = remembered(db)
-    page = alice.change_selected(alice.list_path, ["Heat", "Ran"], "Watched")
+    page = alice.change_selected(alice.list_path, ["Heat", "Ran"], "Mark as watched")
     assert messages(page) == ["Watched 2 movies."]
     assert titles(page) == ["Amélie"]
     alice.press(page, "Undo")
     assert remembered(db) == before
 
 
+@pytest.mark.parametrize(
+    ("rated", "left_alone"),
+    [
+        (["Heat"], "1 movie has changed since then, so it was left alone."),
+        (["Heat", "Ran"], "2 movies have changed since then, so they were left alone."),
+    ],
+)
+def test_undo_leaves_movies_alone_that_have_changed_since(alice, rated, left_alone):
+    for title in ("Heat", "Ran", "Amélie"):
+        alice.add(title)
+    page = alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Mark as watched")
+    for title in rated:
+        alice.rate(title, "4")
+    page = alice.press(page, "Undo")
+    assert messages(page, "success") == [f"Undone. {left_alone}"]
+    assert sorted(alice.watched()) == rated
+
+
 def test_selected_movies_are_rated_moved_to_watchlist_and_removed(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
-    alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Watched")
+    alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Mark as watched")
     ratings = alice.list_path + "watched"
     page = alice.change_selected(ratings, ["Heat", "Ran"], "Rate", rating="4")
     assert messages(page) == ["You rated 2 movies 4 ★."]

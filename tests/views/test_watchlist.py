@@ -150,7 +150,7 @@ def test_remake_is_another_movie(alice):
     alice.add("Heat", "1986")
     assert messages(alice.add("Heat")) == ["Added “Heat”. You also have “Heat (1986)”."]
     page = alice.add("Heat", "1995")
-    assert messages(page) == ["Added “Heat (1995)”. You also have “Heat” and 1 more."]
+    assert messages(page) == ["Added “Heat (1995)”. You also have “Heat” and 1 more movie with this title."]
     assert len(titles(page)) == 3
 
 
