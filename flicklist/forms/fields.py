@@ -32,7 +32,9 @@ class NoControlCharacters:
         for char in field.data:
             is_control = unicodedata.category(char) in FORBIDDEN_CATEGORIES or char in BIDI_CONTROLS
             if is_control and char not in self.allowed:
-                raise StopValidation(f"Remove the invisible control characters from the {self.noun}.")
+                raise StopValidation(
+                    f"There are invisible characters in the {self.noun}. Try typing instead of pasting."
+                )
 
 
 class MaxLength:

@@ -277,7 +277,7 @@ def test_empty_result_has_message_and_link_to_whole_list(shelf):
         ({"added_from": "yesterday"}, "Date added: enter a date like 2009-07-14, 2009-07 or 2009."),
         ({"watched_to": "2009-13"}, "Date watched: enter a date like 2009-07-14, 2009-07 or 2009."),
         ({"q": "x" * 201}, "The search text can have at most 200 characters."),
-        ({"q": "bell\a"}, "Remove the invisible control characters from the search text."),
+        ({"q": "bell\a"}, "There are invisible characters in the search text. Try typing instead of pasting."),
         ({"added_to": "9999-12-31"}, "Date added: enter a date like 2009-07-14, 2009-07 or 2009."),
     ],
 )

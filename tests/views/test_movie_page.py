@@ -106,9 +106,13 @@ def test_every_field_of_a_movie_can_be_edited(heat, db):
         ("title", "x" * 201, "The title can have at most 200 characters."),
         ("year", "1", "Enter a year from 1874 to 2100."),
         ("why", "x" * 301, "The text of “Why it’s on the list” can have at most 300 characters."),
-        ("why", "two\nlines", "Remove the invisible control characters from the text of “Why it’s on the list”."),
+        (
+            "why",
+            "two\nlines",
+            "There are invisible characters in the text of “Why it’s on the list”. Try typing instead of pasting.",
+        ),
         ("notes", "x" * 5001, "The notes can have at most 5,000 characters."),
-        ("notes", "bell\a", "Remove the invisible control characters from the notes."),
+        ("notes", "bell\a", "There are invisible characters in the notes. Try typing instead of pasting."),
     ],
 )
 def test_refused_edit_keeps_typed_text(heat, field, typed, reason, db):
