@@ -120,53 +120,56 @@ def is_this_machine(host: str) -> bool:
 
 def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "Someone asked to reset the password of your account. Open this link within an hour to set a new one:\n\n"
+        "Someone asked to reset the password of your FlickList account. "
+        "Open this link within an hour to set a new one:\n\n"
         f"{password_reset_link(settings, user)}\n\n"
-        "If this was not you, ignore this mail."
+        "If this was not you, you can ignore this email."
     )
-    return "Set a new password", text
+    return "Reset your FlickList password", text
 
 
 def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key, user.password_hash)
     link = f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
     text = (
-        f"Please confirm your new email address. Open this link within an hour:\n\n{link}\n\n"
-        "If this was not you, ignore this mail."
+        f"Please confirm your new email address for FlickList. Open this link within an hour:\n\n{link}\n\n"
+        "If this was not you, you can ignore this email."
     )
-    return "Confirm your email address", text
+    return "Confirm your new email address for FlickList", text
 
 
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The password of your account was changed. All other browsers were logged out.\n\n"
+        "The password of your FlickList account was changed. "
+        "Every other browser that was logged in to your account was logged out.\n\n"
         f"If this was not you, set a new password: {settings.public_url}/password-reset/"
     )
-    return "Your password was changed", text
+    return "Your FlickList password was changed", text
 
 
 def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The email address of your account was changed. You can no longer log in with this address.\n\n"
+        "The email address of your FlickList account was changed. You can no longer log in with this address.\n\n"
         "If this was not you, tell the person who runs the site."
     )
-    return "Your email address was changed", text
+    return "Your email address for FlickList was changed", text
 
 
 def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "From now on, you need your password and a code to log in. All other browsers were logged out.\n\n"
+        "From now on, you need your password and a code to log in to FlickList. "
+        "Every other browser that was logged in to your account was logged out.\n\n"
         "If this was not you, tell the person who runs the site."
     )
-    return "Two-step verification was turned on", text
+    return "Two-step verification was turned on for FlickList", text
 
 
 def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "From now on, you only need your password to log in.\n\n"
+        "From now on, you only need your password to log in to FlickList.\n\n"
         f"If this was not you, set a new password: {settings.public_url}/password-reset/"
     )
-    return "Two-step verification was turned off", text
+    return "Two-step verification was turned off for FlickList", text
 
 
 _COMPOSERS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {

@@ -23,6 +23,10 @@ from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "password-reset"  # noqa: S105
 
+REQUESTED = (
+    "If there is an account with that email address, you’ll get an email with a link. The link works for one hour."
+)
+
 
 @view_config(
     context=PasswordResetResource,
@@ -47,7 +51,7 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
         request.limiter.count(mail_rules(request, key))
         queue_mail(request, MailKind.PASSWORD_RESET, key)
         audit(request, AuditEvent.PASSWORD_RESET_REQUESTED)
-    flash_success(request, "If an account has that email address, we’re sending it a link.")
+    flash_success(request, REQUESTED)
     return redirect(request.path_to(request.root, "login"))
 
 

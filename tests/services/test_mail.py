@@ -94,15 +94,21 @@ def ask(site, address):
 
 def test_reset_mail_has_link_that_sets_a_new_password(site, postbox):
     page = ask(site, "Alice@Example.com").follow()
-    promise = "If an account has that email address, we’re sending it a link."
-    assert messages(page, "success") == [promise]
+    promise = "If there is an account with that email address, you’ll get an email with a link."
+    assert messages(page, "success") == [f"{promise} The link works for one hour."]
     mail = postbox.wait_for(1)
+    assert mail["Subject"] == "Reset your FlickList password"
     assert (mail["To"], mail["From"]) == ("alice@example.com", "FlickList <f@movies.example>")
     form = Client(site).get(link_in(mail)).follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
     Client(site).log_in("alice@example.com", NEW_PASSWORD)
-    assert postbox.wait_for(2)["Subject"] == "Your password was changed"
+    told = postbox.wait_for(2)
+    assert told["Subject"] == "Your FlickList password was changed"
+    assert (
+        "Every other browser that was logged in to your account was logged out."
+        in told.get_payload(decode=True).decode()
+    )
 
 
 def test_reset_mail_goes_to_address_as_registered(site, postbox):
@@ -200,7 +206,7 @@ def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox,
     page = page.forms["confirm"].submit(status=303).follow()
     assert page.html.header.select_one(".email").text == "ally@example.com"
     told = postbox.wait_for(2)
-    assert (told["To"], told["Subject"]) == ("alice@example.com", "Your email address was changed")
+    assert (told["To"], told["Subject"]) == ("alice@example.com", "Your email address for FlickList was changed")
     used = alice_on_site.get(link_in(mail), status=303).follow()
     problem = "This link has expired or was already used. To change your email address, enter it again."
     assert messages(used, "error") == [problem]
@@ -334,10 +340,10 @@ def test_failed_request_sends_no_mail(site, postbox, db, monkeypatch):
 def test_mail_reports_two_factor_turned_on_and_off(alice_on_site, postbox):
     totp = alice_on_site.begin_two_factor()
     page = alice_on_site.turn_on_two_factor(totp)
-    assert postbox.wait_for(1)["Subject"] == "Two-step verification was turned on"
+    assert postbox.wait_for(1)["Subject"] == "Two-step verification was turned on for FlickList"
     code = page.html.select_one(".codes code").text
     alice_on_site.send("/account/two-factor/turn-off", current_password=PASSWORD, code=code)
-    assert postbox.wait_for(2)["Subject"] == "Two-step verification was turned off"
+    assert postbox.wait_for(2)["Subject"] == "Two-step verification was turned off for FlickList"
     assert totp.secret not in "".join(mail.as_string() for mail in postbox.mails)
 
 
