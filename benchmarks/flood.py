@@ -1,4 +1,4 @@
-"""Measure the response time of other pages during a flood of failed log-ins from eight clients.
+"""Measure the response time of other pages during a flood of failed logins from eight clients.
 
     PYTHONPATH=. .venv/bin/python benchmarks/flood.py
 
@@ -58,5 +58,5 @@ if __name__ == "__main__":
             each.join()
         verified, put_off = answers.count(303), answers.count(503)
         assert verified + put_off == len(answers), answers
-        print(f"log-ins: {verified / SECONDS:.1f} a second were verified, {put_off} put off with a 503")
+        print(f"logins: {verified / SECONDS:.1f} a second were verified, {put_off} put off with a 503")
         server.stop()

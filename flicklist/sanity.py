@@ -146,7 +146,7 @@ def sanity_tween_factory(handler: Callable[[Request], Response], registry: Regis
 def exact_path(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that matches its exact path only.
 
-    Without this, ``/login/and/anything``, ``/@@login`` and ``//login`` are the log-in page too, and evade a proxy's
+    Without this, ``/login/and/anything``, ``/@@login`` and ``//login`` are the login page too, and evade a proxy's
     limit for ``/login``. One slash at the end is ignored.
     """
     if info.exception_only:

@@ -195,14 +195,14 @@ class Settings:
     )
     rate_limit_log_in: Limits = _setting(
         _limits,
-        "failed log-ins to one account from one IP address; separate several limits with ;, empty means no limit",
+        "failed logins to one account from one IP address; separate several limits with ;, empty means no limit",
         default=_limits("5 per minute"),
     )
     rate_limit_log_in_per_client: Limits = _setting(
-        _limits, "failed log-ins from one IP address", default=_limits("20 per minute")
+        _limits, "failed logins from one IP address", default=_limits("20 per minute")
     )
     rate_limit_log_in_per_account: Limits = _setting(
-        _limits, "failed log-ins to one account", default=_limits("100 per hour")
+        _limits, "failed logins to one account", default=_limits("100 per hour")
     )
     rate_limit_two_factor: Limits = _setting(
         _limits,

@@ -43,11 +43,11 @@ class Client(TestApp):
         form = self.get(page).forms["log-in"]
         form["email"], form["password"] = email or self.email, password
         response = form.submit(status=status)
-        assert status != 303 or urlsplit(response.location).path != "/login", "the log-in was refused"
+        assert status != 303 or urlsplit(response.location).path != "/login", "the login was refused"
         return response
 
     def fail_to_log_in(self, email=None, password=PASSWORD):
-        """Send a log-in that is refused, and return the page that follows."""
+        """Send a login that is refused, and return the page that follows."""
         form = self.get("/login").forms["log-in"]
         form["email"], form["password"] = email or self.email, password
         return follow_refusal(form.submit(status=303))

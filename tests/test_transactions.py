@@ -182,7 +182,7 @@ def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):
             confirm = threading.Thread(target=alice.post, args=("/account/two-factor/confirm", fields))
             confirming.append(confirm)
             confirm.start()
-            confirm.join(0.5)  # either it waits for this log-in, or it finishes
+            confirm.join(0.5)  # either it waits for this login, or it finishes
         return token
 
     monkeypatch.setattr(two_factor, "fingerprint_values_if_on", slow)

@@ -1,4 +1,4 @@
-"""Rate limits: for failed log-ins, codes, registrations, mails and changes."""
+"""Rate limits: for failed logins, codes, registrations, mails and changes."""
 
 import logging
 import time
@@ -108,7 +108,7 @@ def mail_rules(request: Request, address: str) -> list[Rule]:
 
 
 def _timeouts(storage_url: str) -> dict[str, float]:
-    """Return timeouts for Redis. Without them, a hanging server delays each log-in by ten seconds."""
+    """Return timeouts for Redis. Without them, a hanging server delays each login by ten seconds."""
     if storage_url.startswith("memory:"):
         return {}
     return {"socket_timeout": STORAGE_TIMEOUT_SECONDS, "socket_connect_timeout": STORAGE_TIMEOUT_SECONDS}

@@ -48,7 +48,7 @@ require_reauth.options = ("require_reauth", "prepare")  # type: ignore[attr-defi
 
 
 def _check_password(request: Request, form: ReauthForm) -> str:
-    """Check the current password and return its hash. A wrong one counts as a failed log-in."""
+    """Check the current password and return its hash. A wrong one counts as a failed login."""
     user_id = request.identity.user_id
     rules = log_in_rules(request, f"user:{user_id}")
     request.limiter.check(rules)

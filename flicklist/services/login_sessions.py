@@ -1,6 +1,6 @@
 """Login sessions: start, look up, list and end them.
 
-Each ends some days after the log-in, and earlier without a visit. Both limits are settings.
+Each ends some days after the login, and earlier without a visit. Both limits are settings.
 """
 
 from collections.abc import Sequence

@@ -46,7 +46,7 @@ class TooBusy(Exception):
 class PasswordHasher:
     """Hashes, verifies and rates a limited number of passwords at once. A few more wait; others raise `TooBusy`.
 
-    Without this limit, eight simultaneous log-ins delay all pages by more than a second.
+    Without this limit, eight simultaneous logins delay all pages by more than a second.
     """
 
     def __init__(self, cost: int, at_once: int = 1, min_length: int = 8) -> None:

@@ -220,7 +220,7 @@ def log_out(context: Root, request: Request) -> HTTPSeeOther:
 
 
 def _path_with_next(request: Request, name: str, form: RegisterForm | LogInForm | CodeForm) -> str:
-    """Return the path of a view, with the page that is opened after the log-in."""
+    """Return the path of a view, with the page that is opened after the login."""
     return request.path_to(request.root, name, query={"next": form.next.path} if form.next.path else None)
 
 

@@ -22,7 +22,6 @@ from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect
 
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "password-reset"  # noqa: S105
-
 REQUESTED = (
     "If there is an account with that email address, you’ll get an email with a link. The link works for one hour."
 )

@@ -1,4 +1,4 @@
-"""One visit from registration to the next log-in, by mouse and by keyboard.
+"""One visit from registration to the next login, by mouse and by keyboard.
 
 It runs in each width and colour scheme, with and without JavaScript.
 """

@@ -154,7 +154,7 @@ def test_logged_in_person_is_redirected_to_watchlist(alice):
 
 
 def test_failed_registration_stores_nothing(make_app, monkeypatch, db):
-    """If the log-in after the registration fails, the account is rolled back."""
+    """If the login after the registration fails, the account is rolled back."""
     app = make_app()
     monkeypatch.setattr("flicklist.models.LoginSession.start", lambda *_: 1 / 0)
     visitor = Client(app)

@@ -1,4 +1,4 @@
-"""Two-factor authentication: setup, log-in, re-authentication, recovery codes and turning it off."""
+"""Two-factor authentication: setup, login, re-authentication, recovery codes and turning it off."""
 
 import base64
 import time
