@@ -116,7 +116,7 @@ def send_mail(ini: str) -> None:
         raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
     migrations.require_newest(settings.database_url)
     engine = writing_engine(settings.database_url)
-    click.echo(f"Mails sent: {Sender(settings, engine).send_due()}.")
+    click.echo(f"Emails sent: {Sender(settings, engine).send_due()}.")
     engine.dispose()
 
 

@@ -150,14 +150,16 @@ class Settings:
     database_url: str = _setting(_database_url, "the SQLAlchemy URL of the SQLite file or the PostgreSQL database")
     secret: str = _setting(
         _secret,
-        "the key that signs the session cookie and the links in mails; at least 64 characters, 10 of them different; "
+        "the key that signs the session cookie and the links in emails; at least 64 characters, 10 of them different; "
         "set it in the environment, never in a shared file",
     )
     allow_development_secret: bool = _setting(
         _yes_or_no, "accept a secret that starts with “development”; for development only", default=False
     )
     migrate_at_start: bool = _setting(
-        _yes_or_no, "run pending migrations at start; otherwise, an outdated database stops the start", default=False
+        _yes_or_no,
+        "run pending migrations at start; otherwise, the site does not start if the database is outdated",
+        default=False,
     )
     https: bool = _setting(
         _yes_or_no, "the site is served over https: the cookie is Secure and named `__Host-flicklist`", default=True
@@ -176,7 +178,7 @@ class Settings:
         _registration, "who may register: open, invitation (see `flicklist invite`) or closed", default="open"
     )
     public_url: str = _setting(
-        _public_url, "the URL of the site, for links that are mailed or printed", default="http://localhost:6543"
+        _public_url, "the URL of the site, for links that are emailed or printed", default="http://localhost:6543"
     )
     smtp_url: str = _setting(
         _smtp_url,
@@ -184,7 +186,7 @@ class Settings:
         "(requires STARTTLS, except on this machine) or smtps://host:465; empty sends no mail",
         default="",
     )
-    mail_from: str = _setting(_mail_from, "the sender of mails", default="FlickList <flicklist@localhost>")
+    mail_from: str = _setting(_mail_from, "the sender of emails", default="FlickList <flicklist@localhost>")
     min_password_length: int = _setting(
         _whole_number(8, 64), "the minimum length of a new password, from 8 to 64 characters", default=8
     )
@@ -214,7 +216,7 @@ class Settings:
     )
     rate_limit_mail: Limits = _setting(
         _limits,
-        "mails to reset a password or confirm an email, to one email address and from one IP address",
+        "password-reset and confirmation emails, per recipient and per IP address",
         default=_limits("3 per hour"),
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
@@ -234,7 +236,8 @@ class Settings:
     )
     time_zone: ZoneInfo = _setting(
         _time_zone,
-        "where days begin, such as Europe/Vienna; with JavaScript, the date of a viewing is that of the browser",
+        "the time zone that decides when a day begins, such as Europe/Vienna; "
+        "with JavaScript, the date of a viewing is that of the browser",
         default=UTC,
     )
     terrible_movies: tuple[str, ...] = _setting(
@@ -263,7 +266,7 @@ class Settings:
         settings = cls(**{setting.name: _value(setting, ini, environ) for setting in settings_by_key.values()})
         if settings.smtp_url and settings.public_url == cls.public_url:
             raise InvalidSettingError(
-                "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing, but mails need it."
+                "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing, but emails need it."
             )
         if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
             raise InvalidSettingError("FlickList cannot start: FLICKLIST_SECRET is the public development secret.")

@@ -46,10 +46,10 @@ def register(person, page, email="alice@example.com"):
 def test_send_mail_command_sends_due_mail(run, alice, db):
     with running_postbox() as postbox:
         settings = {"smtp_url": postbox.url, "public_url": "https://movies.example"}
-        assert run("send-mail", **settings).output == "Mails sent: 0.\n"
+        assert run("send-mail", **settings).output == "Emails sent: 0.\n"
         db.add(Mail(kind=MailKind.PASSWORD_RESET, recipient=alice.email))
         db.commit()
-        assert run("send-mail", **settings).output == "Mails sent: 1.\n"
+        assert run("send-mail", **settings).output == "Emails sent: 1.\n"
         assert postbox.wait_for(1)["To"] == alice.email
     assert "No mail is sent" in run("send-mail").output
 
