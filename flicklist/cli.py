@@ -37,10 +37,10 @@ def migrate(ini: str) -> None:
 @flicklist.command()
 @ini_file
 def invite(ini: str) -> None:
-    """Print a link with which one person can register within 14 days."""
+    """Print an invitation link. One person can register with it, within 14 days."""
     settings = _settings(ini)
     if settings.registration != "invitation":
-        raise click.ClickException(f"Registration is {settings.registration}, not by invitation.")
+        raise click.ClickException("Invitations are off. Set FLICKLIST_REGISTRATION=invitation first.")
     with _database(settings) as db:
         token = invitations.create(db)
     click.echo(f"{settings.public_url}/register?{urlencode({'invitation': token})}")
@@ -50,7 +50,7 @@ def invite(ini: str) -> None:
 @ini_file
 @click.argument("email")
 def print_password_reset_link(ini: str, email: str) -> None:
-    """Print a link that sets a new password for EMAIL, once and within an hour."""
+    """Print a link for EMAIL to set a new password. It works once, within an hour."""
     settings = _settings(ini)
     with _database(settings) as db:
         link = password_reset_link(settings, _user(db, email))
@@ -75,13 +75,14 @@ def end_login_sessions(ini: str, email: str | None, everybody: bool) -> None:  #
 @ini_file
 @click.argument("email")
 def remove_two_factor(ini: str, email: str) -> None:
-    """Turn two-factor authentication off for EMAIL, who has lost the app and the recovery codes."""
+    """Turn off two-step verification for EMAIL, who has lost the app and the recovery codes."""
     settings = _settings(ini)
     with _database(settings) as db:
         user = _user(db, email)
+        email = user.email
         if two_factor.turn_off(db, user.id) and settings.sends_mail:
-            db.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=user.email, user_id=user.id))
-    click.echo("Two-step verification is off. They only need their password to log in.")
+            db.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=email, user_id=user.id))
+    click.echo(f"Two-step verification is off for {email}.")
 
 
 @flicklist.command("demo")

@@ -27,21 +27,16 @@ def alembic_config(url: str) -> Config:
 
 def upgrade(url: str) -> None:
     """Run every migration that the database has not seen. Raises `DatabaseNotReadyError`."""
-    script = ScriptDirectory.from_config(alembic_config(url))
-    known = {revision.revision for revision in script.walk_revisions()}
-    if unknown := _current_heads(url) - known:
-        raise DatabaseNotReadyError(
-            f"FlickList cannot start: the database was made by another version (migration {min(unknown)})."
-        )
+    _known_heads(url, _script(url))
     command.upgrade(alembic_config(url), "head")
 
 
 def require_newest(url: str) -> None:
     """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
-    if _current_heads(url) != set(ScriptDirectory.from_config(alembic_config(url)).get_heads()):
+    script = _script(url)
+    if _known_heads(url, script) != set(script.get_heads()):
         raise DatabaseNotReadyError(
-            "FlickList cannot start: the database has not run all migrations of this version. "
-            "Run: flicklist migrate production.ini"
+            "The database has not run all migrations of this version. Run: flicklist migrate production.ini"
         )
 
 
@@ -51,8 +46,22 @@ def _require_utf8(connection: Connection) -> None:
     encoding = connection.exec_driver_sql("PRAGMA encoding" if is_sqlite else "SHOW server_encoding").scalar()
     if encoding not in {"UTF-8", "UTF8"}:
         raise DatabaseNotReadyError(
-            f"FlickList cannot start: the database has the encoding {encoding}. Create one with the encoding UTF-8."
+            f"The database has the encoding {encoding}. Create one with the encoding UTF-8."
         )
+
+
+def _script(url: str) -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config(url))
+
+
+def _known_heads(url: str, script: ScriptDirectory) -> set[str]:
+    """Return the last migrations that the database has run, if this version has all of them."""
+    heads = _current_heads(url)
+    if unknown := heads - {revision.revision for revision in script.walk_revisions()}:
+        raise DatabaseNotReadyError(
+            f"The database belongs to a newer version of FlickList (migration {min(unknown)}). Update FlickList."
+        )
+    return heads
 
 
 def _current_heads(url: str) -> set[str]:
@@ -63,7 +72,7 @@ def _current_heads(url: str) -> set[str]:
             return set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
-        raise DatabaseNotReadyError(f"FlickList cannot start: the database does not answer: {reason}") from None
+        raise DatabaseNotReadyError(f"The database does not answer: {reason}") from None
     finally:
         engine.dispose()
 

@@ -262,17 +262,17 @@ class Settings:
         settings_by_key = {ini_key(setting): setting for setting in fields(cls)}
         for key in ini:
             if key.startswith("flicklist.") and key not in settings_by_key:
-                raise InvalidSettingError(f"FlickList cannot start: the ini file has the unknown setting {key}.")
+                raise InvalidSettingError(f"Invalid setting: the ini file has the unknown setting {key}.")
         settings = cls(**{setting.name: _value(setting, ini, environ) for setting in settings_by_key.values()})
         if settings.smtp_url and settings.public_url == cls.public_url:
             raise InvalidSettingError(
-                "FlickList cannot start: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing, but emails need it."
+                "Invalid setting: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing, but emails need it."
             )
         if settings.secret.startswith(DEVELOPMENT_SECRET_PREFIX) and not settings.allow_development_secret:
-            raise InvalidSettingError("FlickList cannot start: FLICKLIST_SECRET is the public development secret.")
+            raise InvalidSettingError("Invalid setting: FLICKLIST_SECRET is the public development secret.")
         if "pyramid_debugtoolbar" in ini.get("pyramid.includes", "") and not settings.allow_development_secret:
             raise InvalidSettingError(
-                "FlickList cannot start: pyramid_debugtoolbar executes code from visitors; use it only for development."
+                "Invalid setting: pyramid_debugtoolbar executes code from visitors; use it only for development."
             )
         return settings
 
@@ -291,8 +291,8 @@ def _value(setting: Field[Any], ini: Mapping[str, str], environ: Mapping[str, st
         return setting.default
     name = f"{environment_name(setting)} ({ini_key(setting)})"
     if text is None:
-        raise InvalidSettingError(f"FlickList cannot start: {name} is missing: {setting.metadata['meaning']}.")
+        raise InvalidSettingError(f"Invalid setting: {name} is missing: {setting.metadata['meaning']}.")
     try:
         return setting.metadata["read"](text.strip())
     except ValueError as problem:
-        raise InvalidSettingError(f"FlickList cannot start: {name} {problem}.") from None
+        raise InvalidSettingError(f"Invalid setting: {name} {problem}.") from None

@@ -140,7 +140,7 @@ def test_closed_site_refuses_registration_and_links_to_log_in(make_app, db):
 def test_invite_command_fails_if_registration_is_open(run):
     result = run("invite")
     assert result.exit_code == 1
-    assert "Registration is open, not by invitation." in result.output
+    assert "Invitations are off. Set FLICKLIST_REGISTRATION=invitation first." in result.output
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_command_turns_off_two_factor_after_loss_of_app_and_codes(run, alice, ap
     assert not visitor.is_logged_in
     settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
     done = run("remove-two-factor", "ALICE@example.com", **settings)
-    assert done.output == "Two-step verification is off. They only need their password to log in.\n"
+    assert done.output == "Two-step verification is off for alice@example.com.\n"
     assert db.execute(select(Mail.kind, Mail.recipient)).all() == [("two-factor-off", "alice@example.com")]
     visitor.log_in("alice@example.com")
     assert visitor.is_logged_in

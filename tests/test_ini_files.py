@@ -38,9 +38,12 @@ def production(root):
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "FLICKLIST_DATABASE_URL (flicklist.database_url) is missing"),
-        ({"FLICKLIST_DATABASE_URL": "{url}"}, "FLICKLIST_SECRET (flicklist.secret) is missing"),
-        ({"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET}, "Run: flicklist migrate production.ini"),
+        ({}, "Invalid setting: FLICKLIST_DATABASE_URL (flicklist.database_url) is missing"),
+        ({"FLICKLIST_DATABASE_URL": "{url}"}, "Invalid setting: FLICKLIST_SECRET (flicklist.secret) is missing"),
+        (
+            {"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET},
+            "The database has not run all migrations of this version. Run: flicklist migrate production.ini",
+        ),
     ],
 )
 def test_production_does_not_start_without_required_settings(production, empty_database_url, environment, said):
@@ -48,8 +51,7 @@ def test_production_does_not_start_without_required_settings(production, empty_d
     stopped = run(["pserve"], production, **environment)
     assert stopped.returncode == 1
     (line,) = stopped.stderr.splitlines()  # no warnings
-    assert line.startswith("FlickList cannot start: ")
-    assert said in line
+    assert line.startswith(said)
 
 
 def test_production_starts_after_migration(production, empty_database_url, tmp_path):
