@@ -45,9 +45,7 @@ def _require_utf8(connection: Connection) -> None:
     is_sqlite = connection.dialect.name == "sqlite"
     encoding = connection.exec_driver_sql("PRAGMA encoding" if is_sqlite else "SHOW server_encoding").scalar()
     if encoding not in {"UTF-8", "UTF8"}:
-        raise DatabaseNotReadyError(
-            f"The database has the encoding {encoding}. Create one with the encoding UTF-8."
-        )
+        raise DatabaseNotReadyError(f"The database has the encoding {encoding}. Create one with the encoding UTF-8.")
 
 
 def _script(url: str) -> ScriptDirectory:

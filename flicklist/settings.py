@@ -246,6 +246,7 @@ class Settings:
         default=(
             "Gigli",
             "Star Wars Episode 1: Attack of the Clones",
+            "Star Wars: Episode II – Attack of the Clones",
             "Paul Blart: Mall Cop 2",
             "Nine Lives",
             "Starship Troopers",

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from flicklist.models import Movie, User
+from flicklist.text import quote
 from tests.clients import Client, messages, titles
 
 
@@ -167,10 +168,21 @@ def test_watched_movie_is_not_added_again_but_can_be_moved(alice):
     assert titles(alice.press(page, "Undo")) == []
 
 
-@pytest.mark.parametrize("title", ["Gigli", "gigli", "  Nine  Lives ", "Gi\u200bgli", "\ufeffNine Lives"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Gigli",
+        "gigli",
+        "  Nine  Lives ",
+        "Gi\u200bgli",
+        "\ufeffNine Lives",
+        "Star Wars: Episode II – Attack of the Clones",
+        "Star Wars: Episode II - Attack of the Clones",
+    ],
+)
 def test_terrible_movie_is_refused(alice, title):
     page = alice.add(title)
-    assert messages(page) == [f"Trust me, you don’t want to add “{title.strip()}” to your watchlist."]
+    assert messages(page) == [f"Trust me, you don’t want to add {quote(title.strip())} to your watchlist."]
     assert titles(page) == []
 
 
