@@ -162,6 +162,7 @@ def test_active_two_factor_is_not_set_up_again(alice, codes, db):
 def test_password_alone_does_not_log_in(app, codes):
     person, page = start_login(app)
     assert page.request.path == "/login-code"
+    assert "No phone and no recovery codes?" in page.html.main.text
     assert not person.is_logged_in
     assert not person.copy().is_logged_in
 
