@@ -68,7 +68,7 @@ class RateLimiter:
                 if not operation(limit, name, *keys)
             ]
         except StorageError:
-            log.exception("The storage of the limits did not answer")
+            log.exception("The storage of the rate limits did not answer")
             return False
         if reset_times:
             raise RateLimited(max(1, ceil(max(reset_times) - time.time())))

@@ -56,7 +56,7 @@ class Sender:
                 deliver(message, self._settings.smtp_url)
         except Exception as error:  # noqa: BLE001 - one mail must not hold up the others
             # The error may contain the address, which must not be logged.
-            log.error("Mail %s was not sent at attempt %s: %s", mail.id, mail.attempts, type(error).__name__)  # noqa: TRY400
+            log.error("Email %s was not sent (attempt %s): %s", mail.id, mail.attempts, type(error).__name__)  # noqa: TRY400
             if not mail.is_undeliverable:
                 return False
             message = None

@@ -165,7 +165,7 @@ def test_unreachable_storage_limits_nothing(limited, monkeypatch, caplog):
     person = Client(limited)
     fail(person, "alice@example.com", 4)
     person.log_in("alice@example.com")
-    assert "The storage of the limits did not answer" in caplog.text
+    assert "The storage of the rate limits did not answer" in caplog.text
 
 
 def test_hanging_storage_delays_log_in_only_briefly(make_app, alice):
