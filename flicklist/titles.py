@@ -1,6 +1,7 @@
 """Titles: sorted, and shortened to one letter."""
 
 import unicodedata
+from functools import lru_cache
 
 import regex
 
@@ -47,6 +48,7 @@ def _with_length(number: regex.Match[str]) -> str:
     return f"{len(digits):03}{digits}"
 
 
+@lru_cache(maxsize=4096)  # a page has fifty, and people open the same pages again
 def tile_letter(title: str) -> str:
     """Return the first letter or digit that the title is sorted by, or its first visible character if it has none."""
     composed = unicodedata.normalize("NFC", _without_article(title))

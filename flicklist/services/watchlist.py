@@ -88,16 +88,6 @@ def watched_page(
     return _page(db, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
-def count_on_watchlist(db: Session, owner_id: int, *, filters: SearchFilters, time_zone: ZoneInfo) -> int:
-    """Return the number of movies on the watchlist, counted as by `Keyset.count`."""
-    return WATCHLIST_ORDERS[Sort.ADDED].count(db, {"owner_id": owner_id}, filters.criteria(time_zone))
-
-
-def count_watched(db: Session, owner_id: int, *, filters: SearchFilters, time_zone: ZoneInfo) -> int:
-    """Return the number of watched movies, counted as by `Keyset.count`."""
-    return WATCHED_ORDERS[Sort.ADDED].count(db, {"owner_id": owner_id}, filters.criteria(time_zone))
-
-
 def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, removed_at)`` and the number of movies on all pages."""
     return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~_has_expired()])

@@ -69,7 +69,7 @@ def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, An
         "search": search,
         "sorts": WATCHLIST_SORTS,
         "form": MovieForm(request.GET),
-        "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.count_watched),
+        "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.watched_page),
     }
 
 
@@ -96,7 +96,7 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
         "max_count": MAX_COUNT,
         "search": search,
         "sorts": WATCHED_SORTS,
-        "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.count_on_watchlist),
+        "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.watchlist_page),
     }
 
 
@@ -250,12 +250,15 @@ def _search_form(request: Request) -> SearchForm:
 
 
 def _count_elsewhere(
-    context: WatchlistResource, request: Request, search: SearchForm, page: Page, count: Callable[..., int]
+    context: WatchlistResource, request: Request, search: SearchForm, page: Page, read_other: Callable[..., Any]
 ) -> int:
     """Return how many movies of the other list match a search that finds nothing here."""
     if page.rows or not search.is_search:
         return 0
-    return count(request.db, context.owner_id, filters=search.filters, time_zone=request.settings.time_zone)
+    filters, time_zone = search.filters, request.settings.time_zone
+    first_page = (request.db, context.owner_id, Sort.ADDED, PageRequest())
+    _, count = read_other(*first_page, filters=filters, time_zone=time_zone)
+    return count
 
 
 def _sort(search: SearchForm, sorts: dict[Sort, str]) -> Sort:
