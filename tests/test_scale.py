@@ -74,6 +74,17 @@ def test_search_reads_only_own_rows(explained, alice, db, query):
     assert_only_own_rows_are_read(db, explained, sorted_by_index=False)
 
 
+def test_similar_titles_are_found_by_the_indexes_of_titles(explained, alice, db):
+    explained.clear()
+    alice.add("Mövie 7")
+    similar = [sent for sent in explained if "UNION ALL" in sent[0]]
+    assert_only_own_rows_are_read(db, similar, sorted_by_index=False)
+    if db.get_bind().dialect.name == "sqlite":  # PostgreSQL takes any index for so few rows
+        (plan,) = plans(db, similar)
+        assert "ix_movies_on_watchlist_by_title" in plan, plan
+        assert "ix_movies_watched_by_title" in plan, plan
+
+
 def test_list_of_removed_movies_uses_an_index(explained, alice, db):
     alice.get(alice.list_path + "removed")
     assert_only_own_rows_are_read(db, explained)

@@ -80,3 +80,21 @@ def test_crossing_off_costs_the_same_on_any_list(alice, db, statements, others):
     alice.post(movie_path + "/cross-off", {"csrf_token": token}, status=303)
     verbs = [statement.split()[0] for statement in statements if "BEGIN" not in statement]
     assert verbs == ["SELECT", "SELECT", "SELECT", "DELETE", "INSERT", "UPDATE", "INSERT"]
+
+
+def test_search_without_result_costs_one_statement_more_to_look_at_the_other_list(alice, db, statements):
+    fill(alice, db, 120)
+    statements.clear()
+    alice.get(alice.list_path, {"q": "xyzzy"})
+    assert len(statements) == 3, statements
+
+
+@pytest.mark.parametrize("others", [0, 60])
+def test_adding_costs_the_same_on_any_list(alice, db, statements, others):
+    if others:
+        fill(alice, db, others)
+    token = alice.csrf_token()
+    statements.clear()
+    alice.post(alice.list_path + "add", {"csrf_token": token, "title": "Heat"}, status=303)
+    verbs = [statement.split()[0] for statement in statements if "BEGIN" not in statement]
+    assert verbs == ["SELECT", "DELETE", "SELECT", "SELECT", "SAVEPOINT", "INSERT", "RELEASE", "SELECT"]
