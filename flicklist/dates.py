@@ -7,8 +7,8 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flicklist.models.movie import FIRST_YEAR, LAST_YEAR
-
+# *Passage de Vénus*, the oldest film on IMDb, is from 1874.
+FIRST_YEAR, LAST_YEAR = 1874, 2100
 MONTHS = (
     "January",
     "February",

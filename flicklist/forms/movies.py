@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from wtforms import BooleanField, Field, HiddenField, ValidationError
 
-from flicklist.dates import first_day, parse_year
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, parse_year
 from flicklist.forms.fields import (
     DateOfAnyPrecision,
     DigitsField,
@@ -18,8 +18,6 @@ from flicklist.forms.fields import (
 )
 from flicklist.models.movie import (
     BEST_RATING,
-    FIRST_YEAR,
-    LAST_YEAR,
     MAX_NOTES_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_VIEWING_NOTE_LENGTH,

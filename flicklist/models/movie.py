@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from flicklist.dates import FIRST_YEAR, LAST_YEAR
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
 from flicklist.search_words import searchable
 from flicklist.text import compare_key
@@ -19,8 +20,6 @@ MAX_VIEWING_NOTE_LENGTH = 1000
 MAX_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because every change of a movie records all its viewings
 DAY_LENGTH = len("2009-07-14")
 MAX_VIEWINGS = 1000
-# *Passage de Vénus*, the oldest film on IMDb, is from 1874.
-FIRST_YEAR, LAST_YEAR = 1874, 2100
 BEST_RATING = 10  # half-stars
 REMOVED_RETENTION = timedelta(days=30)
 

@@ -5,13 +5,11 @@ from datetime import datetime
 from pyramid.config import Configurator
 from pyramid.request import Request
 
-from flicklist.dates import format_date
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
 from flicklist.flash import take_messages
 from flicklist.forms.movies import half_stars, number_of_stars, rating_text
 from flicklist.models.movie import (
     BEST_RATING,
-    FIRST_YEAR,
-    LAST_YEAR,
     MAX_NOTES_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_VIEWING_NOTE_LENGTH,
