@@ -1,14 +1,34 @@
 """The metadata of FlickList. Tool settings are in pyproject.toml, tested versions in constraints.txt."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+class BuildWithCatalog(build_py):
+    """Also builds the catalog of films: in the build, or for an editable install beside the source."""
+
+    def run(self) -> None:
+        super().run()
+        folder = (ROOT if self.editable_mode else Path(self.build_lib)) / "flicklist" / "data"
+        # The package itself imports Pyramid, which is not installed yet, so an empty package takes its place.
+        sys.modules["flicklist"] = package = ModuleType("flicklist")
+        package.__path__ = [str(ROOT / "flicklist")]
+        from flicklist.services import catalog  # noqa: PLC0415
+
+        catalog.build(catalog.all_films(), folder / catalog.DEFAULT_PATH.name)
+
 
 setup(
     name="flicklist",
     version="1.0.0.dev0",
     description="A movie watchlist you own: a Pyramid application with traversal-based security",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
     classifiers=[
@@ -21,6 +41,7 @@ setup(
     packages=find_packages(include=["flicklist", "flicklist.*"]),
     include_package_data=True,
     zip_safe=False,
+    cmdclass={"build_py": BuildWithCatalog},
     install_requires=[
         "alembic",
         "bcrypt>=5",

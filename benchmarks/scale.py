@@ -26,10 +26,10 @@ from webtest import TestApp
 
 from flicklist import main, migrations
 from flicklist.models import Movie, User, Viewing
+from flicklist.services.catalog import all_films
 from flicklist.services.pagination import Keyset
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.search import Sort
-from flicklist.services.suggestions import all_films
 from flicklist.services.watchlist import WATCHED_ORDERS, WATCHLIST_ORDERS
 
 SHAPES = [(1, 10), (1, 100), (1, 1_000), (1, 5_000), (1, 100_000), (1_000, 1_000)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlencode
 
 import click
@@ -12,7 +13,8 @@ from flicklist import migrations
 from flicklist.db import writing_engine
 from flicklist.models import Mail, User
 from flicklist.models.outbox import MailKind
-from flicklist.services import accounts, demo, invitations, login_sessions, two_factor
+from flicklist.services import accounts, catalog, demo, invitations, login_sessions, two_factor
+from flicklist.services.catalog import CatalogError
 from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
@@ -119,6 +121,27 @@ def send_mail(ini: str) -> None:
     engine = writing_engine(settings.database_url)
     click.echo(f"Emails sent: {Sender(settings, engine).send_due()}.")
     engine.dispose()
+
+
+@flicklist.group("catalog")
+def catalog_commands() -> None:
+    """Manage the catalog of films that are suggested."""
+
+
+@catalog_commands.command("update")
+@ini_file
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def update_catalog(ini: str, file: Path) -> None:
+    """Replace the catalog of INI by the films of a CSV FILE. A running server uses it at once."""
+    path = _settings(ini).catalog_path
+    try:
+        number = catalog.build(catalog.read_films(file), path)
+    except CatalogError as error:
+        raise click.ClickException(f"The catalog was not replaced. {error}") from None
+    except OSError as error:
+        text = f"The catalog was not replaced: {path} cannot be written ({error.strerror}). "
+        raise click.ClickException(f"{text}Set FLICKLIST_CATALOG_PATH to another file.") from None
+    click.echo(f"The catalog has {number:,} films.")
 
 
 def _settings(ini: str) -> Settings:

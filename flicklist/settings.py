@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +18,8 @@ from zoneinfo import ZoneInfo
 import limits
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from flicklist.services.catalog import DEFAULT_PATH
 
 UTC = ZoneInfo("UTC")
 HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # in the Host header
@@ -69,6 +72,13 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _absolute_path(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError(f"must be an absolute path, not {text!r}")
+    return path
 
 
 def _time_zone(text: str) -> ZoneInfo:
@@ -239,6 +249,11 @@ class Settings:
         "the time zone that decides when a day begins, such as Europe/Vienna; "
         "with JavaScript, the date of a viewing is that of the browser",
         default=UTC,
+    )
+    catalog_path: Path = _setting(
+        _absolute_path,
+        "the file with the catalog of films that are suggested; see `flicklist catalog update`",
+        default=DEFAULT_PATH,
     )
     terrible_movies: tuple[str, ...] = _setting(
         _lines,

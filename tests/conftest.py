@@ -189,6 +189,6 @@ def run(app, ini, tmp_path):
         changed = {f"flicklist.{name}": value for name, value in settings.items()}
         lines = [f"{key} = {value.replace('%', '%%')}" for key, value in {**ini, **changed}.items()]
         file.write_text("\n".join(["[app:main]", "use = egg:flicklist", *lines]))
-        return CliRunner().invoke(flicklist, [command, str(file), *arguments])
+        return CliRunner().invoke(flicklist, [*command.split(), str(file), *arguments])
 
     return run_with

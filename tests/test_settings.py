@@ -51,6 +51,7 @@ def test_missing_setting_has_its_default():
         ({"flicklist.hosts": "https://movies.example"}, "must be host names without scheme and port"),
         ({"flicklist.hosts": "movies.example:443"}, "must be host names without scheme and port"),
         ({"flicklist.hosts": "bücher.example"}, "must be host names without scheme and port"),
+        ({"flicklist.catalog_path": "films.sqlite"}, "must be an absolute path, not 'films.sqlite'"),
         ({"flicklist.registration": "sometimes"}, "must be open, invitation or closed, not 'sometimes'"),
         ({"flicklist.time_zone": "Vienna"}, "must be a time zone such as Europe/Vienna, not 'Vienna'"),
         ({"flicklist.public_url": "movies.example"}, "must be like https://movies.example.com"),

@@ -44,13 +44,16 @@
     const option = document.createElement("li");
     const title = document.createElement("span");
     const year = document.createElement("small");
+    const director = document.createElement("small");
     option.id = `suggestion-${index}`;
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
     title.dir = "auto";
     title.textContent = option.dataset.title = film.title;
     year.textContent = option.dataset.year = film.year;
-    option.append(title, " ", year);
+    director.className = "director";
+    director.textContent = film.director;
+    option.append(title, " ", year, " ", director);
     return option;
   }
 
@@ -120,7 +123,7 @@
     equip(input);
     forget();
     dropSuggestedYear(input);
-    if (input.value.trim().length < 2) close(input);
+    if (!input.value.trim()) close(input);
     else timer = setTimeout(ask, PAUSE_MILLISECONDS, input);
   });
   document.addEventListener("keydown", (event) => {
