@@ -1,4 +1,4 @@
-"""Sanity checks: reject requests that no browser sends to this site, before anything reads them."""
+"""Sanity checks: reject malformed requests, and forms of other sites, before anything reads them."""
 
 import re
 import unicodedata
@@ -82,15 +82,13 @@ def _check_text(request: Request) -> None:
             _ = urlsplit(request.headers.get(header, "")).port
     except ValueError:  # not UTF-8, malformed fields, or a malformed URL
         raise RequestRejected(400, *UNREADABLE) from None
-    is_root_of_prefix = not path and request.script_name
-    if any(unicodedata.category(char) == "Cc" for char in path) or not (
-        _has_no_dot_segments(path) or is_root_of_prefix
-    ):
+    is_root_of_prefix = not path and request.script_name  # the site is served below a prefix, such as /flicklist
+    if any(unicodedata.category(char) == "Cc" for char in path) or not (_is_resolved(path) or is_root_of_prefix):
         raise RequestRejected(400, *UNREADABLE)
 
 
-def _has_no_dot_segments(path: str) -> bool:
-    """Return whether a path has no ``.`` or ``..``. Browsers resolve them; traversal would resolve them once more."""
+def _is_resolved(path: str) -> bool:
+    """Return whether a path begins with a slash and has no ``.`` or ``..``, which browsers resolve."""
     return path.startswith("/") and not {".", ".."} & set(path.split("/"))
 
 

@@ -14,15 +14,15 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 
 def query_words(text: str) -> list[str]:
     """Return the words of a search without accents, case and punctuation: ``Dr. Søren’s`` is ``dr`` and ``sorens``."""
-    return _words(_APOSTROPHE.sub("", _letters(text)))
+    return _words(_APOSTROPHE.sub("", _spell_out(text)))
 
 
 def spellings(text: str) -> set[str]:
     """Return the words of a text in each of its spellings, such as ``spider man`` and ``spiderman``.
 
-    The words of a search that repeats the text, or its beginning, are in one of them.
+    A search for the text, or for its beginning, matches at least one spelling word by word.
     """
-    found = {_letters(text)}
+    found = {_spell_out(text)}
     for joint in (_APOSTROPHE, _HYPHEN):
         found = {joint.sub(blank, spelling) for spelling in found for blank in ("", " ")}
     return {" ".join(_words(spelling)) for spelling in found}
@@ -35,7 +35,8 @@ def searchable(text: str) -> str:
     return " ".join([folded, *sorted(word for word in words if word not in folded)])
 
 
-def _letters(text: str) -> str:
+def _spell_out(text: str) -> str:
+    """Fold the text, write ``&`` as ``and``, and join initials: ``L.A.`` is ``la``."""
     spelled_out = fold(text).replace("&", " and ")
     return _INITIALS.sub(lambda initials: regex.sub("[.*]", "", initials[0]), spelled_out)
 

@@ -141,7 +141,9 @@ def _hosts(text: str) -> frozenset[str]:
     hosts = frozenset(host.lower() for host in _lines(text))
     for host in hosts:
         if not re.fullmatch(HOST_NAME, host, re.ASCII):
-            raise ValueError(f"must be host names without scheme and port, such as movies.example.com, not {host!r}")
+            raise ValueError(
+                f"must be host names, one per line, without scheme and port, such as movies.example.com, not {host!r}"
+            )
     return hosts
 
 

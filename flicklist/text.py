@@ -39,7 +39,7 @@ def quote(typed: str) -> str:
 
 
 def _beginning(text: str, max_length: int) -> str:
-    """Return the beginning of the text. It does not end inside a grapheme, such as a flag, if it has more than one."""
+    """Return the beginning of the text. It ends between two graphemes, unless the first one alone is too long."""
     ends = accumulate(map(len, graphemes(text)))
     return text[: max(takewhile(lambda end: end <= max_length, ends), default=max_length)]
 

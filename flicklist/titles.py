@@ -22,7 +22,7 @@ def sort_title(title: str) -> str:
 
 
 def sort_titles_of_variants(title: str) -> set[str]:
-    """Return every text by which a title that folds to the same text can be sorted: with or without an article."""
+    """Return the sort titles of all titles that fold to the same text. Accents decide whether an article is ignored."""
     words = _without_leading_punctuation(fold(title))
     variants = (words, _without_leading_punctuation(_ARTICLE.sub("", words)))
     return {_NUMBER.sub(_with_length, variant) for variant in variants}

@@ -26,11 +26,12 @@ from flicklist.models.movie import (
 from flicklist.services.pagination import PAGE_SIZE
 from flicklist.text import compare_key, has_visible_character, quote
 
+REFUSED = "This site refuses that title."
 WHY_NOUN = "text of “Why it’s on the list”"
 
 
-def half_stars(rating: int) -> str:
-    """Return a rating of 1 to 10 half-stars as a number of stars: ``0.5`` to ``5``."""
+def form_value(rating: int) -> str:
+    """Return a rating of 1 to 10 half-stars as the value of a form field: ``0.5`` to ``5`` stars."""
     return f"{rating / 2:g}"
 
 
@@ -73,7 +74,7 @@ class AddForm(MovieForm):
     def validate_title(self, field: Field) -> None:
         super().validate_title(field)
         if compare_key(field.data) in map(compare_key, self.terrible_movies):
-            raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist.")
+            raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist. {REFUSED}")
 
 
 class EditMovieForm(MovieForm):
@@ -120,7 +121,7 @@ class RatingForm(SiteForm):
 
     SCALE: ClassVar[dict[str, int | None]] = {
         "": None,
-        **{half_stars(rating): rating for rating in range(1, BEST_RATING + 1)},
+        **{form_value(rating): rating for rating in range(1, BEST_RATING + 1)},
     }
 
     rating = TextField()

@@ -17,7 +17,7 @@ MAX_TITLE_LENGTH = 200
 MAX_WHY_LENGTH = 300
 MAX_NOTES_LENGTH = 5000
 MAX_VIEWING_NOTE_LENGTH = 1000
-MAX_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because every change of a movie records all its viewings
+MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because every change of a movie records all its viewings
 DAY_LENGTH = len("2009-07-14")
 MAX_VIEWINGS = 1000
 BEST_RATING = 10  # half-stars
@@ -38,7 +38,7 @@ class LimitReached(Exception):
 
 
 def movie_key(title: str, year: int | None) -> str:
-    """Return the key that is unique on a list: the normalized title and the year."""
+    """Return the key of a title and year. A movie on a list has this key, or this and its id; see `add_id_to_key`."""
     return f"{compare_key(title)} ({year or ''})"
 
 
@@ -164,8 +164,8 @@ class Movie(Base):
 
     def _check_notes_length(self, note: str, in_place_of: str = "") -> None:
         length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
-        if len(note) > len(in_place_of) and length > MAX_VIEWING_NOTES_LENGTH:
-            limit = f"{MAX_VIEWING_NOTES_LENGTH:,}"
+        if len(note) > len(in_place_of) and length > MAX_TOTAL_VIEWING_NOTES_LENGTH:
+            limit = f"{MAX_TOTAL_VIEWING_NOTES_LENGTH:,}"
             raise LimitReached(f"The notes on the viewings of a movie can have at most {limit} characters in total.")
 
     def delete_viewing(self, viewing: "Viewing", *, moves_to_watchlist: bool) -> None:

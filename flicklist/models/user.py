@@ -12,7 +12,7 @@ from flicklist.models.meta import Base, PrimaryKey, UtcDateTime, utc_now
 MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets, minus the angle brackets
 SLUG_BYTES = 16
 # Domains of networks at home (RFC 6762, RFC 8375, RFC 6761). The validator refuses them, because mail from the Internet
-# does not reach them. Its "arpa" also means the names of IP addresses, which stay refused.
+# does not reach them. Its entry "arpa" is replaced by the two that are names of IP addresses.
 HOME_DOMAINS = ("local", "home.arpa", "localhost")
 email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
     *(name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in {*HOME_DOMAINS, "arpa"}),
@@ -34,9 +34,9 @@ def ascii_email(email: str) -> str:
     """
     if len(email) > MAX_EMAIL_LENGTH:  # the validator takes seconds for megabytes
         raise ValueError("too long for an email address")
-    has_public_form = not email.lower().endswith("@localhost")  # a domain with a dot
+    needs_dot = not email.lower().endswith("@localhost")
     validated = email_validator.validate_email(
-        email, check_deliverability=False, allow_smtputf8=False, globally_deliverable=has_public_form
+        email, check_deliverability=False, allow_smtputf8=False, globally_deliverable=needs_dot
     )
     if validated.ascii_email is None or len(validated.ascii_email) > MAX_EMAIL_LENGTH:
         raise ValueError("too long for an email address")

@@ -38,7 +38,8 @@ def principal_of(user_id: int) -> str:
 class SecurityPolicy:
     """Identifies a person by the token in their session cookie, as long as its row in ``login_sessions`` is active.
 
-    Only `remember` and `forget` log people in and out. Both clear the session, so that no CSRF token survives them.
+    Only `remember` logs a person in. `forget` logs this browser out. Both clear the session, so that no CSRF token
+    survives them. Other login sessions are ended by deleting their rows.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from flicklist.services import accounts, two_factor
 
 PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
 WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a message
-WRONG_CODE = "That code is wrong. Check it, or wait for the next code from your app. You can also use a recovery code."
+WRONG_CODE = "That code is wrong or was already used. Wait for the next code from your app, or use a recovery code."
 
 
 def require_reauth(view: Callable[..., Response], info: Any) -> Callable[..., Response]:

@@ -132,8 +132,10 @@ def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str
     token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key, user.password_hash)
     link = f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
     text = (
-        f"Please confirm your new email address for FlickList. Open this link within an hour:\n\n{link}\n\n"
-        "If this was not you, you can ignore this email."
+        "Someone asked to use this email address for their FlickList account. "
+        "If it was you, open this link within an hour. "
+        f"If you are asked to log in, use your old address.\n\n{link}\n\n"
+        "If it was not you, you can ignore this email. Nothing will change."
     )
     return "Confirm your new email address for FlickList", text
 
@@ -141,7 +143,7 @@ def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "The password of your FlickList account was changed. "
-        "Every other browser that was logged in to your account was logged out.\n\n"
+        "Every browser was logged out, except perhaps the one in which the change was made.\n\n"
         f"If this was not you, set a new password: {settings.public_url}/password-reset/"
     )
     return "Your FlickList password was changed", text
@@ -158,7 +160,7 @@ def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str
 def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "From now on, you need your password and a code to log in to FlickList. "
-        "Every other browser that was logged in to your account was logged out.\n\n"
+        "Every browser was logged out, except perhaps the one in which the change was made.\n\n"
         "If this was not you, tell the person who runs the site."
     )
     return "Two-step verification was turned on for FlickList", text

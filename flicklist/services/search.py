@@ -63,7 +63,7 @@ class SearchFilters:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of the search. One without any, such as ``$``, is looked for as it is."""
+    """Return the words of a search. A search without letters and digits, such as ``$``, is split at spaces."""
     return list(dict.fromkeys(query_words(text) or fold(text).split()))[:MAX_WORDS]
 
 

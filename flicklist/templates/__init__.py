@@ -7,7 +7,7 @@ from pyramid.request import Request
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
 from flicklist.flash import take_messages
-from flicklist.forms.movies import half_stars, number_of_stars, rating_text
+from flicklist.forms.movies import form_value, number_of_stars, rating_text
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
@@ -46,7 +46,7 @@ def includeme(config: Configurator) -> None:
         "stars": stars,
         "rating_text": rating_text,
         "number_of_stars": number_of_stars,
-        "half_stars": half_stars,
+        "form_value": form_value,
         "tile_letter": tile_letter,
     }
     environment.globals |= {

@@ -10,7 +10,8 @@ from pyramid.request import Request
 from pyramid.traversal import find_interface
 
 from flicklist.dates import latest_local_day, local_today
-from flicklist.flash import flash_error, flash_success
+from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.forms.movies import RatingForm
 from flicklist.forms.navigation import BackForm
 from flicklist.models import Change, Movie
 from flicklist.resources import WatchlistResource
@@ -18,7 +19,7 @@ from flicklist.services.watchlist import movies_with_similar_title
 from flicklist.text import quote
 from flicklist.urls import local_path
 
-MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters and a cursor with 200 more, both percent-encoded
+MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
 OUTDATED_LINK = "This link has expired or was already used."
 
 PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
@@ -84,6 +85,15 @@ def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:
     ratings = "its rating" if len(movies) == 1 else "their ratings"
     had_rating = change is not None and any(change.earlier_values("rating"))
     return f"Moved {name_movies(movies)} to your watchlist{f' and removed {ratings}' if had_rating else ''}."
+
+
+def flash_rating(request: Request, movies: Sequence[Movie], change: Change | None, form: RatingForm) -> None:
+    """Flash the message about rated movies, or that there was no rating to remove."""
+    if change is None and form.half_stars is None:
+        verb = "has" if len(movies) == 1 else "have"
+        flash_info(request, f"{name_movies(movies)} {verb} no rating. Choose the stars first, then press “Rate”.")
+    else:
+        flash_change(request, form.message.format(name_movies(movies)), change)
 
 
 def flash_change(request: Request, text: str, change: Change | None) -> None:

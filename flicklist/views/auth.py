@@ -58,7 +58,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     request.limiter.count(register_rules(request))
     form = RegisterForm(request.POST, passwords=request.passwords)
     _validate_registration(request, form)
-    # Hash before the first statement, so that no transaction is open for the time of a hash.
+    # Hash before the first statement on request.db, so that no transaction is open for the time of a hash.
     password_hash = request.passwords.hash(form.password.data)
     if request.settings.registration == "invitation" and not invitations.use(request.db, _invitation(request)):
         raise _refused(request, form, "", _why_closed(request))

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 10
 TWO_MINUTES = 120
 # If the connection is lost at COMMIT, nobody knows whether the commit succeeded.
-UNCONFIRMED = "The site couldn’t confirm that this was saved. Check before you send it again."
+UNCONFIRMED = "Your change may or may not have been saved. Go back, reload the page and look before you send it again."
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 TITLES_AND_TEXTS = {
@@ -58,6 +58,7 @@ def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
     """Respond as `forbidden` does, so that probing does not reveal what exists."""
     is_static = request.path_info.startswith(f"/{STATIC_SEGMENT}/")
+    # Today no ACL lets an anonymous visitor view anything.
     is_public = is_static or request.has_permission(Permission.VIEW, request.context)
     return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
 
@@ -69,7 +70,8 @@ def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
         request,
         HTTPStatus.BAD_REQUEST,
         "This form has expired",
-        "You logged in or out after opening this page. Nothing was saved. Go back, reload the page and send it again.",
+        "You logged in or out in another window, or your browser blocks cookies. Nothing was saved. "
+        "Go back, reload the page and send it again.",
     )
 
 
@@ -114,7 +116,7 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 @exception_view_config(InternalError, renderer=BARE_PAGE)  # PostgreSQL in read-only mode
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
-    log.error("The database did not answer", exc_info=exc)
+    log.error("The database was unavailable, busy or read-only", exc_info=exc)
     restore_session(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS

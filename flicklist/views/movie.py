@@ -18,6 +18,7 @@ from flicklist.text import quote
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
+    flash_rating,
     mention_similar_titles,
     moved_to_watchlist,
     redirect,
@@ -27,6 +28,7 @@ from flicklist.views import (
 )
 
 PAGE = "flicklist:templates/movie/movie.jinja2"
+NOT_SAVED = "so your changes are not saved yet. Save again to replace that version with yours."
 
 
 @view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
@@ -42,7 +44,7 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
     if not form.validate():
         return refuse(request, form.problem, _page(context.movie, form))
     if _was_changed_meanwhile(context.movie, form):
-        problem = f"{quote(context.movie.label)} has changed since you opened this page. Save again to overwrite it."
+        problem = f"{quote(context.movie.label)} was changed in another window, {NOT_SAVED}"
         form.version.data = context.movie.version
         return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
     title, year, why, notes = form.title.data, form.year_number, form.why.data, form.notes.data
@@ -77,9 +79,9 @@ def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
 @view_config(context=MovieResource, name="rewatch", request_method="POST", permission=Permission.EDIT)
 def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
-    text = f"Logged another viewing of {quote(movie.label)}."
+    text = f"Added another viewing of {quote(movie.label)}."
     if movie.was_watched_on(day):
-        text = f"You already logged {quote(movie.label)} today."
+        text = f"{quote(movie.label)} already has a viewing today."
     change = changes.change_movie(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
@@ -100,7 +102,10 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
     elif not context.movie.is_watched:
         flash_error(request, f"Mark {quote(context.movie.label)} as watched first, then rate it.")
     else:
-        _change(context, request, lambda movie: movie.rate(form.half_stars), form.outcome, message=form.message)
+        change = changes.change_movie(
+            request.db, context.movie, lambda movie: movie.rate(form.half_stars), form.outcome
+        )
+        flash_rating(request, [context.movie], change, form)
     return redirect_back(request, context)
 
 

@@ -84,7 +84,7 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     audit(request, AuditEvent.TWO_FACTOR_ON)
     queue_mail(request, MailKind.TWO_FACTOR_ON, identity.email, identity.user_id)
     flash_success(request, "Two-step verification is on. All other browsers are logged out.")
-    return _show_codes(request)
+    return _renew_and_show_codes(request)
 
 
 @exception_view_config(FormRefused, path_info="/account/two-factor/confirm/?$", renderer=PAGE)
@@ -108,7 +108,7 @@ def renew_codes(context: TwoFactorResource, request: Request) -> Response | HTTP
     if not two_factor.is_on(request.db, request.identity.user_id):
         return redirect(request.path_to(context.__parent__))
     audit(request, AuditEvent.RECOVERY_CODES_RENEWED)
-    return _show_codes(request)
+    return _renew_and_show_codes(request)
 
 
 @view_config(
@@ -127,7 +127,7 @@ def turn_off(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context.__parent__))
 
 
-def _show_codes(request: Request) -> Response:
-    """Show new recovery codes in the response to the form itself, because they are shown only once."""
+def _renew_and_show_codes(request: Request) -> Response:
+    """Renew the recovery codes, and show them in the response to the form, because they are shown only once."""
     codes = two_factor.renew_recovery_codes(request.db, request.identity.user_id)
     return render_to_response(CODES_PAGE, {"codes": codes}, request=request)

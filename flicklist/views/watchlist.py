@@ -21,6 +21,7 @@ from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelect
 from flicklist.text import quote
 from flicklist.views import (
     flash_change,
+    flash_rating,
     mention_similar_titles,
     moved_to_watchlist,
     name_movies,
@@ -198,7 +199,9 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
         flash_error(request, "Mark all selected movies as watched first, then rate them.")
         return redirect_back(request, context)
     rating = form.half_stars
-    return _change(context, request, movies, lambda movie: movie.rate(rating), form.outcome, message=form.message)
+    change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: movie.rate(rating), form.outcome)
+    flash_rating(request, movies, change, form)
+    return redirect_back(request, context)
 
 
 def _change(

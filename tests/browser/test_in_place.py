@@ -198,7 +198,7 @@ def test_in_place_edit_does_not_overwrite_newer_text(list_of_movies):
     page.get_by_role("button", name="I watched it!").click()
     expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("has changed since you opened this page")
+    expect(page.get_by_role("alert")).to_contain_text("was changed in another window")
     expect(page.get_by_text("written elsewhere")).to_be_visible()
 
 
@@ -263,7 +263,7 @@ def test_unsent_input_in_other_forms_is_kept(list_of_movies):
 
 def test_back_from_movie_leads_to_previous_search(list_of_movies):
     page = list_of_movies.page
-    page.get_by_label("Search titles, reasons and notes").fill("movie 1")
+    page.get_by_label("Search this list").fill("movie 1")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("15 found")).to_be_visible()
     search = page.url

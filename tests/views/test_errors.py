@@ -94,7 +94,7 @@ def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice
 
     monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", lose)
     page = person.send(f"{alice.list_path}add", title="Heat", status=503)
-    assert "Check before you send it again." in page.text
+    assert "Your change may or may not have been saved." in page.text
     assert "Nothing was changed" not in page.text
 
 

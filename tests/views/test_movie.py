@@ -68,6 +68,13 @@ def test_rating_can_be_cleared(heat, db):
     assert db.scalars(select(Movie.rating)).one() is None
 
 
+def test_removing_the_rating_of_an_unrated_movie_says_what_to_do(heat, db):
+    heat.cross_off("Heat")
+    page = heat.rate("Heat", "")
+    assert messages(page, "info") == ["“Heat (1995)” has no rating. Choose the stars first, then press “Rate”."]
+    assert not page.html.find("button", string="Undo")
+
+
 @pytest.mark.parametrize("value", ["0", "5.5", "-1", "4.25", "10", "five", "4,5", "٤", "nan", "1e0", "4" * 4000])
 def test_rating_outside_scale_is_refused(heat, db, value):
     heat.cross_off("Heat")

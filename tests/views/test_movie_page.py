@@ -47,7 +47,10 @@ def test_edit_does_not_overwrite_newer_text_without_warning(heat, db):
     edit(heat, notes="from the phone")
     old["why"] = "Ann said so"
     page = old.submit(status=409)
-    problem = "“Heat (1995)” has changed since you opened this page. Save again to overwrite it."
+    problem = (
+        "“Heat (1995)” was changed in another window, so your changes are not saved yet. "
+        "Save again to replace that version with yours."
+    )
     assert messages(page, "error") == [problem]
     form = page.forms["edit"]
     assert (form["why"].value, form["notes"].value) == ("Ann said so", "")
@@ -171,7 +174,7 @@ def test_rewatch_button_adds_one_viewing_a_day(heat, db):
     db.execute(update(Viewing).values(watched_on="2001"))
     db.commit()
     page = heat.press(heat.list_path + "watched", "Watched again: Heat")
-    assert messages(page, "success") == ["Logged another viewing of “Heat (1995)”."]
+    assert messages(page, "success") == ["Added another viewing of “Heat (1995)”."]
     heat.press(heat.list_path + "watched", "Watched again: Heat")
     assert sorted(db.scalars(select(Viewing.watched_on)).all()) == ["2001", TODAY.isoformat()]
 

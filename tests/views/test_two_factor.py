@@ -16,7 +16,7 @@ from tests.test_transactions import run_concurrently
 
 PLACE = "/account/two-factor/"
 EMAIL = "alice@example.com"
-WRONG_CODE = "That code is wrong. Check it, or wait for the next code from your app. You can also use a recovery code."
+WRONG_CODE = "That code is wrong or was already used. Wait for the next code from your app, or use a recovery code."
 
 
 @pytest.fixture

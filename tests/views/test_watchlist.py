@@ -5,6 +5,7 @@ from itertools import chain
 import pytest
 from sqlalchemy import func, select
 
+from flicklist.forms.movies import REFUSED
 from flicklist.models import Movie, User
 from flicklist.text import quote
 from tests.clients import Client, messages, titles
@@ -182,7 +183,7 @@ def test_watched_movie_is_not_added_again_but_can_be_moved(alice):
 )
 def test_terrible_movie_is_refused(alice, title):
     page = alice.add(title)
-    assert messages(page) == [f"Trust me, you don’t want to add {quote(title.strip())} to your watchlist."]
+    assert messages(page) == [f"Trust me, you don’t want to add {quote(title.strip())} to your watchlist. {REFUSED}"]
     assert titles(page) == []
 
 
