@@ -7,6 +7,9 @@ PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint const
 # Show pip's progress, and its warnings only if it fails.
 ERRORS_ONLY := 2>$(VENV)/pip-errors.txt || { cat $(VENV)/pip-errors.txt >&2; exit 1; }
 
+# The installation builds the catalog of films from these.
+CATALOG_SOURCES := flicklist/data/films.csv.gz $(addprefix flicklist/,services/catalog.py search_words.py text.py)
+
 .PHONY: help install serve demo test test-browser test-faults check format lint types templates
 
 help:  ## Show this help.
@@ -14,7 +17,7 @@ help:  ## Show this help.
 
 install: $(VENV)/site-installed  ## Install the site into .venv, in the tested versions.
 
-$(VENV)/site-installed: setup.py constraints.txt
+$(VENV)/site-installed: setup.py constraints.txt $(CATALOG_SOURCES)
 	@echo "Installing the site into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) . $(ERRORS_ONLY)
