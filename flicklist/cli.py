@@ -113,7 +113,10 @@ def demo_account(ini: str) -> None:
 @flicklist.command("send-mail")
 @ini_file
 def send_mail(ini: str) -> None:
-    """Send the mail that is due. A running server does this too."""
+    """Send the mail that is due. A running server does this too.
+
+    After each failed attempt, a mail waits longer, up to some hours.
+    """
     settings = _settings(ini)
     if not settings.sends_mail:
         raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
@@ -132,15 +135,20 @@ def catalog_commands() -> None:
 @ini_file
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def update_catalog(ini: str, file: Path) -> None:
-    """Replace the catalog of INI by the films of a CSV FILE. A running server uses it at once."""
+    """Replace the catalog of INI by the films of a CSV FILE.
+
+    A running server with the same settings uses it at once.
+    """
     path = _settings(ini).catalog_path
     try:
         number = catalog.build(catalog.read_films(file), path)
     except CatalogError as error:
         raise click.ClickException(f"The catalog was not replaced. {error}") from None
     except OSError as error:
-        text = f"The catalog was not replaced: {path} cannot be written ({error.strerror}). "
-        raise click.ClickException(f"{text}Set FLICKLIST_CATALOG_PATH to another file.") from None
+        raise click.ClickException(
+            f"The catalog was not replaced: {path} cannot be written ({error.strerror}). "
+            "Set FLICKLIST_CATALOG_PATH to another file, run this again, and restart the site."
+        ) from None
     click.echo(f"The catalog has {number:,} films.")
 
 

@@ -112,14 +112,18 @@ def _mail_from(text: str) -> str:
 
 def _smtp_url(text: str) -> str:
     if text and not (re.fullmatch(r"smtps?://[!-~]+", text, re.ASCII) and _names_a_server(text)):
-        raise ValueError("must be like smtp://user:password@host:587 or smtps://host:465")
+        raise ValueError(
+            "must be like smtp://user:password@host:587 or smtps://host:465; "
+            "in the user and the password, special characters are percent-encoded, such as %23 for # and %40 for @"
+        )
     return text
 
 
 def _names_a_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        rest = parts.path.strip("/") or parts.query or parts.fragment
+        return bool(parts.hostname) and parts.port != 0 and not rest
     except ValueError:  # malformed brackets or port
         return False
 
@@ -138,12 +142,10 @@ def _storage_url(text: str) -> str:
 
 
 def _hosts(text: str) -> frozenset[str]:
-    hosts = frozenset(host.lower() for host in _lines(text))
+    hosts = frozenset(text.lower().replace(",", " ").split())
     for host in hosts:
         if not re.fullmatch(HOST_NAME, host, re.ASCII):
-            raise ValueError(
-                f"must be host names, one per line, without scheme and port, such as movies.example.com, not {host!r}"
-            )
+            raise ValueError(f"must be host names without scheme and port, such as movies.example.com, not {host!r}")
     return hosts
 
 
@@ -178,7 +180,7 @@ class Settings:
     )
     hosts: frozenset[str] = _setting(
         _hosts,
-        "host names of the site, one per line, without port; empty accepts any host",
+        "host names of the site, separated by spaces, without port; empty accepts any host",
         default=frozenset(),
     )
     bcrypt_cost: int = _setting(

@@ -57,7 +57,7 @@ def test_send_mail_command_sends_due_mail(run, alice, db):
 def test_send_mail_command_refuses_outdated_database(run, empty_database_url):
     settings = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
     result = run("send-mail", database_url=empty_database_url, **settings)
-    assert "Run: flicklist migrate" in str(result.exception)
+    assert "Run “flicklist migrate”" in str(result.exception)
 
 
 def test_invitation_registers_one_account(invited, invitation, db):

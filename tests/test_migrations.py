@@ -111,7 +111,7 @@ def test_migrating_twice_changes_nothing(migrated, empty_database_url):
 
 def test_outdated_database_stops_start(empty_database_url, ini):
     settings = ini | {"flicklist.database_url": empty_database_url, "flicklist.migrate_at_start": "false"}
-    with pytest.raises(DatabaseNotReadyError, match="Run: flicklist migrate"):
+    with pytest.raises(DatabaseNotReadyError, match="Run “flicklist migrate”"):
         main({}, **settings)
 
 

@@ -85,7 +85,7 @@ def test_other_accounts_stay_as_they_are(demo, alice):
 
 def test_empty_database_is_migrated_if_migrate_at_start_is_set(run, empty_database_url):
     refused = run("demo", database_url=empty_database_url, migrate_at_start="false")
-    assert "Run: flicklist migrate" in str(refused.exception)
+    assert "Run “flicklist migrate”" in str(refused.exception)
     created = run("demo", database_url=empty_database_url, public_url="https://movies.example")
     assert created.exit_code == 0
     assert "Address:  https://movies.example/login\n" in created.output

@@ -203,7 +203,10 @@ def test_number_of_movies_per_person_is_limited(make_app, alice, bob):
     alice.app = bob.app = site
     alice.add("Heat")
     alice.add("Ran")
-    assert messages(alice.add("Amélie"), "error") == ["You can have at most 2 movies, and you’ve reached that limit."]
+    (said,) = messages(alice.add("Amélie"), "error")
+    assert said.startswith(
+        "You can have at most 2 movies, and you’ve reached that limit. Removed movies count for 30 days, too."
+    )
     assert alice.watchlist() == ["Ran", "Heat"]
     bob.add("Amélie")
 
