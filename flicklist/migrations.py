@@ -36,8 +36,7 @@ def require_newest(url: str) -> None:
     script = _script(url)
     if _known_heads(url, script) != set(script.get_heads()):
         raise DatabaseNotReadyError(
-            "The database has not run all migrations of this version. "
-            "Run “flicklist migrate” with the settings of the site."
+            "The database lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
         )
 
 

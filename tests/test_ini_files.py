@@ -42,8 +42,7 @@ def production(root):
         ({"FLICKLIST_DATABASE_URL": "{url}"}, "Invalid setting: FLICKLIST_SECRET (flicklist.secret) is missing"),
         (
             {"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET},
-            "The database has not run all migrations of this version. "
-            "Run “flicklist migrate” with the settings of the site.",
+            "The database lacks migrations of this version. Run “flicklist migrate” with the settings of the site.",
         ),
     ],
 )
