@@ -95,8 +95,9 @@ def _is_resolved(path: str) -> bool:
 def _check_origin(request: Request) -> None:
     """Reject a form if the browser says that another site sent it.
 
-    The CSRF check would reject it too. But such a form comes without the SameSite cookie, so the response would set a
-    new one and replace the session of the person: another site could log them out.
+    The CSRF check would reject it too. But a form of a cross-site page comes without the SameSite cookie, so the
+    response would set a new one and replace the session of the person: another site could log them out. Forms of other
+    subdomains are rejected, too, because they are other sites.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
         raise RequestRejected(403, *FOREIGN_FORM, AuditEvent.CSRF_FAILED)
@@ -135,7 +136,7 @@ def sanity_tween_factory(handler: Callable[[Request], Response], registry: Regis
             return response
         try:
             return handler(request)
-        except Exception:  # noqa: BLE001 - an error page failed because the database does not answer
+        except Exception:  # noqa: BLE001 - the commit failed, or an error page did
             return request.invoke_exception_view()
 
     return sanity_tween

@@ -35,7 +35,7 @@ FORBIDDEN = {
     "models": {"services", "resources", "security", "views", "forms"},
     "services": {"resources", "security", "views", "forms"},
     "resources": {"views", "forms"},
-    "security": {"views"},
+    "security": {"resources", "views"},
     "forms": {"resources", "security", "views"},
 }
 

@@ -23,7 +23,8 @@ FILMS = DATA / "films.csv.gz"
 DEFAULT_PATH = DATA / "catalog.sqlite"
 MAX_FAME = 100
 MAX_NAME_LENGTH = 200
-# The beginning of a title, such as "the", that more films share than can be sorted in a millisecond.
+# A query that begins more titles than this, such as "the", is frequent. Its suggestions are computed while the file is
+# built, because sorting so many films takes too long.
 MANY = 1000
 NAME_SEPARATOR = " / "
 LAST_CHARACTER = "\U0010ffff"
@@ -34,14 +35,14 @@ CREATE TABLE films (
     id INTEGER PRIMARY KEY, title TEXT, original_title TEXT, year INTEGER, directors TEXT, runtime_min INTEGER,
     genres TEXT, countries TEXT, imdb_id TEXT, fame INTEGER
 );
--- The text of each title from each of its words on. A later word is one that is neither the first nor after an article.
+-- The text of each title from each of its words on. A later word is not the first, leading article aside.
 CREATE TABLE beginnings (
     text TEXT, film_id INTEGER, is_later_word INTEGER, PRIMARY KEY (text, film_id)
 ) WITHOUT ROWID;
 -- The suggestions for the queries that begin more than a thousand titles.
 CREATE TABLE frequent (query TEXT, position INTEGER, film_id INTEGER, PRIMARY KEY (query, position)) WITHOUT ROWID;
 """
-# An exact title comes before a film that is a little better known, and a later word after one.
+# An exact title counts 30 points of fame more, and a match at a later word 30 less.
 LOOK_UP = """
 SELECT films.id FROM beginnings JOIN films ON films.id = film_id
 WHERE text >= :query AND text < :end AND (:year IS NULL OR year = :year)

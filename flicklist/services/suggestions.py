@@ -26,7 +26,7 @@ class Suggestion(NamedTuple):
 
 
 def suggest(catalog_path: Path, query: str) -> list[Suggestion]:
-    """Return at most eight films: an exact title first, then the best known.
+    """Return at most eight films, the best known first. An exact title counts as better known than it is.
 
     A year at the end of the query can be part of the title or the year of the film. If the catalog cannot be read,
     there are no suggestions.

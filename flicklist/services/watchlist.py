@@ -77,19 +77,19 @@ def find_owner_id(db: Session, slug: str) -> int | None:
 def watchlist_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, why)`` and the number of movies on all pages."""
+    """Return a page of ``(id, title, year, why)``, and the number on all pages, counted by `Keyset.count`."""
     return _page(db, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def watched_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, rating, last_watched_on)`` and the number of movies on all pages."""
+    """Return a page of ``(id, title, year, rating, last_watched_on)``, and the number counted by `Keyset.count`."""
     return _page(db, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, removed_at)`` and the number of movies on all pages."""
+    """Return a page of ``(id, title, year, removed_at)``, and the number on all pages, counted by `Keyset.count`."""
     return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~_has_expired()])
 
 
