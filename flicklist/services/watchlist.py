@@ -148,7 +148,7 @@ def add_movie(db: Session, owner_id: int, title: str, year: int | None, *, max_m
     db.execute(delete(Movie).where(Movie.owner_id == owner_id, _has_expired()))
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
-        raise LimitReached(f"{limit} Removed movies count for {REMOVED_RETENTION.days} days, too.")
+        raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
     if (duplicate := _find_with_id_in_key(db, owner_id, title, year)) is not None:
         raise AlreadyListed(duplicate)
     movie = Movie(title=title, year=year, owner_id=owner_id)

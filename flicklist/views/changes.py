@@ -17,7 +17,7 @@ def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
     skipped = len(context.change.before) - len(movies)
     if undoing is None:
         verb = "redo" if context.change.is_undoing else "undo"
-        flash_info(request, f"Nothing to {verb}: this was already {verb}ne or has changed since.")
+        flash_info(request, f"Nothing to {verb}: it was already {verb}ne, or the movie has changed since.")
     else:
         text, button = ("Redone.", "Undo") if context.change.is_undoing else ("Undone.", "Redo")
         if skipped == 1:

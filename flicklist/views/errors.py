@@ -29,7 +29,10 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 10
 TWO_MINUTES = 120
 # If the connection is lost at COMMIT, nobody knows whether the commit succeeded.
-UNCONFIRMED = "Your change may or may not have been saved. Go back, reload the page and look before you send it again."
+UNCONFIRMED = (
+    "Your change may or may not have been saved. "
+    "Go back, reload the page and check whether it was saved before you try again."
+)
 PAGE = "flicklist:templates/errors/page.jinja2"
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 TITLES_AND_TEXTS = {

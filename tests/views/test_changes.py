@@ -205,7 +205,7 @@ def test_undo_is_refused_if_movie_has_changed_since(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.send(heat.movie_path("Heat") + "/rate", rating="2")
     stale = heat.press(page, "Undo")
-    assert messages(stale, "info") == ["Nothing to undo: this was already undone or has changed since."]
+    assert messages(stale, "info") == ["Nothing to undo: it was already undone, or the movie has changed since."]
     assert db.scalars(select(Movie.rating)).one() == 4
 
 
@@ -213,7 +213,7 @@ def test_second_click_on_undo_changes_nothing(heat, db):
     page = heat.send(heat.movie_path("Heat") + "/rate", rating="1").follow()
     heat.press(page, "Undo")
     assert messages(heat.press(page, "Undo"), "info") == [
-        "Nothing to undo: this was already undone or has changed since."
+        "Nothing to undo: it was already undone, or the movie has changed since."
     ]
     assert db.scalars(select(Movie.rating)).one() == 9
 
@@ -223,7 +223,7 @@ def test_second_click_on_redo_changes_nothing(heat, db):
     undone = heat.press(page, "Undo")
     heat.press(undone, "Redo")
     again = heat.press(undone, "Redo")
-    assert messages(again, "info") == ["Nothing to redo: this was already redone or has changed since."]
+    assert messages(again, "info") == ["Nothing to redo: it was already redone, or the movie has changed since."]
     assert db.scalars(select(Movie.rating)).one() == 2
 
 
@@ -244,7 +244,7 @@ def test_undo_cannot_change_movie_of_another_person(heat, bob, db):
     db.commit()
     before = remembered(db)
     page = bob.send(f"{bob.list_path}changes/{bobs.id}/undo").follow()
-    assert messages(page, "info") == ["Nothing to undo: this was already undone or has changed since."]
+    assert messages(page, "info") == ["Nothing to undo: it was already undone, or the movie has changed since."]
     assert remembered(db) == before
 
 

@@ -205,7 +205,7 @@ def test_number_of_movies_per_person_is_limited(make_app, alice, bob):
     alice.add("Ran")
     (said,) = messages(alice.add("Amélie"), "error")
     assert said.startswith(
-        "You can have at most 2 movies, and you’ve reached that limit. Removed movies count for 30 days, too."
+        "You can have at most 2 movies, and you’ve reached that limit. A removed movie counts towards it for 30 days."
     )
     assert alice.watchlist() == ["Ran", "Heat"]
     bob.add("Amélie")
