@@ -26,7 +26,7 @@ MONTHS = (
 
 
 def parse_year(text: str) -> int | None:
-    """Return the year of a movie that the text is, in four ASCII digits, or None."""
+    """Parse the text as the year of a movie, in four ASCII digits. Return None if it is not one."""
     is_year = re.fullmatch(r"[0-9]{4}", text, re.ASCII) and FIRST_YEAR <= int(text) <= LAST_YEAR
     return int(text) if is_year else None
 
@@ -67,7 +67,7 @@ def local_today(typed: str | None, zone: ZoneInfo) -> date:
 
 
 def latest_local_day(typed: str | None) -> date:
-    """Return the last date that is not in the future for the person. If their date is unknown, allow tomorrow's."""
+    """Return the last date that is not in the future for the person: tomorrow in UTC if their date is unknown."""
     return _plausible_today(typed) or datetime.now(UTC).date() + timedelta(days=1)
 
 

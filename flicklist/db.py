@@ -71,7 +71,7 @@ def _engine(url: str, **options: Any) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
-    # The driver sends its own BEGIN too late for savepoints, and without a lock for a read before a write.
+    # The driver sends its own BEGIN before the first write. A savepoint or a lock can be needed before that.
     connection.isolation_level = None
     for pragma in SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")

@@ -20,7 +20,7 @@ def query_words(text: str) -> list[str]:
 def spellings(text: str) -> set[str]:
     """Return the words of a text in each of its spellings, such as ``spider man`` and ``spiderman``.
 
-    A search for the text, or for its beginning, matches at least one spelling word by word.
+    If somebody types the text or its beginning, the words of the search begin at least one of these spellings.
     """
     found = {_spell_out(text)}
     for joint in (_APOSTROPHE, _HYPHEN):

@@ -102,5 +102,5 @@ def _until_stable(change: Callable[[str], str], text: str) -> str:
 
 
 def parse_row_id(text: str) -> int | None:
-    """Return the row id that the text is, or None. Only the canonical form counts: no sign, no leading zero."""
+    """Parse the text as a row id. Return None if it is not one, or has a sign or a leading zero."""
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text, re.ASCII) else None

@@ -15,14 +15,17 @@ _NUMBER = regex.compile(r"[0-9]+")
 def sort_title(title: str) -> str:
     """Return a text that sorts like the title, byte by byte.
 
-    A leading article and punctuation are ignored. Numbers sort by their value, because each begins with the number of
-    its digits: ``Ocean's 8`` is ``ocean's 0018`` and comes before ``ocean's 00211``.
+    A leading article and punctuation are ignored. Numbers sort by their value, because each has its digit count before
+    it, in three digits: 8 becomes 001 and 8, and 11 becomes 002 and 11.
     """
     return _NUMBER.sub(_with_length, _without_article(title))
 
 
 def sort_titles_of_variants(title: str) -> set[str]:
-    """Return the sort titles of all titles that fold to the same text. Accents decide whether an article is ignored."""
+    """Return every sort title that a title with the same folded text can have.
+
+    The first word is an article only if it has no accent, so there can be two.
+    """
     words = _without_leading_punctuation(fold(title))
     variants = (words, _without_leading_punctuation(_ARTICLE.sub("", words)))
     return {_NUMBER.sub(_with_length, variant) for variant in variants}
@@ -54,5 +57,5 @@ def tile_letter(title: str) -> str:
     composed = unicodedata.normalize("NFC", _without_article(title))
     if not composed or _LEADING_PUNCTUATION.match(composed):
         return next(filter(has_visible_character, graphemes(title)), "")
-    # Not upper(): the capitals that Georgian has for it are missing in most fonts.
+    # Not upper(): it returns Georgian capitals, which most fonts lack.
     return next(graphemes(composed)).title()

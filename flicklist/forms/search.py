@@ -81,5 +81,5 @@ class SearchForm(SiteForm):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of the URL that is this search, without those that are not valid."""
+        """The valid parameters of this search, for its URL."""
         return {name: typed for name, typed in self.data.items() if typed and name not in self.errors}

@@ -21,7 +21,8 @@ _COLUMNS = ("title", "year", "why", "notes", "rating")
 class Change(Base):
     """A change of one or more movies, with their earlier state.
 
-    `outcome` describes the change in words. A second click is recognized by it; see `flicklist.services.changes`.
+    `outcome` describes the change in words. If a form is sent twice, the equal outcome shows it; see
+    `flicklist.services.changes`.
     """
 
     __tablename__ = "changes"

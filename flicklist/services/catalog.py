@@ -35,7 +35,8 @@ CREATE TABLE films (
     id INTEGER PRIMARY KEY, title TEXT, original_title TEXT, year INTEGER, directors TEXT, runtime_min INTEGER,
     genres TEXT, countries TEXT, imdb_id TEXT, fame INTEGER
 );
--- The text of each title from each of its words on. A later word is not the first, leading article aside.
+-- One row for each word of each title: the title from that word to its end. A word after a leading article counts as
+-- the first word. All others are later words.
 CREATE TABLE beginnings (
     text TEXT, film_id INTEGER, is_later_word INTEGER, PRIMARY KEY (text, film_id)
 ) WITHOUT ROWID;

@@ -24,8 +24,7 @@ _SCHEME = "$hs384$"
 # Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
 # the database, and losing it would lose every account.
 _DOMAIN = b"flicklist.passwords"
-# zxcvbn accepts 72 characters, but takes 4 s for 72 that replace letters, such as "4@8({" (leetspeak). It takes 0.4 s
-# for 24.
+# zxcvbn accepts 72 characters, but takes 4 s if each replaces a letter, as in "4@8({". It takes 0.4 s for 24.
 _JUDGED_LENGTH = 24
 _SITE_NAME = "flicklist"
 # By zxcvbn's patterns.

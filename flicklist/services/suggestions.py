@@ -56,7 +56,7 @@ def _look_up(catalog: sqlite3.Connection, words: list[str], year: int | None = N
     frequent = catalog.execute(FREQUENT, {"query": query}).fetchall()
     if frequent and year is None:
         return [film_id for (film_id,) in frequent]
-    # Thousands of titles begin with a frequent query. With a year, it must be the whole title.
+    # Too many titles begin with a frequent query to filter them by year. So it must be the whole title.
     parameters = look_up_parameters(query, year, is_whole_title=bool(frequent))
     return [film_id for (film_id,) in catalog.execute(LOOK_UP, parameters)]
 

@@ -171,7 +171,7 @@ def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
 def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | None) -> Movie | None:
     """Return the listed movie of this title and year whose key has its id; see `rename_with_unique_key`."""
     key = movie_key(title, year)
-    keys = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")
+    keys = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")  # "$" is the character after "#"
     found = db.scalars(select(Movie).where(Movie.owner_id == owner_id, IS_LISTED, keys))
     # A title itself can look like such a key: "Heat (1995) #2".
     return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)

@@ -40,7 +40,7 @@ def register_page(context: Root, request: Request) -> PageOrRedirect:
         if invitations.is_valid(request.read_db, invitation):
             request.session[INVITATION] = invitation
         else:
-            request.session.setdefault(INVITATION, "")  # so that the page says that the link is invalid
+            request.session.setdefault(INVITATION, "")  # `_why_closed` then says that the link is invalid
         return redirect(request.path_to(context, "register"))
     form = RegisterForm(passwords=request.passwords)
     refill_form(request, form)

@@ -9,7 +9,7 @@ from flicklist.services.catalog import DEFAULT_PATH, all_films
 from flicklist.services.suggestions import MAX_SUGGESTIONS
 
 DR_STRANGELOVE = "Dr. Strangelove or: How I Learned to Stop Worrying and Love the Bomb"
-# What people type, and the film they most probably mean.
+# A search, and the film that people most probably mean by it.
 SEARCHES = [
     ("ameli", "Amélie", 2001),
     ("star wars", "Star Wars", 1977),
