@@ -55,6 +55,11 @@ def migrating_engine(url: str) -> Engine:
     return engine
 
 
+def connect_args(url: str) -> dict[str, str]:
+    """Return the driver's options. PostgreSQL sends and receives UTF-8, whatever the environment says."""
+    return {} if url.startswith("sqlite") else {"client_encoding": "utf8"}
+
+
 def _engine(url: str, **options: Any) -> Engine:
     is_sqlite = url.startswith("sqlite")
     engine = create_engine(
@@ -62,7 +67,7 @@ def _engine(url: str, **options: Any) -> Engine:
         hide_parameters=True,
         pool_pre_ping=not is_sqlite,
         json_serializer=to_json,
-        connect_args={} if is_sqlite else {"client_encoding": "utf8"},
+        connect_args=connect_args(url),
         **options,
     )
     if is_sqlite:

@@ -5,10 +5,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pyramid.config import Configurator
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from flicklist.db import reading_engine
+from flicklist.db import connect_args
 
 
 class DatabaseNotReadyError(SystemExit):
@@ -27,14 +27,14 @@ def alembic_config(url: str) -> Config:
 
 def upgrade(url: str) -> None:
     """Run every migration that the database has not seen. Raises `DatabaseNotReadyError`."""
-    _known_heads(url, _script(url))
+    _require_known_heads(url, _script(url))
     command.upgrade(alembic_config(url), "head")
 
 
 def require_newest(url: str) -> None:
     """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
     script = _script(url)
-    if _known_heads(url, script) != set(script.get_heads()):
+    if _require_known_heads(url, script) != set(script.get_heads()):
         raise DatabaseNotReadyError(
             "The database lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
         )
@@ -52,8 +52,8 @@ def _script(url: str) -> ScriptDirectory:
     return ScriptDirectory.from_config(alembic_config(url))
 
 
-def _known_heads(url: str, script: ScriptDirectory) -> set[str]:
-    """Return the last migrations that the database has run, if this version has all of them."""
+def _require_known_heads(url: str, script: ScriptDirectory) -> set[str]:
+    """Return the last migrations that the database has run. Raises `DatabaseNotReadyError` if one is unknown here."""
     heads = _current_heads(url)
     if unknown := heads - {revision.revision for revision in script.walk_revisions()}:
         raise DatabaseNotReadyError(
@@ -63,7 +63,8 @@ def _known_heads(url: str, script: ScriptDirectory) -> set[str]:
 
 
 def _current_heads(url: str) -> set[str]:
-    engine = reading_engine(url)
+    # A plain engine: the pragmas of the site would change an SQLite file that may not be ours.
+    engine = create_engine(url, connect_args=connect_args(url))
     try:
         with engine.connect() as connection:
             _require_utf8(connection)

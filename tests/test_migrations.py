@@ -157,6 +157,21 @@ def test_database_that_does_not_store_utf8_stops_start_with_one_line(wrongly_enc
         assert "\n" not in str(stopped.value)
 
 
+def test_refused_sqlite_file_is_not_changed(tmp_path):
+    """It may belong to another application."""
+    file = tmp_path / "other.db"
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA encoding = 'UTF-16'")
+        connection.exec_driver_sql("CREATE TABLE things (id INTEGER)")
+    engine.dispose()
+    before = file.read_bytes()
+    with pytest.raises(DatabaseNotReadyError):
+        migrations.upgrade(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_unknown_revision_stops_start_with_one_line(migrated, empty_database_url):
     with migrated.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'other'")
