@@ -1,5 +1,6 @@
 """The ``flicklist`` command, for operators."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +116,7 @@ def demo_account(ini: str) -> None:
 def send_mail(ini: str) -> None:
     """Send the mail that is due. A running server does this too.
 
-    After each failed attempt, a mail waits longer, up to some hours.
+    After each failed attempt, an email waits longer, up to some hours.
     """
     settings = _settings(ini)
     if not settings.sends_mail:
@@ -144,9 +145,9 @@ def update_catalog(ini: str, file: Path) -> None:
         number = catalog.build(catalog.read_films(file), path)
     except CatalogError as error:
         raise click.ClickException(f"The catalog was not replaced. {error}") from None
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise click.ClickException(
-            f"The catalog was not replaced: {path} cannot be written ({error.strerror}). "
+            f"The catalog was not replaced: {path} cannot be written ({error}). "
             "Set FLICKLIST_CATALOG_PATH to another file, run this again, and restart the site."
         ) from None
     click.echo(f"The catalog has {number:,} films.")

@@ -3,9 +3,11 @@
 import csv
 import gzip
 import io
+import sqlite3
 
 import pytest
 
+from flicklist.services import catalog
 from flicklist.services.catalog import DATA, Film, all_films
 from flicklist.services.suggestions import suggest
 
@@ -112,5 +114,17 @@ def test_damaged_archive_replaces_nothing(update, path, content):
 
 def test_path_that_cannot_be_written_is_named(update, tmp_path):
     output = update(as_csv([FILM]), path=tmp_path / "missing" / "catalog.sqlite").output
-    assert "cannot be written (No such file or directory)" in output
+    assert "cannot be written" in output
+    assert "No such file or directory" in output
     assert "FLICKLIST_CATALOG_PATH" in output
+
+
+def test_full_disk_replaces_nothing_and_is_named(update, path, monkeypatch):
+    update(as_csv([OTHER]))
+
+    def fail(connection, films):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(catalog, "_fill", fail)
+    assert "cannot be written (database or disk is full)" in update(as_csv([FILM])).output
+    assert titles(path, "ran") == ["Ran"]
