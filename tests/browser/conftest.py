@@ -81,10 +81,7 @@ class Reader:
 
     def complain(self, text: str) -> None:
         # Chromium logs this for every 4xx page, such as a refused form.
-        is_about_refusal = text.startswith("Failed to load resource: the server responded with a status of 4")
-        # Playwright can look at a page before our stylesheet has removed the icons of Pico's; see check_page.
-        is_about_icon = text.startswith("Loading the image 'data:image/svg")
-        if not (is_about_refusal or is_about_icon):
+        if not text.startswith("Failed to load resource: the server responded with a status of 4"):
             self.complaints.append(text)
 
     def note_request(self, request) -> None:

@@ -16,7 +16,7 @@ VNU = NODE_MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-# The Content Security Policy allows no data: URLs. Pico has some, which our stylesheet removes.
+# The Content Security Policy allows no data: URLs. Pico has some, which pico-icons.css removes.
 DATA_URLS = """
     [...document.querySelectorAll("*")].map(element => getComputedStyle(element).backgroundImage)
     .filter(image => image.includes("data:"))
