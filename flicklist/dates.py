@@ -32,7 +32,10 @@ def parse_year(text: str) -> int | None:
 
 
 def first_day(text: str) -> date:
-    """Return the first day of a day, a month or a year. Raises `ValueError` if the text is not such a date."""
+    """Return the first day of the period that the text names: a day, a month or a year.
+
+    Raises `ValueError` if the text is not such a date.
+    """
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", text, re.ASCII)
     if match is None or not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
         raise ValueError(text)
@@ -40,7 +43,7 @@ def first_day(text: str) -> date:
 
 
 def day_after(text: str) -> date:
-    """Return the day after a day, a month or a year. Raises `ValueError` if the text is not such a date."""
+    """Return the day after the period that the text names. Raises `ValueError` if the text is not such a date."""
     first = first_day(text)
     if len(text) == len("2009-07-14"):
         return first + timedelta(days=1)
@@ -61,19 +64,19 @@ def format_date(text: str) -> str:
     return f"{month} {first.year}" if len(text) == len("2009-07") else str(first.year)
 
 
-def local_today(typed: str | None, zone: ZoneInfo) -> date:
+def local_today(sent: str | None, zone: ZoneInfo) -> date:
     """Return the date that the browser sent, if it is today somewhere on earth, otherwise today in the time zone."""
-    return _plausible_today(typed) or datetime.now(zone).date()
+    return _plausible_today(sent) or datetime.now(zone).date()
 
 
-def latest_local_day(typed: str | None) -> date:
+def latest_local_day(sent: str | None) -> date:
     """Return the last date that is not in the future for the person: tomorrow in UTC if their date is unknown."""
-    return _plausible_today(typed) or datetime.now(UTC).date() + timedelta(days=1)
+    return _plausible_today(sent) or datetime.now(UTC).date() + timedelta(days=1)
 
 
-def _plausible_today(typed: str | None) -> date | None:
+def _plausible_today(sent: str | None) -> date | None:
     try:
-        day = date.fromisoformat(typed or "")
+        day = date.fromisoformat(sent or "")
     except ValueError:
         return None
     return day if abs(day - datetime.now(UTC).date()) <= timedelta(days=1) else None

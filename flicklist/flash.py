@@ -11,8 +11,8 @@ from pyramid.request import Request
 
 QUEUES = ("success", "info", "error")
 MAX_QUEUED_MESSAGES = 2
-# Length of all messages and the refused form, as JSON, in which an emoji has 12 characters. A cookie of 4,064 bytes
-# holds 2,984 characters of JSON, and the tokens of a session take up to 1,250 of them.
+# All messages and the refused form, in characters of JSON, where an emoji has 12. A cookie of 4,064 bytes holds 2,984
+# of them. The tokens of a session need up to 1,250, so about 1,700 are left.
 MAX_QUEUED_LENGTH = 1700
 REFUSED_FORM = "refused-form"  # the session key of `flicklist.refused_forms`, which shares this space
 

@@ -239,7 +239,7 @@ class Settings:
     )
     rate_limit_storage: str = _setting(
         _storage_url,
-        "where to count attempts: memory:// for one process; redis://host:6379 for several, with the extra: .[redis]",
+        "where to count attempts: memory:// for one process; redis://host:6379 for several (install .[redis])",
         default="memory://",
     )
     login_session_idle_days: int = _setting(

@@ -65,7 +65,7 @@ def _ascii_digits(text: str) -> str:
 def compare_key(text: str) -> str:
     """Return the text without differences of letter case, spacing, quotes, dashes and invisible characters.
 
-    Accents stay. The key has at most three times as many characters as the text, because "ΐ" (U+0390) becomes three.
+    Accents stay. The key has at most three times as many characters as the text: "ﬃ" (U+FB03) becomes three letters.
     """
     return _plain_ascii(text) if text.isascii() else _until_stable(_compare_key_once, text)
 

@@ -24,9 +24,9 @@ def _with_line_feeds(text: str) -> str:
 class NoControlCharacters:
     """Refuse control characters, and characters that change the text direction."""
 
-    def __init__(self, noun: str, *, lines: str = "") -> None:
+    def __init__(self, noun: str, *, allowed: str = "") -> None:
         self.noun = noun
-        self.allowed = lines
+        self.allowed = allowed
 
     def __call__(self, form: Form, field: Field) -> None:
         for char in field.data:

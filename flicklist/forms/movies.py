@@ -81,7 +81,7 @@ class EditMovieForm(MovieForm):
     """Everything a person can write about a movie."""
 
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
-    notes = LinesField(validators=[NoControlCharacters("notes", lines="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
+    notes = LinesField(validators=[NoControlCharacters("notes", allowed="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
     version = HiddenField()
 
 

@@ -62,7 +62,7 @@ def to_json(value: Any) -> str:
 
 
 def token_hash(token: str) -> bytes:
-    """Return the SHA-256 of a token, which suffices from 112 random bits on (ASVS 5.0, 6.5.2)."""
+    """Return the SHA-256 of a token, which is enough for at least 112 random bits (ASVS 5.0, 6.5.2)."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -1,6 +1,7 @@
 """The traversal tree: the resource of each URL, its parent and its access control list.
 
-An access control list authorizes the *path*. Every query is scoped by the path's owner, which ties the *row* to it.
+An access control list checks whose list the path names. Every query also filters by that owner, so that a path cannot
+reach a row of somebody else.
 """
 
 from typing import Any

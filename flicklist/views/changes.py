@@ -16,8 +16,8 @@ def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
     movies, undoing = changes.undo(request.db, context.change)
     skipped = len(context.change.before) - len(movies)
     if undoing is None:
-        verb = "redo" if context.change.is_undoing else "undo"
-        flash_info(request, f"Nothing to {verb}: it was already {verb}ne, or the movie has changed since.")
+        verb, done = ("redo", "redone") if context.change.is_undoing else ("undo", "undone")
+        flash_info(request, f"Nothing to {verb}: it was already {done}, or the movie has changed since.")
     else:
         text, button = ("Redone.", "Undo") if context.change.is_undoing else ("Undone.", "Redo")
         if skipped == 1:
