@@ -57,9 +57,10 @@ def running_postbox(scheme="smtp", **options):
     server.start()
     box.url = f"{scheme}://127.0.0.1:{port}"
     yield box
-    server.stop()
-    with warnings.catch_warnings():  # aiosmtpd leaves open connections to the garbage collector
+    # aiosmtpd leaves open connections to the garbage collector, which can run at any time.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
+        server.stop()
         gc.collect()
 
 
@@ -67,6 +68,12 @@ def running_postbox(scheme="smtp", **options):
 def postbox():
     with running_postbox() as box:
         yield box
+
+
+@pytest.fixture
+def make_app(postbox, make_app):
+    """Stop the site, which can be sending mail, before the mail server."""
+    return make_app
 
 
 @pytest.fixture
