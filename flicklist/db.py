@@ -95,8 +95,8 @@ def _mark_retryable(context: ExceptionContext) -> None:
         mark_error_retryable(context.sqlalchemy_exception)
 
 
-def has_transaction(request: Request) -> bool:
-    """Return whether the request may change something, and so has a transaction."""
+def may_write(request: Request) -> bool:
+    """Return whether the request may change something. Only such a request has a transaction."""
     return request.method not in READING_METHODS
 
 
@@ -111,7 +111,7 @@ def includeme(config: Configurator) -> None:
     settings = config.get_settings()
     settings["tm.manager_hook"] = "pyramid_tm.explicit_manager"
     settings["tm.annotate_user"] = "false"
-    settings["tm.activate_hook"] = has_transaction
+    settings["tm.activate_hook"] = may_write
     settings["tm.commit_veto"] = vetoes_commit
     config.include("pyramid_tm")
     config.include("pyramid_retry")
@@ -126,12 +126,12 @@ def includeme(config: Configurator) -> None:
         return session
 
     def db(request: Request) -> Session:
-        if not request.has_transaction:
+        if not request.may_write:
             return request.read_db
         session = new_writer()
         zope.sqlalchemy.register(session, transaction_manager=request.tm)
         return session
 
-    config.add_request_method(has_transaction, reify=True)
+    config.add_request_method(may_write, reify=True)
     config.add_request_method(read_db, reify=True)
     config.add_request_method(db, reify=True)

@@ -168,7 +168,7 @@ def single_fields(view: Callable[..., Response], info: Any) -> Callable[..., Res
     repeated = frozenset(info.options.get("repeated_fields") or ())
 
     def single(context: Any, request: Request) -> Response:
-        for fields in (request.GET, request.POST) if request.has_transaction else (request.GET,):
+        for fields in (request.GET, request.POST) if request.may_write else (request.GET,):
             times = Counter(fields.keys())
             if any(number > 1 and name not in repeated for name, number in times.items()):
                 raise HTTPBadRequest

@@ -174,7 +174,7 @@ def test_reauth_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch,
 def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):
     code = alice.begin_two_factor().now()
     fields = {"csrf_token": alice.csrf_token(), "current_password": PASSWORD, "code": code}
-    thief, confirming, original = Client(app, alice.email), [], two_factor.fingerprint_values_if_on
+    thief, confirming, original = Client(app, alice.email), [], two_factor.credentials_if_on
 
     def slow(session, user_id):
         token = original(session, user_id)
@@ -185,7 +185,7 @@ def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):
             confirm.join(0.5)  # either it waits for this login, or it finishes
         return token
 
-    monkeypatch.setattr(two_factor, "fingerprint_values_if_on", slow)
+    monkeypatch.setattr(two_factor, "credentials_if_on", slow)
     thief.log_in()
     confirming[0].join()
     assert not thief.is_logged_in

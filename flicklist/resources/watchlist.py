@@ -39,7 +39,7 @@ class WatchlistResource(Resource):
     def __getitem__(self, name: str) -> "MovieResource | ChangesResource":
         if name == "changes":
             return ChangesResource(self, name)
-        for_update = self.request.has_transaction
+        for_update = self.request.may_write
         movie = watchlist.find_movie(self.db, self.owner_id, row_id(name), for_update=for_update)
         if movie is None:
             raise KeyError(name)

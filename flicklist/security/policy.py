@@ -94,7 +94,7 @@ class SecurityPolicy:
             now = utc_now()
             if now - last_seen_at > LAST_SEEN_PRECISION:
                 _record_visit(request, identity, now)
-        if request.has_transaction:
+        if request.may_write:
             request.read_db.rollback()  # Give the connection back: a password may be hashed next.
         return identity
 

@@ -120,7 +120,7 @@ def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Res
         return view
 
     def limited(context: Any, request: Request) -> Response:
-        if request.has_transaction and request.identity is not None:
+        if request.may_write and request.identity is not None:
             rule = Rule(request.settings.rate_limit_changes, "changes", (str(request.identity.user_id),))
             request.limiter.count([rule])
         return view(context, request)

@@ -22,10 +22,10 @@ def is_on(db: Session, user_id: int) -> bool:
     return db.scalar(_CONFIRMED, {"user_id": user_id}) is not None
 
 
-def fingerprint_values_if_on(db: Session, user_id: int) -> Any:
-    """Return the values for the fingerprint of a pending login, or ``None`` if two-factor authentication is off.
+def credentials_if_on(db: Session, user_id: int) -> Any:
+    """Return the ``email_key`` and ``password_hash`` of an account, or ``None`` if two-factor authentication is off.
 
-    They are the ``email_key`` and ``password_hash`` of the account.
+    The token of a pending login is made from them, so that it is worthless once one of them changes.
     """
     on = (User.id == user_id, TwoFactor.confirmed_at.is_not(None))
     return db.execute(select(User.email_key, User.password_hash).join(TwoFactor).where(*on)).one_or_none()

@@ -49,7 +49,7 @@ WATCHED_ORDERS = {
 _REMOVED_ORDERS = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}
 
 
-class AlreadyListed(Exception):
+class MovieExists(Exception):
     """Raised when a new movie is already on the list, or was removed and can still be restored."""
 
     def __init__(self, movie: Movie) -> None:
@@ -143,23 +143,23 @@ def find_selected_movies(
 def add_movie(db: Session, owner_id: int, title: str, year: int | None, *, max_movies: int) -> Movie:
     """Add a movie to the watchlist, and delete removed movies that can no longer be restored.
 
-    Raises `LimitReached`, and `AlreadyListed`, also if another transaction adds the movie first.
+    Raises `LimitReached`, and `MovieExists`, also if another transaction adds the movie first.
     """
     db.execute(delete(Movie).where(Movie.owner_id == owner_id, _has_expired()))
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
     if (duplicate := _find_with_id_in_key(db, owner_id, title, year)) is not None:
-        raise AlreadyListed(duplicate)
+        raise MovieExists(duplicate)
     movie = Movie(title=title, year=year, owner_id=owner_id)
     try:
         with db.begin_nested():
             db.add(movie)
     except IntegrityError:
-        listed = db.scalar(select(Movie).where(Movie.owner_id == owner_id, Movie.key == movie_key(title, year)))
-        if listed is None:
+        existing = db.scalar(select(Movie).where(Movie.owner_id == owner_id, Movie.key == movie_key(title, year)))
+        if existing is None:
             raise
-        raise AlreadyListed(listed) from None
+        raise MovieExists(existing) from None
     return movie
 
 

@@ -10,7 +10,7 @@ from pyramid.view import view_config
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.auth import CodeForm, LogInForm, RegisterForm
 from flicklist.models.user import email_key
-from flicklist.refused_forms import redirect_to_form, refill_form
+from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import Root
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
@@ -138,7 +138,7 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
         request.limiter.count(rules)
         form.refuse("password", "Wrong email or password.")
         raise redirect_to_form(request, _path_with_next(request, "login", form), form)
-    if current := two_factor.fingerprint_values_if_on(request.db, credentials.id):
+    if current := two_factor.credentials_if_on(request.db, credentials.id):
         token = pending_login_tokens(request.settings.secret).make(credentials.id, "", *current)
         return _ask_for_code(request, credentials.id, token, form)
     return _finish_login(request, credentials.id, form)

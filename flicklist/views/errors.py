@@ -123,7 +123,7 @@ def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     restore_session(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS
-    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.has_transaction else "")
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.may_write else "")
 
 
 def _close_idle_connections(request: Request) -> None:
@@ -144,13 +144,13 @@ def _wall(request: Request) -> HTTPSeeOther:
 
     A first visit to ``/`` is not a mistake, so there is no message for it.
     """
-    if request.path_info in {"", "/"} and not request.has_transaction:
+    if request.path_info in {"", "/"} and not request.may_write:
         return redirect(request.path_to(request.root, "register"))
-    wanted = form_page(request) if request.has_transaction else local_path(request.path_qs)
+    wanted = form_page(request) if request.may_write else local_path(request.path_qs)
     query = {"next": wanted} if wanted else None
     is_open = request.settings.registration == "open"
     text = "Log in or create an account to continue." if is_open else "Log in to continue."
-    if request.has_transaction:
+    if request.may_write:
         text += " Your changes weren’t saved."
     flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query), is_link=True)
     return redirect(request.path_to(request.root, "register", query=query))

@@ -12,7 +12,7 @@ from flicklist.forms.password_reset import PasswordResetForm, RequestPasswordRes
 from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
-from flicklist.refused_forms import redirect_to_form, refill_form
+from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules

@@ -17,7 +17,7 @@ from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
 from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
-from flicklist.services.watchlist import AlreadyListed, IsRemoved, NothingSelected
+from flicklist.services.watchlist import IsRemoved, MovieExists, NothingSelected
 from flicklist.text import quote
 from flicklist.views import (
     flash_change,
@@ -123,14 +123,14 @@ def add(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     title, year, max_movies = form.title.data, form.year_number, request.settings.max_movies
     try:
         movie = watchlist.add_movie(request.db, context.owner_id, title, year, max_movies=max_movies)
-    except AlreadyListed as listed:
-        _flash_already_listed(context, request, listed.movie)
+    except MovieExists as exists:
+        _flash_existing(context, request, exists.movie)
     else:
         flash_success(request, f"Added {quote(movie.label)}.{mention_similar_titles(request, movie)}")
     return redirect(request.path_to(context))
 
 
-def _flash_already_listed(context: WatchlistResource, request: Request, movie: Movie) -> None:
+def _flash_existing(context: WatchlistResource, request: Request, movie: Movie) -> None:
     name = quote(movie.label)
     if movie.is_removed:
         restore = request.path_to(context, str(movie.id), "restore")
