@@ -78,7 +78,8 @@ def fill(url: str, users: int, movies: int) -> None:
                 movie = Movie(
                     title=f"{film.title} {number}"[:200], year=film.year if number % 5 else None, owner_id=user_id
                 )
-                movie.set_details("Ann said so" if number % 7 == 0 else "", "")
+                movie.why = "Ann said so" if number % 7 == 0 else ""
+                movie.refresh_search_columns()
                 movie.added_at = START + timedelta(hours=number // 3)
                 movie.last_watched_on = ""
                 if number % 2:

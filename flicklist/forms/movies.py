@@ -22,6 +22,7 @@ from flicklist.models.movie import (
     MAX_TITLE_LENGTH,
     MAX_VIEWING_NOTE_LENGTH,
     MAX_WHY_LENGTH,
+    MovieDetails,
 )
 from flicklist.services.pagination import PAGE_SIZE
 from flicklist.text import compare_key, has_visible_character, quote
@@ -83,6 +84,16 @@ class EditMovieForm(MovieForm):
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
     notes = LinesField(validators=[NoControlCharacters("notes", allowed="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
     version = HiddenField()
+
+    @classmethod
+    def of(cls, details: MovieDetails) -> "EditMovieForm":
+        """Return the form with the details filled in."""
+        filled_in = {**details._asdict(), "year": str(details.year or "")}
+        return cls(data={**filled_in, "version": details.version})
+
+    @property
+    def details(self) -> MovieDetails:
+        return MovieDetails(self.title.data, self.year_number, self.why.data, self.notes.data)
 
 
 class ViewingForm(SiteForm):

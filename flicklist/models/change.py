@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flicklist.film_facts import FilmFacts
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, to_json, utc_now
-from flicklist.models.movie import Movie, Viewing
+from flicklist.models.movie import Movie, MovieDetails, Viewing
 
 CHANGE_RETENTION = timedelta(days=30)
 MAX_CHANGES = 100  # per person
@@ -15,7 +16,7 @@ MAX_CHANGES_SIZE = 5_000_000  # per person, not counting the newest change
 MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
 _TIMES = ("watched_at", "removed_at")
-_COLUMNS = ("title", "year", "why", "notes", "rating")
+_COLUMNS = ("title", "year", "why", "notes", "tags", *FilmFacts._fields, "rating")
 
 
 class Change(Base):
@@ -78,11 +79,11 @@ def equals_snapshot(movie: Movie, before: dict[str, Any]) -> bool:
 
 
 def _restore(movie: Movie, before: dict[str, Any]) -> None:
-    if (movie.title, movie.year) != (before["title"], before["year"]):  # otherwise the key can stay
-        movie.set_title(before["title"], before["year"])
-    movie.set_details(before["why"], before["notes"])
-    for name in _COLUMNS:
-        setattr(movie, name, before[name])
+    before = snapshot(movie) | before  # a snapshot of an older version lacks newer columns
+    facts = FilmFacts(*(before[name] for name in FilmFacts._fields))
+    texts = {name: before[name] for name in ("title", "year", "why", "notes", "tags")}
+    movie.set_details(MovieDetails(**texts, facts=facts))
+    movie.rating = before["rating"]
     for name in _TIMES:
         setattr(movie, name, before[name] and datetime.fromisoformat(before[name]))
     present = {viewing.id: viewing for viewing in movie.viewings}

@@ -2,13 +2,34 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR
-from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.film_facts import (
+    MAX_COUNTRIES_LENGTH,
+    MAX_DIRECTORS_LENGTH,
+    MAX_GENRES_LENGTH,
+    MAX_IMDB_ID_LENGTH,
+    MAX_LETTERBOXD_URI_LENGTH,
+    MAX_ORIGINAL_TITLE_LENGTH,
+    MAX_RUNTIME,
+    FilmFacts,
+)
+from flicklist.labels import label_keys
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, to_json, utc_now
 from flicklist.search_words import searchable
 from flicklist.text import compare_key
 from flicklist.titles import sort_title
@@ -16,6 +37,9 @@ from flicklist.titles import sort_title
 MAX_TITLE_LENGTH = 200
 MAX_WHY_LENGTH = 300
 MAX_NOTES_LENGTH = 5000
+MAX_TAGS = 20
+MAX_TAG_LENGTH = 40
+MAX_TAGS_LENGTH = MAX_TAGS * (MAX_TAG_LENGTH + len(", "))
 MAX_VIEWING_NOTE_LENGTH = 1000
 MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because every change of a movie records all its viewings
 DAY_LENGTH = len("2009-07-14")
@@ -27,6 +51,11 @@ REMOVED_RETENTION = timedelta(days=30)
 def ordered_text(length: int) -> String:
     """Return a column type that is sorted and compared byte by byte on every database."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+def _byte_text() -> Text:
+    """Return a column type of any length that is compared byte by byte on every database."""
+    return Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class NotWatched(Exception):
@@ -42,6 +71,22 @@ def movie_key(title: str, year: int | None) -> str:
     return f"{compare_key(title)} ({year or ''})"
 
 
+class MovieDetails(NamedTuple):
+    """What a person can write about a movie. `tags` are separated by ``", "``."""
+
+    title: str
+    year: int | None = None
+    why: str = ""
+    notes: str = ""
+    tags: str = ""
+    facts: FilmFacts = FilmFacts()
+
+    @property
+    def version(self) -> str:
+        """A hash. An edit form uses it to detect that the movie has changed meanwhile."""
+        return hashlib.sha256(to_json(self).encode()).hexdigest()[:16]
+
+
 class Movie(Base):
     """A movie on one person's list. It is on the watchlist until it is crossed off, which sets `watched_at`.
 
@@ -54,9 +99,19 @@ class Movie(Base):
         CheckConstraint(f"length(title) BETWEEN 1 AND {MAX_TITLE_LENGTH}", name="title_length"),
         CheckConstraint(f"length(why) <= {MAX_WHY_LENGTH}", name="why_length"),
         CheckConstraint(f"length(notes) <= {MAX_NOTES_LENGTH}", name="notes_length"),
+        CheckConstraint(f"length(tags) <= {MAX_TAGS_LENGTH}", name="tags_length"),
+        CheckConstraint(f"length(original_title) <= {MAX_ORIGINAL_TITLE_LENGTH}", name="original_title_length"),
+        CheckConstraint(f"length(directors) <= {MAX_DIRECTORS_LENGTH}", name="directors_length"),
+        CheckConstraint(f"runtime BETWEEN 1 AND {MAX_RUNTIME}", name="runtime_possible"),
+        CheckConstraint(f"length(genres) <= {MAX_GENRES_LENGTH}", name="genres_length"),
+        CheckConstraint(f"length(countries) <= {MAX_COUNTRIES_LENGTH}", name="countries_length"),
+        CheckConstraint(f"length(imdb_id) <= {MAX_IMDB_ID_LENGTH}", name="imdb_id_length"),
+        CheckConstraint("tmdb_id > 0", name="tmdb_id_positive"),
+        CheckConstraint(f"length(letterboxd_uri) <= {MAX_LETTERBOXD_URI_LENGTH}", name="letterboxd_uri_length"),
         CheckConstraint(f"year BETWEEN {FIRST_YEAR} AND {LAST_YEAR}", name="year_possible"),
         CheckConstraint(f"rating BETWEEN 1 AND {BEST_RATING}", name="rating_on_scale"),
         CheckConstraint("rating IS NULL OR watched_at IS NOT NULL", name="rated_when_watched"),
+        Index(None, "owner_id", "change_id"),
     )
 
     id: Mapped[PrimaryKey]
@@ -65,6 +120,15 @@ class Movie(Base):
     year: Mapped[int | None] = mapped_column(SmallInteger)
     why: Mapped[str] = mapped_column(String(MAX_WHY_LENGTH), default="")
     notes: Mapped[str] = mapped_column(Text, default="")
+    tags: Mapped[str] = mapped_column(ordered_text(MAX_TAGS_LENGTH), server_default="")
+    original_title: Mapped[str] = mapped_column(String(MAX_ORIGINAL_TITLE_LENGTH), server_default="")
+    directors: Mapped[str] = mapped_column(String(MAX_DIRECTORS_LENGTH), server_default="")
+    runtime: Mapped[int | None] = mapped_column(SmallInteger)
+    genres: Mapped[str] = mapped_column(String(MAX_GENRES_LENGTH), server_default="")
+    countries: Mapped[str] = mapped_column(String(MAX_COUNTRIES_LENGTH), server_default="")
+    imdb_id: Mapped[str] = mapped_column(String(MAX_IMDB_ID_LENGTH), server_default="")
+    tmdb_id: Mapped[int | None] = mapped_column(Integer)
+    letterboxd_uri: Mapped[str] = mapped_column(String(MAX_LETTERBOXD_URI_LENGTH), server_default="")
     rating: Mapped[int | None] = mapped_column(SmallInteger)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     watched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -75,7 +139,10 @@ class Movie(Base):
     sort_title: Mapped[str] = mapped_column(ordered_text(MAX_TITLE_LENGTH))
     sort_year: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(year, 0)", persisted=True))
     sort_rating: Mapped[int] = mapped_column(SmallInteger, Computed("coalesce(rating, 0)", persisted=True))
-    search_text: Mapped[str] = mapped_column(Text().with_variant(Text(collation="C"), "postgresql"))
+    search_text: Mapped[str] = mapped_column(_byte_text())
+    # Filters by tag and genre read these, which are made by `label_keys`.
+    tag_keys: Mapped[str] = mapped_column(_byte_text(), server_default="")
+    genre_keys: Mapped[str] = mapped_column(_byte_text(), server_default="")
     # The last change of the movie. Only this one can be undone.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
@@ -87,7 +154,7 @@ class Movie(Base):
     )
 
     def __init__(self, *, title: str, year: int | None = None, **columns: Any) -> None:
-        super().__init__(**{"why": "", "notes": "", **columns})
+        super().__init__(**{"why": "", "notes": "", "tags": "", **FilmFacts()._asdict(), **columns})
         self.set_title(title, year)
 
     @property
@@ -96,8 +163,12 @@ class Movie(Base):
         return f"{self.title} ({self.year})" if self.year else self.title
 
     @property
-    def version(self) -> str:
-        return version_of(self.title, self.year, self.why, self.notes)
+    def facts(self) -> FilmFacts:
+        return FilmFacts(*(getattr(self, name) for name in FilmFacts._fields))
+
+    @property
+    def details(self) -> MovieDetails:
+        return MovieDetails(self.title, self.year, self.why, self.notes, self.tags, self.facts)
 
     @property
     def is_watched(self) -> bool:
@@ -111,14 +182,22 @@ class Movie(Base):
         """Set the title and year, and the columns that depend on them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
         self.sort_title = sort_title(title)[:MAX_TITLE_LENGTH]
-        self.refresh_search_text()
+        self.refresh_search_columns()
 
-    def set_details(self, why: str, notes: str) -> None:
-        self.why, self.notes = why, notes
-        self.refresh_search_text()
+    def set_details(self, details: MovieDetails) -> None:
+        """Set what a person can write, and the columns that depend on it. Without a new title, the key stays."""
+        self.why, self.notes, self.tags = details.why, details.notes, details.tags
+        for name, value in details.facts._asdict().items():
+            setattr(self, name, value)
+        if (self.title, self.year) != (details.title, details.year):
+            self.set_title(details.title, details.year)
+        self.refresh_search_columns()
 
-    def refresh_search_text(self) -> None:
-        self.search_text = searchable(f"{self.title} {self.why} {self.notes}")
+    def refresh_search_columns(self) -> None:
+        """Set the columns that searches and filters read."""
+        texts = (self.title, self.original_title, self.directors, self.why, self.notes, self.tags)
+        self.search_text = searchable(" ".join(texts))
+        self.tag_keys, self.genre_keys = label_keys(self.tags), label_keys(self.genres)
 
     def add_id_to_key(self) -> None:
         """Make the key unique although another movie on the list has the same title and year."""
@@ -197,12 +276,6 @@ class Movie(Base):
         self.removed_at = None
 
 
-def version_of(title: str, year: int | None, why: str, notes: str) -> str:
-    """Return a hash of the details of a movie. An edit form uses it to detect that they have changed meanwhile."""
-    text = "\0".join([title, str(year or ""), why, notes])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 class Viewing(Base):
     """One viewing of a movie.
 
@@ -244,3 +317,4 @@ _index("ix_movies_watched_by_title", IS_WATCHED, Movie.sort_title)
 _index("ix_movies_watched_by_year", IS_WATCHED, Movie.sort_year)
 _index("ix_movies_watched_by_rating", IS_WATCHED, Movie.sort_rating)
 _index("ix_movies_removed", IS_REMOVED, Movie.removed_at)
+_index("ix_movies_with_tags", Movie.tags != "", Movie.tags)

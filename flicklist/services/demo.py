@@ -45,7 +45,7 @@ def _add_movies(db: Session, user: User) -> None:
     for day, row in enumerate(MOVIES):
         added_at = started_at + timedelta(days=day)
         movie = Movie(title=row.title, year=row.year, owner_id=user.id, added_at=added_at)
-        movie.set_details(row.why, row.notes)
+        movie.set_details(movie.details._replace(why=row.why, notes=row.notes))
         for date, note in row.viewings:
             movie.add_viewing(date, note)
         if row.rating is not None:

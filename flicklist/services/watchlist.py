@@ -21,6 +21,7 @@ from flicklist.models.movie import (
     MAX_TITLE_LENGTH,
     REMOVED_RETENTION,
     LimitReached,
+    MovieDetails,
     movie_key,
 )
 from flicklist.services.pagination import Keyset, Page, PageRequest
@@ -177,10 +178,9 @@ def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | Non
     return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
 
 
-def edit_movie(db: Session, movie: Movie, title: str, year: int | None, *, why: str, notes: str) -> None:
+def edit_movie(db: Session, movie: Movie, details: MovieDetails) -> None:
     """Edit the details of a movie. Another movie on the list may have the same title and year."""
-    rename_with_unique_key(db, movie, partial(movie.set_title, title, year))
-    movie.set_details(why, notes)
+    rename_with_unique_key(db, movie, partial(movie.set_details, details))
 
 
 def rename_with_unique_key(db: Session, movie: Movie, rename: Callable[[], None]) -> None:

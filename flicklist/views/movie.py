@@ -10,7 +10,6 @@ from pyramid.view import view_config
 from flicklist.flash import flash_error
 from flicklist.forms.movies import EditMovieForm, RatingForm
 from flicklist.models import Change, Movie
-from flicklist.models.movie import version_of
 from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
 from flicklist.services import changes, watchlist
@@ -34,23 +33,21 @@ NOT_SAVED = "so your changes are not saved yet. Save again to replace that versi
 @view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def movie(context: MovieResource, request: Request) -> dict[str, Any]:
     movie = context.movie
-    shown = {name: getattr(movie, name) for name in ("title", "why", "notes", "version")}
-    return _page(movie, EditMovieForm(data={**shown, "year": str(movie.year or "")}))
+    return _page(movie, EditMovieForm.of(movie.details))
 
 
 @view_config(context=MovieResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
 def edit(context: MovieResource, request: Request) -> PageOrRedirect:
-    form = EditMovieForm(request.POST, version=context.movie.version)
+    form = EditMovieForm(request.POST, version=context.movie.details.version)
     if not form.validate():
         return refuse(request, form.problem, _page(context.movie, form))
     if _was_changed_meanwhile(context.movie, form):
         problem = f"{quote(context.movie.label)} was changed in another window, {NOT_SAVED}"
-        form.version.data = context.movie.version
+        form.version.data = context.movie.details.version
         return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
-    title, year, why, notes = form.title.data, form.year_number, form.why.data, form.notes.data
 
     def edit_movie(movie: Movie) -> None:
-        watchlist.edit_movie(request.db, movie, title, year, why=why, notes=notes)
+        watchlist.edit_movie(request.db, movie, form.details)
 
     change = changes.change_movie(request.db, context.movie, edit_movie, "saved")
     flash_change(
@@ -65,8 +62,7 @@ def _page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> di
 
 def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:
     """Return whether the form shows an older version of the movie, and would overwrite a newer one with other text."""
-    typed = version_of(form.title.data, form.year_number, form.why.data, form.notes.data)
-    return movie.version not in {typed, form.version.data}
+    return movie.details.version not in {form.details.version, form.version.data}
 
 
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)

@@ -34,7 +34,7 @@ def shelf(alice, db):
         one.added_at = datetime.fromisoformat(added).replace(tzinfo=UTC)
         one.viewings = [Viewing(watched_on=day) for day in watched_on]
         one.refresh_last_watched_on()
-        one.refresh_search_text()
+        one.refresh_search_columns()
         db.add(one)
         db.flush()
 

@@ -187,8 +187,9 @@ def test_export_contains_everything_entered(alice, db):
     alice.send(f"{movie_path}/remove")
     (heat,) = json.loads(submit(alice, "export", 200, current_password=PASSWORD).body)["movies"]
     movie = db.scalars(select(Movie)).one()
-    kept_by_the_site = {"id", "owner_id", "key", "search_text", "change_id", "sort_title", "sort_year", "sort_rating"}
-    assert set(heat) == {c.name for c in Movie.__table__.c} - kept_by_the_site - {"last_watched_on"} | {"viewings"}
+    kept_by_the_site = {"id", "owner_id", "key", "change_id", "last_watched_on"}
+    kept_by_the_site |= {"search_text", "tag_keys", "genre_keys", "sort_title", "sort_year", "sort_rating"}
+    assert set(heat) == {c.name for c in Movie.__table__.c} - kept_by_the_site | {"viewings"}
     assert (heat["why"], heat["notes"]) == ("Ann said so", "long\nbut good")
     assert heat["added_at"] == movie.added_at.replace(tzinfo=UTC).isoformat()
     assert heat["removed_at"] is not None

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Text, cast, select, update
 
+from flicklist.film_facts import FilmFacts
 from flicklist.models import Change, Movie, Viewing
 from flicklist.models.change import CHANGE_RETENTION, MAX_CHANGES
 from flicklist.models.meta import utc_now
@@ -246,6 +247,20 @@ def test_undo_cannot_change_movie_of_another_person(heat, bob, db):
     page = bob.send(f"{bob.list_path}changes/{bobs.id}/undo").follow()
     assert messages(page, "info") == ["Nothing to undo: it was already undone, or the movie has changed since."]
     assert remembered(db) == before
+
+
+def test_change_recorded_by_an_older_version_can_be_undone(heat, db):
+    """It knows nothing of the columns that were added since, so they keep their values."""
+    page = heat.send(heat.movie_path("Heat") + "/edit", title="Cold", year="1995").follow()
+    change = db.scalars(select(Change).order_by(Change.id.desc())).first()
+    since = {"tags", *FilmFacts._fields}
+    change.before = [{name: value for name, value in change.before[0].items() if name not in since}]
+    movie = db.scalars(select(Movie)).one()
+    movie.set_details(movie.details._replace(tags="own it", facts=FilmFacts(runtime=170)))
+    db.commit()
+    heat.press(page, "Undo")
+    db.refresh(movie)
+    assert (movie.title, movie.tags, movie.tag_keys, movie.runtime) == ("Heat", "own it", ",own it,", 170)
 
 
 def test_undoing_rename_works_if_another_movie_took_the_old_title(heat, db):

@@ -1,0 +1,28 @@
+"""Facts about a film. A movie on a list can have them, and the catalog knows them."""
+
+from typing import NamedTuple
+
+MAX_ORIGINAL_TITLE_LENGTH = 200
+MAX_DIRECTORS_LENGTH = 700
+MAX_GENRES_LENGTH = MAX_COUNTRIES_LENGTH = 200
+MAX_RUNTIME = 9999
+MAX_IMDB_ID_LENGTH = len("tt1234567890")
+MAX_TMDB_ID = 2**31 - 1
+MAX_LETTERBOXD_URI_LENGTH = 200
+
+
+class FilmFacts(NamedTuple):
+    """Facts about a film. Empty text and None mean unknown.
+
+    `directors`, `genres` and `countries` can have several names, separated by ``", "``. `runtime` is in minutes.
+    `imdb_id` is like ``tt0113277``. `letterboxd_uri` is a link to the film on Letterboxd, long or short.
+    """
+
+    original_title: str = ""
+    directors: str = ""
+    runtime: int | None = None
+    genres: str = ""
+    countries: str = ""
+    imdb_id: str = ""
+    tmdb_id: int | None = None
+    letterboxd_uri: str = ""
