@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint const
 ERRORS_ONLY := 2>$(VENV)/pip-errors.txt || { cat $(VENV)/pip-errors.txt >&2; exit 1; }
 
 # The installation builds the catalog of films from these.
-CATALOG_SOURCES := flicklist/data/films.csv.gz $(addprefix flicklist/,services/catalog.py search_words.py text.py)
+CATALOG_SOURCES := flicklist/data/films.csv.gz $(addprefix flicklist/,services/catalog.py film_facts.py search_words.py text.py)
 
 .PHONY: help install serve demo test test-browser test-faults check format lint types templates
 

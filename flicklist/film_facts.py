@@ -1,5 +1,6 @@
 """Facts about a film. A movie on a list can have them, and the catalog knows them."""
 
+import re
 from typing import NamedTuple
 
 MAX_ORIGINAL_TITLE_LENGTH = 200
@@ -26,3 +27,7 @@ class FilmFacts(NamedTuple):
     imdb_id: str = ""
     tmdb_id: int | None = None
     letterboxd_uri: str = ""
+
+
+def is_imdb_id(text: str) -> bool:
+    return re.fullmatch(r"tt[0-9]{7,10}", text, re.ASCII) is not None

@@ -54,7 +54,22 @@ FIELDS = [
         "id",
         "owner_id",
     ),
-    *("q", "sort", "after", "before", "decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "x"),
+    *("film", "original_title", "directors", "runtime", "genres", "countries", "imdb_id", "tmdb_id", "letterboxd_uri"),
+    *(
+        "genre",
+        "max_runtime",
+        "q",
+        "sort",
+        "after",
+        "before",
+        "decade",
+        "rated",
+        "min_rating",
+        "added_from",
+        "added_to",
+        "watched_from",
+        "x",
+    ),
 ]
 TYPED = [
     *(

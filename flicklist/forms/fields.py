@@ -9,6 +9,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
 from flicklist.dates import first_day
+from flicklist.labels import join_labels, split_labels
 from flicklist.models.user import email_key
 from flicklist.text import normalize, parse_row_id, plain_digits
 from flicklist.urls import local_path
@@ -68,6 +69,13 @@ class TextField(StringField):
 
     def __init__(self, filters: Sequence[Callable[[str], str]] = (), **options: Any) -> None:
         super().__init__(filters=[normalize, *filters], **options)
+
+
+class LabelsField(TextField):
+    """Labels, separated by commas. Each is kept once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(filters=[lambda text: join_labels(split_labels(text))], **options)
 
 
 class DigitsField(TextField):

@@ -16,6 +16,7 @@ from flicklist.forms.fields import (
     SiteForm,
     TextField,
 )
+from flicklist.forms.film_facts import FilmFactsForm
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
@@ -25,7 +26,7 @@ from flicklist.models.movie import (
     MovieDetails,
 )
 from flicklist.services.pagination import PAGE_SIZE
-from flicklist.text import compare_key, has_visible_character, quote
+from flicklist.text import compare_key, has_visible_character, parse_row_id, quote
 
 REFUSED = "This site refuses that title."
 WHY_NOUN = "text of “Why it’s on the list”"
@@ -66,11 +67,21 @@ class MovieForm(SiteForm):
 
 
 class AddForm(MovieForm):
-    """A movie to add. Terrible movies are refused."""
+    """A movie to add. Terrible movies are refused.
+
+    `film` is the id of the suggestion that was chosen.
+    """
+
+    why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
+    film = TextField()
 
     def __init__(self, *args: Any, terrible_movies: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.terrible_movies = terrible_movies
+
+    @property
+    def film_id(self) -> int | None:
+        return parse_row_id(self.film.data)
 
     def validate_title(self, field: Field) -> None:
         super().validate_title(field)
@@ -78,7 +89,7 @@ class AddForm(MovieForm):
             raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist. {REFUSED}")
 
 
-class EditMovieForm(MovieForm):
+class EditMovieForm(MovieForm, FilmFactsForm):
     """Everything a person can write about a movie."""
 
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
@@ -88,12 +99,12 @@ class EditMovieForm(MovieForm):
     @classmethod
     def of(cls, details: MovieDetails) -> "EditMovieForm":
         """Return the form with the details filled in."""
-        filled_in = {**details._asdict(), "year": str(details.year or "")}
-        return cls(data={**filled_in, "version": details.version})
+        values = {**details._asdict(), **details.facts._asdict(), "version": details.version}
+        return cls(data={name: str(value or "") for name, value in values.items()})
 
     @property
     def details(self) -> MovieDetails:
-        return MovieDetails(self.title.data, self.year_number, self.why.data, self.notes.data)
+        return MovieDetails(self.title.data, self.year_number, self.why.data, self.notes.data, facts=self.facts)
 
 
 class ViewingForm(SiteForm):

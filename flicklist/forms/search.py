@@ -5,7 +5,17 @@ from typing import ClassVar
 from wtforms import Field, ValidationError
 
 from flicklist.dates import day_after, first_day
-from flicklist.forms.fields import DateOfAnyPrecision, DigitsField, MaxLength, NoControlCharacters, SiteForm, TextField
+from flicklist.film_facts import MAX_GENRES_LENGTH, MAX_RUNTIME
+from flicklist.forms.fields import (
+    DateOfAnyPrecision,
+    DigitsField,
+    LabelsField,
+    MaxLength,
+    NoControlCharacters,
+    SiteForm,
+    TextField,
+)
+from flicklist.forms.film_facts import parse_runtime
 from flicklist.forms.movies import RatingForm, rating_text
 from flicklist.models.movie import MAX_TITLE_LENGTH
 from flicklist.services.search import SearchFilters
@@ -18,6 +28,8 @@ class SearchForm(SiteForm):
 
     q = TextField(validators=[NoControlCharacters("search text"), MaxLength("search text", MAX_TITLE_LENGTH)])
     decade = TextField()
+    genre = LabelsField(validators=[NoControlCharacters("genre"), MaxLength("genre", MAX_GENRES_LENGTH)])
+    max_runtime = DigitsField()
     rated = TextField()
     min_rating = TextField()
     added_from = DigitsField(validators=[DateOfAnyPrecision()])
@@ -27,8 +39,48 @@ class SearchForm(SiteForm):
     sort = TextField()
 
     DECADES: ClassVar[dict[str, int]] = {str(decade): decade for decade in range(LAST_DECADE, FIRST_DECADE - 1, -10)}
+    # The genres that most films of the catalog have.
+    GENRES = (
+        "Action",
+        "Adventure",
+        "Animation",
+        "Biography",
+        "Children's",
+        "Comedy",
+        "Comedy-drama",
+        "Crime",
+        "Documentary",
+        "Drama",
+        "Family",
+        "Fantasy",
+        "History",
+        "Horror",
+        "LGBT-related",
+        "Martial arts",
+        "Musical",
+        "Mystery",
+        "Noir",
+        "Romance",
+        "Romantic comedy",
+        "Science Fiction",
+        "Silent",
+        "Sports",
+        "Thriller",
+        "War",
+        "Western",
+    )
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
-    FILTERS = ("decade", "rated", "min_rating", "added_from", "added_to", "watched_from", "watched_to")
+    FILTERS = (
+        "decade",
+        "genre",
+        "max_runtime",
+        "rated",
+        "min_rating",
+        "added_from",
+        "added_to",
+        "watched_from",
+        "watched_to",
+    )
 
     SPANS: ClassVar[dict[str, str]] = {"added": "Date added", "watched": "Date watched"}
 
@@ -38,6 +90,10 @@ class SearchForm(SiteForm):
         name, error = self.first_error
         label = self.SPANS.get(name.partition("_")[0])
         return f"{label}: {error[0].lower()}{error[1:]}" if label else error
+
+    def validate_max_runtime(self, field: Field) -> None:
+        if field.data and parse_runtime(field.data) is None:
+            raise ValidationError(f"Enter the longest runtime in minutes, from 1 to {MAX_RUNTIME:,}.")
 
     def validate_added_to(self, field: Field) -> None:
         self._require_span(self.added_from, field)
@@ -55,6 +111,8 @@ class SearchForm(SiteForm):
         return SearchFilters(
             text=valid.get("q", ""),
             decade=self.DECADES.get(self.decade.data),
+            genre=valid.get("genre", ""),
+            max_runtime=parse_runtime(valid.get("max_runtime", "")),
             rated=self.RATED.get(self.rated.data),
             min_rating=RatingForm.SCALE.get(self.min_rating.data),
             added_from=valid.get("added_from", ""),
@@ -74,6 +132,13 @@ class SearchForm(SiteForm):
     @property
     def decade_choices(self) -> list[tuple[str, str]]:
         return [(decade, f"{decade}s") for decade in self.DECADES]
+
+    @property
+    def genre_choices(self) -> list[tuple[str, str]]:
+        """The genres to choose from, and the chosen one."""
+        chosen = self.genre.data
+        more = [chosen] if chosen and chosen not in self.GENRES else []
+        return [(genre, genre) for genre in (*more, *self.GENRES)]
 
     @property
     def min_rating_choices(self) -> list[tuple[str, str]]:

@@ -1,14 +1,14 @@
 """The catalog of films: a CSV file, and the SQLite file that is built from it to look films up.
 
 The package is installed with a catalog; see ``setup.py``, which runs this module without the other dependencies of
-FlickList. `flicklist.services.suggestions` reads the SQLite file.
+FlickList. `flicklist.services.suggestions` and `flicklist.services.film_lookup` read the SQLite file.
 """
 
 import csv
 import gzip
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -16,6 +16,14 @@ from typing import Any, NamedTuple
 import regex
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR
+from flicklist.film_facts import (
+    MAX_COUNTRIES_LENGTH,
+    MAX_DIRECTORS_LENGTH,
+    MAX_GENRES_LENGTH,
+    MAX_ORIGINAL_TITLE_LENGTH,
+    MAX_RUNTIME,
+    is_imdb_id,
+)
 from flicklist.search_words import spellings
 
 DATA = Path(__file__).parents[1] / "data"
@@ -23,6 +31,12 @@ FILMS = DATA / "films.csv.gz"
 DEFAULT_PATH = DATA / "catalog.sqlite"
 MAX_FAME = 100
 MAX_NAME_LENGTH = 200
+MAX_LENGTHS = {
+    "original_title": MAX_ORIGINAL_TITLE_LENGTH,
+    "directors": MAX_DIRECTORS_LENGTH,
+    "genres": MAX_GENRES_LENGTH,
+    "countries": MAX_COUNTRIES_LENGTH,
+}
 # A query that begins more titles than this, such as "the", is frequent. Its suggestions are computed while the file is
 # built, because sorting so many films takes too long.
 MANY = 1000
@@ -113,7 +127,11 @@ def _film(row: dict[str, str | None]) -> Film:
         raise ValueError(f"the title must have 1 to {MAX_NAME_LENGTH} characters.")
     year = _number("year", texts["year"], FIRST_YEAR, LAST_YEAR)
     fame = _number("fame", texts["fame"], 0, MAX_FAME)
-    runtime = _number("runtime_min", texts["runtime_min"], 1, 100_000) if texts["runtime_min"] else None
+    runtime = _number("runtime_min", texts["runtime_min"], 1, MAX_RUNTIME) if texts["runtime_min"] else None
+    if too_long := [name for name, length in MAX_LENGTHS.items() if len(texts[name]) > length]:
+        raise ValueError(f"{too_long[0]} can have at most {MAX_LENGTHS[too_long[0]]} characters.")
+    if texts["imdb_id"] and not is_imdb_id(texts["imdb_id"]):
+        raise ValueError(f"imdb_id must be like tt0113277, not {texts['imdb_id']!r}.")
     return Film(**{**texts, "year": year, "fame": fame, "runtime_min": runtime})  # type: ignore[arg-type]
 
 
@@ -121,6 +139,16 @@ def _number(name: str, text: str, minimum: int, maximum: int) -> int:
     if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
         raise ValueError(f"{name} must be a number from {minimum} to {maximum}, not {text!r}.")
     return int(text)
+
+
+@contextmanager
+def open_catalog(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the SQLite file of a catalog for reading.
+
+    This takes a tenth of a millisecond, and the next time finds a catalog that was replaced. Raises `sqlite3.Error`.
+    """
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        yield connection
 
 
 def build(films: Iterable[Film], path: Path) -> int:

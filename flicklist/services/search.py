@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, select
 
 from flicklist.dates import day_after, first_day, parse_year
+from flicklist.labels import label_keys, split_labels
 from flicklist.models import Movie, Viewing
 from flicklist.search_words import query_words
 from flicklist.text import fold
@@ -32,11 +33,14 @@ class Sort(StrEnum):
 class SearchFilters:
     """Search filters. Empty ones are ignored.
 
-    The ends of a span are dates as in `flicklist.dates`, both included.
+    The ends of a span are dates as in `flicklist.dates`, both included. `max_runtime` is in minutes; a movie without a
+    runtime is found, too.
     """
 
     text: str = ""
     decade: int | None = None
+    genre: str = ""
+    max_runtime: int | None = None
     rated: bool | None = None
     min_rating: int | None = None
     added_from: str = ""
@@ -49,6 +53,9 @@ class SearchFilters:
         found = [_matches(word) for word in _words(self.text)]
         if self.decade is not None:
             found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
+        found += [Movie.genre_keys.contains(label_keys(genre), autoescape=True) for genre in split_labels(self.genre)]
+        if self.max_runtime is not None:
+            found.append(Movie.runtime.is_(None) | (Movie.runtime <= self.max_runtime))
         if self.rated is not None:
             found.append(Movie.rating.is_not(None) if self.rated else Movie.rating.is_(None))
         if self.min_rating is not None:

@@ -2,13 +2,12 @@
 
 import logging
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from flicklist.dates import parse_year
 from flicklist.search_words import query_words
-from flicklist.services.catalog import LOOK_UP, look_up_parameters
+from flicklist.services.catalog import LOOK_UP, look_up_parameters, open_catalog
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +17,9 @@ FREQUENT = "SELECT film_id FROM frequent WHERE query = :query ORDER BY position"
 
 
 class Suggestion(NamedTuple):
-    """A film that is offered while a title is typed."""
+    """A film that is offered while a title is typed. Its id can change when the catalog is updated."""
 
+    id: int
     title: str
     year: int
     director: str
@@ -35,8 +35,7 @@ def suggest(catalog_path: Path, query: str) -> list[Suggestion]:
     if not words:
         return []
     try:
-        # Opening the file takes a tenth of a millisecond, and the next lookup finds a catalog that was replaced.
-        with closing(sqlite3.connect(f"{catalog_path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as catalog:
+        with open_catalog(catalog_path) as catalog:
             return [_suggestion(catalog, film_id) for film_id in _film_ids(catalog, words)]
     except sqlite3.Error as error:
         log.warning("There are no suggestions: the catalog %s cannot be read: %s", catalog_path, error)
@@ -62,5 +61,5 @@ def _look_up(catalog: sqlite3.Connection, words: list[str], year: int | None = N
 
 
 def _suggestion(catalog: sqlite3.Connection, film_id: int) -> Suggestion:
-    row = catalog.execute("SELECT title, year, directors FROM films WHERE id = ?", [film_id]).fetchone()
+    row = catalog.execute("SELECT id, title, year, directors FROM films WHERE id = ?", [film_id]).fetchone()
     return Suggestion(*row)

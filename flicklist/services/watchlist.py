@@ -31,8 +31,10 @@ from flicklist.titles import sort_titles_of_variants
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
-_WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why).where(_OWN, IS_ON_WATCHLIST)
-_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on).where(_OWN, IS_WATCHED)
+_WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.runtime).where(_OWN, IS_ON_WATCHLIST)
+_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on, Movie.runtime).where(
+    _OWN, IS_WATCHED
+)
 _REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
 WATCHLIST_ORDERS = {
     Sort.ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=True),
@@ -78,14 +80,17 @@ def find_owner_id(db: Session, slug: str) -> int | None:
 def watchlist_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, why)``, and the number on all pages, counted by `Keyset.count`."""
+    """Return a page of ``(id, title, year, why, runtime)``, and the number on all pages, counted by `Keyset.count`."""
     return _page(db, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def watched_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, rating, last_watched_on)``, and the number counted by `Keyset.count`."""
+    """Return a page of ``(id, title, year, rating, last_watched_on, runtime)``, and the number on all pages.
+
+    The number is counted by `Keyset.count`.
+    """
     return _page(db, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
@@ -141,7 +146,7 @@ def find_selected_movies(
     return included
 
 
-def add_movie(db: Session, owner_id: int, title: str, year: int | None, *, max_movies: int) -> Movie:
+def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: int) -> Movie:
     """Add a movie to the watchlist, and delete removed movies that can no longer be restored.
 
     Raises `LimitReached`, and `MovieExists`, also if another transaction adds the movie first.
@@ -150,14 +155,16 @@ def add_movie(db: Session, owner_id: int, title: str, year: int | None, *, max_m
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
-    if (duplicate := _find_with_id_in_key(db, owner_id, title, year)) is not None:
+    if (duplicate := _find_with_id_in_key(db, owner_id, details.title, details.year)) is not None:
         raise MovieExists(duplicate)
-    movie = Movie(title=title, year=year, owner_id=owner_id)
+    movie = Movie(title=details.title, year=details.year, owner_id=owner_id)
+    movie.set_details(details)
     try:
         with db.begin_nested():
             db.add(movie)
     except IntegrityError:
-        existing = db.scalar(select(Movie).where(Movie.owner_id == owner_id, Movie.key == movie_key(title, year)))
+        same_key = Movie.key == movie_key(details.title, details.year)
+        existing = db.scalar(select(Movie).where(Movie.owner_id == owner_id, same_key))
         if existing is None:
             raise
         raise MovieExists(existing) from None

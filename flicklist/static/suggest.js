@@ -46,6 +46,7 @@
     const year = document.createElement("small");
     const director = document.createElement("small");
     option.id = `suggestion-${index}`;
+    option.dataset.film = film.id;
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
     title.dir = "auto";
@@ -79,6 +80,8 @@
     input.value = option.dataset.title;
     const year = yearOf(input);
     if (year) year.value = year.dataset.suggested = option.dataset.year;
+    const film = input.form?.elements.film;
+    if (film) film.value = option.dataset.film;
     close(input);
   }
 

@@ -5,9 +5,11 @@ from datetime import datetime
 from pyramid.config import Configurator
 from pyramid.request import Request
 
+from flicklist import film_facts
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
 from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value, number_of_stars, rating_text
+from flicklist.labels import split_labels
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
@@ -33,6 +35,12 @@ def day(time: datetime, request: Request) -> str:
     return time.astimezone(request.settings.time_zone).date().isoformat()
 
 
+def format_runtime(minutes: int) -> str:
+    """Return a runtime as people write it: ``2 h 50 min``, ``2 h``, ``50 min``."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
+
+
 def includeme(config: Configurator) -> None:
     config.get_settings()["jinja2.undefined"] = "strict"
     config.include("pyramid_jinja2")
@@ -48,7 +56,10 @@ def includeme(config: Configurator) -> None:
         "number_of_stars": number_of_stars,
         "form_value": form_value,
         "tile_letter": tile_letter,
+        "format_runtime": format_runtime,
+        "split_labels": split_labels,
     }
+    environment.globals |= {name: value for name, value in vars(film_facts).items() if name.startswith("MAX_")}
     environment.globals |= {
         "take_messages": take_messages,
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,

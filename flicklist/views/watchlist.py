@@ -8,18 +8,20 @@ from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
-from flicklist.forms.movies import AddForm, MovieForm, RatingForm, SelectionForm
+from flicklist.forms.movies import AddForm, RatingForm, SelectionForm
 from flicklist.forms.search import SearchForm
 from flicklist.models import Movie
-from flicklist.models.movie import LimitReached
+from flicklist.models.movie import LimitReached, MovieDetails
 from flicklist.permissions import Permission
 from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
+from flicklist.services.film_lookup import chosen_film
 from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
 from flicklist.services.watchlist import IsRemoved, MovieExists, NothingSelected
 from flicklist.text import quote
 from flicklist.views import (
+    PageOrRedirect,
     flash_change,
     flash_rating,
     mention_similar_titles,
@@ -27,11 +29,11 @@ from flicklist.views import (
     name_movies,
     redirect,
     redirect_back,
+    refuse,
     today,
 )
 
-# Refused text is returned in the URL, whose length is limited.
-MAX_TYPED_LENGTH = 250
+WATCHLIST_PAGE = "flicklist:templates/watchlist/watchlist.jinja2"
 WATCHLIST_SORTS = {
     Sort.ADDED: "recently added",
     Sort.OLDEST: "earliest added",
@@ -47,13 +49,12 @@ WATCHED_SORTS = {
 }
 
 
-@view_config(
-    context=WatchlistResource,
-    request_method="GET",
-    permission=Permission.VIEW,
-    renderer="flicklist:templates/watchlist/watchlist.jinja2",
-)
+@view_config(context=WatchlistResource, request_method="GET", permission=Permission.VIEW, renderer=WATCHLIST_PAGE)
 def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
+    return _watchlist_page(context, request, AddForm())
+
+
+def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
     search = _search_form(request)
     page, count = watchlist.watchlist_page(
         request.db,
@@ -69,7 +70,7 @@ def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, An
         "max_count": MAX_COUNT,
         "search": search,
         "sorts": WATCHLIST_SORTS,
-        "form": MovieForm(request.GET),
+        "form": form,
         "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.watched_page),
     }
 
@@ -113,18 +114,22 @@ def removed_page(context: WatchlistResource, request: Request) -> dict[str, Any]
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
-@view_config(context=WatchlistResource, name="add", request_method="POST", permission=Permission.EDIT)
-def add(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+@view_config(
+    context=WatchlistResource, name="add", request_method="POST", permission=Permission.EDIT, renderer=WATCHLIST_PAGE
+)
+def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
     form = AddForm(request.POST, terrible_movies=request.settings.terrible_movies)
     if not form.validate():
-        flash_error(request, form.problem)
-        typed = {name: text[:MAX_TYPED_LENGTH] for name, text in form.data.items() if text}
-        return redirect(request.path_to(context, query=typed))
-    title, year, max_movies = form.title.data, form.year_number, request.settings.max_movies
+        return refuse(request, form.problem, _watchlist_page(context, request, form))
+    title, year = form.title.data, form.year_number
+    facts = chosen_film(request.settings.catalog_path, title, year, form.film_id)
+    details = MovieDetails(title, year, form.why.data, facts=facts)
     try:
-        movie = watchlist.add_movie(request.db, context.owner_id, title, year, max_movies=max_movies)
+        movie = watchlist.add_movie(request.db, context.owner_id, details, max_movies=request.settings.max_movies)
     except MovieExists as exists:
         _flash_existing(context, request, exists.movie)
+        if form.why.data:  # keep the text
+            return _watchlist_page(context, request, form)
     else:
         flash_success(request, f"Added {quote(movie.label)}.{mention_similar_titles(request, movie)}")
     return redirect(request.path_to(context))

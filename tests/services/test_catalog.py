@@ -64,7 +64,7 @@ def test_update_replaces_the_catalog(update, path, name):
     result = update(gzip.compress(content) if name.endswith("gz") else content, name)
     assert (result.exit_code, result.output) == (0, "The catalog has 2 films.\n")
     assert titles(path, "h") == ["Heat"]
-    assert suggest(path, "乱") == [("Ran", 1985, "Akira Kurosawa")]
+    assert [film[1:] for film in suggest(path, "乱")] == [("Ran", 1985, "Akira Kurosawa")]
     update(as_csv([OTHER]))
     assert titles(path, "heat") == []
 
@@ -87,7 +87,11 @@ BAD_FILES = [
     (as_csv([FILM], year="1873"), "Line 2: year must be a number from 1874 to 2100, not '1873'."),
     (as_csv([FILM], year=""), "Line 2: year must be a number"),
     (as_csv([FILM], fame="101"), "Line 2: fame must be a number from 0 to 100, not '101'."),
-    (as_csv([FILM], runtime_min="long"), "Line 2: runtime_min must be a number from 1 to 100000, not 'long'."),
+    (as_csv([FILM], runtime_min="long"), "Line 2: runtime_min must be a number from 1 to 9999, not 'long'."),
+    (as_csv([FILM], runtime_min="10000"), "Line 2: runtime_min must be a number from 1 to 9999, not '10000'."),
+    (as_csv([FILM], directors="x" * 701), "Line 2: directors can have at most 700 characters."),
+    (as_csv([FILM], genres="x" * 201), "Line 2: genres can have at most 200 characters."),
+    (as_csv([FILM], imdb_id="113277"), "Line 2: imdb_id must be like tt0113277, not '113277'."),
     (as_csv([FILM]) + '"unclosed', "cannot be read"),
     (as_csv([FILM]) + "Ran\n", "Line 3: year must be a number"),
     (b"\xff\xfe", "cannot be read"),

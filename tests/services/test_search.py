@@ -151,7 +151,7 @@ def test_search_finds_what_suggestions_find(alice, db):
     db.commit()
     for film in sample:
         for query in (film.title, film.title[:4], f"{film.title} {film.year}", " ".join(query_words(film.title))):
-            if (film.title, film.year) in [suggestion[:2] for suggestion in suggest(DEFAULT_PATH, query)]:
+            if (film.title, film.year) in [suggestion[1:3] for suggestion in suggest(DEFAULT_PATH, query)]:
                 filters = SearchFilters(query)
                 page, _ = watchlist_page(
                     db, owner_id, Sort.TITLE, PageRequest(), filters=filters, time_zone=ZoneInfo("UTC")
