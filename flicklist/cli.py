@@ -1,26 +1,31 @@
 """The ``flicklist`` command, for operators."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 import click
 import plaster
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
-from flicklist.db import writing_engine
+from flicklist.db import reading_engine, writing_engine
 from flicklist.models import Mail, User
 from flicklist.models.outbox import MailKind
-from flicklist.services import accounts, catalog, demo, invitations, login_sessions, two_factor
+from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
+from flicklist.services.film_lookup import NoFilm
 from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
 
+# Undoing a change must be quick.
+MAX_FILLED_AT_ONCE = 500
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
 
@@ -153,16 +158,54 @@ def update_catalog(ini: str, file: Path) -> None:
     click.echo(f"The catalog has {number:,} films.")
 
 
+@catalog_commands.command("fill")
+@ini_file
+@click.argument("email")
+def fill_film_facts(ini: str, email: str) -> None:
+    """Add director, runtime and other facts to the movies of EMAIL, where they are missing.
+
+    A movie is looked up by title and year, and must be exactly one film of the catalog. Nothing that is there is
+    replaced. Each batch of 500 movies is one change, which EMAIL can undo.
+    """
+    settings = _settings(ini)
+    with _database(settings) as db:
+        owner_id = _user(db, email).id
+    try:
+        with _database(settings, reading_engine) as read_db:
+            matches = film_facts.match_movies(read_db, owner_id, settings.catalog_path)
+    except sqlite3.Error as error:
+        raise click.ClickException(f"The catalog {settings.catalog_path} cannot be read ({error}).") from None
+    filled = 0
+    fillable = [match for match in matches if match.gaps]
+    for start in range(0, len(fillable), MAX_FILLED_AT_ONCE):
+        with _database(settings) as db:
+            filled += film_facts.fill_gaps(db, owner_id, fillable[start : start + MAX_FILLED_AT_ONCE])
+    _report(matches, filled)
+
+
+def _report(matches: list[film_facts.Match], filled: int) -> None:
+    for match in matches:
+        if match.gaps:
+            click.echo(f"{match.label}: {', '.join(name.replace('_', ' ') for name in match.gaps)}")
+    for reason in NoFilm:
+        for match in matches:
+            if match.film is reason:
+                click.echo(f"{match.label} {reason.value}")
+    unmatched = Counter(match.film for match in matches if isinstance(match.film, NoFilm))
+    complete = sum(not match.gaps for match in matches) - unmatched.total()
+    click.echo(f"Movies filled in: {filled}. Nothing to add: {complete}. Not matched: {unmatched.total()}.")
+
+
 def _settings(ini: str) -> Settings:
     loader = plaster.get_loader(ini, protocols=["wsgi"])
     return Settings.read(loader.get_wsgi_app_settings())
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Session]:
+def _database(settings: Settings, make_engine: Callable[[str], Engine] = writing_engine) -> Iterator[Session]:
     """Open a session on the site's database and commit at the end."""
     migrations.require_newest(settings.database_url)
-    engine = writing_engine(settings.database_url)
+    engine = make_engine(settings.database_url)
     try:
         with Session(engine) as db, db.begin():
             yield db
