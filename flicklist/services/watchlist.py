@@ -115,14 +115,17 @@ def find_movies(db: Session, owner_id: int, movie_ids: Sequence[int], *, for_upd
     With `for_update`, lock the rows until the end of the transaction.
     """
     statement = (
-        select(Movie)
-        .where(Movie.owner_id == owner_id, Movie.id.in_(movie_ids), ~_has_expired())
-        .order_by(Movie.id)
-        .options(selectinload(Movie.viewings))
+        select(Movie).where(*_among(owner_id, movie_ids)).order_by(Movie.id).options(selectinload(Movie.viewings))
     )
     if for_update:
         statement = statement.with_for_update(of=Movie)
     return db.scalars(statement).all()
+
+
+def _among(owner_id: int, movie_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
+    """Match the person's movies with these ids, except removed ones that can no longer be restored."""
+    # The sum keeps SQLite from reading all movies of the owner. It prefers that to ten ids or more.
+    return Movie.id.in_(movie_ids), Movie.owner_id + 0 == owner_id, ~_has_expired()
 
 
 def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -> Movie | None:
