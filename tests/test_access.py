@@ -64,6 +64,7 @@ TABLE = {
     ("ViewingResource", "", "GET"): (WALL, "404", "200"),
     ("ViewingResource", "edit", "POST"): (WALL, "404", "303"),
     ("ViewingResource", "delete", "POST"): (WALL, "404", "303"),
+    ("ChangesResource", "", "GET"): (WALL, "404", "200"),
     ("ChangeResource", "undo", "POST"): (WALL, "404", "303"),
 }
 NO_PERMISSION = {None, NO_PERMISSION_REQUIRED}
@@ -212,6 +213,7 @@ def path_of(resource, alice, db):
         "MovieResource": f"{movie_path}/",
         "ViewingsResource": f"{movie_path}/viewings/",
         "ViewingResource": f"{movie_path}/viewings/{viewing_id}/",
+        "ChangesResource": f"{alice.list_path}changes/",
         "ChangeResource": f"{alice.list_path}changes/{change_id}/",
     }[resource]
 

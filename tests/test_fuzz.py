@@ -37,6 +37,7 @@ PLACES = {
     "MovieResource": "{list_path}{movie}/",
     "ViewingsResource": "{list_path}{movie}/viewings/",
     "ViewingResource": "{list_path}{movie}/viewings/{viewing}/",
+    "ChangesResource": "{list_path}changes/",
     "ChangeResource": "{list_path}changes/{change}/",
 }
 FIELDS = [

@@ -1,4 +1,4 @@
-"""A page costs at most three statements for any number of movies, or four if it was emptied meanwhile."""
+"""A page costs at most four statements for any number of movies, or one more if it was emptied meanwhile."""
 
 import pytest
 from sqlalchemy import select
@@ -41,6 +41,23 @@ def test_emptied_page_costs_four_statements(alice, db, statements):
     page = alice.get(third)
     assert len(statements) == 4, statements
     assert titles(page) == titles(second)
+
+
+@pytest.mark.parametrize("changes", [0, 1, 60])
+def test_page_of_changes_costs_four_statements(alice, statements, changes):
+    alice.add("Heat")
+    movie_path, token = alice.movie_path("Heat"), alice.csrf_token()
+    verbs = ["cross-off", "move-to-watchlist"] * 30
+    for verb in verbs[:changes]:
+        alice.post(f"{movie_path}/{verb}", {"csrf_token": token}, status=303)
+    statements.clear()
+    page = alice.get(f"{alice.list_path}changes/")
+    assert len(statements) == (4 if changes else 2), statements
+    if changes > PAGE_SIZE:
+        statements.clear()
+        page = alice.get(page.html.select_one("[rel=next]")["href"])
+        assert len(statements) == 4, statements
+        assert len(titles(page)) == changes - PAGE_SIZE
 
 
 @pytest.mark.parametrize("has_two_factor", [False, True])

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flicklist.film_facts import FilmFacts
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_format, to_json, utc_now
-from flicklist.models.movie import Movie, MovieDetails, Viewing
+from flicklist.models.movie import Movie, MovieDetails, Viewing, movie_label
 
 CHANGE_RETENTION = timedelta(days=30)
 MAX_CHANGES = 100  # per person
@@ -40,7 +40,7 @@ class Change(Base):
     @property
     def is_undoing(self) -> bool:
         """Return whether this change undid another one. Undoing it is a redo."""
-        return self.outcome == UNDONE
+        return is_undoing(self.outcome)
 
     @property
     def outcome_of_undoing(self) -> str:
@@ -58,6 +58,15 @@ class Change(Base):
         """Restore the state of the movie before this change."""
         (before,) = (each for each in self.before if each["id"] == movie.id)
         _restore(movie, before)
+
+
+def is_undoing(outcome: str) -> bool:
+    return outcome == UNDONE
+
+
+def earlier_label(before: dict[str, Any]) -> str:
+    """Return the title of a movie before a change, with the year if there was one."""
+    return movie_label(before["title"], before["year"])
 
 
 def snapshot(movie: Movie) -> dict[str, Any]:

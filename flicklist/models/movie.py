@@ -71,6 +71,11 @@ def movie_key(title: str, year: int | None) -> str:
     return f"{compare_key(title)} ({year or ''})"
 
 
+def movie_label(title: str, year: int | None) -> str:
+    """Return the title, with the year if there is one: ``Heat (1995)``."""
+    return f"{title} ({year})" if year else title
+
+
 class MovieDetails(NamedTuple):
     """What a person can write about a movie. `tags` are separated by ``", "``."""
 
@@ -159,8 +164,7 @@ class Movie(Base):
 
     @property
     def label(self) -> str:
-        """The title, with the year if there is one: ``Heat (1995)``."""
-        return f"{self.title} ({self.year})" if self.year else self.title
+        return movie_label(self.title, self.year)
 
     @property
     def facts(self) -> FilmFacts:

@@ -4,20 +4,82 @@ Every query is limited to one owner. Nothing here commits.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flicklist.models import Change, Movie
-from flicklist.models.change import CHANGE_RETENTION, MAX_CHANGES, MAX_CHANGES_SIZE, equals_snapshot, size_of, snapshot
+from flicklist.models.change import (
+    CHANGE_RETENTION,
+    MAX_CHANGES,
+    MAX_CHANGES_SIZE,
+    earlier_label,
+    equals_snapshot,
+    is_undoing,
+    size_of,
+    snapshot,
+)
 from flicklist.models.meta import utc_now
-from flicklist.services.watchlist import IsRemoved, find_movies, rename_with_unique_key
+from flicklist.services.pagination import Keyset, Page, PageRequest
+from flicklist.services.watchlist import IsRemoved, existing_ids, find_movies, last_changes, rename_with_unique_key
+
+MAX_SHOWN_TITLES = 10  # per change on the page of changes
+_ROWS = select(Change.id, Change.created_at, Change.outcome, Change.before).where(
+    Change.owner_id == bindparam("owner_id")
+)
+_NEWEST_FIRST = Keyset(_ROWS, Change.created_at, Change.id, descending=True)
+
+
+class ListedChange(NamedTuple):
+    """A change on the page of changes."""
+
+    id: int
+    created_at: datetime
+    outcome: str
+    before: list[dict[str, Any]]
+    can_be_undone: bool
+    has_first_movie: bool
+    """Whether the first movie still exists."""
+
+    @property
+    def is_undoing(self) -> bool:
+        return is_undoing(self.outcome)
+
+    @property
+    def number_of_movies(self) -> int:
+        return len(self.before)
+
+    @property
+    def first_id(self) -> int:
+        return self.before[0]["id"]
+
+    @property
+    def first_labels(self) -> list[str]:
+        """The titles and years that the first movies had before the change."""
+        return [earlier_label(each) for each in self.before[:MAX_SHOWN_TITLES]]
+
+
+def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
+    """Return a page of `ListedChange`, the newest first."""
+    page = _NEWEST_FIRST.page(db, {"owner_id": owner_id}, requested, [~_has_expired()])
+    if not page.rows:
+        return page
+    undoable = last_changes(db, owner_id, [change_id for change_id, *_ in page.rows])
+    existing = existing_ids(db, owner_id, [before[0]["id"] for *_, before in page.rows])
+    rows = [
+        ListedChange(change_id, created_at, outcome, before, change_id in undoable, before[0]["id"] in existing)
+        for change_id, created_at, outcome, before in page.rows
+    ]
+    return replace(page, rows=rows)
 
 
 def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:
-    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id))
+    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id, ~_has_expired()))
 
 
 def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], outcome: str) -> Change | None:
@@ -54,7 +116,7 @@ def change_movies(
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:
     """Return the last change of these movies, if it changed exactly these movies and had the same outcome."""
     ids = {movie.change_id for movie in movies}
-    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id.in_(ids))
+    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id.in_(ids), ~_has_expired())
     change = db.scalars(select(Change).where(*same)).first() if len(ids) == 1 else None
     return change if change is not None and change.movie_ids == [movie.id for movie in movies] else None
 
@@ -65,11 +127,15 @@ def _delete_old_changes(db: Session, owner_id: int) -> None:
     number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
     numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
     each = numbered.where(Change.owner_id == owner_id).subquery()
-    is_too_old = each.c.created_at < utc_now() - CHANGE_RETENTION
+    is_too_old = _has_expired(each.c.created_at)
     is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
     outdated = select(each.c.id).where(is_too_old | is_too_much)
     old_changes = delete(Change).where(Change.owner_id == owner_id, Change.id.in_(outdated))
     db.execute(old_changes.execution_options(synchronize_session=False))
+
+
+def _has_expired(created_at: Any = Change.created_at) -> ColumnElement[bool]:
+    return created_at < utc_now() - CHANGE_RETENTION
 
 
 def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:

@@ -133,6 +133,17 @@ def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -
     return next(iter(find_movies(db, owner_id, [movie_id], for_update=for_update)), None)
 
 
+def existing_ids(db: Session, owner_id: int, movie_ids: Sequence[int]) -> set[int]:
+    """Return those of the ids that `find_movies` finds."""
+    return set(db.scalars(select(Movie.id).where(*_among(owner_id, movie_ids))))
+
+
+def last_changes(db: Session, owner_id: int, change_ids: Sequence[int]) -> set[int | None]:
+    """Return those of the changes that are the last one of at least one movie that `find_movies` finds."""
+    own = (Movie.owner_id == owner_id, Movie.change_id.in_(change_ids), ~_has_expired())
+    return set(db.scalars(select(Movie.change_id).where(*own).distinct()))
+
+
 def find_selected_movies(
     db: Session, owner_id: int, movie_ids: Sequence[int], *, include_removed: bool = False
 ) -> Sequence[Movie]:

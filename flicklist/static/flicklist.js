@@ -64,16 +64,16 @@
     focusOn(document.querySelector("main h1"));
   }
 
-  function focusOn(heading) {
-    if (!heading) return;
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
+  function focusOn(element) {
+    if (!element) return;
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
   }
 
   // --- State that is kept across a swap ---
 
-  const movieOf = (row) => row.querySelector("[name=movie]")?.value;
-  const rowOf = (movie) => all(ROWS).find((row) => movieOf(row) === movie);
+  const keyOf = (row) => row.id || row.querySelector("[name=movie]")?.value;
+  const rowOf = (key) => all(ROWS).find((row) => keyOf(row) === key);
 
   // Return the place of a field or button, to find it again after the swap.
   function placeOf(element) {
@@ -82,20 +82,22 @@
     if (!home) return null;
     const index = all(CONTROLS, home).indexOf(element);
     if (!row) return { home: home.id ? `#${home.id}` : ".message", index };
-    return { movie: movieOf(row), number: [...row.parentElement.children].indexOf(row), index };
+    return { key: keyOf(row), number: [...row.parentElement.children].indexOf(row), index };
   }
 
-  function find({ home, movie, index }) {
-    const found = home ? document.querySelector(home) : rowOf(movie);
+  function find({ home, key, index }) {
+    const found = home ? document.querySelector(home) : rowOf(key);
     return found && all(CONTROLS, found)[index];
   }
 
-  // If the movie has left the list, use the movie that is now in its place.
+  // If the control is gone, use its row. If the row has left the list, use the one that is now in its place.
   function findOrNext(place) {
     const rows = all(ROWS);
     const next = rows[Math.min(place.number, rows.length - 1)];
-    return find(place) ?? (next && all(CONTROLS, next)[place.index]);
+    return find(place) ?? rowOf(place.key) ?? (next && all(CONTROLS, next)[place.index]);
   }
+
+  const nameOf = (details) => details.id || all("main details").indexOf(details);
 
   const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
 
@@ -128,7 +130,7 @@
   function focusAgain({ focused, caret }) {
     if (document.activeElement !== document.body) return;
     const control = focused && findOrNext(focused);
-    if (!control) return focusOn(document.querySelector("main h1"));
+    if (!control || control.matches(ROWS)) return focusOn(control ?? document.querySelector("main h1"));
     control.focus({ preventScroll: true });
     if (caret.every(Number.isInteger) && control.setSelectionRange) control.setSelectionRange(...caret);
   }
@@ -149,7 +151,7 @@
       focused: placeOf(activeElement),
       caret: [activeElement.selectionStart, activeElement.selectionEnd],
       unsent: unsent(event.detail.requestConfig.elt),
-      open: all("main details").map((details) => details.open),
+      open: new Set(all("main details[open]").map(nameOf)),
     };
   });
 
@@ -157,7 +159,7 @@
     swappedAt = performance.now();
     if (!seen) return;
     seen.unsent.forEach(restoreField);
-    all("main details").forEach((details, number) => { details.open ||= seen.open[number]; });
+    all("main details").forEach((details) => { details.open ||= seen.open.has(nameOf(details)); });
     scrollTo({ top: seen.height, behavior: "instant" });
     focusAgain(seen);
     seen = null;

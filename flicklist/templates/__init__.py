@@ -10,6 +10,7 @@ from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
 from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value, number_of_stars, rating_text
 from flicklist.labels import split_labels
+from flicklist.models.change import MAX_CHANGES
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
@@ -18,6 +19,7 @@ from flicklist.models.movie import (
     MAX_WHY_LENGTH,
 )
 from flicklist.models.user import MAX_EMAIL_LENGTH
+from flicklist.services.changes import MAX_SHOWN_TITLES
 from flicklist.services.passwords import MAX_PASSWORD_LENGTH
 from flicklist.titles import tile_letter
 
@@ -41,6 +43,11 @@ def format_runtime(minutes: int) -> str:
     return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
 
 
+def time_of_day(time: datetime, request: Request) -> str:
+    """Return the hour and minute of a time in the site's time zone: ``21:04``."""
+    return f"{time.astimezone(request.settings.time_zone):%H:%M}"
+
+
 def includeme(config: Configurator) -> None:
     config.get_settings()["jinja2.undefined"] = "strict"
     config.include("pyramid_jinja2")
@@ -50,6 +57,7 @@ def includeme(config: Configurator) -> None:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {
         "day": day,
+        "time_of_day": time_of_day,
         "format_date": format_date,
         "stars": stars,
         "rating_text": rating_text,
@@ -62,6 +70,8 @@ def includeme(config: Configurator) -> None:
     environment.globals |= {name: value for name, value in vars(film_facts).items() if name.startswith("MAX_")}
     environment.globals |= {
         "take_messages": take_messages,
+        "MAX_CHANGES": MAX_CHANGES,
+        "MAX_SHOWN_TITLES": MAX_SHOWN_TITLES,
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,
         "MAX_PASSWORD_LENGTH": MAX_PASSWORD_LENGTH,
         "MAX_NOTES_LENGTH": MAX_NOTES_LENGTH,

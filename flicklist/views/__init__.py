@@ -15,6 +15,7 @@ from flicklist.forms.movies import RatingForm
 from flicklist.forms.navigation import BackForm
 from flicklist.models import Change, Movie
 from flicklist.resources import WatchlistResource
+from flicklist.services.pagination import PageRequest
 from flicklist.services.watchlist import movies_with_similar_title
 from flicklist.text import quote
 from flicklist.urls import local_path
@@ -55,6 +56,11 @@ def form_page(request: Request) -> str | None:
     referer = urlsplit(request.referer or "")
     is_ours = f"{referer.scheme}://{referer.netloc}" == request.host_url
     return local_path(referer._replace(scheme="", netloc="", fragment="").geturl()) if is_ours else None
+
+
+def requested_page(request: Request) -> PageRequest:
+    """Return which page of a list the query string names."""
+    return PageRequest(after=request.GET.get("after"), before=request.GET.get("before"))
 
 
 def today(request: Request) -> date:

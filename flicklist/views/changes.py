@@ -1,14 +1,53 @@
-"""``/watchlists/pX3v…/changes/5/``: one change, which can be undone."""
+"""``/watchlists/pX3v…/changes/``: the changes of a list, and undoing one of them."""
+
+from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.flash import flash_info, flash_success
+from flicklist.models.change import REDONE, UNDONE
 from flicklist.permissions import Permission
-from flicklist.resources import ChangeResource
+from flicklist.resources import ChangeResource, ChangesResource
 from flicklist.services import changes
-from flicklist.views import redirect_back, undo_path
+from flicklist.views import redirect_back, requested_page, undo_path
+
+# What the page says about each outcome, before and after the names of the movies.
+WORDS = {
+    "crossed off": ("Watched", ""),
+    "watched again": ("Watched", "again"),
+    "moved to watchlist": ("Moved", "to your watchlist"),
+    "rating removed": ("Removed the rating of", ""),
+    "removed": ("Removed", ""),
+    "restored": ("Restored", ""),
+    "saved": ("Edited", ""),
+    "viewing added": ("Added a viewing of", ""),
+    "viewing saved": ("Edited a viewing of", ""),
+    "viewing deleted": ("Deleted a viewing of", ""),
+    "facts filled in": ("Filled in facts about", ""),  # by `flicklist catalog fill`
+    UNDONE: ("Undid a change of", ""),
+    REDONE: ("Redid a change of", ""),
+}
+RATED = "rated "
+
+
+@view_config(
+    context=ChangesResource,
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="flicklist:templates/changes/changes.jinja2",
+)
+def changes_page(context: ChangesResource, request: Request) -> dict[str, Any]:
+    page = changes.changes_page(request.db, context.watchlist.owner_id, requested_page(request))
+    return {"page": page, "words": words}
+
+
+def words(outcome: str) -> tuple[str, str]:
+    """Return the words for an outcome before and after the names of the movies."""
+    if outcome.startswith(RATED):
+        return "Rated", outcome.removeprefix(RATED)
+    return WORDS.get(outcome) or (f"{outcome[:1].upper()}{outcome[1:]}:", "")
 
 
 @view_config(context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT)

@@ -30,6 +30,7 @@ from flicklist.views import (
     redirect,
     redirect_back,
     refuse,
+    requested_page,
     today,
 )
 
@@ -60,7 +61,7 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
         request.db,
         context.owner_id,
         _sort(search, WATCHLIST_SORTS),
-        _requested_page(request),
+        requested_page(request),
         filters=search.filters,
         time_zone=request.settings.time_zone,
     )
@@ -88,7 +89,7 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
         request.db,
         context.owner_id,
         _sort(search, WATCHED_SORTS),
-        _requested_page(request),
+        requested_page(request),
         filters=search.filters,
         time_zone=request.settings.time_zone,
     )
@@ -110,7 +111,7 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
     renderer="flicklist:templates/watchlist/removed.jinja2",
 )
 def removed_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
-    page, count = watchlist.removed_page(request.db, context.owner_id, _requested_page(request))
+    page, count = watchlist.removed_page(request.db, context.owner_id, requested_page(request))
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
@@ -272,7 +273,3 @@ def _count_elsewhere(
 def _sort(search: SearchForm, sorts: dict[Sort, str]) -> Sort:
     """Return the requested sort order, or the first one if this list does not have it."""
     return next((sort for sort in sorts if sort == search.sort.data), next(iter(sorts)))
-
-
-def _requested_page(request: Request) -> PageRequest:
-    return PageRequest(after=request.GET.get("after"), before=request.GET.get("before"))

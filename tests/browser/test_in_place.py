@@ -95,6 +95,30 @@ def test_message_does_not_move_the_list(open_browser):
     assert first.bounding_box()["y"] == before
 
 
+def test_undoing_on_page_of_changes_loads_no_page_and_focuses_the_change(list_of_movies):
+    page = list_of_movies.page
+    for numbers in ((10, 11), (12, 13), (14, 15)):
+        for number in numbers:
+            page.get_by_label(f"Select Movie {number}").check()
+        page.get_by_role("button", name="Mark as watched").click()
+        expect(page.get_by_label(f"Select Movie {numbers[1]}")).to_have_count(0)
+    page.get_by_role("link", name="Recent changes").click()
+    page.evaluate(MARK)
+    undone = page.locator(".changes > li").nth(1)
+    undone.get_by_text("Which movies").click()
+    undone.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Undone.")
+    rows = page.locator(".changes > li")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(2)).to_be_focused()
+    expect(rows.nth(2)).to_contain_text("changed since")
+    opened = [row.locator("details").get_attribute("open") is not None for row in rows.all()]
+    assert opened == [False, False, True, False]
+    rows.first.get_by_role("button", name="Redo").click()
+    expect(page.get_by_role("status")).to_contain_text("Redone.")
+    assert page.evaluate(IS_MARKED)
+
+
 def test_second_click_of_double_click_is_ignored(list_of_movies):
     page = list_of_movies.page
     page.evaluate("scrollTo(0, 0)")

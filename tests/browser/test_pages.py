@@ -75,6 +75,9 @@ def list_pages(reader):
     reader.register()
     yield "watchlist, empty"
     watchlist = page.url
+    page.goto(f"{watchlist}changes/")
+    yield "changes, empty"
+    page.goto(watchlist)
     for title in ("Heat", "Amélie", "The Assassination of Jesse James by the Coward Robert Ford", "x" * 200):
         reader.add(title)
     yield "watchlist"
@@ -101,6 +104,17 @@ def list_pages(reader):
     yield "watched"
     page.goto(f"{watchlist}watched?q=nothing+like+it")
     yield "watched, nothing found"
+    page.goto(watchlist)
+    for title in ("Amélie", "x" * 200):
+        page.get_by_label(f"Select {title}").check()
+    page.get_by_role("button", name="Mark as watched").click()
+    expect(page.get_by_role("status")).to_contain_text("Watched 2 movies.")
+    page.get_by_role("link", name="Recent changes").click()
+    page.get_by_text("Which movies").click()
+    yield "changes"
+    page.get_by_role("button", name="Undo: Watched 2 movies").click()
+    expect(page.get_by_role("status")).to_contain_text("Undone.")
+    yield "changes, undone"
 
 
 def movie_pages(reader):

@@ -1,12 +1,17 @@
-"""Undo and redo of changes, with the button in the message."""
+"""Undo and redo of changes, with the button in the message and on the page of recent changes."""
+
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Text, cast, select, update
 
+from flicklist.dates import format_date
 from flicklist.film_facts import FilmFacts
 from flicklist.models import Change, Movie, Viewing
 from flicklist.models.change import CHANGE_RETENTION, MAX_CHANGES
 from flicklist.models.meta import utc_now
+from flicklist.models.movie import REMOVED_RETENTION
+from flicklist.views.changes import WORDS
 from tests.clients import messages, titles
 from tests.test_access import registered_views
 from tests.views.test_watchlist import fill
@@ -371,3 +376,209 @@ def test_selected_movies_are_rated_only_if_all_are_watched(alice, db):
     page = alice.post(alice.list_path + "rate", {"csrf_token": token, "movie": ids, "rating": "4"}, status=303).follow()
     assert "Mark all selected movies as watched first" in messages(page, "error")[0]
     assert db.scalars(select(Movie.rating)).all() == [None, None]
+
+
+# The page of recent changes
+
+
+def shown(page):
+    """Return what each row of the page says, and its button, or why there is none."""
+    rows = []
+    for row in page.html.select(".changes > li"):
+        button = row.find("button") or row.select_one(".since")
+        for hidden in row.select(".when, details"):
+            hidden.extract()
+        rows.append((plain(row.select_one(".movie")), button.text))
+    return rows
+
+
+def plain(element):
+    return " ".join(element.text.split())
+
+
+def changes_page(person):
+    return person.get(f"{person.list_path}changes/")
+
+
+def test_page_lists_changes_newest_first(heat):
+    assert shown(changes_page(heat)) == [
+        ("Edited “Heat (1995)”", "Undo"),
+        ("Rated “Heat (1995)” 4½ ★", "changed since"),
+        ("Added a viewing of “Heat (1995)”", "changed since"),
+        ("Watched “Heat (1995)”", "changed since"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "words"),
+    [
+        ("move-to-watchlist", {}, "Moved “Heat (1995)” to your watchlist"),
+        ("rate", {"rating": "0.5"}, "Rated “Heat (1995)” ½ ★"),
+        ("rate", {"rating": ""}, "Removed the rating of “Heat (1995)”"),
+        ("rewatch", {}, "Watched “Heat (1995)” again"),
+        ("remove", {}, "Removed “Heat (1995)”"),
+        ("edit", {"title": "Heat", "year": "1995"}, "Edited “Heat (1995)”"),
+        ("viewings/{last}/edit", {"watched_on": "2001"}, "Edited a viewing of “Heat (1995)”"),
+        ("viewings/{last}/delete", {}, "Deleted a viewing of “Heat (1995)”"),
+    ],
+)
+def test_page_says_what_was_done_and_that_it_was_undone(heat, db, verb, fields, words):
+    heat.send(prepare(heat, db, verb), **fields)
+    before = remembered(db)
+    page = changes_page(heat)
+    assert shown(page)[0] == (words, "Undo")
+    page = heat.press(page, f"Undo: {words}")
+    assert shown(page)[:2] == [("Undid a change of “Heat (1995)”", "Redo"), (words, "changed since")]
+    assert messages(page) == ["Undone."]
+    page = heat.press(page, "Redo: Undid a change of “Heat (1995)”")
+    assert shown(page)[0] == ("Redid a change of “Heat (1995)”", "Undo")
+    assert messages(page) == ["Redone."]
+    assert remembered(db) == before
+
+
+def test_page_says_that_movie_was_restored(heat):
+    movie_path = heat.movie_path("Heat")
+    heat.send(movie_path + "/remove")
+    heat.send(movie_path + "/restore")
+    assert shown(changes_page(heat))[0] == ("Restored “Heat (1995)”", "Undo")
+
+
+def test_every_recorded_outcome_has_words_and_no_other(heat, db):
+    """A new action fails this test until the page has words for it."""
+    for verb, fields in VERBS:
+        path = prepare(heat, db, verb)
+        page = heat.send(path, **fields).follow()
+        heat.press(heat.press(heat.press(page, "Undo"), "Redo"), "Undo")
+    movie_path = heat.movie_path("Heat")
+    heat.send(movie_path + "/remove")
+    heat.send(movie_path + "/restore")
+    outcomes = set(db.scalars(select(Change.outcome)).all())
+    ratings = {outcome for outcome in outcomes if outcome.startswith("rated ")}
+    assert ratings == {"rated 4½ ★", "rated 1 ★"}
+    assert outcomes - ratings == set(WORDS)
+
+
+def test_outcome_without_words_is_shown_as_it_is(heat, db):
+    db.execute(update(Change).values(outcome="merged {} %s"))
+    db.commit()
+    assert shown(changes_page(heat))[0] == ("Merged {} %s: “Heat (1995)”", "Undo")
+
+
+def test_page_offers_exactly_what_can_be_undone(alice, db):
+    for title in ("Heat", "Ran", "Amélie"):
+        alice.add(title)
+    alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Mark as watched")
+    alice.rate("Heat", "4")
+    alice.rate("Heat", "2")
+    alice.rate("Ran", "3")
+    page = changes_page(alice)
+    assert shown(page) == [
+        ("Rated “Ran” 3 ★", "Undo"),
+        ("Rated “Heat” 2 ★", "Undo"),
+        ("Rated “Heat” 4 ★", "changed since"),
+        ("Watched 3 movies", "Undo"),
+    ]
+    before = remembered(db)
+    newest_first = db.scalars(select(Change.id).order_by(Change.id.desc())).all()
+    stale = alice.send(f"{alice.list_path}changes/{newest_first[2]}/undo").follow()
+    assert messages(stale, "info")
+    assert remembered(db) == before
+    for words in ("Watched 3 movies", "Rated “Heat” 2 ★", "Rated “Ran” 3 ★"):
+        assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undone.")
+    assert [button for _, button in shown(changes_page(alice))] == [*["Redo"] * 3, *["changed since"] * 4]
+
+
+def test_page_names_the_first_movies_of_a_change(alice, db):
+    fill(alice, db, 12)
+    ids = [str(number) for number in db.scalars(select(Movie.id)).all()]
+    alice.post(alice.list_path + "cross-off", {"csrf_token": alice.csrf_token(), "movie": ids}, status=303)
+    page = changes_page(alice)
+    named = [each.text for each in page.html.select(".changes details li")]
+    assert named == [*(f"Movie {number}" for number in range(10)), "and 2 more"]
+    assert shown(page) == [("Watched 12 movies", "Undo")]
+
+
+def test_title_before_a_rename_links_to_the_movie(heat):
+    heat.send(heat.movie_path("Heat") + "/edit", title="Cold", year="1996")
+    page = changes_page(heat).click(r"Heat \(1995\)", index=0)
+    assert page.html.h1.text == "Cold"
+
+
+def test_removed_movie_has_a_link_until_it_expires(heat, db):
+    movie_path = heat.movie_path("Heat")
+    heat.send(movie_path + "/remove")
+    page = changes_page(heat)
+    assert shown(page)[0] == ("Removed “Heat (1995)”", "Undo")
+    assert heat.get(page.html.select_one(".changes .title")["href"]).html.h1.text == "Heat"
+    heat.send(movie_path + "/restore")
+    db.execute(update(Movie).values(removed_at=utc_now() - REMOVED_RETENTION))  # as undoing a restore can make it
+    db.commit()
+    page = changes_page(heat)
+    assert shown(page)[0] == ("Restored “Heat (1995)”", "deleted since")
+    assert {button for _, button in shown(page)} == {"deleted since"}
+    assert not page.html.select(".changes a")
+    change_id = db.scalars(select(Change.id).order_by(Change.id.desc())).first()
+    page = heat.send(f"{heat.list_path}changes/{change_id}/undo", back=f"{heat.list_path}changes/").follow()
+    assert messages(page, "info")[0].startswith("Nothing to undo")
+
+
+def test_expired_changes_are_neither_shown_nor_undone(heat, db):
+    change_id = db.scalars(select(Change.id).order_by(Change.id.desc())).first()
+    db.execute(update(Change).values(created_at=utc_now() - CHANGE_RETENTION))
+    db.commit()
+    assert shown(changes_page(heat)) == []
+    fields = {"title": "Heat", "year": "1995", "why": "Ann said so", "notes": "long\nbut good"}
+    repeated = heat.send(heat.movie_path("Heat") + "/edit", **fields).follow()
+    assert messages(repeated) == ["Saved “Heat (1995)”."]
+    assert not repeated.html.find("button", string="Undo")
+    heat.send(f"{heat.list_path}changes/{change_id}/undo", status=404)
+
+
+def test_undo_returns_to_the_same_page_of_changes(heat, bob):
+    bob.add("Ran")
+    bob.cross_off("Ran")
+    bob_sees = shown(changes_page(bob))
+    movie_path, token = heat.movie_path("Heat"), heat.csrf_token()
+    heat.add("Ran")
+    heat.cross_off("Ran")
+    for number in range(55):
+        heat.post(f"{movie_path}/rate", {"csrf_token": token, "rating": str(1 + number % 2)}, status=303)
+    first = changes_page(heat)
+    assert len(shown(first)) == 50
+    assert not first.html.select_one("[rel=prev]")
+    second = heat.get(first.html.select_one("[rel=next]")["href"])
+    assert [words for words, _ in shown(second)][-6:] == [
+        "Rated “Heat (1995)” 1 ★",
+        "Watched “Ran”",
+        "Edited “Heat (1995)”",
+        "Rated “Heat (1995)” 4½ ★",
+        "Added a viewing of “Heat (1995)”",
+        "Watched “Heat (1995)”",
+    ]
+    page = heat.press(second, "Undo: Watched “Ran”")
+    assert ("Watched “Ran”", "changed since") in shown(page)
+    assert page.request.path_qs == second.request.path_qs
+    assert len(shown(heat.get(page.html.select_one("[rel=prev]")["href"]))) == 50
+    assert shown(changes_page(bob)) == bob_sees
+
+
+def test_page_without_changes_leads_back(alice):
+    alice.add("Heat")
+    page = changes_page(alice)
+    assert page.html.select_one(".empty").text.split()[:3] == ["No", "changes", "yet."]
+    assert titles(page.click("Back to my watchlist")) == ["Heat"]
+
+
+@pytest.mark.parametrize("view", ["", "watched", "removed"])
+def test_lists_link_to_the_changes(heat, view):
+    page = heat.get(heat.list_path + view).click("Recent changes")
+    assert len(shown(page)) == 4
+
+
+def test_time_of_a_change_is_in_the_time_zone_of_the_site(heat, db, make_app):
+    db.execute(update(Change).values(created_at=utc_now().replace(hour=12, minute=34)))
+    db.commit()
+    day = utc_now().date() + timedelta(days=1)
+    there = heat.copy()
+    there.app = make_app(time_zone="Pacific/Kiritimati")
+    assert plain(changes_page(there).html.select_one(".when")) == f"{format_date(day.isoformat())}, 02:34"
