@@ -1,0 +1,61 @@
+"""A printed list has one line per movie, dark on white, and nothing that only works on a screen."""
+
+import pytest
+from playwright.sync_api import expect
+
+ON_SCREEN_ONLY = "button, input, select, textarea, summary, nav, footer, .message, .tile, .aside"
+LINE_HEIGHT = "parseFloat(getComputedStyle(document.querySelector('.movies .title')).lineHeight)"
+HAS_BOX = "row => row.querySelector('.select')?.checkVisibility() ?? false"
+INK = "rgb(33, 27, 22)"
+
+
+@pytest.fixture
+def printed(open_browser):
+    """Return a function that prints a page of a person with three movies, two of them watched."""
+    reader = open_browser(760, "dark")
+    reader.register()
+    for title, year in (("Heat", "1995"), ("Amélie", "2001"), ("Ran", "")):
+        reader.add(title, year)
+    page = reader.page
+    watchlist = page.url
+    token = page.locator("[name=csrf_token]").first.input_value()
+    movie = page.get_by_role("link", name="Ran").get_attribute("href")
+    page.request.post(f"{reader.site}{movie}edit", form={"csrf_token": token, "title": "Ran", "why": "Ann said so"})
+    for title in ("Heat", "Amélie"):
+        reader.watch(title)
+    page.goto(f"{watchlist}watched")
+    page.get_by_label("Rating of Heat").select_option("3.5")
+    page.locator(".movies > li", has_text="Heat").get_by_role("button", name="Rate").click()
+    expect(page.get_by_role("status")).to_contain_text("You rated")
+
+    def print_page(path):
+        page.emulate_media(media="screen")
+        page.goto(watchlist + path)
+        page.emulate_media(media="print")
+        return page
+
+    return print_page
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        ("", ["Ran"]),
+        ("watched", ["Amélie 2001", "Heat 1995 ★★★½"]),
+        (
+            "changes/",
+            ["Rated “Heat (1995)” 3½ ★ ", "Watched “Amélie (2001)” ", "Watched “Heat (1995)” ", "Edited “Ran” "],
+        ),
+    ],
+)
+def test_list_is_printed_with_one_line_per_movie(printed, path, lines):
+    page = printed(path)
+    rows = page.locator(".movies > li")
+    found = [" ".join(text.split()) for text in rows.all_inner_texts()]
+    assert [text[: len(line)] for text, line in zip(found, lines, strict=True)] == lines
+    assert path == "changes/" or found == lines
+    for row in rows.all():
+        assert row.bounding_box()["height"] < 1.6 * page.evaluate(LINE_HEIGHT)
+        assert row.evaluate(HAS_BOX) == (path == "")
+        expect(row).to_have_css("color", INK)
+    assert [each for each in page.locator(ON_SCREEN_ONLY).all() if each.is_visible()] == []
