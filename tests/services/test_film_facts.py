@@ -139,6 +139,8 @@ def test_fill_can_be_undone_batch_by_batch(listed, fill, db, monkeypatch):
     monkeypatch.setattr("flicklist.cli.MAX_FILLED_AT_ONCE", 1)
     fill()
     last = db.scalars(select(Movie.change_id).where(Movie.title == "The Thing")).one()
+    page = listed.get(f"{listed.list_path}changes/")
+    assert "Filled in facts about “The Thing (1982)”" in " ".join(page.html.select_one(".changes li").text.split())
     page = listed.send(f"{listed.list_path}changes/{last}/undo").follow()
     assert messages(page, "success") == ["Undone."]
     assert facts_of(db, "The Thing") == FilmFacts()
