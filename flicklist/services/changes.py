@@ -114,11 +114,15 @@ def change_movies(
 
 
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:
-    """Return the last change of these movies, if it changed exactly these movies and had the same outcome."""
-    ids = {movie.change_id for movie in movies}
-    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id.in_(ids), ~_has_expired())
-    change = db.scalars(select(Change).where(*same)).first() if len(ids) == 1 else None
-    return change if change is not None and change.movie_ids == [movie.id for movie in movies] else None
+    """Return the last change of any of these movies, if it had the same outcome and changed no other movies.
+
+    It may have left some of these alone, because they were like that already.
+    """
+    last = max((movie.change_id for movie in movies if movie.change_id), default=None)
+    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id == last, ~_has_expired())
+    change = db.scalars(select(Change).where(*same)).first()
+    changed = [movie.id for movie in movies if movie.change_id == last]
+    return change if change is not None and change.movie_ids == changed else None
 
 
 def _delete_old_changes(db: Session, owner_id: int) -> None:
