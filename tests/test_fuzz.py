@@ -59,6 +59,8 @@ FIELDS = [
     *(
         "genre",
         "max_runtime",
+        "tag",
+        "tags",
         "q",
         "sort",
         "after",

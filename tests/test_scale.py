@@ -67,7 +67,9 @@ def test_every_page_of_every_sort_uses_an_index(explained, alice, db, view, sort
     assert_only_own_rows_are_read(db, explained)
 
 
-@pytest.mark.parametrize("query", [{"q": "movie 7"}, {"decade": "1990", "sort": "title"}, {"added_from": "2020"}])
+@pytest.mark.parametrize(
+    "query", [{"q": "movie 7"}, {"tag": "own it"}, {"decade": "1990", "sort": "title"}, {"added_from": "2020"}]
+)
 def test_search_reads_only_own_rows(explained, alice, db, query):
     alice.get(alice.list_path, query)
     alice.get(alice.list_path + "watched", {**query, "watched_from": "2019", "rated": "no"})
@@ -83,6 +85,15 @@ def test_similar_titles_are_found_by_the_indexes_of_titles(explained, alice, db)
         (plan,) = plans(db, similar)
         assert "ix_movies_on_watchlist_by_title" in plan, plan
         assert "ix_movies_watched_by_title" in plan, plan
+
+
+def test_completing_tags_uses_the_index_of_movies_with_tags(explained, alice, db):
+    explained.clear()
+    alice.get(alice.list_path + "tags", {"q": "own"})
+    assert_only_own_rows_are_read(db, explained, sorted_by_index=False)
+    (plan,) = plans(db, explained)
+    if db.get_bind().dialect.name == "sqlite":  # PostgreSQL takes any index for so few rows
+        assert "ix_movies_with_tags" in plan, plan
 
 
 def test_list_of_removed_movies_uses_an_index(explained, alice, db):

@@ -17,6 +17,8 @@ from flicklist.forms.fields import (
     TextField,
 )
 from flicklist.forms.film_facts import FilmFactsForm
+from flicklist.forms.tags import TagsField
+from flicklist.labels import join_labels
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
@@ -94,6 +96,7 @@ class EditMovieForm(MovieForm, FilmFactsForm):
 
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
     notes = LinesField(validators=[NoControlCharacters("notes", allowed="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
+    tags = TagsField()
     version = HiddenField()
 
     @classmethod
@@ -104,7 +107,14 @@ class EditMovieForm(MovieForm, FilmFactsForm):
 
     @property
     def details(self) -> MovieDetails:
-        return MovieDetails(self.title.data, self.year_number, self.why.data, self.notes.data, facts=self.facts)
+        return MovieDetails(
+            self.title.data,
+            self.year_number,
+            self.why.data,
+            self.notes.data,
+            join_labels(self.tags.labels),
+            self.facts,
+        )
 
 
 class ViewingForm(SiteForm):

@@ -17,7 +17,8 @@ from flicklist.forms.fields import (
 )
 from flicklist.forms.film_facts import parse_runtime
 from flicklist.forms.movies import RatingForm, rating_text
-from flicklist.models.movie import MAX_TITLE_LENGTH
+from flicklist.labels import split_labels
+from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TITLE_LENGTH
 from flicklist.services.search import SearchFilters
 
 FIRST_DECADE, LAST_DECADE = 1870, 2030
@@ -27,6 +28,7 @@ class SearchForm(SiteForm):
     """Search filters and sort order of a list. They come from the URL, so every field is optional."""
 
     q = TextField(validators=[NoControlCharacters("search text"), MaxLength("search text", MAX_TITLE_LENGTH)])
+    tag = TextField(validators=[NoControlCharacters("tag"), MaxLength("tag", MAX_TAG_LENGTH)])
     decade = TextField()
     genre = LabelsField(validators=[NoControlCharacters("genre"), MaxLength("genre", MAX_GENRES_LENGTH)])
     max_runtime = DigitsField()
@@ -71,6 +73,7 @@ class SearchForm(SiteForm):
     )
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
     FILTERS = (
+        "tag",
         "decade",
         "genre",
         "max_runtime",
@@ -91,6 +94,10 @@ class SearchForm(SiteForm):
         label = self.SPANS.get(name.partition("_")[0])
         return f"{label}: {error[0].lower()}{error[1:]}" if label else error
 
+    def validate_tag(self, field: Field) -> None:
+        if field.data and len(split_labels(field.data)) != 1:
+            raise ValidationError("Enter one tag, without commas.")
+
     def validate_max_runtime(self, field: Field) -> None:
         if field.data and parse_runtime(field.data) is None:
             raise ValidationError(f"Enter the longest runtime in minutes, from 1 to {MAX_RUNTIME:,}.")
@@ -110,6 +117,7 @@ class SearchForm(SiteForm):
         valid = self.query
         return SearchFilters(
             text=valid.get("q", ""),
+            tag=valid.get("tag", ""),
             decade=self.DECADES.get(self.decade.data),
             genre=valid.get("genre", ""),
             max_runtime=parse_runtime(valid.get("max_runtime", "")),

@@ -1,6 +1,7 @@
 """Movies, which are on the watchlist or watched, and their viewings."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,10 +29,10 @@ from flicklist.film_facts import (
     MAX_RUNTIME,
     FilmFacts,
 )
-from flicklist.labels import label_keys
+from flicklist.labels import join_labels, label_keys, split_labels
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, to_json, utc_now
 from flicklist.search_words import searchable
-from flicklist.text import compare_key
+from flicklist.text import compare_key, quote
 from flicklist.titles import sort_title
 
 MAX_TITLE_LENGTH = 200
@@ -270,6 +271,22 @@ class Movie(Base):
         if not self.is_watched:
             raise NotWatched(self.title)
         self.rating = rating
+
+    def add_tags(self, labels: Iterable[str]) -> None:
+        """Add tags. One that differs only as `compare_key` ignores it is not added again. Raises `LimitReached`."""
+        tags = split_labels(join_labels([self.tags, *labels]))
+        if len(tags) > MAX_TAGS:
+            raise LimitReached(f"A movie can have at most {MAX_TAGS} tags. {quote(self.label)} would have {len(tags)}.")
+        self._set_tags(tags)
+
+    def remove_tags(self, labels: Iterable[str]) -> None:
+        """Remove tags, however they are spelled. Tags that the movie does not have are ignored."""
+        keys = set(map(compare_key, labels))
+        self._set_tags(tag for tag in split_labels(self.tags) if compare_key(tag) not in keys)
+
+    def _set_tags(self, labels: Iterable[str]) -> None:
+        self.tags = join_labels(labels)
+        self.refresh_search_columns()
 
     def remove(self) -> None:
         """Take the movie off the list. For `REMOVED_RETENTION` it can be restored, with its viewings and rating."""

@@ -38,6 +38,7 @@ class SearchFilters:
     """
 
     text: str = ""
+    tag: str = ""
     decade: int | None = None
     genre: str = ""
     max_runtime: int | None = None
@@ -51,6 +52,8 @@ class SearchFilters:
     def criteria(self, time_zone: ZoneInfo) -> list[ColumnElement[bool]]:
         """Return the filters as SQL. A day begins at midnight in the time zone."""
         found = [_matches(word) for word in _words(self.text)]
+        if self.tag:
+            found.append(Movie.tag_keys.contains(label_keys(self.tag), autoescape=True))
         if self.decade is not None:
             found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
         found += [Movie.genre_keys.contains(label_keys(genre), autoescape=True) for genre in split_labels(self.genre)]

@@ -31,10 +31,12 @@ from flicklist.titles import sort_titles_of_variants
 
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
-_WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.runtime).where(_OWN, IS_ON_WATCHLIST)
-_WATCHED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on, Movie.runtime).where(
-    _OWN, IS_WATCHED
+_WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tags, Movie.runtime).where(
+    _OWN, IS_ON_WATCHLIST
 )
+_WATCHED_ROWS = select(
+    Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on, Movie.tags, Movie.runtime
+).where(_OWN, IS_WATCHED)
 _REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
 WATCHLIST_ORDERS = {
     Sort.ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=True),
@@ -80,14 +82,14 @@ def find_owner_id(db: Session, slug: str) -> int | None:
 def watchlist_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, why, runtime)``, and the number on all pages, counted by `Keyset.count`."""
+    """Return a page of ``(id, title, year, why, tags, runtime)``, and the number on all pages; see `Keyset.count`."""
     return _page(db, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def watched_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, rating, last_watched_on, runtime)``, and the number on all pages.
+    """Return a page of ``(id, title, year, rating, last_watched_on, tags, runtime)``, and the number on all pages.
 
     The number is counted by `Keyset.count`.
     """

@@ -1,15 +1,21 @@
-// Suggests films while a title is typed: an ARIA 1.2 combobox for an input whose data-suggest has the URL of the
-// suggestions. It listens on the document, so it also works for inputs that are added later.
+// Suggestions while something is typed: an ARIA 1.2 combobox for an input with the URL of the suggestions. With
+// data-suggest it is a title, and films are suggested. With data-complete it is one or more tags, separated by commas,
+// and the last one is completed. The listeners are on the document, so that inputs added later work too.
 (() => {
   "use strict";
 
-  const FIELD = "input[data-suggest]";
+  const FIELD = "input:is([data-suggest], [data-complete])";
   const OPTION = ".suggestions [role=option]";
   const PAUSE_MILLISECONDS = 120;
+  const COMMA = /[,،、，]/; // as in labels.py
   let timer, answer;
+  let lists = 0;
 
   const field = (event) => (event.target.matches?.(FIELD) ? event.target : null);
-  const yearOf = (input) => input.form?.elements.year;
+  const isTitle = (input) => "suggest" in input.dataset;
+  const yearOf = (input) => (isTitle(input) ? input.form?.elements.year : null);
+  const lastTagOf = (input) => input.value.split(COMMA).at(-1);
+  const queryOf = (input) => (isTitle(input) ? input.value : lastTagOf(input)).trim();
   const listOf = (input) => document.getElementById(input.getAttribute("aria-controls"));
   const isOpen = (input) => input.getAttribute("aria-expanded") === "true";
   const optionsOf = (input) => [...(listOf(input)?.children ?? [])];
@@ -18,7 +24,7 @@
   function equip(input) {
     if (listOf(input)) return;
     const list = document.createElement("ul");
-    list.id = "suggestions";
+    list.id = `suggestions-${++lists}`;
     list.className = "suggestions";
     list.hidden = true;
     list.setAttribute("role", "listbox");
@@ -33,28 +39,35 @@
     answer?.abort();
   }
 
-  function show(input, films) {
-    listOf(input).replaceChildren(...films.map(optionFor));
-    listOf(input).hidden = films.length === 0;
-    input.setAttribute("aria-expanded", String(films.length > 0));
+  function show(input, suggestions) {
+    const list = listOf(input);
+    list.replaceChildren(...suggestions.map(isTitle(input) ? filmOption : optionFor));
+    optionsOf(input).forEach((option, index) => { option.id = `${list.id}-${index}`; });
+    list.hidden = suggestions.length === 0;
+    input.setAttribute("aria-expanded", String(suggestions.length > 0));
     input.removeAttribute("aria-activedescendant");
   }
 
-  function optionFor(film, index) {
+  function optionFor(text) {
     const option = document.createElement("li");
-    const title = document.createElement("span");
-    const year = document.createElement("small");
-    const director = document.createElement("small");
-    option.id = `suggestion-${index}`;
-    option.dataset.film = film.id;
+    const shown = document.createElement("span");
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
-    title.dir = "auto";
-    title.textContent = option.dataset.title = film.title;
+    shown.dir = "auto";
+    shown.textContent = option.dataset.text = text;
+    option.append(shown);
+    return option;
+  }
+
+  function filmOption(film) {
+    const option = optionFor(film.title);
+    option.dataset.film = film.id;
+    const year = document.createElement("small");
+    const director = document.createElement("small");
     year.textContent = option.dataset.year = film.year;
     director.className = "director";
     director.textContent = film.director;
-    option.append(title, " ", year, " ", director);
+    option.append(" ", year, " ", director);
     return option;
   }
 
@@ -77,12 +90,18 @@
   }
 
   function choose(input, option) {
-    input.value = option.dataset.title;
+    if (isTitle(input)) input.value = option.dataset.text;
+    else completeTag(input, option.dataset.text);
     const year = yearOf(input);
     if (year) year.value = year.dataset.suggested = option.dataset.year;
     const film = input.form?.elements.film;
     if (film) film.value = option.dataset.film;
     close(input);
+  }
+
+  function completeTag(input, tag) {
+    const others = input.value.slice(0, input.value.length - lastTagOf(input).length);
+    input.value = `${others}${others && " "}${tag}`;
   }
 
   // The year of a chosen film does not apply to another title.
@@ -94,13 +113,15 @@
 
   async function ask(input) {
     const asked = (answer = new AbortController());
-    const url = `${input.dataset.suggest}?q=${encodeURIComponent(input.value)}`;
+    const path = input.dataset.suggest ?? input.dataset.complete;
+    const url = `${path}?q=${encodeURIComponent(queryOf(input))}`;
     try {
       const response = await fetch(url, { signal: asked.signal, redirect: "manual" });
       const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-      const films = response.ok && isJson ? await response.json() : [];
-      if (!asked.signal.aborted && document.activeElement === input) show(input, films);
-      if (response.type === "opaqueredirect") delete input.dataset.suggest; // logged out: do not ask again
+      const suggestions = response.ok && isJson ? await response.json() : [];
+      if (!asked.signal.aborted && document.activeElement === input) show(input, suggestions);
+      // Logged out: do not ask again.
+      if (response.type === "opaqueredirect") for (const name of ["suggest", "complete"]) delete input.dataset[name];
     } catch {
       if (!asked.signal.aborted && input.isConnected) close(input); // suggestions are optional
     }
@@ -126,7 +147,7 @@
     equip(input);
     forget();
     dropSuggestedYear(input);
-    if (!input.value.trim()) close(input);
+    if (!queryOf(input)) close(input);
     else timer = setTimeout(ask, PAUSE_MILLISECONDS, input);
   });
   document.addEventListener("keydown", (event) => {

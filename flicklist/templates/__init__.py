@@ -1,6 +1,8 @@
 """The templates, and the filters and globals they use. Each view module with templates has a folder of its name."""
 
 from datetime import datetime
+from functools import lru_cache
+from urllib.parse import urlencode
 
 from pyramid.config import Configurator
 from pyramid.request import Request
@@ -14,6 +16,8 @@ from flicklist.models.change import MAX_CHANGES
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
+    MAX_TAG_LENGTH,
+    MAX_TAGS_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_VIEWING_NOTE_LENGTH,
     MAX_WHY_LENGTH,
@@ -48,6 +52,12 @@ def time_of_day(time: datetime, request: Request) -> str:
     return f"{time.astimezone(request.settings.time_zone):%H:%M}"
 
 
+@lru_cache(maxsize=4096)  # the movies on a page have the same few tags
+def tag_query(tag: str) -> str:
+    """Return the query string of the search for a tag: ``tag=own+it``."""
+    return urlencode({"tag": tag})
+
+
 def includeme(config: Configurator) -> None:
     config.get_settings()["jinja2.undefined"] = "strict"
     config.include("pyramid_jinja2")
@@ -60,6 +70,7 @@ def includeme(config: Configurator) -> None:
         "time_of_day": time_of_day,
         "format_date": format_date,
         "stars": stars,
+        "tag_query": tag_query,
         "rating_text": rating_text,
         "number_of_stars": number_of_stars,
         "form_value": form_value,
@@ -75,6 +86,8 @@ def includeme(config: Configurator) -> None:
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,
         "MAX_PASSWORD_LENGTH": MAX_PASSWORD_LENGTH,
         "MAX_NOTES_LENGTH": MAX_NOTES_LENGTH,
+        "MAX_TAG_LENGTH": MAX_TAG_LENGTH,
+        "MAX_TAGS_LENGTH": MAX_TAGS_LENGTH,
         "MAX_TITLE_LENGTH": MAX_TITLE_LENGTH,
         "MAX_VIEWING_NOTE_LENGTH": MAX_VIEWING_NOTE_LENGTH,
         "MAX_WHY_LENGTH": MAX_WHY_LENGTH,

@@ -11,6 +11,7 @@ from flicklist.models.change import REDONE, UNDONE
 from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, ChangesResource
 from flicklist.services import changes
+from flicklist.text import quote
 from flicklist.views import redirect_back, requested_page, undo_path
 
 # What the page says about each outcome, before and after the names of the movies.
@@ -30,6 +31,7 @@ WORDS = {
     REDONE: ("Redid a change of", ""),
 }
 RATED = "rated "
+TAGGED, UNTAGGED = "tagged ", "untagged "
 
 
 @view_config(
@@ -47,6 +49,10 @@ def words(outcome: str) -> tuple[str, str]:
     """Return the words for an outcome before and after the names of the movies."""
     if outcome.startswith(RATED):
         return "Rated", outcome.removeprefix(RATED)
+    if outcome.startswith(TAGGED):
+        return f"Added {quote(outcome.removeprefix(TAGGED))} to", ""
+    if outcome.startswith(UNTAGGED):
+        return f"Removed {quote(outcome.removeprefix(UNTAGGED))} from", ""
     return WORDS.get(outcome) or (f"{outcome[:1].upper()}{outcome[1:]}:", "")
 
 

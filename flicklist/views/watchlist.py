@@ -10,6 +10,8 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.movies import AddForm, RatingForm, SelectionForm
 from flicklist.forms.search import SearchForm
+from flicklist.forms.tags import TagsForm
+from flicklist.labels import join_labels
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached, MovieDetails
 from flicklist.permissions import Permission
@@ -18,6 +20,7 @@ from flicklist.services import changes, watchlist
 from flicklist.services.film_lookup import chosen_film
 from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
+from flicklist.services.tags import outcome_of_tagging
 from flicklist.services.watchlist import IsRemoved, MovieExists, NothingSelected
 from flicklist.text import quote
 from flicklist.views import (
@@ -207,6 +210,56 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     rating = form.half_stars
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: movie.rate(rating), form.outcome)
     flash_rating(request, movies, change, form)
+    return redirect_back(request, context)
+
+
+@view_config(
+    context=WatchlistResource,
+    name="tag",
+    request_method="POST",
+    permission=Permission.EDIT,
+    repeated_fields=("movie",),
+)
+def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+    message, unchanged = "Added the {} to {}.", "Nothing changed: {1} already had the {0}."
+    return _change_tags(context, request, Movie.add_tags, "tagged", message=message, unchanged=unchanged)
+
+
+@view_config(
+    context=WatchlistResource,
+    name="untag",
+    request_method="POST",
+    permission=Permission.EDIT,
+    repeated_fields=("movie",),
+)
+def untag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+    message, unchanged = "Removed the {} from {}.", "Nothing changed: {1} didn’t have the {0}."
+    return _change_tags(context, request, Movie.remove_tags, "untagged", message=message, unchanged=unchanged)
+
+
+def _change_tags(
+    context: WatchlistResource,
+    request: Request,
+    action: Callable[[Movie, Sequence[str]], None],
+    verb: str,
+    *,
+    message: str,
+    unchanged: str,
+) -> HTTPSeeOther:
+    """Change the tags of the selected movies. The messages have ``{}`` in place of the tags and the movies."""
+    movies = _find_selected(context, request)
+    form = TagsForm(request.POST)
+    if not form.validate():
+        flash_error(request, form.problem)
+        return redirect_back(request, context)
+    labels = form.tags.labels
+    outcome = outcome_of_tagging(verb, labels)
+    change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: action(movie, labels), outcome)
+    names = f"{'tag' if len(labels) == 1 else 'tags'} {quote(join_labels(labels))}", name_movies(movies)
+    if change is None:
+        flash_info(request, unchanged.format(*names))
+    else:
+        flash_change(request, message.format(*names), change)
     return redirect_back(request, context)
 
 

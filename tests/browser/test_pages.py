@@ -90,6 +90,15 @@ def list_pages(reader):
     page.get_by_label("Select Heat").check()
     page.get_by_text("Filters").click()
     yield "watchlist, selected, with filters"
+    page.locator("#selection summary").click()
+    page.get_by_label("Tags for the selected movies").fill(f"own it, {'x' * 40}")
+    page.get_by_role("button", name="Add tags").click()
+    expect(page.get_by_role("status")).to_contain_text("Added the tags")
+    page.get_by_label("Select Heat").check()
+    if reader.javascript:
+        page.get_by_label("Tags for the selected movies").press_sequentially("own")
+        expect(page.locator(".suggestions [role=option]")).to_be_visible()
+    yield "watchlist, with tags"
     page.goto(f"{watchlist}?q=nothing+like+it")
     yield "watchlist, nothing found"
     page.goto(f"{watchlist}watched")
@@ -109,8 +118,14 @@ def list_pages(reader):
         page.get_by_label(f"Select {title}").check()
     page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched 2 movies.")
+
+
+def changes_pages(reader):
+    """Go on as the member."""
+    page = reader.page
+    reader.go("/")
     page.get_by_role("link", name="Recent changes").click()
-    page.get_by_text("Which movies").click()
+    page.get_by_text("Which movies").first.click()
     yield "changes"
     page.get_by_role("button", name="Undo: Watched 2 movies").click()
     expect(page.get_by_role("status")).to_contain_text("Undone.")
@@ -187,7 +202,7 @@ def account_pages(reader):
     yield "not found"
 
 
-PAGES = (public_pages, list_pages, movie_pages, account_pages)
+PAGES = (public_pages, list_pages, changes_pages, movie_pages, account_pages)
 
 
 def follow(page, title):

@@ -129,6 +129,19 @@ def test_second_click_on_many_offers_undo_of_first(alice, db):
     assert remembered(db) == before
 
 
+def test_second_click_offers_undo_of_first_that_changed_only_some_of_the_movies(alice, db):
+    for title in ("Heat", "Ran"):
+        alice.add(title)
+        alice.cross_off(title)
+    alice.rate("Heat", "4")
+    before, copied = remembered(db), alice.copy()
+    ratings = alice.list_path + "watched"
+    copied.change_selected(ratings, ["Heat", "Ran"], "Rate", rating="4")
+    page = alice.change_selected(ratings, ["Heat", "Ran"], "Rate", rating="4")
+    alice.press(page, "Undo")
+    assert remembered(db) == before
+
+
 def test_action_without_effect_does_not_offer_undo_of_other_change(heat, db):
     heat.send(heat.movie_path("Heat") + "/rate", rating="1")
     heat.get(heat.list_path)
@@ -354,17 +367,18 @@ def test_rating_selected_movies_needs_a_rating(alice):
 
 def test_action_without_selection_is_refused(alice):
     alice.add("Heat")
-    for verb in ("cross-off", "move-to-watchlist", "rate", "remove"):
-        page = alice.send(alice.list_path + verb, movie="x", rating="4").follow()
+    for verb in ("cross-off", "move-to-watchlist", "rate", "remove", "tag", "untag"):
+        page = alice.send(alice.list_path + verb, movie="x", rating="4", tags="own it").follow()
         assert messages(page, "error") == ["Select at least one movie."]
 
 
 def test_movies_of_another_person_cannot_be_selected(alice, bob, db):
     alice.add("Heat")
     movie_id = db.scalars(select(Movie.id)).one()
-    for verb in ("cross-off", "remove", "rate", "move-to-watchlist"):
-        bob.send(bob.list_path + verb, movie=str(movie_id), rating="4")
+    for verb in ("cross-off", "remove", "rate", "move-to-watchlist", "tag", "untag"):
+        bob.send(bob.list_path + verb, movie=str(movie_id), rating="4", tags="own it")
     assert alice.watchlist() == ["Heat"]
+    assert db.scalars(select(Movie.tags)).one() == ""
 
 
 def test_selected_movies_are_rated_only_if_all_are_watched(alice, db):
