@@ -25,6 +25,7 @@ from webob import Request
 from webtest import TestApp
 
 from flicklist import main, migrations
+from flicklist.labels import join_labels
 from flicklist.models import Movie, User, Viewing
 from flicklist.services.catalog import all_films
 from flicklist.services.pagination import Keyset
@@ -79,6 +80,8 @@ def fill(url: str, users: int, movies: int) -> None:
                     title=f"{film.title} {number}"[:200], year=film.year if number % 5 else None, owner_id=user_id
                 )
                 movie.why = "Ann said so" if number % 7 == 0 else ""
+                has_tag = {"own it": number % 4 < 2, "rare": number % 999 == 0}
+                movie.tags = join_labels(tag for tag, is_on in has_tag.items() if is_on)
                 movie.refresh_search_columns()
                 movie.added_at = START + timedelta(hours=number // 3)
                 movie.last_watched_on = ""
@@ -182,6 +185,8 @@ def what_is_timed() -> Iterator[tuple[str, Callable[[Client], float], int]]:
             yield name, lambda person, query=query: person.get(person.list_path + query), REQUESTS
     for name, words in [("search, one movie", "ann+4+2"), ("search, nothing", "xyzzy"), ("search, many", "the")]:
         yield name, lambda person, words=words: person.get(f"{person.list_path}?q={words}"), REQUESTS
+    for name, tag in [("filter, common tag", "own+it"), ("filter, rare tag", "rare")]:
+        yield name, lambda person, tag=tag: person.get(f"{person.list_path}?tag={tag}"), REQUESTS
     yield "cross off", Client.cross_off, WRITES
 
 
