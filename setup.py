@@ -74,7 +74,7 @@ setup(
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
         "redis": ["redis>=5"],
-        "testing": ["aiosmtpd", "hypothesis", "pytest", "pytest-xdist", "trustme", "WebTest"],
+        "testing": ["aiosmtpd", "hypothesis", "jsonschema", "pytest", "pytest-xdist", "trustme", "WebTest"],
         "browser": ["playwright"],
         "dev": ["djlint", "mypy", "ruff", "types-regex", "types-WebOb", "types-WTForms"],
     },

@@ -5,6 +5,8 @@ has a session that joins its transaction: `pyramid_tm` commits when the view ret
 raised or the answer is a 4xx or a 5xx.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import zope.sqlalchemy
@@ -26,6 +28,10 @@ SQLITE_PRAGMAS = (
     "busy_timeout = 10000",  # milliseconds a writer waits for the lock
 )
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
+BEGIN_SNAPSHOT = {
+    "sqlite": "BEGIN",  # in WAL mode, a transaction sees the state at its first read
+    "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+}
 SQLSTATE_CLASS_ROLLBACK = "40"  # serialization failure, deadlock
 
 
@@ -41,6 +47,17 @@ def writing_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
     event.listen(engine, "handle_error", _mark_retryable)
     return engine
+
+
+@contextmanager
+def snapshot(read_db: Session) -> Iterator[Session]:
+    """Let a session for reading see one state of the database, whatever others commit. It is closed at the end."""
+    connection = read_db.connection()
+    try:
+        connection.exec_driver_sql(BEGIN_SNAPSHOT[connection.dialect.name])
+        yield read_db
+    finally:
+        read_db.close()  # rolls back
 
 
 def migrating_engine(url: str) -> Engine:

@@ -1,13 +1,15 @@
 """``/account/``: the account of the person who is logged in."""
 
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
-from pyramid.response import Response
+from pyramid.response import FileIter, Response
 from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
+from flicklist.db import snapshot
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
 from flicklist.forms.fields import FormRefused
@@ -19,7 +21,7 @@ from flicklist.resources import AccountResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.services import accounts, login_sessions, two_factor
-from flicklist.services.export import export_json
+from flicklist.services.export.archive import write_archive
 from flicklist.services.tokens import email_tokens
 from flicklist.text import quote
 from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, refuse
@@ -155,9 +157,24 @@ def _refuse_link(context: AccountResource, request: Request, token: str = "") ->
     return redirect(request.path_to(context))
 
 
-def read_export(context: AccountResource, request: Request) -> str:
-    """Return the export. It runs outside the transaction, because a long list takes seconds and would block writers."""
-    return export_json(request.read_db, request.identity.user_id, request.identity.email)
+def write_export(context: AccountResource, request: Request) -> IO[bytes]:
+    """Return the export in a temporary file.
+
+    It is complete before the first byte is sent, so that a failure gets an error page, and a slow download keeps no
+    database connection. It runs outside the transaction, because a long list takes seconds and would block writers.
+    """
+    file = TemporaryFile()  # noqa: SIM115 - the server closes it
+    request.add_finished_callback(_close_unless_sent)
+    request.prepared = file
+    with snapshot(request.read_db) as read_db:
+        write_archive(read_db, request.identity.user_id, request.identity.email, file)
+    return file
+
+
+def _close_unless_sent(request: Request) -> None:
+    """Close the export if the view did not run, for example because the code was wrong."""
+    if request.prepared is not None:
+        request.prepared.close()
 
 
 @view_config(
@@ -166,15 +183,20 @@ def read_export(context: AccountResource, request: Request) -> str:
     request_method="POST",
     permission=Permission.VIEW,
     require_reauth=True,
-    prepare=read_export,
+    prepare=write_export,
 )
 def export(context: AccountResource, request: Request) -> Response:
     audit(request, AuditEvent.EXPORTED)
+    file, request.prepared = request.prepared, None
+    size = file.tell()
+    file.seek(0)
+    # The server's own wrapper, if it has one, sends a file without keeping a thread. Both close it.
+    wrap_file = request.environ.get("wsgi.file_wrapper", FileIter)
     return Response(
-        request.prepared,
-        content_type="application/json",
-        charset="utf-8",
-        content_disposition='attachment; filename="flicklist.json"',
+        app_iter=wrap_file(file),
+        content_length=size,
+        content_type="application/zip",
+        content_disposition='attachment; filename="flicklist.zip"',
     )
 
 

@@ -5,7 +5,6 @@ its server programs, and the clock needs libfaketime.
 """
 
 import http.client
-import json
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ import pytest
 
 from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET
+from tests.exports import read_export
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent.parent
@@ -91,7 +91,11 @@ class Answer:
     def __init__(self, response):
         self.status = response.status
         self.headers = response.headers
-        self.text = response.read().decode()
+        self.body = response.read()
+
+    @property
+    def text(self):
+        return self.body.decode()
 
     @property
     def location(self):
@@ -160,7 +164,7 @@ class Client:
         """Return all titles in the person's export."""
         answer = self.post("/account/export", current_password=PASSWORD)
         assert answer.status == 200, answer.text
-        return {movie["title"] for movie in json.loads(answer.text)["movies"]}
+        return {movie["title"] for movie in read_export(answer.body).data["movies"]}
 
 
 def token_in(answer):

@@ -1,6 +1,8 @@
-"""Searching and sorting give the same result on SQLite and on PostgreSQL, whatever the titles and the locale."""
+"""Searching, sorting and exporting give the same result on SQLite and PostgreSQL, whatever the titles and locale."""
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,14 +12,17 @@ from sqlalchemy import create_engine, delete
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
-from flicklist.models import Movie, User
+from flicklist.db import reading_engine, snapshot
+from flicklist.models import Movie, User, Viewing
 from flicklist.models.movie import movie_key
+from flicklist.services.export.archive import write_archive
 from flicklist.services.pagination import PageRequest
 from flicklist.services.search import SearchFilters, Sort
 from flicklist.services.watchlist import movies_with_similar_title, watchlist_page
 from tests.conftest import POSTGRESQL_URL, postgresql_database
 
 OWNER_ID = 1
+ADDED_AT = datetime(2026, 11, 26, 18, 30, 0, 123456, UTC)
 LOCALES = {"c": "LOCALE 'C'", "utf8": "LOCALE 'C.UTF-8'", "sv": "LOCALE_PROVIDER icu ICU_LOCALE 'sv' LOCALE 'C'"}
 PIECES = ["the ", "a", "A", "é", "É", "ß", "ﬁ", "™", "½", "8", "11", "٨", "'", "’", "-", ".", " ", "%", "_", "\\", "İ"]
 CHARACTERS = st.characters(exclude_categories=["Cc", "Cs"])
@@ -89,3 +94,25 @@ def test_movie_is_found_by_its_own_title_on_every_database(engines, title, year)
         with Session(engine) as session:
             fill(session, [(title, year)])
             assert found(session, title) == [1]
+
+
+def exported(engine, movies):
+    """Return the bytes of an export of these movies, each of them watched twice."""
+    with Session(engine) as session:
+        fill(session, movies)
+        for movie in session.query(Movie):
+            movie.added_at = ADDED_AT
+            movie.viewings = [Viewing(watched_on=day, note=movie.title) for day in (None, "2009-07")]
+        session.commit()
+    file, reader = BytesIO(), reading_engine(engine.url.render_as_string(hide_password=False))
+    with Session(reader) as session, snapshot(session):
+        write_archive(session, OWNER_ID, "a@b.example", file)
+    reader.dispose()
+    return file.getvalue()
+
+
+@settings(max_examples=25)
+@given(movies=MOVIES)
+def test_same_export_from_every_database(engines, movies):
+    first, *others = [exported(engine, movies) for engine in engines]
+    assert others == [first] * len(others)

@@ -1,15 +1,16 @@
 """The account page: password, email, login sessions, export and deletion."""
 
-import json
 from datetime import UTC
 
 import pytest
 from sqlalchemy import delete, select
 
-from flicklist.models import Base, LoginSession, Movie, User
+from flicklist.models import Base, LoginSession, Movie, User, Viewing
 from flicklist.services import accounts
 from flicklist.services.passwords import PasswordHasher
+from flicklist.views import account
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
+from tests.exports import read_export
 
 ACCOUNT = "/account/"
 
@@ -163,19 +164,24 @@ def test_login_session_of_another_person_cannot_be_ended(alice, bob, db):
     assert alice.is_logged_in
 
 
+def export(person):
+    return submit(person, "export", 200, current_password=PASSWORD)
+
+
 def test_all_data_can_be_exported(alice):
     alice.add("Heat", "1995")
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
     alice.add("Amélie")
-    answer = submit(alice, "export", 200, current_password=PASSWORD)
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="flicklist.json"'
-    data = json.loads(answer.body)
+    answer = export(alice)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="flicklist.zip"'
+    assert (answer.content_type, answer.headers["Cache-Control"]) == ("application/zip", "no-store")
+    assert answer.content_length == len(answer.body)
+    data = read_export(answer.body).data
     assert data["email"] == "alice@example.com"
     heat, amelie = data["movies"]
     assert (heat["title"], heat["year"], heat["rating"], len(heat["viewings"])) == ("Heat", 1995, 4.5, 1)
     assert (amelie["title"], amelie["watched_at"]) == ("Amélie", None)
-    assert "password" not in answer.text
 
 
 def test_export_contains_everything_entered(alice, db):
@@ -185,7 +191,7 @@ def test_export_contains_everything_entered(alice, db):
     alice.send(f"{movie_path}/viewings/add", watched_on="2009-07", note="on a ferry")
     alice.send(f"{movie_path}/edit", title="Heat", year="1995", why="Ann said so", notes="long\nbut good")
     alice.send(f"{movie_path}/remove")
-    (heat,) = json.loads(submit(alice, "export", 200, current_password=PASSWORD).body)["movies"]
+    (heat,) = read_export(export(alice).body).data["movies"]
     movie = db.scalars(select(Movie)).one()
     kept_by_the_site = {"id", "owner_id", "key", "change_id", "last_watched_on"}
     kept_by_the_site |= {"search_text", "tag_keys", "genre_keys", "sort_title", "sort_year", "sort_rating"}
@@ -194,7 +200,33 @@ def test_export_contains_everything_entered(alice, db):
     assert heat["added_at"] == movie.added_at.replace(tzinfo=UTC).isoformat()
     assert heat["removed_at"] is not None
     assert {"watched_on": "2009-07", "note": "on a ferry"} in heat["viewings"]
-    assert all(set(viewing) == {"watched_on", "note"} for viewing in heat["viewings"])
+    entered_on_viewing = {c.name for c in Viewing.__table__.c} - {"id", "movie_id"}
+    assert all(set(viewing) == entered_on_viewing for viewing in heat["viewings"])
+
+
+def test_export_contains_nothing_else(alice, bob):
+    alice.add("Heat")
+    bob.add("Ran")
+    bob.cross_off("Ran")
+    files = read_export(export(alice).body).files
+    for text in (content.decode() for content in files.values()):
+        assert not [secret for secret in ("Ran", "bob", "$2b$", "password", alice.list_path) if secret in text]
+
+
+def test_second_export_has_the_same_bytes(alice):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    assert export(alice).body == export(alice).body
+
+
+def test_export_closes_its_file_and_gives_its_connection_back(alice, app, monkeypatch):
+    files, original = [], account.TemporaryFile
+    monkeypatch.setattr(account, "TemporaryFile", lambda: files.append(original()) or files[-1])
+    export(alice)
+    alice.turn_on_two_factor()
+    alice.send("/account/export", current_password=PASSWORD, code="wrong", status=400)
+    assert [file.closed for file in files] == [True, True]
+    assert [engine.pool.checkedout() for engine in app.registry.engines] == [0, 0]
 
 
 def test_export_needs_password(alice):
