@@ -2,30 +2,34 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO
 from urllib.parse import urlencode
 
 import click
 import plaster
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
-from flicklist.db import reading_engine, writing_engine
+from flicklist.db import reading_engine, snapshot, writing_engine
 from flicklist.models import Mail, User
 from flicklist.models.outbox import MailKind
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
+from flicklist.services.export.archive import write_archive
 from flicklist.services.film_lookup import NoFilm
 from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
 
-# Undoing a change must be quick.
+# `catalog fill` makes one change of so many movies, so that undoing it is quick.
 MAX_FILLED_AT_ONCE = 500
+STANDARD_OUTPUT = Path("-")
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
 
@@ -91,6 +95,32 @@ def remove_two_factor(ini: str, email: str) -> None:
         if two_factor.turn_off(db, user.id) and settings.sends_mail:
             db.add(Mail(kind=MailKind.TWO_FACTOR_OFF, recipient=email, user_id=user.id))
     click.echo(f"Two-step verification is off for {email}.")
+
+
+@flicklist.command("export")
+@ini_file
+@click.argument("email")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="flicklist-export.zip")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def export_data(ini: str, email: str, file: Path, force: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Write all data of EMAIL to a ZIP file, as the account page does.
+
+    FILE is flicklist-export.zip in the current folder if you leave it out. "-" is the standard output.
+    """
+    if file.exists() and not force and file != STANDARD_OUTPUT:
+        raise click.ClickException(f"{file} already exists. Use --force to overwrite it.")
+    with _read_database(_settings(ini)) as db, TemporaryFile() as archive:
+        user = _user(db, email)
+        user_id, email = user.id, user.email
+        with snapshot(db):
+            write_archive(db, user_id, email, archive)
+        size = archive.tell()
+        archive.seek(0)
+        _copy(archive, file, overwrites=force)
+    if file == STANDARD_OUTPUT:
+        click.echo(f"Wrote the data of {email} ({size:,} bytes).", err=True)
+    else:
+        click.echo(f"Wrote the data of {email} to {file} ({size:,} bytes).")
 
 
 @flicklist.command("demo")
@@ -171,7 +201,7 @@ def fill_film_facts(ini: str, email: str) -> None:
     with _database(settings) as db:
         owner_id = _user(db, email).id
     try:
-        with _database(settings, reading_engine) as read_db:
+        with _read_database(settings) as read_db:
             matches = film_facts.match_movies(read_db, owner_id, settings.catalog_path)
     except sqlite3.Error as error:
         raise click.ClickException(f"The catalog {settings.catalog_path} cannot be read ({error}).") from None
@@ -202,15 +232,36 @@ def _settings(ini: str) -> Settings:
 
 
 @contextmanager
-def _database(settings: Settings, make_engine: Callable[[str], Engine] = writing_engine) -> Iterator[Session]:
+def _database(settings: Settings) -> Iterator[Session]:
     """Open a session on the site's database and commit at the end."""
     migrations.require_newest(settings.database_url)
-    engine = make_engine(settings.database_url)
+    engine = writing_engine(settings.database_url)
     try:
         with Session(engine) as db, db.begin():
             yield db
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _read_database(settings: Settings) -> Iterator[Session]:
+    """Open a session for reading, which does not block a running site."""
+    migrations.require_newest(settings.database_url)
+    engine = reading_engine(settings.database_url)
+    try:
+        with Session(engine) as db:
+            yield db
+    finally:
+        engine.dispose()
+
+
+def _copy(source: IO[bytes], path: Path, *, overwrites: bool) -> None:
+    """Copy an open file to a path, or to the standard output if it is ``-``."""
+    try:
+        with click.open_file(path, "wb" if overwrites else "xb") as target:
+            copyfileobj(source, target)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _user(db: Session, email: str) -> User:

@@ -1,7 +1,9 @@
 """The ``flicklist`` commands, and the links that they print."""
 
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
+from zipfile import is_zipfile
 
 import pytest
 from sqlalchemy import select, update
@@ -248,3 +250,39 @@ def test_command_turns_off_two_factor_after_loss_of_app_and_codes(run, alice, ap
     visitor.log_in("alice@example.com")
     assert visitor.is_logged_in
     assert run("remove-two-factor", "nobody@example.com").exit_code == 1
+
+
+def test_export_command_writes_the_same_file_as_the_account_page(run, alice, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    alice.add("Amélie", "2001")
+    alice.cross_off("Amélie")
+    download = alice.send("/account/export", current_password=PASSWORD, status=200).body
+    file, size = Path("flicklist-export.zip"), f"({len(download):,} bytes)"
+    result = run("export", "ALICE@example.com")
+    assert result.output == f"Wrote the data of alice@example.com to flicklist-export.zip {size}.\n"
+    assert file.read_bytes() == download
+    result = run("export", alice.email, "-")
+    assert (result.stdout_bytes, result.stderr) == (download, f"Wrote the data of alice@example.com {size}.\n")
+    assert run("export", alice.email, "other.zip").exit_code == 0
+    assert Path("other.zip").read_bytes() == download
+
+
+def test_export_command_overwrites_file_only_with_force(run, alice, tmp_path):
+    file = tmp_path / "data.zip"
+    file.write_text("precious")
+    refused = run("export", alice.email, str(file))
+    assert (refused.exit_code, file.read_text()) == (1, "precious")
+    assert refused.output == f"Error: {file} already exists. Use --force to overwrite it.\n"
+    assert run("export", alice.email, str(file), "--force").exit_code == 0
+    assert is_zipfile(file)
+
+
+def test_failed_export_command_says_why_and_leaves_no_file(run, alice, tmp_path):
+    file = tmp_path / "data.zip"
+    unknown = run("export", "nobody@example.com", str(file))
+    assert (unknown.exit_code, unknown.output) == (1, "Error: No account has the email address nobody@example.com.\n")
+    assert not file.exists()
+    lost = tmp_path / "lost" / "data.zip"
+    assert run("export", alice.email, str(lost)).output == (
+        f"Error: {lost} cannot be written: No such file or directory.\n"
+    )
