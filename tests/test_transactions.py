@@ -270,7 +270,7 @@ def test_reading_page_opens_no_transaction(alice, monkeypatch):
 def test_every_connection_is_returned_to_the_pool(alice, app):
     alice.add("Heat")
     alice.get("/nothing", status=404)
-    alice.send(alice.list_path + "add", title="")
+    alice.send(alice.list_path + "add", title="", status=400)
     assert [engine.pool.checkedout() for engine in app.registry.engines] == [0, 0]
 
 

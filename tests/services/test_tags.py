@@ -96,7 +96,7 @@ def test_filter_compares_keys_of_tags(db, owner_id, tagged, tag, expected):
     page, _ = watchlist_page(
         db, owner_id, Sort.ADDED, PageRequest(), filters=SearchFilters(tag=tag), time_zone=ZoneInfo("UTC")
     )
-    assert [row[-1] for row in page.rows] == expected
+    assert [tags for *_, tags, _runtime in page.rows] == expected
 
 
 def test_tags_are_added_and_removed_by_key():

@@ -1,7 +1,5 @@
 """Tags: editing, links, filters, and tagging selected movies."""
 
-import json
-
 import pytest
 from sqlalchemy import select
 
@@ -9,6 +7,7 @@ from flicklist.models import Change, Movie
 from flicklist.models.change import MAX_OUTCOME_LENGTH
 from flicklist.models.movie import MAX_TAGS
 from tests.clients import PASSWORD, messages, titles
+from tests.exports import read_export
 from tests.views.test_changes import remembered
 
 TOO_MANY = ", ".join(f"tag {number}" for number in range(MAX_TAGS + 1))
@@ -316,7 +315,8 @@ def test_tag_fields_have_url_of_completions(shelf):
 def test_export_contains_tags(shelf):
     form = shelf.get("/account/").forms["export"]
     form["current_password"] = PASSWORD
-    exported = {movie["title"]: movie["tags"] for movie in json.loads(form.submit(status=200).body)["movies"]}
+    movies = read_export(form.submit(status=200).body).data["movies"]
+    exported = {movie["title"]: movie["tags"] for movie in movies}
     assert exported == {"Heat": ["own it", "with Mum"], "Ran": [], "Amélie": [], "Stalker": ["Own It"]}
 
 
