@@ -179,7 +179,7 @@ def what_is_timed() -> Iterator[tuple[str, Callable[[Client], float], int]]:
         yield "  of it, the template", lambda person, page=page: person.render(person.list_path + page), REQUESTS
     for page, orders in (("", WATCHLIST_ORDERS), ("watched", WATCHED_ORDERS)):
         for sort, keyset in orders.items():
-            descending = sort not in {Sort.OLDEST, Sort.TITLE}
+            descending = sort not in {Sort.EARLIEST_ADDED, Sort.TITLE}
             query = f"{page}?sort={sort}&before={last_page(keyset, descending=descending)}"
             name = f"last page, {page or 'watchlist'} by {sort}"
             yield name, lambda person, query=query: person.get(person.list_path + query), REQUESTS

@@ -21,7 +21,7 @@ from flicklist.models.outbox import MailKind
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
 from flicklist.services.export.archive import write_archive
-from flicklist.services.film_lookup import NoFilm
+from flicklist.services.film_lookup import NoMatch
 from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
@@ -198,31 +198,30 @@ def fill_film_facts(ini: str, email: str) -> None:
     replaced. Each batch of 500 movies is one change, which EMAIL can undo.
     """
     settings = _settings(ini)
-    with _database(settings) as db:
-        owner_id = _user(db, email).id
     try:
         with _read_database(settings) as read_db:
-            matches = film_facts.match_movies(read_db, owner_id, settings.catalog_path)
+            owner_id = _user(read_db, email).id
+            looked_up = film_facts.look_up_movies(read_db, owner_id, settings.catalog_path)
     except sqlite3.Error as error:
         raise click.ClickException(f"The catalog {settings.catalog_path} cannot be read ({error}).") from None
     filled = 0
-    fillable = [match for match in matches if match.gaps]
+    fillable = [movie for movie in looked_up if movie.gaps]
     for start in range(0, len(fillable), MAX_FILLED_AT_ONCE):
         with _database(settings) as db:
             filled += film_facts.fill_gaps(db, owner_id, fillable[start : start + MAX_FILLED_AT_ONCE])
-    _report(matches, filled)
+    _report(looked_up, filled)
 
 
-def _report(matches: list[film_facts.Match], filled: int) -> None:
-    for match in matches:
-        if match.gaps:
-            click.echo(f"{match.label}: {', '.join(name.replace('_', ' ') for name in match.gaps)}")
-    for reason in NoFilm:
-        for match in matches:
-            if match.film is reason:
-                click.echo(f"{match.label} {reason.value}")
-    unmatched = Counter(match.film for match in matches if isinstance(match.film, NoFilm))
-    complete = sum(not match.gaps for match in matches) - unmatched.total()
+def _report(looked_up: list[film_facts.LookedUp], filled: int) -> None:
+    for movie in looked_up:
+        if movie.gaps:
+            click.echo(f"{movie.label}: {', '.join(name.replace('_', ' ') for name in movie.gaps)}")
+    for reason in NoMatch:
+        for movie in looked_up:
+            if movie.film is reason:
+                click.echo(f"{movie.label} {reason.value}")
+    unmatched = Counter(movie.film for movie in looked_up if isinstance(movie.film, NoMatch))
+    complete = sum(not movie.gaps for movie in looked_up) - unmatched.total()
     click.echo(f"Movies filled in: {filled}. Nothing to add: {complete}. Not matched: {unmatched.total()}.")
 
 

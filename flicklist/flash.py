@@ -11,8 +11,8 @@ from pyramid.request import Request
 
 QUEUES = ("success", "info", "error")
 MAX_QUEUED_MESSAGES = 2
-# All messages and the refused form, in characters of JSON, where an emoji has 12. A cookie of 4,064 bytes holds 2,984
-# of them. The tokens of a session need up to 1,250, so about 1,700 are left.
+# The most that all messages and the refused form may need, in characters of JSON (an emoji has 12). A cookie of 4,064
+# bytes holds 2,984 such characters. The tokens of a session need up to 1,250, so about 1,700 are left.
 MAX_QUEUED_LENGTH = 1700
 REFUSED_FORM = "refused-form"  # the session key of `flicklist.post_redirect_get`, which shares this space
 

@@ -10,7 +10,7 @@ _COMMA = regex.compile("[,،、，]")  # in Latin, Arabic and Chinese script, an
 
 
 def split_labels(text: str) -> list[str]:
-    """Return the labels of a text. If two differ only as `compare_key` ignores it, the first one is returned."""
+    """Return the labels of a text. Of labels with the same `compare_key`, only the first is returned."""
     unique: dict[str, str] = {}
     for label in map(_normalize_spaces, _COMMA.split(text)):
         if has_visible_character(label):

@@ -31,7 +31,10 @@ PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
 class BodyInMemoryRequest(Request):
-    """A request whose body stays in memory. WebOb writes bodies over 10 kB to the disk, which may be full."""
+    """A request whose body stays in memory up to `MAX_BODY_BYTES`.
+
+    WebOb alone writes bodies over 10 kB to the disk, which may be full.
+    """
 
     request_body_tempfile_limit = MAX_BODY_BYTES
 
@@ -105,7 +108,7 @@ def _check_origin(request: Request) -> None:
 
 def _check_form(request: Request) -> None:
     if (request.content_length or 0) > MAX_BODY_BYTES:
-        request.body_file_raw.close()  # a temporary file by now, because pyramid_retry keeps the body
+        request.body_file_raw.close()  # pyramid_retry has read so long a body into a temporary file
         raise RequestRejected(413, "Form too large", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
     if request.content_type not in {FORM, ""}:
         raise RequestRejected(415, *UNSUPPORTED_FORM)

@@ -22,9 +22,9 @@ def sort_title(title: str) -> str:
 
 
 def sort_titles_of_variants(title: str) -> set[str]:
-    """Return every sort title that a title with the same folded text can have.
+    """Return the sort titles of all titles that fold to the same text as this one.
 
-    The first word is an article only if it has no accent, so there can be two.
+    There are two if the text begins with an article: "A bout" sorts as "bout", but "À bout" as "a bout".
     """
     words = _without_leading_punctuation(fold(title))
     variants = (words, _without_leading_punctuation(_ARTICLE.sub("", words)))

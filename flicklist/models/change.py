@@ -22,8 +22,8 @@ _COLUMNS = ("title", "year", "why", "notes", "tags", *FilmFacts._fields, "rating
 class Change(Base):
     """A change of one or more movies, with their earlier state.
 
-    `outcome` describes the change in words. If a form is sent twice, the equal outcome shows it; see
-    `flicklist.services.changes`.
+    `outcome` describes the change in words. A form that is sent twice is recognized by having the same outcome as the
+    last change; see `flicklist.services.changes`.
     """
 
     __tablename__ = "changes"

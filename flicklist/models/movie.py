@@ -78,7 +78,7 @@ def movie_label(title: str, year: int | None) -> str:
 
 
 class MovieDetails(NamedTuple):
-    """What a person can write about a movie. `tags` are separated by ``", "``."""
+    """The texts and facts of a movie that a person can edit. `tags` are separated by ``", "``."""
 
     title: str
     year: int | None = None

@@ -76,7 +76,7 @@ class RateLimiter:
 
 
 def log_in_rules(request: Request, account: str | None) -> list[Rule]:
-    """Limit failures strictly per account and client, and loosely per client and per account.
+    """Limit failures strictly for each pair of account and client, loosely for each client and for each account.
 
     So one client cannot quickly block an account. A persistent one can block it for up to an hour, and again. If
     `account` is ``None``, only the client is limited.

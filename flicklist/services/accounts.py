@@ -41,8 +41,8 @@ def credentials_by_token(read_db: Session, tokens: Tokens, token: str) -> Any:
 
     A token is worthless once the email address or the password has changed.
     """
-    claim = tokens.read(token)
-    row = claim and credentials_by_id(read_db, claim[0])
+    user_id, _ = tokens.read(token) or (None, "")
+    row = None if user_id is None else credentials_by_id(read_db, user_id)
     return row if row is not None and tokens.matches(token, row.email_key, row.password_hash) else None
 
 
@@ -111,11 +111,11 @@ def change_email(db: Session, user_id: int, email: str) -> None:
 
 def email_to_confirm(db: Session, tokens: Tokens, token: str, user_id: int) -> str | None:
     """Return the new email address that a token confirms, or ``None`` if the token is not valid for this account."""
-    claim = tokens.read(token)
-    if claim is None or claim[0] != user_id:
+    owner_id, new_email = tokens.read(token) or (None, "")
+    if owner_id != user_id:
         return None
     row = db.execute(_BY_ID, {"user_id": user_id}).one_or_none()
-    return claim[1] if row and tokens.matches(token, row.email_key, row.password_hash) else None
+    return new_email if row and tokens.matches(token, row.email_key, row.password_hash) else None
 
 
 def find_by_email(db: Session, email: str) -> User | None:

@@ -40,7 +40,7 @@ MAX_LENGTHS = {
 # A query that begins more titles than this, such as "the", is frequent. Its suggestions are computed while the file is
 # built, because sorting so many films takes too long.
 MANY = 1000
-NAME_SEPARATOR = " / "
+ORIGINAL_TITLE_SEPARATOR = " / "
 LAST_CHARACTER = "\U0010ffff"
 _ARTICLE = regex.compile(r"(?:the|an?) ")
 
@@ -51,7 +51,7 @@ CREATE TABLE films (
 );
 -- One row for each word of each title: the title from that word to its end. A word after a leading article counts as
 -- the first word. All others are later words.
-CREATE TABLE beginnings (
+CREATE TABLE title_ends (
     text TEXT, film_id INTEGER, is_later_word INTEGER, PRIMARY KEY (text, film_id)
 ) WITHOUT ROWID;
 -- The suggestions for the queries that begin more than a thousand titles.
@@ -59,7 +59,7 @@ CREATE TABLE frequent (query TEXT, position INTEGER, film_id INTEGER, PRIMARY KE
 """
 # An exact title counts 30 points of fame more, and a match at a later word 30 less.
 LOOK_UP = """
-SELECT films.id FROM beginnings JOIN films ON films.id = film_id
+SELECT films.id FROM title_ends JOIN films ON films.id = film_id
 WHERE text >= :query AND text < :end AND (:year IS NULL OR year = :year)
 GROUP BY films.id
 ORDER BY max(fame - 30 * is_later_word + 30 * (text = :query AND NOT is_later_word)) DESC, title, year, films.id
@@ -145,7 +145,8 @@ def _number(name: str, text: str, minimum: int, maximum: int) -> int:
 def open_catalog(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the SQLite file of a catalog for reading.
 
-    This takes a tenth of a millisecond, and the next time finds a catalog that was replaced. Raises `sqlite3.Error`.
+    Open it for each use: this takes a tenth of a millisecond, and a catalog that was replaced is noticed. Raises
+    `sqlite3.Error`.
     """
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         yield connection
@@ -167,8 +168,8 @@ def _fill(connection: sqlite3.Connection, films: Iterable[Film]) -> int:
     for number, film in enumerate(films, 1):
         marks = ", ".join("?" * (1 + len(film)))
         connection.execute(f"INSERT INTO films VALUES ({marks})", (number, *film))  # noqa: S608 - only question marks
-        rows = [(text, number, is_later) for text, is_later in _beginnings(film).items()]
-        connection.executemany("INSERT INTO beginnings VALUES (?, ?, ?)", rows)
+        rows = [(text, number, is_later) for text, is_later in _title_ends(film).items()]
+        connection.executemany("INSERT INTO title_ends VALUES (?, ?, ?)", rows)
     for query in _frequent_queries(connection):
         found = connection.execute(LOOK_UP, look_up_parameters(query)).fetchall()
         rows = [(query, position, film_id) for position, (film_id,) in enumerate(found)]
@@ -181,10 +182,10 @@ def look_up_parameters(query: str, year: int | None = None, *, is_whole_title: b
     return {"query": query, "end": query + (" " if is_whole_title else LAST_CHARACTER), "year": year}
 
 
-def _beginnings(film: Film) -> dict[str, bool]:
+def _title_ends(film: Film) -> dict[str, bool]:
     """Return the text of each spelling of each title from each word on, and whether that is a later word."""
     found: dict[str, bool] = {}
-    for name in filter(None, [film.title, *film.original_title.split(NAME_SEPARATOR)]):
+    for name in filter(None, [film.title, *film.original_title.split(ORIGINAL_TITLE_SEPARATOR)]):
         for spelling in spellings(name):
             article = _ARTICLE.match(spelling)
             firsts = {0, article.end() if article else 0}
@@ -198,7 +199,7 @@ def _frequent_queries(connection: sqlite3.Connection) -> Iterator[str]:
     length, queries = 1, [("",)]
     while queries:
         queries = connection.execute(
-            "SELECT substr(text, 1, :length) AS query FROM beginnings WHERE length(text) >= :length"
+            "SELECT substr(text, 1, :length) AS query FROM title_ends WHERE length(text) >= :length"
             " GROUP BY query HAVING count(*) > :many",
             {"length": length, "many": MANY},
         ).fetchall()

@@ -26,7 +26,7 @@ from flicklist.models.change import (
 )
 from flicklist.models.meta import utc_now
 from flicklist.services.pagination import Keyset, Page, PageRequest
-from flicklist.services.watchlist import IsRemoved, existing_ids, find_movies, last_changes, rename_with_unique_key
+from flicklist.services.watchlist import IsRemoved, change_with_unique_key, existing_ids, find_movies, last_changes
 
 MAX_SHOWN_TITLES = 10  # per change on the page of changes
 _ROWS = select(Change.id, Change.created_at, Change.outcome, Change.before).where(
@@ -161,4 +161,4 @@ def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:
 
 
 def _restore_with_unique_key(db: Session, change: Change, movie: Movie) -> None:
-    rename_with_unique_key(db, movie, partial(change.restore, movie))
+    change_with_unique_key(db, movie, partial(change.restore, movie))

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, SmallInteger, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
-Rows = Select[*tuple[Any, ...]]
+RowsStatement = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
 
 PAGE_SIZE = 50
@@ -53,22 +53,22 @@ class Keyset:
     No key may be null, and the keys together must be unique.
     """
 
-    def __init__(self, rows: Rows, *keys: Any, descending: bool) -> None:
-        self.rows = rows
+    def __init__(self, statement: RowsStatement, *keys: Any, descending: bool) -> None:
+        self.statement = statement
         self.types = [key.type for key in keys]
-        self._width = len(rows.selected_columns)
+        self._width = len(statement.selected_columns)
         position = tuple_(*keys)
-        edge = tuple_(*(bindparam(f"edge_{number}", type_=key.type) for number, key in enumerate(keys)))
+        cursor = tuple_(*(bindparam(f"cursor_{number}", type_=key.type) for number, key in enumerate(keys)))
         forward, backward = [key.asc() for key in keys], [key.desc() for key in keys]
-        is_after, is_before = position > edge, position < edge
+        is_after, is_before = position > cursor, position < cursor
         if descending:
             forward, backward, is_after, is_before = backward, forward, is_before, is_after
-        rows = rows.add_columns(*keys).limit(PAGE_SIZE + 1)
-        self._first = rows.order_by(*forward)
+        statement = statement.add_columns(*keys).limit(PAGE_SIZE + 1)
+        self._first = statement.order_by(*forward)
         self._after = self._first.where(is_after)
-        self._last = rows.order_by(*backward)
+        self._last = statement.order_by(*backward)
         self._before = self._last.where(is_before)
-        self._count = _capped_count(self.rows)
+        self._count = _capped_count(self.statement)
 
     def page(
         self,
@@ -82,17 +82,17 @@ class Keyset:
         An invalid cursor means the first page. If no row follows an `after` cursor, return the last page.
         """
 
-        def read(statement: Rows, edge: Mapping[str, Any]) -> Sequence[AnyRow]:
-            return db.execute(statement.where(*criteria) if criteria else statement, {**scope, **edge}).all()
+        def read(statement: RowsStatement, cursor: Mapping[str, Any]) -> Sequence[AnyRow]:
+            return db.execute(statement.where(*criteria) if criteria else statement, {**scope, **cursor}).all()
 
-        if edge := self._edge(requested.after):
-            rows = read(self._after, edge)
+        if cursor := self._decode(requested.after):
+            rows = read(self._after, cursor)
             if rows:
                 return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
             rows = read(self._last, {})
             return self._page(rows[:PAGE_SIZE][::-1], has_before=len(rows) > PAGE_SIZE, has_after=False)
-        if edge := self._edge(requested.before):
-            rows = read(self._before, edge)
+        if cursor := self._decode(requested.before):
+            rows = read(self._before, cursor)
             if len(rows) >= PAGE_SIZE:
                 return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=len(rows) > PAGE_SIZE, has_after=True)
         rows = read(self._first, {})
@@ -100,7 +100,7 @@ class Keyset:
 
     def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
         """Return the number of rows on all pages, at most `MAX_COUNT` + 1."""
-        statement = _capped_count(self.rows.where(*criteria)) if criteria else self._count
+        statement = _capped_count(self.statement.where(*criteria)) if criteria else self._count
         return db.scalar(statement, scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
@@ -116,7 +116,7 @@ class Keyset:
         cursor = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
         return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
 
-    def _edge(self, cursor: str | None) -> dict[str, Any] | None:
+    def _decode(self, cursor: str | None) -> dict[str, Any] | None:
         if not cursor or len(cursor) > MAX_CURSOR_LENGTH:
             return None
         try:
@@ -126,13 +126,13 @@ class Keyset:
             keys = [_key(value, kind) for value, kind in zip(plain, self.types, strict=True)]
         except (ValueError, RecursionError):
             return None
-        return {f"edge_{number}": key for number, key in enumerate(keys)}
+        return {f"cursor_{number}": key for number, key in enumerate(keys)}
 
 
-def _capped_count(rows: Rows) -> Select[int]:
+def _capped_count(statement: RowsStatement) -> Select[int]:
     """Count at most `MAX_COUNT` + 1 rows, so that counting a long list stays fast."""
-    first_column = next(iter(rows.selected_columns))
-    return select(func.count()).select_from(rows.with_only_columns(first_column).limit(MAX_COUNT + 1).subquery())
+    first_column = next(iter(statement.selected_columns))
+    return select(func.count()).select_from(statement.with_only_columns(first_column).limit(MAX_COUNT + 1).subquery())
 
 
 def _key(value: Any, column_type: Any) -> Any:

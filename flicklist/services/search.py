@@ -21,7 +21,7 @@ class Sort(StrEnum):
     """The sort orders of a list."""
 
     ADDED = "added"
-    OLDEST = "oldest"
+    EARLIEST_ADDED = "oldest"
     TITLE = "title"
     YEAR = "year"
     RATING = "rating"

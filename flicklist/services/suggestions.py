@@ -26,7 +26,7 @@ class Suggestion(NamedTuple):
 
 
 def suggest(catalog_path: Path, query: str) -> list[Suggestion]:
-    """Return at most eight films, the best known first. An exact title counts as better known than it is.
+    """Return at most eight films, the best known first. A film whose title is exactly the query moves up.
 
     A year at the end of the query can be part of the title or the year of the film. If the catalog cannot be read,
     there are no suggestions.
@@ -55,7 +55,7 @@ def _look_up(catalog: sqlite3.Connection, words: list[str], year: int | None = N
     frequent = catalog.execute(FREQUENT, {"query": query}).fetchall()
     if frequent and year is None:
         return [film_id for (film_id,) in frequent]
-    # Too many titles begin with a frequent query to filter them by year. So it must be the whole title.
+    # With a year, a frequent query matches only films with exactly this title: too many begin with it to filter them.
     parameters = look_up_parameters(query, year, is_whole_title=bool(frequent))
     return [film_id for (film_id,) in catalog.execute(LOOK_UP, parameters)]
 

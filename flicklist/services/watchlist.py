@@ -40,7 +40,7 @@ _WATCHED_ROWS = select(
 _REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
 WATCHLIST_ORDERS = {
     Sort.ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=True),
-    Sort.OLDEST: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=False),
+    Sort.EARLIEST_ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=False),
     Sort.TITLE: Keyset(_WATCHLIST_ROWS, Movie.sort_title, Movie.id, descending=False),
     Sort.YEAR: Keyset(_WATCHLIST_ROWS, Movie.sort_year, Movie.id, descending=True),
 }
@@ -82,7 +82,10 @@ def find_owner_id(db: Session, slug: str) -> int | None:
 def watchlist_page(
     db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
 ) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, why, tags, runtime)``, and the number on all pages; see `Keyset.count`."""
+    """Return a page of ``(id, title, year, why, tags, runtime)``, and the number on all pages.
+
+    The number of movies is capped; see `Keyset.count`.
+    """
     return _page(db, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
@@ -91,13 +94,16 @@ def watched_page(
 ) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, rating, last_watched_on, tags, runtime)``, and the number on all pages.
 
-    The number is counted by `Keyset.count`.
+    The number of movies is capped; see `Keyset.count`.
     """
     return _page(db, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, removed_at)``, and the number on all pages, counted by `Keyset.count`."""
+    """Return a page of ``(id, title, year, removed_at)``, and the number on all pages.
+
+    The number of movies is capped; see `Keyset.count`.
+    """
     return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~_has_expired()])
 
 
@@ -171,8 +177,9 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
-    if (duplicate := _find_with_id_in_key(db, owner_id, details.title, details.year)) is not None:
-        raise MovieExists(duplicate)
+    # The constraint finds all other duplicates.
+    if (existing := _find_with_id_in_key(db, owner_id, details.title, details.year)) is not None:
+        raise MovieExists(existing)
     movie = Movie(title=details.title, year=details.year, owner_id=owner_id)
     movie.set_details(details)
     try:
@@ -193,7 +200,10 @@ def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
 
 
 def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | None) -> Movie | None:
-    """Return the listed movie of this title and year whose key has its id; see `rename_with_unique_key`."""
+    """Return the listed movie of this title and year whose key has its id, which makes the key unique.
+
+    `change_with_unique_key` gave it that key when another movie had the same title and year.
+    """
     key = movie_key(title, year)
     keys = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")  # "$" is the character after "#"
     found = db.scalars(select(Movie).where(Movie.owner_id == owner_id, IS_LISTED, keys))
@@ -203,17 +213,17 @@ def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | Non
 
 def edit_movie(db: Session, movie: Movie, details: MovieDetails) -> None:
     """Edit the details of a movie. Another movie on the list may have the same title and year."""
-    rename_with_unique_key(db, movie, partial(movie.set_details, details))
+    change_with_unique_key(db, movie, partial(movie.set_details, details))
 
 
-def rename_with_unique_key(db: Session, movie: Movie, rename: Callable[[], None]) -> None:
-    """Rename a movie. If another movie on the list has the new title and year, add the movie's id to its key."""
+def change_with_unique_key(db: Session, movie: Movie, change: Callable[[], None]) -> None:
+    """Change a movie. If another one on the list has its new title and year, add the movie's id to its key."""
     try:
         with db.begin_nested():
-            rename()
+            change()
     except IntegrityError:
         with db.no_autoflush:
-            rename()
+            change()
             movie.add_id_to_key()
 
 

@@ -100,10 +100,10 @@
 
   const nameOf = (details) => details.id || all("main details").indexOf(details);
 
-  const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
+  const isTickable = (field) => field.type === "checkbox" || field.type === "radio";
 
   function isChanged(field) {
-    if (isTicked(field)) return field.checked !== field.defaultChecked;
+    if (isTickable(field)) return field.checked !== field.defaultChecked;
     if (!field.options) return field.value !== field.defaultValue;
     const first = [...field.options].findIndex((option) => option.defaultSelected);
     return field.selectedIndex !== Math.max(first, 0);
@@ -123,7 +123,7 @@
   function restoreField({ place, value, checked, data }) {
     const field = find(place);
     if (!field) return;
-    if (isTicked(field)) field.checked = checked;
+    if (isTickable(field)) field.checked = checked;
     else field.value = value;
     Object.assign(field.dataset, data);
   }

@@ -8,7 +8,7 @@
   const OPTION = ".suggestions [role=option]";
   const PAUSE_MILLISECONDS = 120;
   const COMMA = /[,،、，]/; // as in labels.py
-  let timer, answer;
+  let timer, running;
   let lists = 0;
 
   const field = (event) => (event.target.matches?.(FIELD) ? event.target : null);
@@ -36,7 +36,7 @@
 
   function forget() {
     clearTimeout(timer);
-    answer?.abort();
+    running?.abort();
   }
 
   function show(input, suggestions) {
@@ -112,18 +112,18 @@
   }
 
   async function ask(input) {
-    const asked = (answer = new AbortController());
+    const controller = (running = new AbortController());
     const path = input.dataset.suggest ?? input.dataset.complete;
     const url = `${path}?q=${encodeURIComponent(queryOf(input))}`;
     try {
-      const response = await fetch(url, { signal: asked.signal, redirect: "manual" });
+      const response = await fetch(url, { signal: controller.signal, redirect: "manual" });
       const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
       const suggestions = response.ok && isJson ? await response.json() : [];
-      if (!asked.signal.aborted && document.activeElement === input) show(input, suggestions);
+      if (!controller.signal.aborted && document.activeElement === input) show(input, suggestions);
       // Logged out: do not ask again.
       if (response.type === "opaqueredirect") for (const name of ["suggest", "complete"]) delete input.dataset[name];
     } catch {
-      if (!asked.signal.aborted && input.isConnected) close(input); // suggestions are optional
+      if (!controller.signal.aborted && input.isConnected) close(input); // suggestions are optional
     }
   }
 

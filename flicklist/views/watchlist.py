@@ -17,7 +17,7 @@ from flicklist.models.movie import LimitReached, MovieDetails
 from flicklist.permissions import Permission
 from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
-from flicklist.services.film_lookup import chosen_film
+from flicklist.services.film_lookup import look_up_facts
 from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
 from flicklist.services.tags import outcome_of_tagging
@@ -40,7 +40,7 @@ from flicklist.views import (
 WATCHLIST_PAGE = "flicklist:templates/watchlist/watchlist.jinja2"
 WATCHLIST_SORTS = {
     Sort.ADDED: "recently added",
-    Sort.OLDEST: "earliest added",
+    Sort.EARLIEST_ADDED: "earliest added",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
 }
@@ -126,7 +126,7 @@ def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
     if not form.validate():
         return refuse(request, form.problem, _watchlist_page(context, request, form))
     title, year = form.title.data, form.year_number
-    facts = chosen_film(request.settings.catalog_path, title, year, form.film_id)
+    facts = look_up_facts(request.settings.catalog_path, title, year, form.film_id)
     details = MovieDetails(title, year, form.why.data, facts=facts)
     try:
         movie = watchlist.add_movie(request.db, context.owner_id, details, max_movies=request.settings.max_movies)

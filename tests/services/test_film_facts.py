@@ -7,7 +7,7 @@ from flicklist.film_facts import FilmFacts
 from flicklist.models import Movie
 from flicklist.services import catalog, film_facts
 from flicklist.services.catalog import Film, open_catalog
-from flicklist.services.film_lookup import NoFilm, find_film
+from flicklist.services.film_lookup import NoMatch, find_film
 from tests.clients import messages
 
 THING = Film("The Thing", "", 1982, "John Carpenter", 109, "Horror", "United States", "tt0084787", 70)
@@ -47,13 +47,13 @@ def test_film_is_found_by_title_or_original_title_and_year(path, title, year, di
 @pytest.mark.parametrize(
     ("title", "year", "reason"),
     [
-        ("Heat", None, NoFilm.NO_YEAR),
-        ("Heat", 1996, NoFilm.NOT_FOUND),
-        ("Thing", 1982, NoFilm.NOT_FOUND),
-        ("The", 1982, NoFilm.NOT_FOUND),
-        ("Parasite Gisaengchung", 2019, NoFilm.NOT_FOUND),
-        ("$", 1995, NoFilm.NOT_FOUND),
-        ("Home", 2008, NoFilm.SEVERAL),
+        ("Heat", None, NoMatch.NO_YEAR),
+        ("Heat", 1996, NoMatch.NOT_FOUND),
+        ("Thing", 1982, NoMatch.NOT_FOUND),
+        ("The", 1982, NoMatch.NOT_FOUND),
+        ("Parasite Gisaengchung", 2019, NoMatch.NOT_FOUND),
+        ("$", 1995, NoMatch.NOT_FOUND),
+        ("Home", 2008, NoMatch.SEVERAL),
     ],
 )
 def test_another_film_is_never_taken(path, title, year, reason):
@@ -62,7 +62,7 @@ def test_another_film_is_never_taken(path, title, year, reason):
 
 def test_chosen_suggestion_decides_between_films_of_the_same_title_and_year(path):
     assert {found(path, "Home", 2008, film_id).directors for film_id in (5, 6)} == {"Ursula Meier", "Patrice Toye"}
-    assert found(path, "Home", 2008, 2) is NoFilm.SEVERAL
+    assert found(path, "Home", 2008, 2) is NoMatch.SEVERAL
     assert found(path, "Heat", 1995, 5).directors == "Michael Mann"
 
 
@@ -127,10 +127,10 @@ def test_fill_leaves_removed_movies_and_other_people_alone(listed, bob, fill, db
 
 def test_movie_that_was_renamed_meanwhile_is_left_alone(listed, path, db):
     owner_id = db.scalars(select(Movie.owner_id)).first()
-    matches = film_facts.match_movies(db, owner_id, path)
+    looked_up = film_facts.look_up_movies(db, owner_id, path)
     listed.send(listed.movie_path("Heat") + "/edit", title="Cold", year="1995")
     db.rollback()
-    assert film_facts.fill_gaps(db, owner_id, matches) == 1
+    assert film_facts.fill_gaps(db, owner_id, looked_up) == 1
     db.commit()
     assert facts_of(db, "Cold") == FilmFacts()
 
