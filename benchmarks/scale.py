@@ -82,6 +82,7 @@ def fill(url: str, users: int, movies: int) -> None:
                 movie.why = "Ann said so" if number % 7 == 0 else ""
                 has_tag = {"own it": number % 4 < 2, "rare": number % 999 == 0}
                 movie.tags = join_labels(tag for tag, is_on in has_tag.items() if is_on)
+                movie.genres, movie.runtime, movie.directors = film.genres, film.runtime_min, film.directors
                 movie.refresh_search_columns()
                 movie.added_at = START + timedelta(hours=number // 3)
                 movie.last_watched_on = ""
@@ -185,8 +186,14 @@ def what_is_timed() -> Iterator[tuple[str, Callable[[Client], float], int]]:
             yield name, lambda person, query=query: person.get(person.list_path + query), REQUESTS
     for name, words in [("search, one movie", "ann+4+2"), ("search, nothing", "xyzzy"), ("search, many", "the")]:
         yield name, lambda person, words=words: person.get(f"{person.list_path}?q={words}"), REQUESTS
-    for name, tag in [("filter, common tag", "own+it"), ("filter, rare tag", "rare")]:
-        yield name, lambda person, tag=tag: person.get(f"{person.list_path}?tag={tag}"), REQUESTS
+    for name, filters in [
+        ("filter, common tag", "tag=own+it"),
+        ("filter, rare tag", "tag=rare"),
+        ("filter, common genre", "genre=Drama"),
+        ("filter, rare genre", "genre=Zombie"),
+        ("filter, runtime", "max_runtime=90"),
+    ]:
+        yield name, lambda person, filters=filters: person.get(f"{person.list_path}?{filters}"), REQUESTS
     yield "cross off", Client.cross_off, WRITES
 
 

@@ -2,13 +2,20 @@
 
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from pyramid.config import Configurator
 from pyramid.request import Request
 
-from flicklist import film_facts
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
+from flicklist.film_facts import (
+    MAX_COUNTRIES_LENGTH,
+    MAX_DIRECTORS_LENGTH,
+    MAX_GENRES_LENGTH,
+    MAX_LETTERBOXD_URI_LENGTH,
+    MAX_ORIGINAL_TITLE_LENGTH,
+)
 from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value, number_of_stars, rating_text
 from flicklist.labels import split_labels
@@ -28,7 +35,30 @@ from flicklist.services.passwords import MAX_PASSWORD_LENGTH
 from flicklist.titles import tile_letter
 
 MACROS = "flicklist:templates/macros.jinja2"
+MAX_ADDRESS_LENGTH = 200  # of a movie on another site
 RATINGS = range(BEST_RATING, 0, -1)
+
+
+class FactField(NamedTuple):
+    """The form field of a fact about a film. `inputmode` is the kind of keyboard on a phone, as in HTML."""
+
+    name: str
+    label: str
+    max_length: int
+    hint: str = ""
+    inputmode: str = "text"
+
+
+FACT_FIELDS = (
+    FactField("original_title", "Original title", MAX_ORIGINAL_TITLE_LENGTH),
+    FactField("directors", "Directors", MAX_DIRECTORS_LENGTH, "separated by commas"),
+    FactField("runtime", "Runtime", 4, "in minutes", "numeric"),
+    FactField("genres", "Genres", MAX_GENRES_LENGTH, "separated by commas"),
+    FactField("countries", "Countries", MAX_COUNTRIES_LENGTH, "separated by commas"),
+    FactField("imdb_id", "IMDb", MAX_ADDRESS_LENGTH, "address or id, such as tt0113277"),
+    FactField("tmdb_id", "TMDB", MAX_ADDRESS_LENGTH, "address or number, such as 949"),
+    FactField("letterboxd_uri", "Letterboxd", MAX_LETTERBOXD_URI_LENGTH, "address", "url"),
+)
 
 
 def stars(rating: int) -> str:
@@ -78,9 +108,9 @@ def includeme(config: Configurator) -> None:
         "format_runtime": format_runtime,
         "split_labels": split_labels,
     }
-    environment.globals |= {name: value for name, value in vars(film_facts).items() if name.startswith("MAX_")}
     environment.globals |= {
         "take_messages": take_messages,
+        "FACT_FIELDS": FACT_FIELDS,
         "MAX_CHANGES": MAX_CHANGES,
         "MAX_SHOWN_TITLES": MAX_SHOWN_TITLES,
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,

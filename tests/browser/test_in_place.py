@@ -455,3 +455,19 @@ def test_choosing_suggestion_by_keyboard_adds_no_movie(open_browser):
     assert reader.titles == []
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Added “Blade Runner (1982)”.")
+    page.get_by_role("link", name="Blade Runner").click()
+    expect(page.get_by_text("Directed by Ridley Scott")).to_be_visible()
+
+
+def test_suggestion_decides_between_films_of_the_same_title_and_year(open_browser):
+    reader = open_browser()
+    reader.register()
+    page = reader.page
+    reader.title_field.press_sequentially("black rain 1989")
+    page.get_by_role("option", name="Black Rain 1989 Shōhei Imamura").click()
+    page.locator("#add summary").click()
+    page.get_by_label("Why it’s on the list").fill("Sam recommended it")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Black Rain").click()
+    expect(page.get_by_text("Directed by Shōhei Imamura")).to_be_visible()
+    expect(page.get_by_text("Sam recommended it")).to_be_visible()

@@ -102,6 +102,20 @@ def test_every_fact_can_be_emptied_undone_and_redone(heat, db):
     assert movie(db).facts == FilmFacts()
 
 
+def test_facts_that_were_changed_in_another_window_are_shown(heat, db):
+    early = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
+    edit(heat, directors="Somebody Else", runtime="99")
+    early["genres"] = "Heist"
+    page = early.submit(status=409)
+    shown = [each.text for each in page.html.select(".meanwhile :is(dt, dd)")]
+    assert shown[shown.index("Directors") + 1] == "Somebody Else"
+    assert shown[shown.index("Runtime") + 1] == "99"
+    assert page.forms["edit"]["directors"].value == "Michael Mann"
+    assert page.html.select_one("#edit details[open]")
+    page.forms["edit"].submit(status=303)
+    assert movie(db).facts[1:4] == ("Michael Mann", 170, "Heist")
+
+
 def test_facts_survive_removal_and_restore(heat, db):
     before, movie_path = movie(db).facts, heat.movie_path("Heat")
     heat.send(f"{movie_path}/remove")
