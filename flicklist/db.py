@@ -36,7 +36,7 @@ SQLSTATE_CLASS_ROLLBACK = "40"  # serialization failure, deadlock
 
 
 def reading_engine(url: str) -> Engine:
-    """Return an engine without transactions: no BEGIN, no ROLLBACK."""
+    """Return an engine that begins no transactions. Each statement is committed at once."""
     return _engine(url, isolation_level="AUTOCOMMIT")
 
 
@@ -57,7 +57,7 @@ def snapshot(read_db: Session) -> Iterator[Session]:
         connection.exec_driver_sql(BEGIN_SNAPSHOT[connection.dialect.name])
         yield read_db
     finally:
-        read_db.close()  # rolls back
+        read_db.close()  # returns the connection to the pool, which rolls it back
 
 
 def migrating_engine(url: str) -> Engine:

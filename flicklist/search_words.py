@@ -20,7 +20,7 @@ def query_words(text: str) -> list[str]:
 def spellings(text: str) -> set[str]:
     """Return the words of a text in each of its spellings, such as ``spider man`` and ``spiderman``.
 
-    If somebody types the text or its beginning, its `query_words` with spaces between begin one of the spellings.
+    Whatever beginning of the text somebody types, ``" ".join(query_words(typed))`` is the beginning of a spelling.
     """
     found = {_spell_out(text)}
     for joint in (_APOSTROPHE, _HYPHEN):

@@ -273,7 +273,7 @@ class Movie(Base):
         self.rating = rating
 
     def add_tags(self, labels: Iterable[str]) -> None:
-        """Add tags. One that differs only as `compare_key` ignores it is not added again. Raises `LimitReached`."""
+        """Add tags. One with the same `compare_key` as a tag of the movie is not added. Raises `LimitReached`."""
         tags = split_labels(join_labels([self.tags, *labels]))
         if len(tags) > MAX_TAGS:
             raise LimitReached(f"A movie can have at most {MAX_TAGS} tags. {quote(self.label)} would have {len(tags)}.")

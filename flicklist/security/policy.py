@@ -100,7 +100,10 @@ class SecurityPolicy:
 
 
 def _record_visit(request: Request, identity: Identity, now: datetime) -> None:
-    """Record the visit. If the database cannot be written to, log that and still show the page."""
+    """Record the visit, on `read_db`, whose statements are committed at once: a GET has no transaction.
+
+    If the database cannot be written to, log that and still show the page.
+    """
     try:
         login_sessions.record_visit(request.read_db, identity.login_session_id, now)
     except DBAPIError:

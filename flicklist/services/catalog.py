@@ -37,8 +37,8 @@ MAX_LENGTHS = {
     "genres": MAX_GENRES_LENGTH,
     "countries": MAX_COUNTRIES_LENGTH,
 }
-# A query that begins more titles than this, such as "the", is frequent. Its suggestions are computed while the file is
-# built, because sorting so many films takes too long.
+# A query that begins more title ends than this, such as "the", is frequent. Its suggestions are computed while the file
+# is built, because sorting so many films takes too long.
 MANY = 1000
 ORIGINAL_TITLE_SEPARATOR = " / "
 LAST_CHARACTER = "\U0010ffff"
@@ -54,7 +54,7 @@ CREATE TABLE films (
 CREATE TABLE title_ends (
     text TEXT, film_id INTEGER, is_later_word INTEGER, PRIMARY KEY (text, film_id)
 ) WITHOUT ROWID;
--- The suggestions for the queries that begin more than a thousand titles.
+-- The suggestions for the queries that begin more than a thousand title ends.
 CREATE TABLE frequent (query TEXT, position INTEGER, film_id INTEGER, PRIMARY KEY (query, position)) WITHOUT ROWID;
 """
 # An exact title counts 30 points of fame more, and a match at a later word 30 less.
@@ -177,9 +177,9 @@ def _fill(connection: sqlite3.Connection, films: Iterable[Film]) -> int:
     return number
 
 
-def look_up_parameters(query: str, year: int | None = None, *, is_whole_title: bool = False) -> dict[str, Any]:
-    """Return the parameters of `LOOK_UP` for titles that begin with the query, or that are the query."""
-    return {"query": query, "end": query + (" " if is_whole_title else LAST_CHARACTER), "year": year}
+def look_up_parameters(query: str, year: int | None = None, *, is_whole_end: bool = False) -> dict[str, Any]:
+    """Return the parameters of `LOOK_UP` for title ends that begin with the query, or that are the query."""
+    return {"query": query, "end": query + (" " if is_whole_end else LAST_CHARACTER), "year": year}
 
 
 def _title_ends(film: Film) -> dict[str, bool]:

@@ -114,9 +114,9 @@ def change_movies(
 
 
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:
-    """Return the last change of any of these movies, if it had the same outcome and changed no other movies.
+    """Return the newest change of the selected movies, if it had the same outcome and changed only selected movies.
 
-    It may have left some of these alone, because they were like that already.
+    It need not have changed all of them: some may have needed no change.
     """
     last = max((movie.change_id for movie in movies if movie.change_id), default=None)
     same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id == last, ~_has_expired())
@@ -126,7 +126,11 @@ def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outco
 
 
 def _delete_old_changes(db: Session, owner_id: int) -> None:
-    """Delete expired changes, and the oldest ones if there are too many or they are too large."""
+    """Delete expired changes, and the oldest ones if there are too many or they are too large.
+
+    This makes room for a change that is about to be added. It counts towards `MAX_CHANGES`, but not towards
+    `MAX_CHANGES_SIZE`.
+    """
     newest_first = Change.created_at.desc(), Change.id.desc()
     number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
     numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))

@@ -55,8 +55,8 @@ def _look_up(catalog: sqlite3.Connection, words: list[str], year: int | None = N
     frequent = catalog.execute(FREQUENT, {"query": query}).fetchall()
     if frequent and year is None:
         return [film_id for (film_id,) in frequent]
-    # With a year, a frequent query matches only films with exactly this title: too many begin with it to filter them.
-    parameters = look_up_parameters(query, year, is_whole_title=bool(frequent))
+    # Too many title ends begin with a frequent query to filter them by year. So it must be a whole title end.
+    parameters = look_up_parameters(query, year, is_whole_end=bool(frequent))
     return [film_id for (film_id,) in catalog.execute(LOOK_UP, parameters)]
 
 

@@ -177,7 +177,7 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
-    # The constraint finds all other duplicates.
+    # A key with an id does not violate the constraint on a new key. Any other duplicate does, below.
     if (existing := _find_with_id_in_key(db, owner_id, details.title, details.year)) is not None:
         raise MovieExists(existing)
     movie = Movie(title=details.title, year=details.year, owner_id=owner_id)

@@ -36,7 +36,8 @@ def letterboxd_parts(movies: Iterable[ExportedMovie]) -> Iterator[str]:
 def _rows(movie: ExportedMovie) -> Iterator[Cells]:
     """Yield a row for each viewing, or one row for a watched movie without viewings.
 
-    A movie that was moved back to the watchlist keeps its viewings. Letterboxd imports a watchlist separately.
+    A movie that was moved back to the watchlist still has its viewings, so it has rows. One that was never watched has
+    none: Letterboxd imports a watchlist separately.
     """
     if movie.is_removed:
         return
