@@ -50,19 +50,19 @@ CREATE TABLE films (
     genres TEXT, countries TEXT, imdb_id TEXT, fame INTEGER
 );
 -- One row for each word of each title: the title from that word to its end. A word after a leading article counts as
--- the first word. All others are later words.
+-- the first word. All others are later words. The year and the fame of the film save a lookup for each row.
 CREATE TABLE title_ends (
-    text TEXT, film_id INTEGER, is_later_word INTEGER, PRIMARY KEY (text, film_id)
+    text TEXT, film_id INTEGER, is_later_word INTEGER, year INTEGER, fame INTEGER, PRIMARY KEY (text, film_id)
 ) WITHOUT ROWID;
 -- The suggestions for the queries that begin more than a thousand title ends.
 CREATE TABLE frequent (query TEXT, position INTEGER, film_id INTEGER, PRIMARY KEY (query, position)) WITHOUT ROWID;
 """
 # An exact title counts 30 points of fame more, and a match at a later word 30 less.
 LOOK_UP = """
-SELECT films.id FROM title_ends JOIN films ON films.id = film_id
+SELECT film_id FROM title_ends
 WHERE text >= :query AND text < :end AND (:year IS NULL OR year = :year)
-GROUP BY films.id
-ORDER BY max(fame - 30 * is_later_word + 30 * (text = :query AND NOT is_later_word)) DESC, title, year, films.id
+GROUP BY film_id
+ORDER BY max(fame - 30 * is_later_word + 30 * (text = :query AND NOT is_later_word)) DESC, film_id
 LIMIT 8
 """
 
@@ -168,12 +168,13 @@ def _fill(connection: sqlite3.Connection, films: Iterable[Film]) -> int:
     for number, film in enumerate(films, 1):
         marks = ", ".join("?" * (1 + len(film)))
         connection.execute(f"INSERT INTO films VALUES ({marks})", (number, *film))  # noqa: S608 - only question marks
-        rows = [(text, number, is_later) for text, is_later in _title_ends(film).items()]
-        connection.executemany("INSERT INTO title_ends VALUES (?, ?, ?)", rows)
+        ends = _title_ends(film).items()
+        rows = [(text, number, is_later, film.year, film.fame) for text, is_later in ends]
+        connection.executemany("INSERT INTO title_ends VALUES (?, ?, ?, ?, ?)", rows)
     for query in _frequent_queries(connection):
         found = connection.execute(LOOK_UP, look_up_parameters(query)).fetchall()
-        rows = [(query, position, film_id) for position, (film_id,) in enumerate(found)]
-        connection.executemany("INSERT INTO frequent VALUES (?, ?, ?)", rows)
+        suggested = [(query, position, film_id) for position, (film_id,) in enumerate(found)]
+        connection.executemany("INSERT INTO frequent VALUES (?, ?, ?)", suggested)
     return number
 
 

@@ -11,7 +11,7 @@ from flicklist.services.catalog import ORIGINAL_TITLE_SEPARATOR, open_catalog
 _CANDIDATES = """
 SELECT DISTINCT films.id, title, original_title, directors, runtime_min, genres, countries, imdb_id
 FROM title_ends JOIN films ON films.id = film_id
-WHERE text = ? AND year = ?
+WHERE text = ? AND title_ends.year = ?
 """
 
 
