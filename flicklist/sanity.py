@@ -20,7 +20,7 @@ from flicklist.settings import HOST_NAME
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES = 65_536
-MAX_QUERY_BYTES = 8_192  # what nginx accepts by default; the longest URL of this site has 6 kB
+MAX_QUERY_BYTES = 8_192  # what nginx accepts by default
 MAX_FIELDS = 100
 NO_USER = 0  # for the audit log: a rejected request is never identified
 UNSUPPORTED_FORM = ("Unsupported request", "This site only accepts forms in UTF-8, without files.")

@@ -34,8 +34,8 @@ def complete_tag(db: Session, owner_id: int, typed: str) -> list[str]:
     for tag, number in _count_tags(db, owner_id).items():
         if f" {beginning}" in f" {fold(tag)}":
             spellings[compare_key(tag)][tag] = number
-    most_used = sorted(spellings.values(), key=lambda counts: (-counts.total(), _most_used(counts)))
-    return [_most_used(counts) for counts in most_used[:MAX_COMPLETIONS]]
+    by_use = sorted(spellings.values(), key=lambda counts: (-counts.total(), _usual_spelling(counts)))
+    return [_usual_spelling(counts) for counts in by_use[:MAX_COMPLETIONS]]
 
 
 def _count_tags(db: Session, owner_id: int) -> Counter[str]:
@@ -47,7 +47,7 @@ def _count_tags(db: Session, owner_id: int) -> Counter[str]:
     return counts
 
 
-def _most_used(counts: Counter[str]) -> str:
+def _usual_spelling(counts: Counter[str]) -> str:
     return min(counts, key=lambda tag: (-counts[tag], tag))
 
 

@@ -14,7 +14,7 @@ from flicklist.services import changes
 from flicklist.text import quote
 from flicklist.views import redirect_back, requested_page, undo_path
 
-# What the page says about each outcome, before and after the names of the movies.
+# The words for each outcome, before and after the names of the movies.
 WORDS = {
     "crossed off": ("Watched", ""),
     "watched again": ("Watched", "again"),
