@@ -64,6 +64,11 @@ def format_date(text: str) -> str:
     return f"{month} {first.year}" if len(text) == len("2009-07") else str(first.year)
 
 
+def watched_when(text: str) -> str:
+    """Return a date of any precision as the end of a sentence: ``on 14 Jul 2009``, ``in July 2009``, ``in 2009``."""
+    return f"{'on' if len(text) == len('2009-07-14') else 'in'} {format_date(text)}"
+
+
 def local_today(sent: str | None, zone: ZoneInfo) -> date:
     """Return the date that the browser sent, if it is today somewhere on earth, otherwise today in the time zone."""
     return _plausible_today(sent) or datetime.now(zone).date()

@@ -5,7 +5,8 @@ message quotes only the beginning of typed text.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from pyramid.request import Request
 
@@ -17,6 +18,17 @@ MAX_QUEUED_LENGTH = 1700
 REFUSED_FORM = "refused-form"  # the session key of `flicklist.post_redirect_get`, which shares this space
 
 
+class NewViewing(NamedTuple):
+    """A movie that was just crossed off. Its message has fields for the rating and for the date of the viewing.
+
+    The paths end with a slash. `rating` is in half-stars.
+    """
+
+    movie_path: str
+    viewing_path: str
+    rating: int | None
+
+
 @dataclass(frozen=True)
 class Message:
     """A message, with an optional action: a button that sends a POST to `path`, or a link to it."""
@@ -25,11 +37,13 @@ class Message:
     label: str | None = None
     path: str | None = None
     is_link: bool = False
+    viewing: NewViewing | None = None
 
 
-def flash_success(request: Request, text: str, *action: str) -> None:
+def flash_success(request: Request, text: str, *action: str, viewing: NewViewing | None = None) -> None:
     """Say what was done. An optional button has a label, such as "Undo", and a path."""
-    _flash(request, "success", text, action)
+    label, path = action or (None, None)
+    _flash(request, "success", text, (label, path, False, viewing) if viewing else action)
 
 
 def flash_info(request: Request, text: str, *action: str, is_link: bool = False) -> None:
@@ -48,7 +62,7 @@ def flash_error(request: Request, text: str, *action: str) -> None:
     _flash(request, "error", text, action)
 
 
-def _flash(request: Request, queue: str, text: str, action: tuple[str | bool, ...]) -> None:
+def _flash(request: Request, queue: str, text: str, action: tuple[Any, ...]) -> None:
     request.session.flash([text, *action], queue, allow_duplicate=False)
     waiting = {each: request.session.peek_flash(each) for each in QUEUES}
     del waiting[queue][:-MAX_QUEUED_MESSAGES]
@@ -63,4 +77,9 @@ def take_messages(request: Request, queue: str) -> list[Message]:
     # Peek first: popping an empty queue would change the session and send its cookie again.
     if request.method == "HEAD" or not request.session.peek_flash(queue):
         return []
-    return [Message(*message) for message in request.session.pop_flash(queue)]
+    return [_message(*fields) for fields in request.session.pop_flash(queue)]
+
+
+def _message(*fields: Any) -> Message:
+    message = Message(*fields)
+    return replace(message, viewing=NewViewing(*message.viewing)) if message.viewing else message

@@ -34,17 +34,21 @@ def normalize(text: str | None) -> str:
 
 def quote(typed: str) -> str:
     """Return typed text in quotation marks, shortened to what a message may carry."""
-    shown = typed if len(typed) <= MAX_QUOTE_LENGTH else f"{_beginning(typed, MAX_QUOTE_LENGTH - 1)}…"
-    return f"“{shown}”"
+    return f"“{shorten(typed)}”"
+
+
+def shorten(typed: str) -> str:
+    """Return typed text, or its beginning if it is longer than `MAX_QUOTE_LENGTH`."""
+    return typed if len(typed) <= MAX_QUOTE_LENGTH else f"{_beginning(typed, MAX_QUOTE_LENGTH - 1)}…"
 
 
 def _beginning(text: str, max_length: int) -> str:
     """Return the beginning of the text. It ends between two graphemes, unless the first one alone is too long."""
-    ends = accumulate(map(len, graphemes(text)))
+    ends = accumulate(map(len, _graphemes(text)))
     return text[: max(takewhile(lambda end: end <= max_length, ends), default=max_length)]
 
 
-def graphemes(text: str) -> Iterator[str]:
+def _graphemes(text: str) -> Iterator[str]:
     """Yield the characters of the text as people see them. A flag is one, although it consists of two symbols."""
     return (grapheme[0] for grapheme in _GRAPHEME.finditer(text))
 

@@ -1,12 +1,13 @@
-"""Titles: sorted, and shortened to one letter."""
+"""Titles: how they sort, and the color of their posters."""
 
-import unicodedata
 from functools import lru_cache
+from zlib import crc32
 
 import regex
 
-from flicklist.text import compare_key, fold, graphemes, has_visible_character
+from flicklist.text import compare_key, fold
 
+POSTER_COLORS = 12
 _ARTICLE = regex.compile(r"^(?:the|an?) ")
 _LEADING_PUNCTUATION = regex.compile(r"[^\p{L}\p{N}]+")
 _NUMBER = regex.compile(r"[0-9]+")
@@ -52,10 +53,6 @@ def _with_length(number: regex.Match[str]) -> str:
 
 
 @lru_cache(maxsize=4096)  # a page has fifty, and people open the same pages again
-def tile_letter(title: str) -> str:
-    """Return the first letter or digit that the title is sorted by, or its first visible character if it has none."""
-    composed = unicodedata.normalize("NFC", _without_article(title))
-    if not composed or _LEADING_PUNCTUATION.match(composed):
-        return next(filter(has_visible_character, graphemes(title)), "")
-    # Not upper(): it returns Georgian capitals, which most fonts lack.
-    return next(graphemes(composed)).title()
+def poster_color(title: str) -> int:
+    """Return the number of the color of a poster, from 0. Variants of a title have the same one."""
+    return crc32(fold(title).encode()) % POSTER_COLORS

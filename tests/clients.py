@@ -66,8 +66,16 @@ class Client(TestApp):
     def add(self, title, year=""):
         """Type a movie into the form of the watchlist, and return the page that follows, also if it is refused."""
         form = self.get(self.list_path).forms["add"]
-        form["title"], form["year"] = title, year
+        form["title"] = f"{title} ({year})" if year else title
         return form.submit(status=(303, 400)).maybe_follow()
+
+    def find(self, text, view=""):
+        """Type a text into the same form and press "Find"."""
+        page = self.get(self.list_path + view)
+        form = page.html.find("form", id="add")
+        fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
+        path = form.find("button", string="Find")["formaction"]
+        return self.post(path, {**fields, "title": text}, status=303).follow()
 
     def cross_off(self, title):
         return self.press(self.list_path, f"I watched it! {title}")
@@ -94,7 +102,7 @@ class Client(TestApp):
 
     def change_selected(self, path, selected, label, **fields):
         """Select movies, press a button of the bar for the selected ones, and return the next page."""
-        page = self.get(path)
+        page = self.get(self.get(path).html.find("a", string="Select")["href"])
         boxes = [page.html.find("input", attrs={"aria-label": f"Select {title}"})["value"] for title in selected]
         bar = page.html.find("form", id="selection")
         hidden = {field["name"]: field.get("value", "") for field in bar.find_all("input")}

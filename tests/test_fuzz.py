@@ -55,6 +55,7 @@ FIELDS = [
         "id",
         "owner_id",
     ),
+    *("select", "viewing"),
     *("film", "original_title", "directors", "runtime", "genres", "countries", "imdb_id", "tmdb_id", "letterboxd_uri"),
     *(
         "genre",

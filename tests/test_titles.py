@@ -1,4 +1,4 @@
-"""Titles: how they sort, and the letter on their tile."""
+"""Titles: how they sort, and the color of their posters."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flicklist.models.movie import Movie
 from flicklist.text import fold
-from flicklist.titles import sort_title, sort_titles_of_variants, tile_letter
+from flicklist.titles import POSTER_COLORS, poster_color, sort_title, sort_titles_of_variants
 
 
 @pytest.mark.parametrize(
@@ -50,35 +50,13 @@ def test_title_sorts_as_one_of_its_variants(title):
     assert {sort_title(title), sort_title(fold(title))} <= variants
 
 
-@pytest.mark.parametrize(
-    ("title", "letter"),
-    [
-        ("Heat", "H"),
-        ("heat", "H"),
-        ("The Sting", "S"),
-        ("À bout de souffle", "A"),
-        ("[REC]", "R"),
-        ("¡Three Amigos!", "T"),
-        ("12 Angry Men", "1"),
-        ("½", "1"),
-        ("🇫🇷 Amélie", "A"),
-        ("🇫🇷", "🇫🇷"),
-        ("👨‍👩‍👧", "👨‍👩‍👧"),
-        ("\u200b🎬🎬", "🎬"),
-        ("$", "$"),
-        ("기생충", "기"),
-        ("七人の侍", "七"),
-        ("ღია", "ღ"),
-        ("\u3164", ""),
-    ],
-)
-def test_tile_letter(title, letter):
-    assert tile_letter(title) == letter
+def test_variants_of_a_title_have_the_same_poster_color():
+    assert poster_color("Amélie") == poster_color("AMELIE ")
 
 
 @given(st.text(min_size=1, max_size=30))
-def test_every_title_has_a_tile_and_fits_its_columns(title):
-    assert len(tile_letter(title)) <= len(title)
+def test_every_title_has_a_poster_color_and_fits_its_columns(title):
+    assert 0 <= poster_color(title) < POSTER_COLORS
     movie = Movie(title=title * 6)
     assert len(movie.sort_title) <= Movie.sort_title.type.length
     assert len(movie.key) <= Movie.key.type.length

@@ -1,8 +1,9 @@
 """The forms for movies: adding, editing, selecting, viewings and ratings."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
+import regex
 from wtforms import BooleanField, Field, HiddenField, ValidationError
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, parse_year
@@ -28,8 +29,9 @@ from flicklist.models.movie import (
     MovieDetails,
 )
 from flicklist.services.pagination import PAGE_SIZE
-from flicklist.text import compare_key, has_visible_character, parse_row_id, quote
+from flicklist.text import compare_key, has_visible_character, parse_row_id, plain_digits, quote
 
+_TITLE_AND_YEAR = regex.compile(r"(.*\S)\s*\((\p{Nd}{4})\)")
 REFUSED = "This site refuses that title."
 WHY_NOUN = "text of “Why it’s on the list”"
 
@@ -71,7 +73,7 @@ class MovieForm(SiteForm):
 class AddForm(MovieForm):
     """A movie to add. Terrible movies are refused.
 
-    `film` is the id of the suggestion that was chosen.
+    The title can have the year behind it, in parentheses. `film` is the id of the suggestion that was chosen.
     """
 
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
@@ -85,10 +87,24 @@ class AddForm(MovieForm):
     def film_id(self) -> int | None:
         return parse_row_id(self.film.data)
 
+    @property
+    def typed(self) -> str:
+        """The title, with the year if that was sent in its own field."""
+        return f"{self.title.data} ({self.year.data})" if self.year.data else self.title.data
+
+    @property
+    def title_and_year(self) -> tuple[str, int | None]:
+        """The title and year to add. ``Heat (1995)`` is both, unless the year has its own field."""
+        typed = _TITLE_AND_YEAR.fullmatch(self.title.data)
+        if typed and not self.year.data and (year := parse_year(plain_digits(typed[2]))):
+            return typed[1], year
+        return self.title.data, self.year_number
+
     def validate_title(self, field: Field) -> None:
         super().validate_title(field)
-        if compare_key(field.data) in map(compare_key, self.terrible_movies):
-            raise ValidationError(f"Trust me, you don’t want to add {quote(field.data)} to your watchlist. {REFUSED}")
+        title, _ = self.title_and_year
+        if compare_key(title) in map(compare_key, self.terrible_movies):
+            raise ValidationError(f"Trust me, you don’t want to add {quote(title)} to your watchlist. {REFUSED}")
 
 
 class EditMovieForm(MovieForm, FilmFactsForm):
@@ -117,19 +133,26 @@ class EditMovieForm(MovieForm, FilmFactsForm):
         )
 
 
-class ViewingForm(SiteForm):
-    """One viewing of a movie: when, and a note."""
+class ViewingDateForm(SiteForm):
+    """When a movie was watched. ``yesterday`` is the day before `today`, and `latest` is the last date allowed."""
 
     watched_on = DigitsField(validators=[DateOfAnyPrecision()])
-    note = TextField(validators=[NoControlCharacters("note"), MaxLength("note", MAX_VIEWING_NOTE_LENGTH)])
 
-    def __init__(self, *args: Any, latest: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, today: date, latest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.latest = latest
+        if self.watched_on.data.casefold() == "yesterday":
+            self.watched_on.data = (today - timedelta(days=1)).isoformat()
 
     def validate_watched_on(self, field: Field) -> None:
         if field.data and first_day(field.data) > self.latest:
             raise ValidationError("That date is in the future.")
+
+
+class ViewingForm(ViewingDateForm):
+    """One viewing of a movie: when, and a note."""
+
+    note = TextField(validators=[NoControlCharacters("note"), MaxLength("note", MAX_VIEWING_NOTE_LENGTH)])
 
 
 class DeleteViewingForm(SiteForm):
@@ -157,6 +180,12 @@ class RatingForm(SiteForm):
     }
 
     rating = TextField()
+    viewing = TextField()
+
+    @property
+    def viewing_id(self) -> int | None:
+        """The viewing that the message with this form is about."""
+        return parse_row_id(self.viewing.data)
 
     @property
     def half_stars(self) -> int | None:

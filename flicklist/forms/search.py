@@ -1,10 +1,10 @@
 """The form that searches, filters and sorts a list."""
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from wtforms import Field, ValidationError
 
-from flicklist.dates import day_after, first_day
+from flicklist.dates import day_after, first_day, format_date
 from flicklist.film_facts import MAX_GENRES_LENGTH, MAX_RUNTIME
 from flicklist.forms.fields import (
     DateOfAnyPrecision,
@@ -20,8 +20,16 @@ from flicklist.forms.movies import RatingForm, rating_text
 from flicklist.labels import split_labels
 from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TITLE_LENGTH
 from flicklist.services.search import SearchFilters
+from flicklist.text import quote
 
 FIRST_DECADE, LAST_DECADE = 1870, 2030
+
+
+class Chip(NamedTuple):
+    """An active filter: its text, and the parameters of the search without it."""
+
+    text: str
+    rest: dict[str, str]
 
 
 class SearchForm(SiteForm):
@@ -72,19 +80,6 @@ class SearchForm(SiteForm):
         "Western",
     )
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
-    FILTERS = (
-        "tag",
-        "decade",
-        "genre",
-        "max_runtime",
-        "rated",
-        "min_rating",
-        "added_from",
-        "added_to",
-        "watched_from",
-        "watched_to",
-    )
-
     SPANS: ClassVar[dict[str, str]] = {"added": "Date added", "watched": "Date watched"}
 
     @property
@@ -134,10 +129,6 @@ class SearchForm(SiteForm):
         return bool(self.query.keys() - {"sort"})
 
     @property
-    def has_filters(self) -> bool:
-        return any(self[name].data for name in self.FILTERS)
-
-    @property
     def decade_choices(self) -> list[tuple[str, str]]:
         return [(decade, f"{decade}s") for decade in self.DECADES]
 
@@ -151,6 +142,32 @@ class SearchForm(SiteForm):
     @property
     def min_rating_choices(self) -> list[tuple[str, str]]:
         return [(typed, rating_text(rating)) for typed, rating in reversed(RatingForm.SCALE.items()) if rating]
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The active filters, in the order of the fields."""
+        found = self.filters
+        texts = {
+            "q": found.text and quote(found.text),
+            "tag": found.tag,
+            "decade": found.decade and f"{found.decade}s",
+            "genre": found.genre,
+            "max_runtime": found.max_runtime and f"up to {found.max_runtime} min",
+            "rated": found.rated is not None and ("rated" if found.rated else "not rated"),
+            "min_rating": found.min_rating and f"{rating_text(found.min_rating)} or more",
+            **{name: self._span_text(name) for name in self.SPANS},
+        }
+        return [Chip(text, self._query_without(name)) for name, text in texts.items() if text]
+
+    def _query_without(self, name: str) -> dict[str, str]:
+        removed = {name, f"{name}_from", f"{name}_to"}
+        return {field: typed for field, typed in self.query.items() if field not in removed}
+
+    def _span_text(self, name: str) -> str:
+        """Return the dates of a span, or an empty text: ``watched from July 2009 to 2010``."""
+        ends = [(word, self.query.get(f"{name}_{word}")) for word in ("from", "to")]
+        words = [f"{word} {format_date(end)}" for word, end in ends if end]
+        return " ".join([name, *words]) if words else ""
 
     @property
     def query(self) -> dict[str, str]:

@@ -32,7 +32,7 @@ from flicklist.film_facts import (
 from flicklist.labels import join_labels, label_keys, split_labels
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, to_json, utc_now
 from flicklist.search_words import searchable
-from flicklist.text import compare_key, quote
+from flicklist.text import compare_key, shorten
 from flicklist.titles import sort_title
 
 MAX_TITLE_LENGTH = 200
@@ -75,6 +75,11 @@ def movie_key(title: str, year: int | None) -> str:
 def movie_label(title: str, year: int | None) -> str:
     """Return the title, with the year if there is one: ``Heat (1995)``."""
     return f"{title} ({year})" if year else title
+
+
+def quoted_label(title: str, year: int | None) -> str:
+    """Return the label in quotation marks for a message. A long title is shortened, the year never is."""
+    return f"“{movie_label(shorten(title), year)}”"
 
 
 class MovieDetails(NamedTuple):
@@ -168,6 +173,11 @@ class Movie(Base):
         return movie_label(self.title, self.year)
 
     @property
+    def quoted_label(self) -> str:
+        """The label for a message; see `quoted_label`."""
+        return quoted_label(self.title, self.year)
+
+    @property
     def facts(self) -> FilmFacts:
         return FilmFacts(*(getattr(self, name) for name in FilmFacts._fields))
 
@@ -182,6 +192,14 @@ class Movie(Base):
     @property
     def is_removed(self) -> bool:
         return self.removed_at is not None
+
+    @property
+    def newest_viewing(self) -> "Viewing | None":
+        """The viewing that was added last."""
+        return max(self.viewings, key=lambda viewing: viewing.id, default=None)
+
+    def find_viewing(self, viewing_id: int | None) -> "Viewing | None":
+        return next((viewing for viewing in self.viewings if viewing.id == viewing_id), None)
 
     def set_title(self, title: str, year: int | None) -> None:
         """Set the title and year, and the columns that depend on them."""
@@ -276,7 +294,7 @@ class Movie(Base):
         """Add tags. One with the same `compare_key` as a tag of the movie is not added. Raises `LimitReached`."""
         tags = split_labels(join_labels([self.tags, *labels]))
         if len(tags) > MAX_TAGS:
-            raise LimitReached(f"A movie can have at most {MAX_TAGS} tags. {quote(self.label)} would have {len(tags)}.")
+            raise LimitReached(f"A movie can have at most {MAX_TAGS} tags. {self.quoted_label} would have {len(tags)}.")
         self._set_tags(tags)
 
     def remove_tags(self, labels: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ class SearchFilters:
 
     def criteria(self, time_zone: ZoneInfo) -> list[ColumnElement[bool]]:
         """Return the filters as SQL. A day begins at midnight in the time zone."""
-        found = [_matches(word) for word in _words(self.text)]
+        found = matches_text(self.text)
         if self.tag:
             found.append(Movie.tag_keys.contains(label_keys(self.tag), autoescape=True))
         if self.decade is not None:
@@ -70,6 +70,11 @@ class SearchFilters:
         if self.watched_from or self.watched_to:
             found.append(_was_watched_between(self.watched_from, self.watched_to))
         return found
+
+
+def matches_text(text: str) -> list[ColumnElement[bool]]:
+    """Match movies with all words of the text in their title, notes, tags or other texts, or as their year."""
+    return [_matches(word) for word in _words(text)]
 
 
 def _words(text: str) -> list[str]:

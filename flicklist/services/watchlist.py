@@ -5,6 +5,7 @@ Every query is limited to one owner. Nothing here commits.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, bindparam, delete, select, union_all
@@ -25,10 +26,11 @@ from flicklist.models.movie import (
     movie_key,
 )
 from flicklist.services.pagination import Keyset, Page, PageRequest
-from flicklist.services.search import SearchFilters, Sort
+from flicklist.services.search import SearchFilters, Sort, matches_text
 from flicklist.text import fold
-from flicklist.titles import sort_titles_of_variants
+from flicklist.titles import sort_title, sort_titles_of_variants
 
+MAX_MATCHES = 4
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 _WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tags, Movie.runtime).where(
@@ -52,6 +54,15 @@ WATCHED_ORDERS = {
     Sort.ADDED: Keyset(_WATCHED_ROWS, Movie.added_at, Movie.id, descending=True),
 }
 _REMOVED_ORDERS = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}
+
+
+class Match(NamedTuple):
+    """A movie of one of the lists that matches a title while it is typed."""
+
+    id: int
+    title: str
+    year: int | None
+    is_watched: bool
 
 
 class MovieExists(Exception):
@@ -115,6 +126,18 @@ def _page(
     if page.is_whole_list:
         return page, len(page.rows)
     return page, keyset.count(db, scope, criteria)
+
+
+def find_matches(db: Session, owner_id: int, text: str) -> list[Match]:
+    """Return a few movies of both lists that match a text. Those whose titles begin with it come first."""
+    begins = Movie.sort_title.startswith(sort_title(text), autoescape=True)
+    found = (
+        select(Movie.id, Movie.title, Movie.year, Movie.watched_at.is_not(None))
+        .where(Movie.owner_id == owner_id, IS_LISTED, *matches_text(text))
+        .order_by(begins.desc(), Movie.added_at.desc(), Movie.id.desc())
+        .limit(MAX_MATCHES)
+    )
+    return [Match(*row) for row in db.execute(found)]
 
 
 def find_movies(db: Session, owner_id: int, movie_ids: Sequence[int], *, for_update: bool) -> Sequence[Movie]:

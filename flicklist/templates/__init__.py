@@ -32,7 +32,7 @@ from flicklist.models.movie import (
 from flicklist.models.user import MAX_EMAIL_LENGTH
 from flicklist.services.changes import MAX_SHOWN_TITLES
 from flicklist.services.passwords import MAX_PASSWORD_LENGTH
-from flicklist.titles import tile_letter
+from flicklist.titles import poster_color
 
 MACROS = "flicklist:templates/macros.jinja2"
 MAX_ADDRESS_LENGTH = 200  # of a movie on another site
@@ -104,7 +104,7 @@ def includeme(config: Configurator) -> None:
         "rating_text": rating_text,
         "number_of_stars": number_of_stars,
         "form_value": form_value,
-        "tile_letter": tile_letter,
+        "poster_color": poster_color,
         "format_runtime": format_runtime,
         "split_labels": split_labels,
     }

@@ -10,14 +10,13 @@ from pyramid.request import Request
 from pyramid.traversal import find_interface
 
 from flicklist.dates import latest_local_day, local_today
-from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.flash import NewViewing, flash_error, flash_info, flash_success
 from flicklist.forms.movies import RatingForm
 from flicklist.forms.navigation import BackForm
-from flicklist.models import Change, Movie
+from flicklist.models import Change, Movie, Viewing
 from flicklist.resources import WatchlistResource
 from flicklist.services.pagination import PageRequest
 from flicklist.services.watchlist import movies_with_similar_title
-from flicklist.text import quote
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
@@ -75,7 +74,7 @@ def latest_day(request: Request) -> date:
 
 def name_movies(movies: Sequence[Movie]) -> str:
     """Return movies as part of a sentence: ``“Heat (1995)”`` or ``3 movies``."""
-    return quote(movies[0].label) if len(movies) == 1 else f"{len(movies)} movies"
+    return movies[0].quoted_label if len(movies) == 1 else f"{len(movies)} movies"
 
 
 def mention_similar_titles(request: Request, movie: Movie) -> str:
@@ -83,7 +82,7 @@ def mention_similar_titles(request: Request, movie: Movie) -> str:
     others = movies_with_similar_title(request.db, movie)
     number = len(others) - 1
     more = f" and {number} more {'movie' if number == 1 else 'movies'} with this title" if number > 0 else ""
-    return f" You also have {quote(others[0].label)}{more}." if others else ""
+    return f" You also have {others[0].quoted_label}{more}." if others else ""
 
 
 def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:
@@ -93,18 +92,34 @@ def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:
     return f"Moved {name_movies(movies)} to your watchlist{f' and removed {ratings}' if had_rating else ''}."
 
 
-def flash_rating(request: Request, movies: Sequence[Movie], change: Change | None, form: RatingForm) -> None:
+def flash_rating(
+    request: Request,
+    movies: Sequence[Movie],
+    change: Change | None,
+    form: RatingForm,
+    viewing: NewViewing | None = None,
+) -> None:
     """Flash the message about rated movies, or that there was no rating to remove."""
     if change is None and form.half_stars is None:
         verb = "has" if len(movies) == 1 else "have"
-        flash_info(request, f"{name_movies(movies)} {verb} no rating. Choose the stars first, then press “Rate”.")
+        flash_info(request, f"{name_movies(movies)} {verb} no rating.")
     else:
-        flash_change(request, form.message.format(name_movies(movies)), change)
+        flash_change(request, form.message.format(name_movies(movies)), change, viewing)
 
 
-def flash_change(request: Request, text: str, change: Change | None) -> None:
+def flash_change(request: Request, text: str, change: Change | None, viewing: NewViewing | None = None) -> None:
     """Flash a message about a change with an "Undo" button. Without a change there is nothing to undo."""
-    flash_success(request, text, *(("Undo", undo_path(request, change)) if change else ()))
+    action = ("Undo", undo_path(request, change)) if change else ()
+    flash_success(request, text, *action, viewing=viewing)
+
+
+def new_viewing(request: Request, movie: Movie, viewing: Viewing | None) -> NewViewing | None:
+    """Return what the message about a viewing needs for its fields, or None if there is no viewing."""
+    if viewing is None or not movie.is_watched:
+        return None
+    watchlist = find_interface(request.context, WatchlistResource)
+    movie_path = request.path_to(watchlist, str(movie.id), "")
+    return NewViewing(movie_path, f"{movie_path}viewings/{viewing.id}/", movie.rating)
 
 
 def undo_path(request: Request, change: Change) -> str:

@@ -9,17 +9,17 @@ from pyramid.view import view_config
 
 from flicklist.flash import flash_error
 from flicklist.forms.movies import EditMovieForm, RatingForm
-from flicklist.models import Change, Movie
+from flicklist.models import Movie
 from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
 from flicklist.services import changes, watchlist
-from flicklist.text import quote
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
     flash_rating,
     mention_similar_titles,
     moved_to_watchlist,
+    new_viewing,
     redirect,
     redirect_back,
     refuse,
@@ -42,7 +42,7 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
     if not form.validate():
         return refuse(request, form.problem, _page(context.movie, form))
     if _was_changed_meanwhile(context.movie, form):
-        problem = f"{quote(context.movie.label)} was changed in another window, {NOT_SAVED}"
+        problem = f"{context.movie.quoted_label} was changed in another window, {NOT_SAVED}"
         form.version.data = context.movie.details.version
         return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
 
@@ -51,7 +51,7 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
 
     change = changes.change_movie(request.db, context.movie, edit_movie, "saved")
     flash_change(
-        request, f"Saved {quote(context.movie.label)}.{mention_similar_titles(request, context.movie)}", change
+        request, f"Saved {context.movie.quoted_label}.{mention_similar_titles(request, context.movie)}", change
     )
     return redirect(request.path_to(context))
 
@@ -67,17 +67,20 @@ def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:
 
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
-    day = today(request).isoformat()
-    _change(context, request, lambda movie: movie.cross_off(day), "crossed off", message="Watched {}.")
+    movie, day = context.movie, today(request).isoformat()
+    change = changes.change_movie(request.db, movie, lambda movie: movie.cross_off(day), "crossed off")
+    request.db.flush()  # the id of the viewing
+    viewing = new_viewing(request, movie, movie.newest_viewing)
+    flash_change(request, f"Watched {movie.quoted_label}.", change, viewing)
     return redirect_back(request, context.watchlist)
 
 
 @view_config(context=MovieResource, name="rewatch", request_method="POST", permission=Permission.EDIT)
 def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
-    text = f"Added another viewing of {quote(movie.label)}."
+    text = f"Added another viewing of {movie.quoted_label}."
     if movie.was_watched_on(day):
-        text = f"{quote(movie.label)} already has a viewing today."
+        text = f"{movie.quoted_label} already has a viewing today."
     change = changes.change_movie(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
@@ -96,12 +99,13 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
     if not form.validate():
         flash_error(request, form.problem)
     elif not context.movie.is_watched:
-        flash_error(request, f"Mark {quote(context.movie.label)} as watched first, then rate it.")
+        flash_error(request, f"Mark {context.movie.quoted_label} as watched first, then rate it.")
     else:
         change = changes.change_movie(
             request.db, context.movie, lambda movie: movie.rate(form.half_stars), form.outcome
         )
-        flash_rating(request, [context.movie], change, form)
+        viewing = new_viewing(request, context.movie, context.movie.find_viewing(form.viewing_id))
+        flash_rating(request, [context.movie], change, form, viewing)
     return redirect_back(request, context)
 
 
@@ -117,19 +121,9 @@ def restore(context: MovieResource, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context))
 
 
-def _change(
-    context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str, *, message: str
-) -> None:
-    """Change the movie, and flash a message, with ``{}`` in place of its name."""
-    _flash_change(context, request, message, changes.change_movie(request.db, context.movie, action, outcome))
-
-
 def _change_even_if_removed(
     context: MovieResource, request: Request, action: Callable[[Movie], None], outcome: str, *, message: str
 ) -> None:
+    """Change the movie, and flash a message, with ``{}`` in place of its name."""
     change = changes.change_movies(request.db, context.watchlist.owner_id, [context.movie], action, outcome)
-    _flash_change(context, request, message, change)
-
-
-def _flash_change(context: MovieResource, request: Request, message: str, change: Change | None) -> None:
-    flash_change(request, message.format(quote(context.movie.label)), change)
+    flash_change(request, message.format(context.movie.quoted_label), change)

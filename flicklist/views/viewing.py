@@ -7,14 +7,25 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import view_config
 
-from flicklist.forms.movies import DeleteViewingForm, ViewingForm
+from flicklist.dates import watched_when
+from flicklist.flash import flash_error
+from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
 from flicklist.resources import ViewingResource, ViewingsResource
 from flicklist.services import changes
-from flicklist.text import quote
-from flicklist.views import PageOrRedirect, flash_change, latest_day, moved_to_watchlist, redirect, refuse
+from flicklist.views import (
+    PageOrRedirect,
+    flash_change,
+    latest_day,
+    moved_to_watchlist,
+    new_viewing,
+    redirect,
+    redirect_back,
+    refuse,
+    today,
+)
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
 
@@ -37,6 +48,24 @@ def edit(context: ViewingResource, request: Request) -> PageOrRedirect:
     return _save(context, request, edit_viewing, "saved")
 
 
+@view_config(context=ViewingResource, name="change-date", request_method="POST", permission=Permission.EDIT)
+def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
+    """Change the date in the message about a movie that was just crossed off."""
+    movie, viewing = context.movie_resource.movie, context.viewing
+    form = ViewingDateForm(request.POST, today=today(request), latest=latest_day(request))
+    if not form.validate():
+        flash_error(request, form.problem)
+        flash_change(request, f"Watched {movie.quoted_label}.", None, new_viewing(request, movie, viewing))
+    else:
+        watched_on = form.watched_on.data or None
+        change = changes.change_movie(
+            request.db, movie, lambda movie: movie.edit_viewing(viewing, watched_on, viewing.note), "viewing saved"
+        )
+        when = f" {watched_when(watched_on)}" if watched_on else ", on an unknown date"
+        flash_change(request, f"Watched {movie.quoted_label}{when}.", change, new_viewing(request, movie, viewing))
+    return redirect_back(request, context.movie_resource.watchlist)
+
+
 def _save(
     context: ViewingResource | ViewingsResource,
     request: Request,
@@ -56,7 +85,7 @@ def _save(
     except LimitReached as problem:
         return refuse(request, str(problem), _page(form, context))
     was_crossed_off = change is not None and change.earlier_values("watched_at") == [None] and movie.is_watched
-    also = f" {quote(movie.label)} is now on your watched list." if was_crossed_off else ""
+    also = f" {movie.quoted_label} is now on your watched list." if was_crossed_off else ""
     flash_change(request, f"Viewing {outcome}.{also}", change)
     return redirect(request.path_to(context.movie_resource))
 
@@ -78,7 +107,7 @@ def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
 
 
 def _form(request: Request, **shown: str | None) -> ViewingForm:
-    return ViewingForm(request.POST, latest=latest_day(request), **shown)
+    return ViewingForm(request.POST, today=today(request), latest=latest_day(request), **shown)
 
 
 def _page(form: ViewingForm, context: ViewingResource | ViewingsResource) -> dict[str, Any]:

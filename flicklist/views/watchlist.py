@@ -1,7 +1,7 @@
 """``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and actions on selected movies."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -13,7 +13,7 @@ from flicklist.forms.search import SearchForm
 from flicklist.forms.tags import TagsForm
 from flicklist.labels import join_labels
 from flicklist.models import Movie
-from flicklist.models.movie import LimitReached, MovieDetails
+from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
 from flicklist.permissions import Permission
 from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
@@ -27,6 +27,7 @@ from flicklist.views import (
     PageOrRedirect,
     flash_change,
     flash_rating,
+    form_page,
     mention_similar_titles,
     moved_to_watchlist,
     name_movies,
@@ -38,6 +39,7 @@ from flicklist.views import (
 )
 
 WATCHLIST_PAGE = "flicklist:templates/watchlist/watchlist.jinja2"
+WATCHED_PAGE = "flicklist:templates/watchlist/watched.jinja2"
 WATCHLIST_SORTS = {
     Sort.ADDED: "recently added",
     Sort.EARLIEST_ADDED: "earliest added",
@@ -51,6 +53,21 @@ WATCHED_SORTS = {
     Sort.YEAR: "by year",
     Sort.ADDED: "recently added",
 }
+
+
+SELECT, SELECT_ALL = "some", "all"
+
+
+class Selection(NamedTuple):
+    """Whether the page has checkboxes, whether all are checked, and the pages that change this."""
+
+    is_on: bool
+    is_all: bool
+    path: str
+    """The same page with checkboxes, or without if it has them."""
+    all_path: str
+    back: str
+    """The page after an action for the selected movies."""
 
 
 @view_config(context=WatchlistResource, request_method="GET", permission=Permission.VIEW, renderer=WATCHLIST_PAGE)
@@ -76,6 +93,7 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
         "sorts": WATCHLIST_SORTS,
         "form": form,
         "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.watched_page),
+        "selection": _selection(context, request, ""),
     }
 
 
@@ -84,9 +102,13 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
     name="watched",
     request_method="GET",
     permission=Permission.VIEW,
-    renderer="flicklist:templates/watchlist/watched.jinja2",
+    renderer=WATCHED_PAGE,
 )
 def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
+    return _watched_page(context, request, AddForm())
+
+
+def _watched_page(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
     search = _search_form(request)
     page, count = watchlist.watched_page(
         request.db,
@@ -102,7 +124,9 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
         "max_count": MAX_COUNT,
         "search": search,
         "sorts": WATCHED_SORTS,
+        "form": form,
         "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.watchlist_page),
+        "selection": _selection(context, request, "watched"),
     }
 
 
@@ -124,8 +148,8 @@ def removed_page(context: WatchlistResource, request: Request) -> dict[str, Any]
 def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
     form = AddForm(request.POST, terrible_movies=request.settings.terrible_movies)
     if not form.validate():
-        return refuse(request, form.problem, _watchlist_page(context, request, form))
-    title, year = form.title.data, form.year_number
+        return refuse(request, form.problem, _page_with_form(context, request, form))
+    title, year = form.title_and_year
     facts = look_up_facts(request.settings.catalog_path, title, year, form.film_id)
     details = MovieDetails(title, year, form.why.data, facts=facts)
     try:
@@ -133,14 +157,40 @@ def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
     except MovieExists as exists:
         _flash_existing(context, request, exists.movie)
         if form.why.data:  # keep the text
-            return _watchlist_page(context, request, form)
+            return _page_with_form(context, request, form)
     else:
-        flash_success(request, f"Added {quote(movie.label)}.{mention_similar_titles(request, movie)}")
-    return redirect(request.path_to(context))
+        text = f"Added {movie.quoted_label}{_where_added(context, request)}.{mention_similar_titles(request, movie)}"
+        flash_success(request, text, "Undo", request.path_to(context, str(movie.id), "remove"))
+    return redirect_back(request, context)
+
+
+def _page_with_form(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
+    """Return the page that the form was on: the watched list if it names that, otherwise the watchlist."""
+    if not _is_on_watched_page(context, request):
+        return _watchlist_page(context, request, form)
+    request.override_renderer = WATCHED_PAGE
+    return _watched_page(context, request, form)
+
+
+def _where_added(context: WatchlistResource, request: Request) -> str:
+    return " to your watchlist" if _is_on_watched_page(context, request) else ""
+
+
+def _is_on_watched_page(context: WatchlistResource, request: Request) -> bool:
+    page = form_page(request) or ""
+    return page.partition("?")[0] == request.path_to(context, "watched")
+
+
+@view_config(context=WatchlistResource, name="find", request_method="POST", permission=Permission.VIEW, unlimited=True)
+def find(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+    """Search the list that the form was on. The field is the one to add a movie, so its form sends a POST."""
+    view = "watched" if _is_on_watched_page(context, request) else ""
+    title = AddForm(request.POST).title.data[:MAX_TITLE_LENGTH]
+    return redirect(request.path_to(context, view, query={"q": title} if title else None))
 
 
 def _flash_existing(context: WatchlistResource, request: Request, movie: Movie) -> None:
-    name = quote(movie.label)
+    name = movie.quoted_label
     if movie.is_removed:
         restore = request.path_to(context, str(movie.id), "restore")
         text = f"You removed {name} recently. Restore it with its rating and viewings?"
@@ -294,7 +344,7 @@ def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
     """Refuse to change a removed movie. The page was loaded before the movie was removed elsewhere."""
     own_watchlist = request.root.own_watchlist()
     restore = request.path_to(own_watchlist, str(exc.movie.id), "restore")
-    flash_error(request, f"{quote(exc.movie.label)} was removed, so it wasn’t changed.", "Restore", restore)
+    flash_error(request, f"{exc.movie.quoted_label} was removed, so it wasn’t changed.", "Restore", restore)
     return redirect_back(request, own_watchlist)
 
 
@@ -309,6 +359,18 @@ def _search_form(request: Request) -> SearchForm:
     if not form.validate():
         flash_error(request, form.problem)
     return form
+
+
+def _selection(context: WatchlistResource, request: Request, view: str) -> Selection:
+    value = request.GET.get("select")
+    without = {name: typed for name, typed in request.GET.items() if name != "select"}
+
+    def page(**more: str) -> str:
+        return request.path_to(context, view, query={**without, **more} or None)
+
+    is_on = value in {SELECT, SELECT_ALL}
+    path = page() if is_on else page(select=SELECT)
+    return Selection(is_on, value == SELECT_ALL, path, page(select=SELECT_ALL), page())
 
 
 def _count_elsewhere(

@@ -16,6 +16,7 @@ import waitress.server
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from flicklist import main
+from flicklist.text import shorten
 from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET, dispose
 
@@ -27,6 +28,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 WIDTHS = {"phone": 320, "desktop": 1280}
 NODE_MODULES = Path(__file__).parent / "node_modules"
 TIMEOUT_MILLISECONDS = 10_000
+MARK = "document.querySelector('html').dataset.marked = 'yes'"
+IS_MARKED = "document.querySelector('html').dataset.marked === 'yes'"
 
 _numbers = itertools.count(1)
 
@@ -117,22 +120,60 @@ class Reader:
         page.get_by_role("heading", name="Watchlist").wait_for()
 
     def add(self, title: str, year: str = "") -> None:
-        self.title_field.fill(title)
-        self.year_field.fill(year)
-        self.page.get_by_role("button", name="Add").click()
-        self.page.get_by_text(title).first.wait_for()
+        self.title_field.fill(f"{title} ({year})" if year else title)
+        with self.page.expect_response(is_next_page):
+            self.page.get_by_role("button", name="Add", exact=True).click()
+        self.page.locator(".message", has_text=shorten(title)).first.wait_for()
 
     def watch(self, title: str) -> None:
-        self.page.get_by_role("button", name=f"I watched it! {title}").click()
+        self.check_of(title).click()
         self.page.get_by_text("Watched “").wait_for()
+
+    def leave_list(self) -> None:
+        """Move the pointer and the focus out of the list. A movie that was crossed off leaves it, too."""
+        self.title_field.focus()
+        self.page.mouse.move(1, 1)
+        self.page.locator(".movies > .crossed-off").first.wait_for(state="detached")
+
+    def check_of(self, title: str) -> Locator:
+        return self.page.get_by_role("button", name=f"I watched it! {title}")
+
+    def row(self, title: str) -> Locator:
+        return self.page.locator(".movies > li", has=self.page.get_by_text(title, exact=True))
+
+    def select(self, *titles: str) -> None:
+        """Select movies, in the mode that has checkboxes."""
+        self.page.get_by_role("link", name="Select", exact=True).click()
+        for title in titles:
+            self.page.get_by_label(f"Select {title}", exact=True).check()
+
+    def rate(self, title: str, stars: str) -> None:
+        """Give a movie on the watched list a rating such as ``4.5``."""
+        field = self.page.locator(".movies").get_by_label(f"Rating of {title}", exact=True)
+        if not self.javascript:
+            field.select_option(stars)
+            self.row(title).get_by_role("button", name="Rate").click()
+        else:
+            self.click_star(field, stars)
+        self.page.get_by_text("You rated “").wait_for()
+        self.page.locator(".htmx-request, .htmx-settling").first.wait_for(state="detached")
+
+    def rating_of(self, title: str) -> str | None:
+        """Return the rating of a movie on the watched list, as a screen reader says it."""
+        row = self.row(title)
+        if not self.javascript:
+            chosen = row.locator("select option:checked")
+            return chosen.inner_text().replace(" ★", " of 5 stars")
+        return row.get_by_role("slider").get_attribute("aria-valuetext")
+
+    @staticmethod
+    def click_star(slider: Locator, stars: str) -> None:
+        box = slider.bounding_box()
+        slider.click(position={"x": box["width"] * (float(stars) - 0.25) / 5, "y": box["height"] / 2})
 
     @property
     def title_field(self) -> Locator:
-        return self.page.locator("#add").get_by_label("Title")
-
-    @property
-    def year_field(self) -> Locator:
-        return self.page.locator("#add").get_by_label("Year")
+        return self.page.locator("#add [name=title]")
 
     @property
     def titles(self) -> list[str]:
@@ -143,14 +184,19 @@ class Reader:
         return " ".join(self.page.locator(".message p").all_inner_texts())
 
 
+def is_next_page(response) -> bool:
+    """Return whether this is the page that follows a form."""
+    return response.request.redirected_from is not None
+
+
 @pytest.fixture
 def open_browser(chromium, site):
     """Return a function that opens a browser of a width, in light or dark, with or without JavaScript."""
     opened = []
 
-    def open_one(width=1280, scheme="light", *, javascript=True, **options):
+    def open_one(width=1280, scheme="light", *, height=800, javascript=True, **options):
         context = chromium.new_context(
-            viewport={"width": width, "height": 800},
+            viewport={"width": width, "height": height},
             color_scheme=scheme,
             reduced_motion="reduce",  # no animations, so that colours are final at once
             **options,
@@ -170,3 +216,18 @@ def reader(request, open_browser):
     """A reader in each width and colour scheme, with and without JavaScript."""
     size, scheme, scripts = request.param
     return open_browser(WIDTHS[size], scheme, javascript=scripts == "scripts")
+
+
+@pytest.fixture
+def list_of_movies(open_browser):
+    """A person with sixty movies, scrolled to the thirtieth. The page is marked, to see whether another is loaded."""
+    reader = open_browser()
+    reader.register()
+    path = reader.page.url
+    token = reader.page.locator("[name=csrf_token]").first.input_value()
+    for number in range(60):
+        reader.page.request.post(f"{path}add", form={"csrf_token": token, "title": f"Movie {number:02}"})
+    reader.page.reload()
+    reader.page.get_by_role("button", name="I watched it! Movie 30").scroll_into_view_if_needed()
+    reader.page.evaluate(MARK)
+    return reader

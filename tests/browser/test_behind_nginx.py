@@ -130,8 +130,8 @@ def alice(context, origin):
     page.get_by_label("Repeat password").fill(PASSWORD)
     page.get_by_role("button", name="Register").click()
     page.get_by_role("heading", name="Watchlist").wait_for()
-    page.locator("#add").get_by_label("Title").fill("Heat")
-    page.get_by_role("button", name="Add").click()
+    page.locator("#add [name=title]").fill("Heat")
+    page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("button", name="I watched it! Heat").wait_for()
     return SimpleNamespace(page=page, path=page.url, token=page.locator("[name=csrf_token]").first.input_value())
 

@@ -19,20 +19,20 @@ def test_whole_story_by_mouse(reader):
     expect(page.get_by_role("status")).to_contain_text("Welcome to FlickList!")
     reader.add("Heat", "1995")
     reader.add("heat", "1995")
-    assert "already on your watchlist" in reader.said
+    expect(page.get_by_role("status")).to_contain_text("already on your watchlist")
     reader.add("Amélie")
     reader.title_field.fill("Gigli")
-    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Trust me, you don’t want to add “Gigli”")
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Undone")
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)”.")
     page.get_by_role("link", name="Watched", exact=True).click()
-    page.get_by_label("Rating of Heat").select_option("4.5")
-    page.get_by_role("button", name="Rate").first.click()
+    reader.rate("Heat", "4.5")
     expect(page.get_by_role("status")).to_contain_text("4½ ★")
     page.get_by_role("button", name="Log out").click()
     reader.go("/")
@@ -46,7 +46,7 @@ def test_whole_story_by_mouse(reader):
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     assert reader.titles == ["Amélie"]
     page.get_by_role("link", name="Watched", exact=True).click()
-    expect(page.get_by_role("img", name="4½ of 5 stars")).to_be_visible()
+    assert reader.rating_of("Heat") == "4½ of 5 stars"
 
 
 def log_in(page, email, password):
@@ -65,7 +65,7 @@ def test_whole_story_by_keyboard_alone(reader):
         keys.press("Tab")
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
-    tab_to(reader, "Title")
+    tab_to(reader, "Add or find a movie")
     keys.type("Heat")
     keys.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Added “Heat”.")
@@ -79,10 +79,13 @@ def test_whole_story_by_keyboard_alone(reader):
     tab_to(reader, "Heat")
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Heat")).to_be_visible()
-    tab_to(reader, "no rating")
-    for _ in range(9):
-        keys.press("ArrowRight")
-    tab_to(reader, "Rate")
+    tab_to(reader, "Your rating")
+    if reader.javascript:
+        for _ in range(9):
+            keys.press("ArrowRight")
+    else:
+        keys.type("4½")
+        tab_to(reader, "Rate")
     keys.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("4½ ★")
 

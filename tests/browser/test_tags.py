@@ -33,8 +33,7 @@ def tags_field(reader):
 def open_bar(reader, *titles):
     """Select movies, open the tags in the action bar, and return the field."""
     reader.go("/")
-    for title in titles:
-        reader.page.get_by_label(f"Select {title}").check()
+    reader.select(*titles)
     reader.page.locator("#selection summary").click()
     return reader.page.get_by_label("Tags for the selected movies")
 
@@ -88,7 +87,7 @@ def test_keyboard_completes_tag_in_action_bar_and_enter_adds_it(tagged):
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Added the tag “own it” to 2 movies.")
     assert tagged.titles == ["Amélie", "Ran", "Heat"]
-    expect(page.get_by_role("link", name="own it")).to_have_count(3)
+    expect(page.locator(".tags").get_by_role("link", name="own it")).to_have_count(3)
 
 
 def test_mouse_completes_last_tag_in_action_bar(tagged):
@@ -115,15 +114,6 @@ def test_chosen_tag_filters_list(tagged):
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 found")).to_be_visible()
     assert tagged.titles == ["Heat"]
-
-
-def test_focus_moves_to_next_movie_although_it_has_no_tags(tagged):
-    tagged.go("/")
-    page = tagged.page
-    page.get_by_role("button", name="I watched it! Amélie").press("Enter")
-    expect(page.get_by_role("button", name="I watched it! Ran")).to_be_focused()
-    page.get_by_role("button", name="I watched it! Ran").press("Enter")
-    expect(page.get_by_role("button", name="I watched it! Heat")).to_be_focused()
 
 
 def test_logged_out_person_gets_no_completions(tagged):

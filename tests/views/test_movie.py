@@ -68,10 +68,10 @@ def test_rating_can_be_cleared(heat, db):
     assert db.scalars(select(Movie.rating)).one() is None
 
 
-def test_removing_the_rating_of_an_unrated_movie_says_what_to_do(heat, db):
+def test_removing_the_rating_of_an_unrated_movie_says_that_it_has_none(heat, db):
     heat.cross_off("Heat")
     page = heat.rate("Heat", "")
-    assert messages(page, "info") == ["“Heat (1995)” has no rating. Choose the stars first, then press “Rate”."]
+    assert messages(page, "info") == ["“Heat (1995)” has no rating."]
     assert not page.html.find("button", string="Undo")
 
 

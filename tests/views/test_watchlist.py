@@ -1,20 +1,31 @@
 """The watchlist: adding movies, validation and paging."""
 
+from datetime import date, timedelta
 from itertools import chain
 
 import pytest
 from sqlalchemy import func, select
 
+from flicklist.dates import format_date
 from flicklist.forms.movies import REFUSED
-from flicklist.models import Movie, User
+from flicklist.models import Movie, User, Viewing
 from flicklist.text import quote
 from tests.clients import Client, messages, titles
 
 
 def test_empty_watchlist_invites_to_add(alice):
     page = alice.get(alice.list_path)
-    assert page.html.select_one(".empty")
-    assert page.html.select_one(".count").text == "0 to watch"
+    suggested = [button["value"] for button in page.html.select(".empty button")]
+    assert len(suggested) == 3
+    for button in suggested:
+        form = page.html.select_one(".empty form")
+        token = form.find("input")["value"]
+        alice.post(form["action"], {"csrf_token": token, "title": button}, status=303)
+    rows = [
+        " ".join(row.select_one(".movie").text.split())
+        for row in alice.get(alice.list_path).html.select(".movies > li")
+    ]
+    assert [f"{row.rpartition(' ')[0]} ({row.rpartition(' ')[2]})" for row in rows] == suggested[::-1]
 
 
 def test_added_movie_comes_first(alice):
@@ -54,8 +65,129 @@ def test_invalid_title_or_year_is_refused_with_the_rule(alice, title, year, reas
 
 
 def test_refused_text_stays_in_form(alice):
-    form = alice.add("Heat", "95").forms["add"]
-    assert (form["title"].value, form["year"].value) == ("Heat", "95")
+    form = alice.send(alice.list_path + "add", title="Heat", year="95", status=400).forms["add"]
+    assert form["title"].value == "Heat (95)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "title", "year"),
+    [
+        ("Heat (1995)", "Heat", 1995),
+        ("Heat(1995)", "Heat", 1995),
+        ("Heat  (１９９５)", "Heat", 1995),
+        ("(500) Days of Summer (2009)", "(500) Days of Summer", 2009),
+        ("Birdman or (The Unexpected Virtue of Ignorance)", "Birdman or (The Unexpected Virtue of Ignorance)", None),
+        ("1984 (1984)", "1984", 1984),
+        ("Heat 1995", "Heat 1995", None),
+        ("Heat (1700)", "Heat (1700)", None),
+        ("(1995)", "(1995)", None),
+    ],
+)
+def test_year_can_stand_behind_the_title_in_parentheses(alice, typed, title, year, db):
+    alice.add(typed)
+    assert db.execute(select(Movie.title, Movie.year)).one() == (title, year)
+
+
+def test_movie_in_parentheses_keeps_them_if_the_year_is_sent_apart(alice, db):
+    alice.send(alice.list_path + "add", title="Class of (1999)", year="1990")
+    assert db.execute(select(Movie.title, Movie.year)).one() == ("Class of (1999)", 1990)
+
+
+def test_adding_can_be_undone(alice):
+    page = alice.press(alice.add("Heat", "1995"), "Undo")
+    assert messages(page) == ["Removed “Heat (1995)”."]
+    assert titles(page) == []
+
+
+def test_movie_can_be_added_on_the_watched_list(alice):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    form = alice.get(alice.list_path + "watched").forms["add"]
+    form["title"] = "Ran"
+    page = form.submit(status=303).follow()
+    assert messages(page) == ["Added “Ran” to your watchlist."]
+    assert page.request.path == alice.list_path + "watched"
+    form = page.forms["add"]
+    form["title"] = "\u200b"
+    page = form.submit(status=400)
+    assert page.html.h1.text == "Watched"
+    assert titles(page) == ["Heat"]
+    assert page.forms["add"]["back"].value == alice.list_path + "watched"
+
+
+# Selecting
+
+
+@pytest.mark.parametrize("view", ["", "watched"])
+def test_checkboxes_appear_only_while_movies_are_selected(alice, view):
+    for title in ("Heat", "Ran"):
+        alice.add(title)
+        if view:
+            alice.cross_off(title)
+    path = alice.list_path + view
+    page = alice.get(path, {"sort": "title"})
+    assert not page.html.select("[type=checkbox], #selection")
+    page = page.click("Select")
+    assert len(page.html.select("[name=movie]")) == 2
+    assert not page.html.select("[checked], .cross-off, .rating")
+    page = page.click("All on this page")
+    assert len(page.html.select("[name=movie][checked]")) == 2
+    assert page.forms["selection"]["back"].value == f"{path}?sort=title"
+    page = page.click("Done")
+    assert page.request.path_qs == f"{path}?sort=title"
+
+
+def test_selecting_stays_on_its_page(alice, db):
+    fill(alice, db, 120)
+    second = alice.get(alice.get(alice.list_path).html.select_one("[rel=next]")["href"])
+    assert titles(second.click("Select")) == titles(second)
+
+
+# The message about a movie that was crossed off
+
+
+def test_movie_is_rated_and_dated_in_the_message(alice, db):
+    alice.add("Heat", "1995")
+    page = alice.cross_off("Heat")
+    rating, date_form, other_day = page.html.select(".new-viewing form")
+    yesterday = date.today() - timedelta(days=1)  # noqa: DTZ011 - the site's time zone is that of the tests
+
+    def send(form, **typed):
+        fields = {field["name"]: field.get("value", "") for field in form.find_all("input")}
+        return alice.post(form["action"], {**fields, **typed}, status=303).follow()
+
+    page = send(rating, rating="4.5")
+    assert messages(page) == ["You rated “Heat (1995)” 4½ ★."]
+    assert page.html.select_one(".new-viewing option[selected]")["value"] == "4.5"
+    page = send(date_form, watched_on="yesterday")
+    assert messages(page) == [f"Watched “Heat (1995)” on {format_date(yesterday.isoformat())}."]
+    page = send(other_day, watched_on="2009-07")
+    assert messages(page) == ["Watched “Heat (1995)” in July 2009."]
+    page = send(other_day, watched_on="soon")
+    assert messages(page, "error") == ["Enter a date like 2009-07-14, 2009-07 or 2009."]
+    assert page.html.select_one(".new-viewing")
+    assert db.scalars(select(Viewing.watched_on)).one() == "2009-07"
+    page = send(other_day, watched_on="")
+    assert messages(page) == ["Watched “Heat (1995)”, on an unknown date."]
+    page = alice.press(page, "Undo")
+    assert db.scalars(select(Viewing.watched_on)).one() == "2009-07"
+    assert db.scalars(select(Movie.rating)).one() == 9
+
+
+def test_changing_the_date_keeps_the_note(alice, db):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    viewing = db.scalars(select(Viewing)).one()
+    path = f"{alice.movie_path('Heat')}/viewings/{viewing.id}/"
+    alice.send(path + "edit", watched_on="2009", note="with Ann")
+    alice.send(path + "change-date", watched_on="2010")
+    db.refresh(viewing)
+    assert (viewing.watched_on, viewing.note) == ("2010", "with Ann")
+
+
+def test_long_title_is_shortened_in_messages_but_not_its_year(alice):
+    page = alice.add("The Assassination of Jesse James by the Coward Robert Ford", "2007")
+    assert messages(page) == ["Added “The Assassination of Jesse James by the… (2007)”."]
 
 
 @pytest.mark.parametrize("year", ["１９９５", "١٩٩٥", "19９５"])

@@ -1,0 +1,40 @@
+// Adding a movie: the field is cleared and keeps the focus, so that the next title can be typed at once.
+
+import { showError, stop } from "./dom.js";
+import { whenIdle } from "./in_place.js";
+
+let count = 0;
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.id !== "add") return;
+  if (event.submitter?.matches(".find")) return event.stopImmediatePropagation(); // loads a page, for "Back"
+  stop(event);
+  const typed = new FormData(form);
+  clear(form);
+  whenIdle(`add ${++count}`, () => send(form, typed));
+}, true);
+
+function clear(form) {
+  form.title.value = form.film.value = form.why.value = "";
+  form.querySelector("details").open = false;
+  form.title.dispatchEvent(new Event("input", { bubbles: true })); // closes the suggestions
+  form.title.focus();
+}
+
+async function send(form, typed) {
+  let status = 0;
+  const remember = (event) => { status = event.detail.xhr.status; };
+  form.addEventListener("htmx:afterRequest", remember, { once: true });
+  const values = { ...Object.fromEntries(typed), ...(form.back && { back: location.pathname + location.search }) };
+  const source = form.querySelector("button"); // htmx would not send the form itself while its field is empty
+  await htmx.ajax("POST", form.action, { source, values }).catch(() => {});
+  if (status === 0 || status >= 500) restore(form, typed);
+}
+
+// Put the text back. If something else is in the field by now, the message keeps it.
+function restore(form, typed) {
+  if (form.title.value) return showError(`“${typed.get("title")}” wasn’t added. Try again.`);
+  for (const name of ["title", "film", "why"]) form[name].value = typed.get(name);
+  form.querySelector("details").open = typed.get("why") !== "";
+}

@@ -1,0 +1,86 @@
+"""The sort order and the filters."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import IS_MARKED, MARK, WIDTHS
+
+
+@pytest.fixture(params=["scripts", "plain"])
+def shelf(request, open_browser):
+    """A person with three movies, with and without JavaScript."""
+    reader = open_browser(WIDTHS["phone"], javascript=request.param == "scripts")
+    reader.register()
+    for title, year in (("Heat", "1995"), ("Ran", "1985"), ("Amélie", "2001")):
+        reader.add(title, year)
+    reader.page.goto(reader.page.url)
+    with reader.with_javascript():
+        reader.page.evaluate(MARK)
+    return reader
+
+
+def apply(reader):
+    """Without JavaScript, press the button that applies the search."""
+    if not reader.javascript:
+        reader.page.get_by_role("button", name="Apply").click()
+    else:
+        expect(reader.page.get_by_role("button", name="Apply")).to_be_hidden()
+
+
+def test_sort_order_applies_at_once(shelf):
+    shelf.page.get_by_label("Sort").focus()
+    shelf.page.get_by_label("Sort").select_option("year")
+    apply(shelf)
+    shelf.page.wait_for_url("**sort=year**")
+    assert shelf.titles == ["Amélie", "Heat", "Ran"]
+    if shelf.javascript:
+        assert shelf.page.url.endswith("?sort=year")  # no empty fields
+        assert shelf.page.evaluate(IS_MARKED)
+        expect(shelf.page.get_by_label("Sort")).to_be_focused()
+        shelf.page.go_back()
+        expect(shelf.page.locator(".movies .title").first).to_have_text("Amélie")
+
+
+def test_filters_apply_at_once_and_each_can_be_removed(shelf):
+    page = shelf.page
+    page.get_by_text("Filters").click()
+    page.get_by_label("Decade").select_option("1990")
+    apply(shelf)
+    expect(page.get_by_text("1 found")).to_be_attached()
+    assert shelf.titles == ["Heat"]
+    if shelf.javascript:
+        expect(page.get_by_label("Decade")).to_be_visible()  # the filters stay open
+        page.get_by_text("Filters").click()
+    chip = page.get_by_role("link", name="Remove the filter 1990s")
+    expect(chip).to_have_text("1990s")
+    chip.click()
+    expect(chip).to_have_count(0)
+    assert shelf.titles == ["Amélie", "Ran", "Heat"]
+
+
+def test_back_from_movie_leads_to_previous_search(shelf):
+    page = shelf.page
+    shelf.title_field.fill("1985")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("1 found")).to_be_attached()
+    search = page.url
+    page.get_by_role("link", name="Ran").click()
+    expect(page.get_by_role("heading", name="Ran")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("1 found")).to_be_attached()
+    assert page.url == search
+
+
+def test_selection_starts_with_select_and_ends_with_done(shelf):
+    page = shelf.page
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    page.get_by_role("link", name="Select", exact=True).click()
+    expect(page.get_by_role("checkbox")).to_have_count(3)
+    page.get_by_text("Ran", exact=True).last.click()  # the whole row is the label
+    expect(page.get_by_label("Select Ran")).to_be_checked()
+    if shelf.javascript:
+        expect(page.locator("#selection")).to_contain_text("1 selected")
+    page.get_by_role("link", name="All on this page").click()
+    expect(page.get_by_label("Select Heat")).to_be_checked()
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("checkbox")).to_have_count(0)
