@@ -1,0 +1,100 @@
+"""What the rows of an uploaded file say, in one form for all formats."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from flicklist.film_facts import FilmFacts
+
+
+class Status(StrEnum):
+    """The list that a row puts a movie on."""
+
+    WATCHLIST = "watchlist"
+    WATCHED = "watched"
+
+
+class RowViewing(NamedTuple):
+    """One viewing, with a date as in `flicklist.models.Viewing`."""
+
+    watched_on: str | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one row of a file says about one movie.
+
+    `line` is the first line of the row in the file, or the number of the element in a list of JSON, both from 1.
+    Without a `status` the row only tags or rates a movie that other rows add: a film of a Letterboxd list, for example.
+    A watched movie without `viewings` gets one without a date, unless the movie has a viewing.
+    `rating` is in half-stars. `remark` says what the import loses: "Rating 7.5 of 10 became 4 stars."
+    """
+
+    file: str
+    line: int
+    title: str
+    year: int | None = None
+    facts: FilmFacts = FilmFacts()
+    status: Status | None = None
+    rating: int | None = None
+    viewings: Sequence[RowViewing] = ()
+    tags: Sequence[str] = ()
+    why: str = ""
+    notes: str = ""
+    added_at: datetime | None = None
+    watched_at: datetime | None = None
+    removed_at: datetime | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableRow:
+    """A row that cannot be imported, with the reason. If `needs_decision`, the person can change the file; else not."""
+
+    file: str
+    line: int
+    title: str
+    reason: str
+    needs_decision: bool = False
+
+
+class Option(NamedTuple):
+    """One answer to a `Question`."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the person must say before the file can be read right. `name` is the form field of the answer."""
+
+    name: str
+    text: str
+    options: Sequence[Option]
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedUpload:
+    """All rows of an upload, in the order of the files.
+
+    `notices` are sentences about the whole upload: ignored files, a guessed encoding. While an entry of `questions` has
+    no answer and no default, `rows` may be empty.
+    """
+
+    format_name: str
+    rows: Sequence[Row | UnusableRow]
+    notices: Sequence[str] = ()
+    questions: Sequence[Question] = field(default=())
+
+
+Answers = Mapping[str, str]
+"""The answers to questions, by name."""
+
+
+class UploadRefused(Exception):
+    """Raised when an upload cannot be read at all. The message says why, and is shown to the person."""
