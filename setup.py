@@ -45,6 +45,7 @@ setup(
     install_requires=[
         "alembic",
         "bcrypt>=5",
+        "beautifulsoup4>=4.13",  # the first release with types
         "click",
         "email-validator",
         "itsdangerous>=2.2",

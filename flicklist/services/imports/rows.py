@@ -30,6 +30,9 @@ class Row:
     `line` is the first line of the row in the file, or the number of the element in a list of JSON, both from 1.
     Without a `status` the row only tags or rates a movie that other rows add: a film of a Letterboxd list, for example.
     A watched movie without `viewings` gets one without a date, unless the movie has a viewing.
+    With an empty `title`, the movie is named by its ids alone. Such a row is refused if no movie of the list has one.
+    A row that `is_complete` says everything about its movie, as an export of FlickList does: no other viewing is added,
+    and each such row of a file is another movie, even with the same title and year.
     `rating` is in half-stars. `remark` says what the import loses: "Rating 7.5 of 10 became 4 stars."
     """
 
@@ -48,6 +51,7 @@ class Row:
     watched_at: datetime | None = None
     removed_at: datetime | None = None
     remark: str = ""
+    is_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,103 @@
+"""The CSV format that Letterboxd imports, which other sites write for it, and FlickList too.
+
+It is described at https://letterboxd.com/about/importing-data/.
+"""
+
+from dataclasses import replace
+
+from flicklist.film_facts import FilmFacts
+from flicklist.services.imports.csv_rows import Record
+from flicklist.services.imports.days import read_day
+from flicklist.services.imports.html_text import has_html, html_to_text
+from flicklist.services.imports.problems import RowUndecided
+from flicklist.services.imports.ratings import RowRating, read_rating
+from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, RowViewing, Status
+from flicklist.services.imports.uploads import Format, Upload, read_rows
+from flicklist.services.imports.values import (
+    clean_lines,
+    place_note,
+    read_imdb_id,
+    read_letterboxd_uri,
+    read_tags,
+    read_title,
+    read_tmdb_id,
+    read_year,
+    require_title,
+)
+
+NAME = "Letterboxd import format"
+MEANING = "letterboxd_import"
+_IDENTIFYING = {"letterboxduri", "url", "tmdbid", "imdbid", "title"}
+_TYPICAL = {"watcheddate", "rating10", "letterboxduri"}
+_OPTIONS = (Option(Status.WATCHED, "I watched them"), Option(Status.WATCHLIST, "They are on my watchlist"))
+
+
+def recognizes(upload: Upload) -> bool:
+    columns = set(upload.single.header) if upload.single else set()
+    return bool(columns & _TYPICAL) and bool(columns & _IDENTIFYING)
+
+
+def parse(upload: Upload) -> ParsedUpload:
+    (file,) = upload.files.values()
+    reader = _Reader(upload)
+    parsed = upload.parsed(NAME, read_rows(file.records(), reader.row), upload.files)
+    return replace(parsed, questions=[_question(reader.ambiguous_rows)] if reader.ambiguous_rows else [])
+
+
+class _Reader:
+    """Reads rows, and counts those that do not say whether the movie was watched."""
+
+    def __init__(self, upload: Upload) -> None:
+        answer = upload.answers.get(MEANING, "")
+        self._meaning = Status(answer) if answer in set(Status) else None
+        self._time_zone = upload.time_zone
+        self.ambiguous_rows = 0
+
+    def row(self, record: Record) -> Row:
+        facts = _facts(record)
+        title = require_title(read_title(record["title"]), facts)
+        rating, day = _rating(record), read_day(record["watcheddate"], self._time_zone)
+        note = place_note(_review(record["review"]))
+        status = Status.WATCHED if rating.half_stars or day or note.note else self._status()
+        tags, remark = read_tags(record["tags"].split(","))
+        return Row(
+            *(record.file, record.line, title, read_year(record["year"]), facts, status, rating.half_stars),
+            viewings=(RowViewing(day, note.note),) if day or note.note else (),
+            tags=tags,
+            notes=note.notes,
+            remark=" ".join(filter(None, (rating.remark, note.remark, remark))),
+        )
+
+    def _status(self) -> Status:
+        """Return what the person says about rows without date, rating and review."""
+        self.ambiguous_rows += 1
+        if self._meaning is None:
+            raise RowUndecided("The row has no date and no rating. Answer whether you watched such movies.")
+        return self._meaning
+
+
+def _facts(record: Record) -> FilmFacts:
+    return FilmFacts(
+        imdb_id=read_imdb_id(record["imdbid"]),
+        tmdb_id=read_tmdb_id(record["tmdbid"]),
+        letterboxd_uri=read_letterboxd_uri(record.first("letterboxduri", "url")),
+    )
+
+
+def _rating(record: Record) -> RowRating:
+    rating = read_rating(record["rating10"], 10)
+    return rating if rating.half_stars else read_rating(record["rating"], 5)
+
+
+def _review(text: str) -> str:
+    """Return the text of a review, which is HTML on Letterboxd, but can be plain text with "<" and "&" elsewhere."""
+    lines = clean_lines(text)
+    return clean_lines(html_to_text(lines)) if has_html(lines) else lines
+
+
+def _question(number: int) -> Question:
+    rows = "1 row has" if number == 1 else f"{number:,} rows have"
+    return Question(MEANING, f"{rows} no date and no rating. What does that mean?", _OPTIONS)
+
+
+FORMAT = Format(NAME, recognizes, parse)

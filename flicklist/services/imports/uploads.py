@@ -1,0 +1,178 @@
+"""An upload, as a format reads it: one file, or the files of a ZIP."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from typing import NamedTuple, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from flicklist.services.imports.archive import UploadLimits
+from flicklist.services.imports.csv_rows import (
+    Cells,
+    Record,
+    header_of,
+    read_cells,
+    read_records,
+    separator_of,
+)
+from flicklist.services.imports.json_members import Element, Member, read_members
+from flicklist.services.imports.problems import RowProblem
+from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
+from flicklist.services.imports.text_decoding import Encoding, OpenBytes, detect_encoding, open_text, read_lines
+from flicklist.services.imports.values import printable
+from flicklist.text import quote
+
+MEMBERS_IN_PREVIEW = 5
+MAX_FILES_IN_NOTICE = 8
+
+
+class JsonPreview(NamedTuple):
+    """How a JSON file begins: the keys of an object, and the keys of the first objects in each list."""
+
+    keys: frozenset[str | None]
+    element_keys: frozenset[str]
+
+
+class UploadedFile:
+    """One text file of an upload. It can be read more than once."""
+
+    def __init__(self, name: str, open_bytes: OpenBytes, limits: UploadLimits) -> None:
+        self.name, self._open_bytes, self._limits = name, open_bytes, limits
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        return detect_encoding(self._open_bytes)
+
+    @cached_property
+    def first_line(self) -> str:
+        """The first line that is not blank, or an empty text."""
+        return next(filter(str.strip, self.lines()), "")
+
+    @property
+    def is_json(self) -> bool:
+        return self.first_line.lstrip().startswith(("[", "{")) and not self._has_header_in_brackets
+
+    @property
+    def _has_header_in_brackets(self) -> bool:
+        """Return whether the file is a list of lines such as ``[x] Heat``."""
+        return self.first_line.lstrip()[:3].lower() in {"[ ]", "[x]"}
+
+    @cached_property
+    def separator(self) -> str:
+        return separator_of(self.first_line)
+
+    @cached_property
+    def header(self) -> tuple[str, ...]:
+        """The first row of a CSV file, in lower case. Empty for JSON."""
+        return () if self.is_json else header_of(next(self.cells(), Cells(0, ())).cells)
+
+    @cached_property
+    def preview(self) -> JsonPreview:
+        """How the file begins if it is JSON."""
+        members = list(islice(self.members(), MEMBERS_IN_PREVIEW)) if self.is_json else []
+        keys = (key for member in members if isinstance(member.value, dict) for key in member.value)
+        return JsonPreview(frozenset(member.key for member in members), frozenset(keys))
+
+    def lines(self) -> Iterator[str]:
+        with open_text(self._open_bytes, self.encoding) as file:
+            yield from read_lines(file)
+
+    def cells(self) -> Iterator[Cells]:
+        return self._limited(read_cells(self.lines(), self.separator))
+
+    def records(self) -> Iterator[Record]:
+        """Yield the rows below the header."""
+        return read_records(self.name, self.header, islice(self.cells(), 1, None))
+
+    def members(self) -> Iterator[Member]:
+        with open_text(self._open_bytes, self.encoding) as file:
+            yield from self._limited(read_members(file))
+
+    def elements(self, key: str | None = None) -> Iterator[Element]:
+        """Yield the elements of a list: the whole file, or the list under a key."""
+        return (Element(self.name, member.number, member.value) for member in self.members() if member.key == key)
+
+    def _limited(self, rows: Iterable["_R"]) -> Iterator["_R"]:
+        for number, row in enumerate(rows):
+            if number > self._limits.max_rows:  # the first one can be a header
+                raise too_many_rows(self._limits)
+            yield row
+
+
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The files of an upload by name, and what is needed to read them."""
+
+    files: Mapping[str, UploadedFile]
+    is_archive: bool
+    answers: Answers
+    time_zone: ZoneInfo
+    limits: UploadLimits
+
+    @property
+    def single(self) -> UploadedFile | None:
+        """The only file, if it was not uploaded in a ZIP."""
+        return None if self.is_archive else next(iter(self.files.values()))
+
+    def parsed(
+        self, format_name: str, rows: Iterable[Row | UnusableRow], used: Iterable[str], *, notices: Sequence[str] = ()
+    ) -> ParsedUpload:
+        """Read all rows, and return them with notices about the files. `used` are the names of the files that count."""
+        collected = tuple(islice(rows, self.limits.max_rows + 1))
+        if len(collected) > self.limits.max_rows:
+            raise too_many_rows(self.limits)
+        names = set(used)
+        encodings = dict.fromkeys(self.files[name].encoding.notice for name in self.files if name in names)
+        ignored = [name for name in self.files if name not in names]
+        about_files = [*filter(None, encodings), *_ignored_notice(ignored)]
+        return ParsedUpload(format_name, collected, (*notices, *about_files))
+
+
+class Format(NamedTuple):
+    """A format of files, recognized by content. `parse` raises `UploadRefused` if an upload cannot be read at all."""
+
+    name: str
+    recognizes: Callable[[Upload], bool]
+    parse: Callable[[Upload], ParsedUpload]
+
+
+class Located(Protocol):
+    """A row of a file, before it is read."""
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def shown_title(self) -> str: ...
+
+
+_L = TypeVar("_L", bound=Located)
+
+
+def read_rows(records: Iterable[_L], read: Callable[[_L], Row]) -> Iterator[Row | UnusableRow]:
+    """Yield each record as a row, or as an unusable one with the problem that reading it raised."""
+    for record in records:
+        try:
+            yield read(record)
+        except RowProblem as problem:
+            title = printable(record.shown_title)
+            yield UnusableRow(record.file, record.line, title, str(problem), problem.needs_decision)
+
+
+def too_many_rows(limits: UploadLimits) -> UploadRefused:
+    return UploadRefused(f"This upload has more than {limits.max_rows:,} rows. Split it into smaller files.")
+
+
+def _ignored_notice(names: Sequence[str]) -> Sequence[str]:
+    if not names:
+        return []
+    shown = [quote(printable(name)) for name in names[:MAX_FILES_IN_NOTICE]]
+    rest = len(names) - len(shown)
+    return [f"Not needed and not read: {', '.join(chain(shown, [f'and {rest:,} more'] if rest else []))}."]

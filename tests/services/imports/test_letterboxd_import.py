@@ -1,0 +1,59 @@
+"""The format that Letterboxd imports."""
+
+import pytest
+
+from flicklist.film_facts import FilmFacts
+from flicklist.services.imports.formats.letterboxd_import import MEANING
+from flicklist.services.imports.rows import RowViewing, Status
+from tests.services.imports.files import MADE, SAMPLES, assert_storable, counts, read, read_bytes, undecided, usable
+
+
+def test_real_diary():
+    parsed = read(SAMPLES / "letterboxd-import-format.csv")
+    assert (len(parsed.rows), counts(parsed)) == (785, (754, 0, 785, 0, 752))
+    assert (undecided(parsed), list(parsed.questions)) == ([], [])
+    assert_storable(parsed)
+
+
+def test_made_sample_asks_about_rows_without_date_and_rating():
+    parsed = read(MADE / "letterboxd-import.csv")
+    assert undecided(parsed) == ["Synecdoche, New York"]
+    assert [(question.name, question.default) for question in parsed.questions] == [(MEANING, "")]
+    assert counts(parsed) == (1, 0, 2, 0, 1)  # the second movie is open
+    first, second = usable(parsed)
+    assert (first.line, first.facts) == (3, FilmFacts(imdb_id="tt0113277", tmdb_id=949))
+    assert first.viewings == (RowViewing("2024-03-02", 'Said "again", twice.\nAnd a second line.'),)
+    assert (first.tags, second.line) == (("cinema", "with:mom"), 5)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_answer_says_what_such_rows_mean(status):
+    parsed = read(MADE / "letterboxd-import.csv", {MEANING: status.value})
+    assert [row.status for row in usable(parsed) if row.title.startswith("Syn")] == [status]
+    assert undecided(parsed) == []
+
+
+def test_rating_without_date_is_watched(tmp_path):
+    text = "url,Title,Year,Rating,WatchedDate\nhttps://letterboxd.com/film/heat-1995/,Heat,1995,4.5,\n"
+    (row,) = read_bytes(tmp_path, text).rows
+    assert (row.status, row.rating, row.viewings) == (Status.WATCHED, 9, ())
+    assert row.facts.letterboxd_uri == "https://letterboxd.com/film/heat-1995/"
+
+
+@pytest.mark.parametrize(
+    ("review", "note"),
+    [
+        ("1 < 2 & 3 > 2", "1 < 2 & 3 > 2"),
+        ("<b>Good</b> &amp; long<br>Yes", "Good & long\nYes"),
+        ("AT&amp;T", "AT&amp;T"),
+    ],
+)
+def test_review_is_html_only_if_it_has_elements(tmp_path, review, note):
+    (row,) = read_bytes(tmp_path, f'Title,WatchedDate,Review\nHeat,2024-01-01,"{review}"\n').rows
+    assert row.viewings == (RowViewing("2024-01-01", note),)
+
+
+def test_row_with_an_id_but_no_title_is_left_to_matching(tmp_path):
+    parsed = read_bytes(tmp_path, "tmdbID,Title,WatchedDate\n949,,2024-01-01\n,,2024-01-01\n")
+    assert [(row.title, row.facts.tmdb_id) for row in usable(parsed)] == [("", 949)]
+    assert [row.reason for row in parsed.rows[1:]] == ["The row has no title."]
