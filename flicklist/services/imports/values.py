@@ -33,6 +33,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # Invisible at the ends of a text. Variation selectors are not among them: the heart in "❤️" has one.
 _CATEGORIES = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 _INVISIBLE = "".join(char for char in map(chr, range(0x10000)) if unicodedata.category(char) in _CATEGORIES)
+# Sorting the accents of one letter takes time that is quadratic. No language has more than a few of them.
+_MANY_ACCENTS = regex.compile(r"(\p{M}{30})\p{M}+")
 _COMMAS = regex.compile("[,،、，]")
 _NO_VALUE = {"", "0", "-1", "null", "none"}
 _YEAR = re.compile(r"([0-9]{4})(?:\.0)?", re.ASCII)
@@ -57,14 +59,17 @@ def clean_line(value: object) -> str:
     text = _as_text(value)[: MAX_NORMALIZED_LENGTH + 1]
     if text.isascii() and text.isprintable():
         return text.strip()
-    text = unicodedata.normalize("NFC", text) if len(text) <= MAX_NORMALIZED_LENGTH else text
-    return strip_invisible(_CONTROL.sub(" ", text))
+    return strip_invisible(_CONTROL.sub(" ", _normalize(text)))
 
 
 def clean_lines(value: object) -> str:
     """Return a text with its line breaks, in NFC. Raises `RowUndecided` if it contains bytes that are not text."""
     text = _as_text(value).replace("\r\n", "\n").replace("\r", "\n")[:MAX_NORMALIZED_LENGTH]
-    return strip_invisible(_CONTROL_IN_LINES.sub("", unicodedata.normalize("NFC", text)))
+    return strip_invisible(_CONTROL_IN_LINES.sub("", _normalize(text)))
+
+
+def _normalize(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", _MANY_ACCENTS.sub(r"\1", text))
 
 
 def strip_invisible(text: str) -> str:
@@ -75,7 +80,7 @@ def strip_invisible(text: str) -> str:
 def printable(value: object) -> str:
     """Return a text for a message about a row: one line without what is not text, and no longer than a title."""
     text = without_surrogates(value[:MAX_NORMALIZED_LENGTH]) if isinstance(value, str) else value
-    return clean_line(text)[:MAX_TITLE_LENGTH]
+    return clean_line(text)[:MAX_TITLE_LENGTH].rstrip()
 
 
 def without_surrogates(text: str) -> str:

@@ -1,0 +1,275 @@
+"""Files made to do harm are refused in bounded time and memory."""
+
+import json
+import stat
+import struct
+import time
+import tracemalloc
+from contextlib import suppress
+from io import BytesIO
+from zipfile import ZIP_BZIP2, ZIP_STORED, ZipFile, ZipInfo
+
+import pytest
+
+from flicklist.services.imports.reading import UploadLimits
+from flicklist.services.imports.rows import UploadRefused
+from tests.services.imports.files import LIMITS, assert_storable, read, undecided, usable, zipped
+
+FILMS = "Date,Name,Year,Letterboxd URI\n"
+WATCHED = f"{FILMS}2024-01-01,Heat,1995,https://boxd.it/2b0k\n"
+MAX_SECONDS, MAX_BYTES = 10, 60_000_000
+
+
+def bounded(tmp_path, content, name="upload.csv", limits=LIMITS):
+    """Read a file, and fail if that takes long or much memory."""
+    path = tmp_path / "upload"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    tracemalloc.start()
+    start = time.monotonic()
+    try:
+        return read(path, name=name, limits=limits)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert time.monotonic() - start < MAX_SECONDS
+        assert peak < MAX_BYTES
+
+
+def refusal(*arguments, **options):
+    with pytest.raises(UploadRefused) as refused:
+        bounded(*arguments, **options)
+    return str(refused.value)
+
+
+def entry(name, **attributes):
+    info = ZipInfo(name)
+    for key, value in attributes.items():
+        setattr(info, key, value)
+    return info
+
+
+def archive_of(*entries):
+    """Return a ZIP with these headers and contents."""
+    buffer = BytesIO()
+    with ZipFile(buffer, "w") as archive:
+        for info, content in entries:
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def bomb(name, megabytes):
+    buffer = BytesIO()
+    with ZipFile(buffer, "w", compresslevel=9) as archive, archive.open(entry(name, compress_type=8), "w") as file:
+        file.write(FILMS.encode())
+        for _ in range(megabytes):
+            file.write((b"2024-01-01,Heat,1995,\n" * 50_000)[:1_000_000])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["watched.csv", "watched-history.json"])
+def test_zip_bomb(tmp_path, name):
+    assert "too large when it is unpacked" in refusal(tmp_path, bomb(name, 101))
+
+
+def test_zip_bomb_with_sizes_that_lie(tmp_path):
+    content = bomb("watched.csv", 101)
+    directory = content.rindex(b"PK\1\2")
+    header = content.index(b"PK\3\4")
+    lying = bytearray(content)
+    struct.pack_into("<I", lying, directory + 24, 1000)
+    struct.pack_into("<I", lying, header + 22, 1000)
+    assert refusal(tmp_path, bytes(lying))
+
+
+def test_sum_of_entries_is_limited(tmp_path):
+    limits = UploadLimits(max_unpacked_size=2_000)
+    rows = "".join(f"2024-01-01,Film {number},1995,\n" for number in range(50))
+    files = {"watched.csv": FILMS + rows, "watchlist.csv": FILMS + rows}
+    assert "too large" in refusal(tmp_path, zipped(files), limits=limits)
+    assert len(bounded(tmp_path, zipped({"watched.csv": FILMS + rows}), limits=limits).rows) == 50
+
+
+@pytest.mark.parametrize("number", [1_001, 10_000, 100_000])
+def test_too_many_entries(tmp_path, number):
+    content = zipped({f"{each}": "" for each in range(number)}, ZIP_STORED)
+    assert "too many files" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "name", ["../watched.csv", "a/../../watched.csv", "/watched.csv", "C:/watched.csv", "a\\watched.csv"]
+)
+def test_unsafe_names(tmp_path, name):
+    assert "unsafe name" in refusal(tmp_path, zipped({"watched.csv": WATCHED, name: WATCHED}))
+
+
+def test_zip_in_zip(tmp_path):
+    files = {"watched.csv": WATCHED, "more.zip": zipped({"watched.csv": WATCHED})}
+    assert "contains another ZIP" in refusal(tmp_path, zipped(files))
+    hidden = {"watched.csv": zipped({"watched.csv": WATCHED})}
+    assert refusal(tmp_path, zipped(hidden))
+
+
+def test_symbolic_link(tmp_path):
+    link = entry("watchlist.csv", create_system=3, external_attr=(stat.S_IFLNK | 0o777) << 16)
+    assert "contains a link" in refusal(tmp_path, archive_of((entry("watched.csv"), WATCHED), (link, "/etc/passwd")))
+
+
+def test_encrypted_zip(tmp_path):
+    content = bytearray(zipped({"watched.csv": WATCHED}))
+    for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(signature) + offset] |= 1
+    assert "encrypted" in refusal(tmp_path, bytes(content))
+
+
+def test_unusual_compression(tmp_path):
+    assert "unusual way" in refusal(tmp_path, zipped({"watched.csv": WATCHED}, ZIP_BZIP2))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_with_one_name(tmp_path):
+    content = archive_of((entry("watched.csv"), WATCHED), (entry("watched.csv"), FILMS))
+    assert "two files with the name “watched.csv”" in refusal(tmp_path, content)
+
+
+def test_truncated_zip(tmp_path):
+    content = zipped({"watched.csv": WATCHED, "watchlist.csv": WATCHED})
+    for length in range(8, len(content)):
+        assert refusal(tmp_path, content[:length])
+
+
+def test_wrong_checksum(tmp_path):
+    content = bytearray(zipped({"watched.csv": WATCHED}, ZIP_STORED))
+    content[content.index(b"Heat")] ^= 1
+    assert "damaged" in refusal(tmp_path, bytes(content))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt", "x.json"])
+def test_one_endless_line(tmp_path, name):
+    starts = {"x.csv": "Const,Title\n", "x.txt": "Heat\n", "x.json": '[{"movie": "'}
+    assert refusal(tmp_path, (starts[name] + "x" * 20_000_000), name=name)
+
+
+def test_cell_without_closing_quotation_mark(tmp_path):
+    rows = "".join(f"2024-01-01,Film {number},1995,\n" for number in range(20_000))
+    parsed = bounded(tmp_path, f'Const,Title,Title Type,Your Rating\ntt0000001,"A,Movie,9\n{rows}')
+    assert any("quotation mark" in row.reason for row in parsed.rows if row.line == 2)
+    cells = ",".join(['"' + "x\n" * 60_000 + '"'] * 20)
+    assert "quotation mark" in refusal(tmp_path, f"Const,Title\n{cells}\n")
+
+
+@pytest.mark.parametrize("where", ["start", "row", "json"])
+def test_nul_characters(tmp_path, where):
+    content = {
+        "start": f"\0{WATCHED}",
+        "row": "Const,Title\ntt0000001,a\0b\n",
+        "json": '[{"movie": {}, "x": "\0"}]',
+    }
+    assert "not a text file" in refusal(tmp_path, content[where])
+
+
+def test_utf_8_with_single_broken_rows(tmp_path):
+    text = "Const,Title,Title Type,Your Rating\ntt0000001,Amélie,Movie,9\ntt0000002,Léon,Movie,9\n".encode()
+    parsed = bounded(tmp_path, text + b"tt0000003,Am\xe9lie,Movie,9\n")
+    assert [row.title for row in usable(parsed)] == ["Amélie", "Léon"]
+    assert undecided(parsed) == ["Amlie"]
+    assert_storable(parsed)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_other_encodings(tmp_path, encoding):
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    text = f"{mark}Const,Title,Title Type,Your Rating\ntt0000001,Amélie,Movie,9\n"
+    assert [row.title for row in usable(bounded(tmp_path, text.encode(encoding)))] == ["Amélie"]
+
+
+def test_truncated_utf_16(tmp_path):
+    assert "cut off" in refusal(tmp_path, "Heat\nRan".encode("utf-16")[:-1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+        '{"version": 1, "email": "x", "movies": [' + "[" * 100_000 + "]" * 100_000 + "]}",
+        '[{"type": "movie", "watched_at": ' + "[" * 100_000 + "]" * 100_000 + ', "movie": {}}]',
+        '[{"movie": ' + "9" * 100_000 + "}]",
+    ],
+    ids=["open", "list", "object", "movies", "element", "number"],
+)
+def test_deep_json(tmp_path, text):
+    assert refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", "[}", '["', "[1, 2", "[1] [2]", '[{"a": 1', '{"a" 1}', "[1,]", "{,}", "{1: 2}", "[1 2]", "{", '{"a": ['],
+)
+def test_malformed_json(tmp_path, text):
+    assert "malformed" in refusal(tmp_path, text)
+
+
+def test_million_columns(tmp_path):
+    assert "more than 1,000 columns" in refusal(tmp_path, "Const," + "," * 900_000)
+    (row,) = bounded(tmp_path, "Const,Title,Title Type,Your Rating\ntt0000001,Heat,Movie,9" + "," * 900_000).rows
+    assert row.title == "Heat"
+    assert refusal(tmp_path, "Const," + "x," * 1_000_000)
+
+
+def test_too_many_rows(tmp_path):
+    limits = LIMITS._replace(max_rows=10)
+    row = "2024-01-01,Heat,1995,\n"
+    assert len(bounded(tmp_path, zipped({"watched.csv": FILMS + row * 10}), limits=limits).rows) == 10
+    for files in ({"watched.csv": 11}, {"watched.csv": 6, "watchlist.csv": 5}):
+        content = zipped({name: FILMS + row * number for name, number in files.items()})
+        assert "more than 10 rows" in refusal(tmp_path, content, limits=limits)
+    assert "more than 10 rows" in refusal(tmp_path, "Heat\n" * 12, limits=limits)
+    assert "more than 10 rows" in refusal(tmp_path, json.dumps([{"watched_at": "x", "movie": {}}] * 12), limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "empty"),
+        (b" \n\n", "no text"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"\xff\xd8\xff\xe0", "a picture"),
+        (b"\x1f\x8b\x08", "not a ZIP"),
+        (b"PK\x05\x06" + bytes(18), "an empty ZIP"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "Save it as CSV"),
+        (zipped({"__MACOSX/._watched.csv": "x", "folder/": ""}), "no files"),
+        (b'{"metadata": []}', "this kind of JSON"),
+        (b'[{"lot": "movie"}]', "with “lot”"),
+    ],
+)
+def test_other_files(tmp_path, content, kind):
+    assert kind in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", ["watched.pdf", "x.zip", "", "../../etc/passwd", "a\0b", "x" * 5000, "\ud800"])
+def test_name_of_the_file_does_not_matter(tmp_path, name):
+    text = "Const,Title,Title Type,Your Rating\ntt0000001,Heat,Movie,9\n"
+    parsed = bounded(tmp_path, text, name)
+    assert [row.title for row in parsed.rows] == ["Heat"]
+    assert_storable(parsed)
+
+
+def test_review_with_deeply_nested_html(tmp_path):
+    header = "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date\n"
+    reviews = ["<b>" * 5_000 + "x", "<p>" * 5_000, "<br>" * 5_000, "<" * 15_000, "&" * 15_000, " " * 15_000 + "<i>x"]
+    rows = "".join(f'2024-01-01,Heat,1995,,,,"{review}",,2024-01-01\n' for review in reviews)
+    parsed = bounded(tmp_path, header + rows)
+    assert len(usable(parsed)) == len(reviews)
+    assert_storable(parsed)
+
+
+@pytest.mark.parametrize(
+    "character", [" ", "(", "[", ",", "1", "-", "#", "x ", "(1", "\t", "[x] ", "e\u0301", "\u0327\u0301"]
+)
+def test_lines_of_one_character(tmp_path, character):
+    lines = f"{character * 1_900}z\n" * 200
+    with suppress(UploadRefused):
+        assert_storable(bounded(tmp_path, f"Heat\n{lines}"))
