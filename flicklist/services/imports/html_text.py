@@ -10,6 +10,8 @@ from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 _BLOCKS = {"p", "div", "blockquote", "ul", "ol", "li"}
 _HIDDEN = {"script", "style"}
 _TAG = re.compile(r"</?(?:a|b|i|u|em|strong|p|br|blockquote)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+# The parser needs quadratic time for elements that never end, and people write "<3".
+_NO_TAG = re.compile(r"<(?!/?[a-z][^<>]*>)", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -23,7 +25,7 @@ def html_to_text(html: str) -> str:
         return html
     with warnings.catch_warnings():  # a review that is only an address looks like a mistake to the library
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
-        soup = BeautifulSoup(html.replace("\r\n", "\n"), "html.parser")
+        soup = BeautifulSoup(_NO_TAG.sub("&lt;", html), "html.parser")
     lines = (line.rstrip() for line in "".join(_texts(soup)).split("\n"))
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 

@@ -178,7 +178,7 @@ def place_list_note(value: object) -> tuple[str, str]:
     """Return what somebody wrote about a movie on a list: as the reason why it is there, or as notes if it is long."""
     text = clean_lines(value)
     if len(text) <= MAX_WHY_LENGTH and "\n" not in text:
-        return text, ""
+        return clean_line(text), ""
     return "", _shortened(text, MAX_NOTES_LENGTH)
 
 

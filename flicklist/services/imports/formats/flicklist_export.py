@@ -120,6 +120,8 @@ def _line(value: object, max_length: int) -> str:
 def _text(value: object, max_length: int, forbidden: regex.Pattern[str]) -> str:
     """Return a text exactly as it was exported. Raises `RowRefused` if FlickList cannot have written it."""
     text = value if isinstance(value, str) else ""
+    if len(text) <= max_length and text.isascii() and text.isprintable():  # nearly all texts
+        return text.strip()
     if len(text) > max_length:
         raise RowRefused(f"A text is longer than {max_length:,} characters: {quote(printable(text))}.")
     if forbidden.search(text) or text != without_surrogates(text):
