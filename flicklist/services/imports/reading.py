@@ -51,6 +51,8 @@ _KINDS = {
 _EXPECTED = "Upload an export of FlickList, Letterboxd, Trakt or IMDb, or a text file with one title per line."
 _SPREADSHEET = "[Content_Types].xml"
 _MAX_NAMES = 8
+# A text file whose first line has these words is a table, not a list of titles.
+_TITLE_COLUMNS, _MIN_COLUMNS = {"title", "name", "movie", "film"}, 3
 
 
 def read_upload(
@@ -130,7 +132,17 @@ def _fallbacks(upload: Upload) -> Sequence[Format]:
         raise UploadRefused("This file has no text.")
     if file.first_line.lstrip().startswith("<"):
         raise UploadRefused(f"This is a web page. {_EXPECTED}")
-    return [_TABLE, _PLAIN] if {"title"} < set(file.header) else [_PLAIN]
+    return _fallbacks_of_table(set(file.header))
+
+
+def _fallbacks_of_table(columns: set[str]) -> Sequence[Format]:
+    """Return the formats of a text file with these words in its first line."""
+    if {"title"} < columns <= letterboxd_import.COLUMNS:
+        return [_TABLE, _PLAIN]
+    if len(columns) >= _MIN_COLUMNS and columns & _TITLE_COLUMNS:
+        shown = ", ".join(quote(printable(column)) for column in sorted(columns)[:_MAX_NAMES])
+        raise UploadRefused(f"FlickList does not know a table with the columns {shown}. {_EXPECTED}")
+    return [_PLAIN]
 
 
 def _question(formats: Sequence[Format], upload: Upload) -> Question:

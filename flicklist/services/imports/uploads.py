@@ -1,5 +1,6 @@
 """An upload, as a format reads it: one file, or the files of a ZIP."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from itertools import chain, islice
 from typing import NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from flicklist.services.imports.archive import UploadLimits
+from flicklist.services.imports.archive import CHUNK, UploadLimits
 from flicklist.services.imports.csv_rows import (
     Cells,
     Record,
@@ -19,12 +20,21 @@ from flicklist.services.imports.csv_rows import (
 from flicklist.services.imports.json_members import Element, Member, read_members
 from flicklist.services.imports.problems import RowProblem
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
-from flicklist.services.imports.text_decoding import Encoding, OpenBytes, detect_encoding, open_text, read_lines
+from flicklist.services.imports.text_decoding import (
+    Encoding,
+    OpenBytes,
+    detect_encoding,
+    open_text,
+    read_lines,
+    read_text,
+)
 from flicklist.services.imports.values import printable
 from flicklist.text import quote
 
 MEMBERS_IN_PREVIEW = 5
 MAX_FILES_IN_NOTICE = 8
+# Lists of titles begin like this: "[x] Heat", "[REC] (2007)".
+_TEXT_IN_BRACKETS = re.compile(r"\[(?:[ xX]\]|[^\W\d_])")
 
 
 class JsonPreview(NamedTuple):
@@ -45,18 +55,15 @@ class UploadedFile:
         return detect_encoding(self._open_bytes)
 
     @cached_property
+    def is_json(self) -> bool:
+        with open_text(self._open_bytes, self.encoding) as file:
+            start = read_text(file, CHUNK).lstrip()
+        return start.startswith(("[", "{")) and _TEXT_IN_BRACKETS.match(start) is None
+
+    @cached_property
     def first_line(self) -> str:
         """The first line that is not blank, or an empty text."""
         return next(filter(str.strip, self.lines()), "")
-
-    @property
-    def is_json(self) -> bool:
-        return self.first_line.lstrip().startswith(("[", "{")) and not self._has_header_in_brackets
-
-    @property
-    def _has_header_in_brackets(self) -> bool:
-        """Return whether the file is a list of lines such as ``[x] Heat``."""
-        return self.first_line.lstrip()[:3].lower() in {"[ ]", "[x]"}
 
     @cached_property
     def separator(self) -> str:

@@ -29,6 +29,7 @@ NAME = "Letterboxd import format"
 MEANING = "letterboxd_import"
 _IDENTIFYING = {"letterboxduri", "url", "tmdbid", "imdbid", "title"}
 _TYPICAL = {"watcheddate", "rating10", "letterboxduri"}
+COLUMNS = {*_IDENTIFYING, *_TYPICAL, "year", "directors", "rating", "rewatch", "tags", "review"}
 _OPTIONS = (Option(Status.WATCHED, "I watched them"), Option(Status.WATCHLIST, "They are on my watchlist"))
 
 

@@ -1,0 +1,85 @@
+"""Uploads are recognized by their content, and what is ambiguous is asked."""
+
+import json
+
+import pytest
+
+from flicklist.services.imports.reading import FORMATS, WHICH_FORMAT
+from flicklist.services.imports.rows import UploadRefused
+from tests.services.imports.files import LIMITS, MADE, SAMPLES, read, read_bytes, refusal, zipped
+
+IMDB = "Const,Title,Title Type,Your Rating\ntt0113277,Heat,Movie,9\n"
+RECOGNIZED = {
+    SAMPLES / "letterboxd-export-2024.zip": "Letterboxd export",
+    SAMPLES / "letterboxd-export" / "diary.csv": "Letterboxd export",
+    SAMPLES / "letterboxd-import-format.csv": "Letterboxd import format",
+    SAMPLES / "imdb-ratings.csv": "IMDb",
+    MADE / "imdb" / "v1-watchlist.csv": "IMDb",
+    MADE / "trakt" / "ratings-movies.json": "Trakt export",
+    MADE / "trakt-import.csv": "Trakt list",
+    MADE / "plain-list.txt": "Plain text",
+}
+
+
+@pytest.mark.parametrize("path", RECOGNIZED, ids=lambda path: path.name)
+def test_samples_are_recognized_whatever_their_names(path):
+    assert read(path, name="download.bin").format_name == RECOGNIZED[path]
+
+
+def test_names_of_formats_are_unique():
+    assert len({each.name for each in FORMATS}) == len(FORMATS)
+
+
+def test_zip_with_a_single_file_is_like_that_file(tmp_path):
+    parsed = read_bytes(tmp_path, zipped({"__MACOSX/._a.csv": "x", "top/ratings.csv": IMDB, "top/.DS_Store": "x"}))
+    assert [(row.title, row.file) for row in parsed.rows] == [("Heat", "ratings.csv")]
+
+
+def test_zip_without_known_names_is_refused_with_its_names(tmp_path):
+    assert "“a.csv”, “b.csv”" in refusal(tmp_path, zipped({"a.csv": IMDB, "b.csv": IMDB}))
+
+
+def test_header_of_two_formats_is_asked(tmp_path):
+    text = "const,title,title type,your rating,watcheddate\ntt0113277,Heat,Movie,9,2024-01-01\n"
+    (question,) = read_bytes(tmp_path, text).questions
+    assert (question.name, question.default) == (WHICH_FORMAT, "")
+    assert {option.value for option in question.options} == {"IMDb", "Letterboxd import format"}
+    for option in question.options:
+        parsed = read_bytes(tmp_path, text, answers={WHICH_FORMAT: option.value})
+        assert (parsed.format_name, len(parsed.rows)) == (option.value, 1)
+
+
+def test_small_table_can_be_a_table_or_text(tmp_path):
+    text = "Title,Year\nHeat,1995\nRan,1985\n"
+    (question,) = read_bytes(tmp_path, text).questions
+    assert "title, year" in question.text
+    lengths = {
+        option.value: len(read_bytes(tmp_path, text, answers={WHICH_FORMAT: option.value}).rows)
+        for option in question.options
+    }
+    assert lengths == {"Letterboxd import format": 2, "Plain text": 3}
+
+
+def test_unknown_table_is_refused_with_its_columns(tmp_path):
+    assert "“media_id”, “media_type”, “title”" in refusal(tmp_path, "media_id,title,media_type\n1,Friends,tv\n")
+
+
+@pytest.mark.parametrize(
+    "first", ["Crouching Tiger, Hidden Dragon", "The Good, the Bad and the Ugly (1966)", "[REC] (2007)"]
+)
+def test_list_of_titles_is_not_taken_for_a_table_or_json(tmp_path, first):
+    parsed = read_bytes(tmp_path, f"{first}\nHeat\n")
+    assert (parsed.format_name, len(parsed.rows)) == ("Plain text", 2)
+
+
+def test_json_on_one_long_line(tmp_path):
+    play = {"watched_at": "2024-01-01T00:00:00Z", "type": "movie", "movie": {"title": "x" * 200, "year": 1995}}
+    text = json.dumps([play] * 6_000)
+    assert len(text) > 1_000_000
+    assert len(read_bytes(tmp_path, text).rows) == 6_000
+
+
+def test_large_file_is_refused(tmp_path):
+    limits = LIMITS._replace(max_entry_size=10)
+    with pytest.raises(UploadRefused, match="too large"):
+        read_bytes(tmp_path, IMDB, limits=limits)
