@@ -37,9 +37,9 @@ def quote(typed: str) -> str:
     return f"“{shorten(typed)}”"
 
 
-def shorten(typed: str) -> str:
-    """Return typed text, or its beginning if it is longer than `MAX_QUOTE_LENGTH`."""
-    return typed if len(typed) <= MAX_QUOTE_LENGTH else f"{_beginning(typed, MAX_QUOTE_LENGTH - 1)}…"
+def shorten(text: str, max_length: int = MAX_QUOTE_LENGTH) -> str:
+    """Return the text, or its beginning and an ellipsis if it is longer."""
+    return text if len(text) <= max_length else f"{_beginning(text, max_length - 1)}…"
 
 
 def _beginning(text: str, max_length: int) -> str:

@@ -15,6 +15,7 @@ MAX_CHANGES = 100  # per person
 MAX_CHANGES_SIZE = 5_000_000  # per person, not counting the newest change
 MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
+IMPORTED = "imported"
 _TIMES = ("watched_at", "removed_at")
 _COLUMNS = ("title", "year", "why", "notes", "tags", *FilmFacts._fields, "rating")
 
@@ -23,7 +24,8 @@ class Change(Base):
     """A change of one or more movies, with their earlier state.
 
     `outcome` describes the change in words. A form that is sent twice is recognized by having the same outcome as the
-    last change; see `flicklist.services.changes`.
+    last change; see `flicklist.services.changes`. An import is a change without earlier states: it has its own records,
+    see `flicklist.models.movie_import`.
     """
 
     __tablename__ = "changes"
@@ -57,7 +59,7 @@ class Change(Base):
     def restore(self, movie: Movie) -> None:
         """Restore the state of the movie before this change."""
         (before,) = (each for each in self.before if each["id"] == movie.id)
-        _restore(movie, before)
+        restore_snapshot(movie, before)
 
 
 def is_undoing(outcome: str) -> bool:
@@ -87,7 +89,8 @@ def equals_snapshot(movie: Movie, before: dict[str, Any]) -> bool:
     return snapshot(movie) == before
 
 
-def _restore(movie: Movie, before: dict[str, Any]) -> None:
+def restore_snapshot(movie: Movie, before: dict[str, Any]) -> None:
+    """Restore the state of a movie that `snapshot` returned."""
     before = snapshot(movie) | before  # a snapshot of an older version lacks newer columns
     facts = FilmFacts(*(before[name] for name in FilmFacts._fields))
     texts = {name: before[name] for name in ("title", "year", "why", "notes", "tags")}

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from flicklist.models import Change, Movie
 from flicklist.models.change import (
     CHANGE_RETENTION,
+    IMPORTED,
     MAX_CHANGES,
     MAX_CHANGES_SIZE,
     earlier_label,
@@ -111,6 +112,13 @@ def change_movies(
     for movie, _ in changed:
         movie.change_id = change.id
     return change
+
+
+def record_import(db: Session, owner_id: int) -> int:
+    """Record that an import is about to change movies, and return the id of the change."""
+    _delete_old_changes(db, owner_id)
+    values = {"owner_id": owner_id, "outcome": IMPORTED, "before": []}
+    return db.scalars(insert(Change).values(values).returning(Change.id)).one()
 
 
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:

@@ -164,6 +164,11 @@ def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -
     return next(iter(find_movies(db, owner_id, [movie_id], for_update=for_update)), None)
 
 
+def own_movie_ids(db: Session, owner_id: int) -> Sequence[int]:
+    """Return the ids of all movies of a person, except removed ones that can no longer be restored."""
+    return db.scalars(select(Movie.id).where(Movie.owner_id == owner_id, ~_has_expired()).order_by(Movie.id)).all()
+
+
 def existing_ids(db: Session, owner_id: int, movie_ids: Sequence[int]) -> set[int]:
     """Return those of the ids that `find_movies` finds."""
     return set(db.scalars(select(Movie.id).where(*_among(owner_id, movie_ids))))
@@ -196,7 +201,7 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
 
     Raises `LimitReached`, and `MovieExists`, also if another transaction adds the movie first.
     """
-    db.execute(delete(Movie).where(Movie.owner_id == owner_id, _has_expired()))
+    delete_expired_movies(db, owner_id)
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
@@ -215,6 +220,11 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
             raise
         raise MovieExists(existing) from None
     return movie
+
+
+def delete_expired_movies(db: Session, owner_id: int) -> None:
+    """Delete removed movies that can no longer be restored."""
+    db.execute(delete(Movie).where(Movie.owner_id == owner_id, _has_expired()))
 
 
 def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:

@@ -1,0 +1,168 @@
+"""Imports: an uploaded file, what becomes of each of its rows, and what is needed to take the import back."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, utc_now
+from flicklist.models.movie import MAX_TITLE_LENGTH
+
+CONFIRMATION_TIME = timedelta(hours=1)
+IMPORT_RETENTION = timedelta(days=30)
+MAX_IMPORTS = 10  # per person, because each keeps a report of all its rows
+MAX_FILE_NAME_LENGTH = 200
+MAX_FORMAT_LENGTH = 80
+MAX_REASON_LENGTH = 500
+CHUNK_SIZE = 1_000_000  # bytes
+
+
+class ImportState(StrEnum):
+    """What an import waits for, or how it ended."""
+
+    UPLOADED = "uploaded"
+    """The server reads the file and prepares the preview."""
+
+    READY = "ready"
+    """The person confirms the preview, or answers a question."""
+
+    CONFIRMED = "confirmed"
+    """The server writes the movies."""
+
+    FINISHED = "finished"
+    TAKING_BACK = "taking back"
+    TAKEN_BACK = "taken back"
+
+    REFUSED = "refused"
+    """The file cannot be read. `Import.problem` says why."""
+
+
+WORKING = (ImportState.UPLOADED, ImportState.CONFIRMED, ImportState.TAKING_BACK)
+UNCONFIRMED = (ImportState.UPLOADED, ImportState.READY, ImportState.REFUSED)
+
+
+class Outcome(StrEnum):
+    """What becomes of a row of the file."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    PRESENT = "already there"
+    UNDECIDED = "needs a decision"
+    REFUSED = "refused"
+
+
+def _is_one_of(column: str, values: type[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(map(repr, map(str, values)))})"
+
+
+class Import(Base):
+    """A file that a person uploaded to add its movies to their list.
+
+    `counts` has the number of rows of each `Outcome`, and of added movies, changed movies and added viewings.
+    """
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        CheckConstraint(f"length(file_name) <= {MAX_FILE_NAME_LENGTH}", name="file_name_length"),
+        CheckConstraint("size >= 0", name="size_possible"),
+        CheckConstraint(f"length(format_name) <= {MAX_FORMAT_LENGTH}", name="format_name_length"),
+        CheckConstraint(f"length(problem) <= {MAX_REASON_LENGTH}", name="problem_length"),
+        CheckConstraint(_is_one_of("state", ImportState), name="state_known"),
+        CheckConstraint("done BETWEEN 0 AND total", name="done_possible"),
+        Index(None, "owner_id", "created_at"),
+        Index(None, "owner_id", "change_id"),
+        Index(None, "state", "created_at"),
+    )
+
+    id: Mapped[PrimaryKey]
+    owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
+    file_name: Mapped[str] = mapped_column(String(MAX_FILE_NAME_LENGTH))
+    size: Mapped[int] = mapped_column(BigId)
+    """Bytes of the file."""
+    state: Mapped[ImportState] = mapped_column(String(20), default=ImportState.UPLOADED)
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often a server has begun to work on the import in its current state."""
+    format_name: Mapped[str] = mapped_column(String(MAX_FORMAT_LENGTH), default="")
+    problem: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH), default="")
+    notices: Mapped[list[str]] = mapped_column(JSON, default=list)
+    questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    """Steps of the work, for the progress bar. Zero until they are known."""
+    counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The change of all movies that the import added or changed. Those that have another one now were edited since.
+    change_id: Mapped[int | None] = mapped_column(BigId)
+
+    @property
+    def is_working(self) -> bool:
+        return self.state in WORKING
+
+    @property
+    def unanswered(self) -> list[dict[str, Any]]:
+        """The questions that must be answered before the file can be imported."""
+        return [each for each in self.questions if not (self.answers.get(each["name"]) or each["default"])]
+
+    def begin(self, state: ImportState) -> None:
+        """Give the import to the server for the next piece of work."""
+        self.state, self.attempts, self.done, self.total = state, 0, 0, 0
+
+
+class ImportChunk(Base):
+    """A piece of an uploaded file. In the database, any server process can go on with it."""
+
+    __tablename__ = "import_chunks"
+    __table_args__ = (
+        UniqueConstraint("import_id", "number"),
+        CheckConstraint(f"length(content) <= {CHUNK_SIZE}", name="content_length"),
+    )
+
+    id: Mapped[PrimaryKey]
+    import_id: Mapped[int] = mapped_column(BigId, ForeignKey("imports.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ImportRow(Base):
+    """One row of an uploaded file, and what becomes of it. Until the import is finished, what would become of it."""
+
+    __tablename__ = "import_rows"
+    __table_args__ = (
+        UniqueConstraint("import_id", "number"),
+        CheckConstraint(f"length(file) <= {MAX_FILE_NAME_LENGTH}", name="file_length"),
+        CheckConstraint(f"length(title) <= {MAX_TITLE_LENGTH}", name="title_length"),
+        CheckConstraint(f"length(reason) <= {MAX_REASON_LENGTH}", name="reason_length"),
+        CheckConstraint(_is_one_of("outcome", Outcome), name="outcome_known"),
+        Index(None, "import_id", "outcome", "number"),
+    )
+
+    id: Mapped[PrimaryKey]
+    import_id: Mapped[int] = mapped_column(BigId, ForeignKey("imports.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    """The position of the row in the upload, from 1."""
+    file: Mapped[str] = mapped_column(String(MAX_FILE_NAME_LENGTH))
+    line: Mapped[int]
+    title: Mapped[str] = mapped_column(String(MAX_TITLE_LENGTH))
+    year: Mapped[int | None]
+    outcome: Mapped[Outcome] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH))
+    # Without a foreign key, so that a report neither slows down nor hinders the deletion of movies.
+    movie_id: Mapped[int | None] = mapped_column(BigId)
+
+
+class ImportSnapshot(Base):
+    """A movie before an import changed it. Movies that the import added have none."""
+
+    __tablename__ = "import_snapshots"
+    __table_args__ = (UniqueConstraint("import_id", "movie_id"),)
+
+    id: Mapped[PrimaryKey]
+    import_id: Mapped[int] = mapped_column(BigId, ForeignKey("imports.id", ondelete="CASCADE"))
+    movie_id: Mapped[int] = mapped_column(BigId)
+    before: Mapped[dict[str, Any]] = mapped_column(JSON)
+    change_id: Mapped[int | None] = mapped_column(BigId)
+    """The change that was the last one of the movie before the import."""

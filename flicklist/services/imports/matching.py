@@ -1,0 +1,293 @@
+"""Decide which movie each row of an upload is about: one of the account, or a new one.
+
+Two movies are the same if they share an id. Otherwise their titles must have the same `compare_key`, and their years
+must be equal. A movie of a neighbouring year or with a similar title is never taken.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day
+from flicklist.film_facts import FilmFacts
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import BEST_RATING, MAX_TITLE_LENGTH, REMOVED_RETENTION, movie_key
+from flicklist.models.movie_import import Outcome
+from flicklist.services.imports.rows import Row, Status, UnusableRow
+from flicklist.text import compare_key, has_visible_character, quote
+
+ONLY_IN_LISTS = "This movie is only in a list or among the liked ones. You can choose to add such movies."
+LEFT_OUT = "This movie is only in a list or among the liked ones, and you chose not to add such movies."
+NO_TITLE = "This row has no title."
+WAS_REMOVED = "You removed this movie. Restore it first, then import the file again."
+DIFFERENT_IDS = "The ids in this row belong to different movies."
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """A movie that rows are about. A new one has no `movie_id`.
+
+    `rows` are the positions of the rows in the upload.
+    """
+
+    title: str
+    year: int | None
+    imdb_id: str = ""
+    tmdb_id: int | None = None
+    letterboxd_uri: str = ""
+    movie_id: int | None = None
+    is_removed: bool = False
+    needs_id_in_key: bool = False
+    rows: list[int] = field(default_factory=list)
+
+
+class Verdict(NamedTuple):
+    """The outcome of a row that is about no movie, and the reason."""
+
+    outcome: Outcome
+    reason: str
+
+
+class Options(NamedTuple):
+    """What else decides on a row.
+
+    `room` is how many movies the account can still have. `latest` is the last day that is not in the future for the
+    person. `adds_listed` is whether movies that are only in lists are added, or None if the person was not asked yet.
+    """
+
+    room: int
+    max_movies: int
+    latest: date
+    refused_titles: Sequence[str] = ()
+    adds_listed: bool | None = None
+
+
+class Matched(NamedTuple):
+    """The movies that rows are about, the verdict on all other rows by position, and the movies only in lists."""
+
+    targets: Sequence[Target]
+    verdicts: Mapping[int, Verdict]
+    only_in_lists: int
+
+
+def match(
+    rows: Sequence[Row | UnusableRow],
+    existing: Iterable[Target],
+    keys: set[str],
+    options: Options,
+    step: Callable[[], None],
+) -> Matched:
+    """Return which movie each row is about.
+
+    `keys` are the keys of all movies of the account, see `Movie.key`. `step` is called after each row.
+    """
+    return _Matcher(rows, existing, keys, options).match(step)
+
+
+class _NotMatched(Exception):
+    """Raised when it is clear that a row is about no movie, or unclear which one. The reason is shown to the person."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+class _Matcher:
+    def __init__(
+        self, rows: Sequence[Row | UnusableRow], existing: Iterable[Target], keys: set[str], options: Options
+    ) -> None:
+        self.rows = rows
+        self.keys = keys
+        self.options = options
+        self.room = options.room
+        self.refused_titles = set(map(compare_key, options.refused_titles))
+        self.verdicts: dict[int, Verdict] = {}
+        self.new: list[Target] = []
+        self.listed_only: list[Target] = []
+        self.found: dict[int, Target] = {}
+        self.by_imdb_id: dict[str, Target] = {}
+        self.by_tmdb_id: dict[int, Target] = {}
+        self.by_letterboxd_uri: dict[str, Target] = {}
+        self.by_title: dict[str, list[Target]] = defaultdict(list)
+        for target in existing:
+            self._remember(target)
+
+    def match(self, step: Callable[[], None]) -> Matched:
+        for position in sorted(range(len(self.rows)), key=self._turn):
+            row = self.rows[position]
+            if isinstance(row, UnusableRow):
+                outcome = Outcome.UNDECIDED if row.needs_decision else Outcome.REFUSED
+                self.verdicts[position] = Verdict(outcome, row.reason)
+            else:
+                self._match_row(position, row)
+            step()
+        if self.options.adds_listed:
+            self.new += self.listed_only
+        else:
+            self._leave_out_listed_only()
+        targets = [*self.found.values(), *self.new]
+        for target in targets:
+            target.rows.sort()
+        return Matched(targets, self.verdicts, len(self.listed_only))
+
+    def _turn(self, position: int) -> int:
+        """Return when a row is matched: one that says more about the movie first.
+
+        So a row without a year finds the movie that a later row adds, and one that only tags a movie finds it anyway.
+        """
+        row = self.rows[position]
+        if isinstance(row, UnusableRow):
+            return 0
+        precision = 0 if _has_id(row.facts) else 1 if row.year else 2
+        return precision + (0 if puts_on_list(row) else 3) + (0 if row.title else 6)
+
+    def _match_row(self, position: int, row: Row) -> None:
+        try:
+            self._check(row)
+            target = self._find(row)
+            if target is None:
+                target = self._add(row)
+        except _NotMatched as not_matched:
+            self.verdicts[position] = Verdict(not_matched.outcome, not_matched.reason)
+            return
+        if target.movie_id is not None:
+            self.found.setdefault(target.movie_id, target)
+        target.rows.append(position)
+        self._learn(target, row.facts)
+
+    def _check(self, row: Row) -> None:
+        """Raise `_NotMatched` if the row says something impossible. Most formats have refused it before."""
+        for viewing in row.viewings:
+            if viewing.watched_on is not None and (problem := self._problem_with_date(viewing.watched_on)):
+                raise _NotMatched(Outcome.UNDECIDED, problem)
+        if row.rating is not None and not 1 <= row.rating <= BEST_RATING:
+            raise _NotMatched(Outcome.UNDECIDED, "The rating is outside the scale.")
+        if row.removed_at is not None and row.removed_at < utc_now() - REMOVED_RETENTION:
+            days = REMOVED_RETENTION.days
+            raise _NotMatched(Outcome.REFUSED, f"This movie was removed more than {days} days ago.")
+
+    def _problem_with_date(self, watched_on: str) -> str | None:
+        try:
+            is_future = first_day(watched_on) > self.options.latest
+        except ValueError:
+            return f"{quote(watched_on)} is not a date."
+        return f"The date {watched_on} is in the future." if is_future else None
+
+    def _find(self, row: Row) -> Target | None:
+        target = self._find_by_id(row.facts)
+        if target is None and row.title:
+            target = self._find_by_title(row.title, row)
+            if target is None and row.year and row.facts.original_title:
+                target = self._find_by_title(row.facts.original_title, row)
+        if target is not None and target.is_removed and row.removed_at is None:
+            raise _NotMatched(Outcome.UNDECIDED, WAS_REMOVED)
+        return target
+
+    def _find_by_id(self, facts: FilmFacts) -> Target | None:
+        by_id = (self.by_imdb_id.get(facts.imdb_id), self.by_tmdb_id.get(facts.tmdb_id or 0))
+        found = {id(target): target for target in by_id if target is not None}
+        if not found and (target := self.by_letterboxd_uri.get(facts.letterboxd_uri)) is not None:
+            found = {id(target): target}
+        if len(found) > 1 or any(_has_other_id(target, facts) for target in found.values()):
+            raise _NotMatched(Outcome.UNDECIDED, DIFFERENT_IDS)
+        return next(iter(found.values()), None)
+
+    def _find_by_title(self, title: str, row: Row) -> Target | None:
+        named = [target for target in self.by_title.get(compare_key(title), ()) if not _is_other(target, row.facts)]
+        same_year = [target for target in named if target.year == row.year]
+        candidates = same_year if same_year or row.year else named
+        exact = [target for target in candidates if target.title == title] if len(candidates) > 1 else candidates
+        if len(candidates) > 1 and len(exact) != 1:
+            known = "title and year" if row.year else "title"
+            reason = f"{len(candidates)} movies have this {known}. Add an id or a year to the row."
+            raise _NotMatched(Outcome.UNDECIDED, reason)
+        return exact[0] if exact else None
+
+    def _add(self, row: Row) -> Target:
+        self._check_new(row)
+        target = Target(row.title, row.year)
+        key = movie_key(row.title, row.year)
+        target.needs_id_in_key = key in self.keys
+        self.keys.add(key)
+        self.room -= 1
+        self._remember(target)
+        (self.new if puts_on_list(row) else self.listed_only).append(target)
+        return target
+
+    def _check_new(self, row: Row) -> None:
+        """Raise `_NotMatched` if the row cannot become a new movie."""
+        if not has_visible_character(row.title):
+            raise _NotMatched(Outcome.REFUSED, NO_TITLE)
+        if len(row.title) > MAX_TITLE_LENGTH:
+            raise _NotMatched(Outcome.REFUSED, f"A title can have at most {MAX_TITLE_LENGTH} characters.")
+        if row.year is not None and not FIRST_YEAR <= row.year <= LAST_YEAR:
+            raise _NotMatched(Outcome.UNDECIDED, f"The year {row.year} is not from {FIRST_YEAR} to {LAST_YEAR}.")
+        if self.refused_titles and compare_key(row.title) in self.refused_titles:
+            raise _NotMatched(Outcome.REFUSED, f"This site refuses {quote(row.title)}.")
+        if self.room <= 0:
+            limit = f"You can have at most {self.options.max_movies:,} movies, and you’ve reached that limit."
+            raise _NotMatched(Outcome.REFUSED, limit)
+
+    def _remember(self, target: Target) -> None:
+        self.by_title[compare_key(target.title)].append(target)
+        self._index_ids(target)
+
+    def _learn(self, target: Target, facts: FilmFacts) -> None:
+        """Add the ids that a movie lacks, so that later rows find it by them."""
+        if _has_id(facts):
+            target.imdb_id = target.imdb_id or facts.imdb_id
+            target.tmdb_id = target.tmdb_id or facts.tmdb_id
+            target.letterboxd_uri = target.letterboxd_uri or facts.letterboxd_uri
+            self._index_ids(target)
+
+    def _index_ids(self, target: Target) -> None:
+        if target.imdb_id:
+            self.by_imdb_id.setdefault(target.imdb_id, target)
+        if target.tmdb_id:
+            self.by_tmdb_id.setdefault(target.tmdb_id, target)
+        if target.letterboxd_uri:
+            self.by_letterboxd_uri.setdefault(target.letterboxd_uri, target)
+
+    def _leave_out_listed_only(self) -> None:
+        if self.options.adds_listed is None:
+            verdict = Verdict(Outcome.UNDECIDED, ONLY_IN_LISTS)
+        else:
+            verdict = Verdict(Outcome.REFUSED, LEFT_OUT)
+        for target in self.listed_only:
+            self.verdicts.update(dict.fromkeys(target.rows, verdict))
+
+
+def puts_on_list(row: Row) -> bool:
+    """Return whether a row puts its movie on one of the lists. Other rows only tag a movie."""
+    return row.status is not None or row.rating is not None or bool(row.viewings)
+
+
+def says_watched(row: Row) -> bool:
+    """Return whether a row says that the movie is watched. Moved back to the watchlist, it can have viewings."""
+    if row.status is Status.WATCHLIST:
+        return row.rating is not None
+    return puts_on_list(row)
+
+
+def _has_id(facts: FilmFacts) -> bool:
+    return bool(facts.imdb_id or facts.tmdb_id or facts.letterboxd_uri)
+
+
+def _has_other_id(target: Target, facts: FilmFacts) -> bool:
+    has_other_imdb_id = target.imdb_id and facts.imdb_id and target.imdb_id != facts.imdb_id
+    has_other_tmdb_id = target.tmdb_id and facts.tmdb_id and target.tmdb_id != facts.tmdb_id
+    return bool(has_other_imdb_id or has_other_tmdb_id)
+
+
+def _is_other(target: Target, facts: FilmFacts) -> bool:
+    """Return whether a movie and a row with the same title and year are two movies."""
+    return _has_other_id(target, facts) or _has_other_address(target.letterboxd_uri, facts.letterboxd_uri)
+
+
+def _has_other_address(one: str, other: str) -> bool:
+    """Return whether two addresses lead to two films. A short and a long address can lead to the same one."""
+    return bool(one and other and one != other) and urlsplit(one).netloc == urlsplit(other).netloc

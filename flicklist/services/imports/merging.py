@@ -1,0 +1,286 @@
+"""Decide what rows of an upload change in the movie that they are about.
+
+The movie is changed in memory, through its own methods. The person's title, year, rating, notes and viewings stay.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flicklist.film_facts import (
+    MAX_COUNTRIES_LENGTH,
+    MAX_DIRECTORS_LENGTH,
+    MAX_GENRES_LENGTH,
+    MAX_LETTERBOXD_URI_LENGTH,
+    MAX_ORIGINAL_TITLE_LENGTH,
+    MAX_RUNTIME,
+    MAX_TMDB_ID,
+    FilmFacts,
+    is_imdb_id,
+)
+from flicklist.labels import split_labels
+from flicklist.models import Movie, Viewing
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import (
+    MAX_NOTES_LENGTH,
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    MAX_VIEWING_NOTE_LENGTH,
+    MAX_WHY_LENGTH,
+    LimitReached,
+)
+from flicklist.models.movie_import import Outcome
+from flicklist.services.imports.matching import Target, says_watched
+from flicklist.services.imports.rows import Row, RowViewing, Status
+from flicklist.text import compare_key, quote
+
+REWATCH = "rewatch"
+MAX_FACT_LENGTHS = {
+    "original_title": MAX_ORIGINAL_TITLE_LENGTH,
+    "directors": MAX_DIRECTORS_LENGTH,
+    "genres": MAX_GENRES_LENGTH,
+    "countries": MAX_COUNTRIES_LENGTH,
+    "letterboxd_uri": MAX_LETTERBOXD_URI_LENGTH,
+}
+_NO_FACTS = FilmFacts()
+
+
+@dataclass(slots=True)
+class Effect:
+    """What a row does to its movie: what it adds, what it cannot add, and remarks."""
+
+    added: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    new_viewings: int = 0
+    needs_decision: bool = False
+
+    def outcome(self, *, is_new: bool) -> Outcome:
+        if self.added:
+            return Outcome.ADDED if is_new else Outcome.CHANGED
+        if self.needs_decision:
+            return Outcome.UNDECIDED
+        return Outcome.REFUSED if self.failed else Outcome.PRESENT
+
+    def reason(self, *, is_new: bool) -> str:
+        added = [] if is_new or not self.added else [f"Adds {', '.join(dict.fromkeys(self.added))}."]
+        return " ".join(dict.fromkeys([*added, *self.failed, *self.remarks]))
+
+
+def new_movie(target: Target, rows: Sequence[Row], owner_id: int) -> Movie:
+    """Return the movie that rows add, still on the watchlist and without viewings and tags."""
+    return Movie(
+        title=target.title,
+        year=target.year,
+        owner_id=owner_id,
+        added_at=min((row.added_at for row in rows if row.added_at is not None), default=None) or utc_now(),
+        watched_at=None,
+        removed_at=rows[0].removed_at if all(row.removed_at for row in rows) else None,
+        rating=None,
+        last_watched_on="",
+        **_valid_facts(rows[0].facts, Effect())._asdict(),
+    )
+
+
+def merge(movie: Movie, rows: Sequence[Row], *, is_new: bool) -> list[Effect]:
+    """Change the movie as the rows say, and return the effect of each row."""
+    return _Merger(movie, rows, is_new=is_new).merge()
+
+
+class _Merger:
+    def __init__(self, movie: Movie, rows: Sequence[Row], *, is_new: bool) -> None:
+        self.movie = movie
+        self.rows = rows
+        self.is_new = is_new
+        self.effects = [Effect(remarks=[row.remark] if row.remark else []) for row in rows]
+        self.viewings: dict[str | None, list[Viewing]] = defaultdict(list)
+        for viewing in movie.viewings:
+            self.viewings[viewing.watched_on].append(viewing)
+
+    def merge(self) -> list[Effect]:
+        watched_at = self.movie.watched_at
+        if self.is_new:
+            self.effects[0].added.append("the movie")
+        for row, effect in zip(self.rows, self.effects, strict=True):
+            self._merge_facts(row.facts, effect)
+            self._merge_texts(row, effect)
+            self._merge_tags(row.tags, effect)
+            self._merge_viewings(row.viewings, effect)
+        if not any(map(says_watched, self.rows)):
+            self.movie.watched_at = watched_at  # a movie that was moved back to the watchlist keeps its viewings
+        self._mark_as_watched()
+        if not watched_at:
+            self._set_watched_at()
+        for row, effect in zip(self.rows, self.effects, strict=True):
+            self._merge_rating(row.rating, effect)
+        return self.effects
+
+    def _merge_facts(self, facts: FilmFacts, effect: Effect) -> None:
+        if facts in {_NO_FACTS, self.movie.facts}:
+            return
+        valid = _valid_facts(facts, effect)
+        gaps = {name: value for name, value in valid._asdict().items() if value and not getattr(self.movie, name)}
+        if gaps:
+            self.movie.set_details(self.movie.details._replace(facts=self.movie.facts._replace(**gaps)))
+            effect.added += (name.replace("_", " ") for name in gaps)
+
+    def _merge_texts(self, row: Row, effect: Effect) -> None:
+        details = self.movie.details
+        if row.why and self._can_be_set("why", details.why, row.why, MAX_WHY_LENGTH, effect):
+            details = details._replace(why=row.why)
+        if row.notes and self._can_be_set("notes", details.notes, row.notes, MAX_NOTES_LENGTH, effect):
+            details = details._replace(notes=row.notes)
+        if details != self.movie.details:
+            self.movie.set_details(details)
+
+    @staticmethod
+    def _can_be_set(name: str, present: str, text: str, max_length: int, effect: Effect) -> bool:
+        """Return whether a text of the movie is empty and the new one fits, and say so in the effect."""
+        if text == present:
+            return False
+        if present:
+            effect.remarks.append(f"“{name.capitalize()}” has another text already, which stays.")
+        elif len(text) > max_length:
+            effect.failed.append(f"“{name.capitalize()}” can have at most {max_length:,} characters.")
+        else:
+            effect.added.append(name)
+            return True
+        return False
+
+    def _merge_tags(self, tags: Sequence[str], effect: Effect) -> None:
+        if not tags:
+            return
+        present = split_labels(self.movie.tags)
+        keys = set(map(compare_key, present))
+        # A tag cannot contain a comma, but the name of a list can.
+        labels = {compare_key(label): label for label in (" ".join(split_labels(tag)) for tag in tags) if label}
+        new = [label for key, label in labels.items() if key not in keys]
+        too_long = [label for label in new if len(label) > MAX_TAG_LENGTH]
+        fitting = [label for label in new if len(label) <= MAX_TAG_LENGTH]
+        room = MAX_TAGS - len(present)
+        effect.failed += (f"The tag {quote(label)} has more than {MAX_TAG_LENGTH} characters." for label in too_long)
+        if len(fitting) > room:
+            effect.failed.append(f"A movie can have at most {MAX_TAGS} tags.")
+        if fitting[:room]:
+            self.movie.add_tags(fitting[:room])
+            effect.added.append("tags")
+
+    def _merge_viewings(self, viewings: Sequence[RowViewing], effect: Effect) -> None:
+        """Add the viewings of one row, except those that the movie has.
+
+        The viewings of one row are different ones, even on one day. Each row is compared with all viewings.
+        """
+        if len(viewings) == 1 and not self.viewings[viewings[0].watched_on]:
+            self._add_viewing(viewings[0], effect)
+            return
+        claimed: set[int] = set()
+        others = [viewing for viewing in viewings if not self._claim(viewing, claimed, is_exact=True)]
+        for viewing in others:
+            if (same := self._claim(viewing, claimed, is_exact=False)) is not None:
+                self._append_note(same, viewing.note, effect)
+            elif (added := self._add_viewing(viewing, effect)) is not None:
+                claimed.add(id(added))
+
+    def _claim(self, viewing: RowViewing, claimed: set[int], *, is_exact: bool) -> Viewing | None:
+        for each in self.viewings[viewing.watched_on]:
+            if id(each) not in claimed and (not is_exact or each.note == viewing.note):
+                claimed.add(id(each))
+                return each
+        return None
+
+    def _add_viewing(self, viewing: RowViewing, effect: Effect) -> Viewing | None:
+        fits = len(viewing.note) <= MAX_VIEWING_NOTE_LENGTH
+        try:
+            self.movie.add_viewing(viewing.watched_on, viewing.note if fits else "")
+        except LimitReached as limit:
+            effect.failed.append(str(limit))
+            return None
+        added = self.movie.viewings[-1]
+        self.viewings[viewing.watched_on].append(added)
+        effect.added.append("a viewing")
+        effect.new_viewings += 1
+        if not fits:
+            self._add_to_notes(viewing.note, effect)
+        return added
+
+    def _append_note(self, viewing: Viewing, note: str, effect: Effect) -> None:
+        """Append a note to that of a viewing. If it is too long for that, it becomes notes of the movie."""
+        if note in viewing.note:
+            return
+        longer = f"{viewing.note}\n{note}" if viewing.note else note
+        if len(longer) > MAX_VIEWING_NOTE_LENGTH:
+            self._add_to_notes(note, effect)
+            return
+        try:
+            self.movie.edit_viewing(viewing, viewing.watched_on, longer)
+            effect.added.append("a note")
+        except LimitReached as limit:
+            effect.failed.append(str(limit))
+
+    def _add_to_notes(self, note: str, effect: Effect) -> None:
+        present = self.movie.notes
+        if note in present:
+            return
+        longer = f"{present}\n\n{note}" if present else note
+        if len(longer) > MAX_NOTES_LENGTH:
+            effect.failed.append(f"The text of {len(note):,} characters does not fit into the notes of the movie.")
+            return
+        self.movie.set_details(self.movie.details._replace(notes=longer))
+        effect.added.append("notes")
+        effect.remarks.append("The text is too long for the note of a viewing, so it is in the notes of the movie.")
+
+    def _mark_as_watched(self) -> None:
+        """Mark the movie as watched if a row says so without a date.
+
+        It gets a viewing without a date, unless it has a viewing, or the row says when the movie was marked.
+        """
+        marks = [(row, effect) for row, effect in zip(self.rows, self.effects, strict=True) if says_watched(row)]
+        if marks and not self.movie.is_watched and not self.movie.viewings:
+            row, effect = marks[0]
+            if row.watched_at is None:
+                self._add_viewing(RowViewing(None), effect)
+            else:
+                self.movie.watched_at = row.watched_at
+                effect.added.append("the mark as watched")
+        wanted = [effect for row, effect in zip(self.rows, self.effects, strict=True) if row.status is Status.WATCHLIST]
+        if marks and wanted and self.movie.is_watched:
+            self._merge_tags([REWATCH], wanted[0])
+
+    def _set_watched_at(self) -> None:
+        """Set when the movie was marked as watched, if it is watched now and a row says when."""
+        times = [row.watched_at for row in self.rows if row.watched_at is not None and says_watched(row)]
+        if times and self.movie.is_watched:
+            self.movie.watched_at = min(times)
+
+    def _merge_rating(self, rating: int | None, effect: Effect) -> None:
+        if not rating or rating == self.movie.rating:
+            return
+        if not self.movie.is_watched:
+            effect.failed.append("The movie is on your watchlist, and only a watched one has a rating.")
+            effect.needs_decision = True
+        elif self.movie.rating is None:
+            self.movie.rate(rating)
+            effect.added.append("a rating")
+        else:
+            effect.remarks.append(
+                f"You rated it {_stars(self.movie.rating)}, which stays. The file says {_stars(rating)}."
+            )
+
+
+def _stars(rating: int) -> str:
+    return f"{rating / 2:g} ★"
+
+
+def _valid_facts(facts: FilmFacts, effect: Effect) -> FilmFacts:
+    """Return the facts that a movie can have. The effect names the others."""
+    if facts == _NO_FACTS:
+        return facts
+    invalid = [name for name, length in MAX_FACT_LENGTHS.items() if len(getattr(facts, name)) > length]
+    if facts.imdb_id and not is_imdb_id(facts.imdb_id):
+        invalid.append("imdb_id")
+    if facts.tmdb_id is not None and not 0 < facts.tmdb_id <= MAX_TMDB_ID:
+        invalid.append("tmdb_id")
+    if facts.runtime is not None and not 0 < facts.runtime <= MAX_RUNTIME:
+        invalid.append("runtime")
+    effect.remarks += (f"The {name.replace('_', ' ')} is left out, because it is invalid." for name in invalid)
+    return facts._replace(**{name: getattr(_NO_FACTS, name) for name in invalid})

@@ -1,0 +1,213 @@
+"""Plan an import: what becomes of each row, and what is written. Nothing is written yet."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flicklist.film_facts import FilmFacts
+from flicklist.models import Movie
+from flicklist.models.change import snapshot
+from flicklist.models.movie_import import Outcome
+from flicklist.services.imports.matching import Matched, Options, Target, match
+from flicklist.services.imports.merging import merge, new_movie
+from flicklist.services.imports.rows import Row, UnusableRow
+from flicklist.services.watchlist import find_movies, own_movie_ids
+
+CHUNK = 500
+# The database computes the others, or the import sets them last.
+_NOT_COPIED = {"sort_year", "sort_rating", "change_id"}
+NEW_COLUMNS = tuple(column.name for column in Movie.__table__.c if column.name not in _NOT_COPIED)
+MERGED_COLUMNS = (
+    *("why", "notes", "tags", *FilmFacts._fields, "rating", "watched_at", "removed_at", "last_watched_on"),
+    *("search_text", "tag_keys", "genre_keys"),
+)
+# The key, and the fields of `Target` in their order.
+_MATCHED_COLUMNS = (
+    *(Movie.key, Movie.title, Movie.year, Movie.imdb_id, Movie.tmdb_id, Movie.letterboxd_uri, Movie.id),
+    Movie.removed_at.is_not(None),
+)
+# The names of counts of a plan. The others are those of outcomes of rows.
+NEW_MOVIES, CHANGED_MOVIES, NEW_VIEWINGS = "new movies", "changed movies", "new viewings"
+
+Step = Callable[[], None]
+
+
+class PlannedRow(NamedTuple):
+    """What becomes of a row. `movie_id` is unknown for a new movie in a preview."""
+
+    outcome: Outcome
+    reason: str
+    movie_id: int | None = None
+
+
+_LEFT_ALONE = PlannedRow(Outcome.PRESENT, "")
+
+
+class Fingerprint(NamedTuple):
+    """What changes whenever the movies of a person do. Each change of a movie gives it another `change_id`."""
+
+    movies: int
+    sum_of_ids: int
+    sum_of_change_ids: int
+
+
+class NewViewing(NamedTuple):
+    """A viewing to insert."""
+
+    movie_id: int
+    watched_on: str | None
+    note: str
+
+
+class Snapshot(NamedTuple):
+    """The state and the last change of a movie before the import."""
+
+    movie_id: int
+    before: dict[str, Any]
+    change_id: int | None
+
+
+@dataclass(slots=True)
+class Writes:
+    """Rows to insert, update and delete, ready for the database.
+
+    `new_movies` have the columns `NEW_COLUMNS`. `movies` have an ``id`` and new values.
+    """
+
+    new_movies: list[tuple[Any, ...]] = field(default_factory=list)
+    movies: list[dict[str, Any]] = field(default_factory=list)
+    new_viewings: list[NewViewing] = field(default_factory=list)
+    viewings: list[dict[str, Any]] = field(default_factory=list)
+    deleted_viewing_ids: list[int] = field(default_factory=list)
+
+    def add(self, movie: Movie) -> None:
+        """Insert a movie with its viewings. It has an id already."""
+        self.new_movies.append(tuple(getattr(movie, name) for name in NEW_COLUMNS))
+        self.new_viewings += (NewViewing(movie.id, each.watched_on, each.note) for each in movie.viewings)
+
+    def change(self, movie: Movie, before: dict[str, Any]) -> None:
+        """Update a movie and its viewings, which differ from an earlier `snapshot`."""
+        values = {name: getattr(movie, name) for name in MERGED_COLUMNS}
+        self.movies.append({"movie_id": movie.id, "change_id": movie.change_id, **values})
+        notes = {each["id"]: each["note"] for each in before["viewings"]}
+        for each in movie.viewings:
+            if each.id not in notes:
+                self.new_viewings.append(NewViewing(movie.id, each.watched_on, each.note))
+            elif each.note != notes[each.id]:
+                self.viewings.append({"viewing_id": each.id, "note": each.note})
+        self.deleted_viewing_ids += notes.keys() - {each.id for each in movie.viewings}
+
+
+@dataclass(slots=True)
+class Plan:
+    """The plan of an import: the rows by their position, and what is written."""
+
+    fingerprint: Fingerprint
+    rows: list[PlannedRow]
+    only_in_lists: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    writes: Writes = field(default_factory=Writes)
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+
+def read_fingerprint(db: Session, owner_id: int) -> Fingerprint:
+    sums = (func.coalesce(func.sum(Movie.id), 0), func.coalesce(func.sum(Movie.change_id), 0))
+    movies, of_ids, of_change_ids = db.execute(select(func.count(), *sums).where(Movie.owner_id == owner_id)).one()
+    return Fingerprint(movies, int(of_ids), int(of_change_ids))  # PostgreSQL returns decimals
+
+
+class Planner:
+    """Plans the import of one upload. The session must see one snapshot of the database.
+
+    `reserve_ids` returns ids for new movies. Without it, the plan is a preview. `step` is called twice for each row.
+    """
+
+    def __init__(
+        self,
+        read_db: Session,
+        owner_id: int,
+        rows: Sequence[Row | UnusableRow],
+        options: Options,
+        *,
+        step: Step,
+        reserve_ids: Callable[[int], Sequence[int]] | None = None,
+    ) -> None:
+        self.read_db = read_db
+        self.owner_id = owner_id
+        self.rows = rows
+        self.options = options
+        self.step = step
+        self.reserve_ids = reserve_ids
+
+    def plan(self) -> Plan:
+        plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_LEFT_ALONE] * len(self.rows))
+        matched = self._match()
+        plan.only_in_lists = matched.only_in_lists
+        for position, verdict in matched.verdicts.items():
+            plan.rows[position] = PlannedRow(*verdict)
+            self.step()
+        self._plan_changes(plan, [target for target in matched.targets if target.movie_id is not None])
+        self._plan_additions(plan, [target for target in matched.targets if target.movie_id is None])
+        plan.counts.update(row.outcome.value for row in plan.rows)
+        return plan
+
+    def _match(self) -> Matched:
+        ids = own_movie_ids(self.read_db, self.owner_id)
+        keys: set[str] = set()
+        options = self.options._replace(room=self.options.max_movies - len(ids))
+        return match(self.rows, self._existing(ids, keys), keys, options, self.step)
+
+    def _existing(self, ids: Sequence[int], keys: set[str]) -> Iterator[Target]:
+        """Yield the movies of the account, and collect their keys."""
+        for some in chunks(ids):
+            rows = select(*_MATCHED_COLUMNS).where(Movie.owner_id == self.owner_id, Movie.id.in_(some))
+            for row in self.read_db.execute(rows.order_by(Movie.id)):
+                values: tuple[Any, ...] = tuple(row)
+                keys.add(values[0])
+                yield Target(*values[1:])
+
+    def _plan_changes(self, plan: Plan, targets: Sequence[Target]) -> None:
+        """Plan what rows change in movies of the account."""
+        for some in chunks(targets):
+            by_id = {target.movie_id: target for target in some}
+            movies = find_movies(self.read_db, self.owner_id, list(by_id), for_update=False)
+            self.read_db.expunge_all()  # nothing of what follows is written by this session
+            for movie in movies:
+                before = snapshot(movie)
+                if self._merge(plan, movie, by_id[movie.id], is_new=False):
+                    plan.counts[CHANGED_MOVIES] += 1
+                    if self.reserve_ids:
+                        plan.snapshots.append(Snapshot(movie.id, before, movie.change_id))
+                        plan.writes.change(movie, before)
+
+    def _plan_additions(self, plan: Plan, targets: Sequence[Target]) -> None:
+        """Plan the movies that rows add."""
+        ids: Sequence[int | None] = self.reserve_ids(len(targets)) if self.reserve_ids else [None] * len(targets)
+        for target, movie_id in zip(targets, ids, strict=True):
+            rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
+            movie = new_movie(target, rows, self.owner_id)
+            self._merge(plan, movie, target, is_new=True)
+            plan.counts[NEW_MOVIES] += 1
+            if movie_id is not None:
+                movie.id = movie_id
+                if target.needs_id_in_key:
+                    movie.add_id_to_key()
+                plan.writes.add(movie)
+
+    def _merge(self, plan: Plan, movie: Movie, target: Target, *, is_new: bool) -> bool:
+        """Change a movie in memory, set what becomes of its rows, and return whether it has changed."""
+        rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
+        effects = merge(movie, rows, is_new=is_new)
+        for position, effect in zip(target.rows, effects, strict=True):
+            plan.counts[NEW_VIEWINGS] += effect.new_viewings
+            plan.rows[position] = PlannedRow(effect.outcome(is_new=is_new), effect.reason(is_new=is_new), movie.id)
+            self.step()
+        return any(effect.added for effect in effects)
+
+
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -1,0 +1,172 @@
+"""Write a planned import in one short transaction, and take it back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie, User, Viewing
+from flicklist.models.change import restore_snapshot, snapshot
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import MAX_TITLE_LENGTH
+from flicklist.models.movie_import import MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, ImportState
+from flicklist.services.changes import record_import
+from flicklist.services.imports.planning import (
+    CHANGED_MOVIES,
+    MERGED_COLUMNS,
+    NEW_COLUMNS,
+    NEW_MOVIES,
+    Fingerprint,
+    PlannedRow,
+    Snapshot,
+    Writes,
+    chunks,
+    read_fingerprint,
+)
+from flicklist.services.imports.rows import Row, UnusableRow
+from flicklist.services.watchlist import delete_expired_movies, find_movies
+from flicklist.text import shorten
+
+LEFT_ALONE = "left alone"  # the count of movies that were edited since, and stay when the import is taken back
+_MOVIES, _VIEWINGS, _ROWS, _SNAPSHOTS = (
+    Base.metadata.tables[model.__tablename__] for model in (Movie, Viewing, ImportRow, ImportSnapshot)
+)
+_UPDATE_MOVIE = (
+    update(_MOVIES)
+    .where(_MOVIES.c.id == bindparam("movie_id"))
+    .values({name: bindparam(name) for name in (*MERGED_COLUMNS, "change_id")})
+)
+_UPDATE_VIEWING = update(_VIEWINGS).where(_VIEWINGS.c.id == bindparam("viewing_id")).values({"note": bindparam("note")})
+
+
+class ListChanged(Exception):
+    """Raised when the movies of the person have changed since the plan was made. Nothing was written."""
+
+
+def reserve_movie_ids(db: Session, number: int) -> Sequence[int]:
+    """Return ids for new movies. No other movie gets them, also if they are not used."""
+    if db.get_bind().dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(Movie.__tablename__, Movie.id.key)
+        return db.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, number))).all()
+    # The table in which SQLite keeps the last id of each table with AUTOINCREMENT.
+    table = {"name": Movie.__tablename__}
+    db.execute(
+        text("INSERT INTO sqlite_sequence SELECT :name, 0 WHERE :name NOT IN (SELECT name FROM sqlite_sequence)"), table
+    )
+    db.execute(text("UPDATE sqlite_sequence SET seq = seq + :number WHERE name = :name"), table | {"number": number})
+    last = db.execute(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), table).scalar_one()
+    return range(last - number + 1, last + 1)
+
+
+def replace_rows(db: Session, import_id: int) -> None:
+    """Delete the rows and snapshots of an earlier plan."""
+    for table in (ImportRow, ImportSnapshot):
+        db.execute(delete(table).where(table.import_id == import_id))
+
+
+def insert_rows(
+    db: Session, import_id: int, first: int, rows: Sequence[Row | UnusableRow], planned: Sequence[PlannedRow]
+) -> None:
+    """Insert some rows of the report, whose numbers begin with `first`."""
+    values = [
+        {
+            "import_id": import_id,
+            "number": number,
+            "file": shorten(row.file, MAX_FILE_NAME_LENGTH),
+            "line": row.line,
+            "title": shorten(row.title, MAX_TITLE_LENGTH),
+            "year": row.year if isinstance(row, Row) else None,
+            "outcome": plan.outcome,
+            "reason": shorten(plan.reason, MAX_REASON_LENGTH),
+            "movie_id": plan.movie_id,
+        }
+        for number, (row, plan) in enumerate(zip(rows, planned, strict=True), first)
+    ]
+    db.execute(insert(_ROWS), values)
+
+
+def insert_snapshots(db: Session, import_id: int, snapshots: Sequence[Snapshot]) -> None:
+    db.execute(insert(_SNAPSHOTS), [{"import_id": import_id, **each._asdict()} for each in snapshots])
+
+
+def write_import(db: Session, movie_import: Import, fingerprint: Fingerprint, writes: Writes) -> None:
+    """Write the movies of an import, and finish it. Raises `ListChanged`.
+
+    Raises `IntegrityError` if another transaction adds one of the movies at this moment.
+    """
+    owner_id = movie_import.owner_id
+    _lock(db, owner_id, [movie["movie_id"] for movie in writes.movies], fingerprint)
+    delete_expired_movies(db, owner_id)
+    change_id = record_import(db, owner_id)
+    for some in chunks(writes.new_movies):
+        db.execute(insert(_MOVIES), [dict(zip(NEW_COLUMNS, each, strict=True), change_id=change_id) for each in some])
+    _write(db, writes, change_id)
+    movie_import.change_id, movie_import.finished_at = change_id, utc_now()
+    movie_import.state = ImportState.FINISHED
+
+
+def plan_taking_back(read_db: Session, movie_import: Import) -> tuple[Fingerprint, Writes]:
+    """Return what restores the movies that an import changed, except those that were edited since."""
+    fingerprint, writes = read_fingerprint(read_db, movie_import.owner_id), Writes()
+    own = ImportSnapshot.import_id == movie_import.id
+    ids = read_db.scalars(select(ImportSnapshot.movie_id).where(own).order_by(ImportSnapshot.movie_id)).all()
+    for some in chunks(ids):
+        snapshots = {
+            each.movie_id: each
+            for each in read_db.scalars(select(ImportSnapshot).where(own, ImportSnapshot.movie_id.in_(some)))
+        }
+        movies = find_movies(read_db, movie_import.owner_id, some, for_update=False)
+        read_db.expunge_all()
+        for movie in movies:
+            if movie.change_id == movie_import.change_id:
+                imported = snapshot(movie)
+                restore_snapshot(movie, snapshots[movie.id].before)
+                movie.change_id = snapshots[movie.id].change_id
+                writes.change(movie, imported)
+    return fingerprint, writes
+
+
+def take_back(db: Session, movie_import: Import, fingerprint: Fingerprint, writes: Writes) -> None:
+    """Delete the movies that an import added, and restore those that it changed. Raises `ListChanged`.
+
+    Movies that were edited since stay as they are. Movies that are restored can be undone as before the import.
+    """
+    owner_id = movie_import.owner_id
+    _lock(db, owner_id, [movie["movie_id"] for movie in writes.movies], fingerprint)
+    changed = select(ImportSnapshot.movie_id).where(ImportSnapshot.import_id == movie_import.id)
+    added = (Movie.owner_id == owner_id, Movie.change_id == movie_import.change_id, Movie.id.not_in(changed))
+    deleted = len(db.scalars(delete(_MOVIES).where(*added).returning(_MOVIES.c.id)).all())
+    _write(db, writes)
+    counts = movie_import.counts
+    left_alone = counts.get(NEW_MOVIES, 0) + counts.get(CHANGED_MOVIES, 0) - deleted - len(writes.movies)
+    movie_import.counts = {**counts, LEFT_ALONE: left_alone}
+    movie_import.state = ImportState.TAKEN_BACK
+
+
+def _lock(db: Session, owner_id: int, movie_ids: Sequence[int], fingerprint: Fingerprint) -> None:
+    """Lock the movies that will be updated. Raises `ListChanged` unless the list is as it was planned for.
+
+    On PostgreSQL, the lock on the user keeps two imports of one person apart, and lets requests add movies.
+    """
+    db.execute(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
+    for some in chunks(sorted(movie_ids)):
+        db.execute(select(Movie.id).where(Movie.id.in_(some)).order_by(Movie.id).with_for_update(of=Movie))
+    if read_fingerprint(db, owner_id) != fingerprint:
+        raise ListChanged
+
+
+def _write(db: Session, writes: Writes, change_id: int | None = None) -> None:
+    """Write everything but new movies. Updated movies get the change, or their own one if there is none."""
+    for some in chunks(writes.movies):
+        db.execute(_UPDATE_MOVIE, [_with_change(each, change_id) for each in some])
+    for some in chunks(writes.deleted_viewing_ids):
+        db.execute(delete(_VIEWINGS).where(_VIEWINGS.c.id.in_(some)))
+    for some in chunks(writes.new_viewings):
+        db.execute(insert(_VIEWINGS), [each._asdict() for each in some])
+    for some in chunks(writes.viewings):
+        db.execute(_UPDATE_VIEWING, some)
+
+
+def _with_change(movie: dict[str, Any], change_id: int | None) -> dict[str, Any]:
+    return movie if change_id is None else {**movie, "change_id": change_id}
