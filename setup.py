@@ -51,6 +51,7 @@ setup(
         "itsdangerous>=2.2",
         "Jinja2>=3.1.6",
         "limits>=5",
+        "multipart>=2",
         "plaster",
         "plaster_pastedeploy",
         "pyotp>=2.9",

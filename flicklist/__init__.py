@@ -22,6 +22,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.security.rate_limits")
         config.include("flicklist.security.reauth")
         config.include("flicklist.mailer")
+        config.include("flicklist.importer")
         config.include("flicklist.resources")
         config.include("flicklist.assets")
         config.include("flicklist.templates")

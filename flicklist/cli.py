@@ -1,6 +1,7 @@
 """The ``flicklist`` command, for operators."""
 
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,17 @@ from sqlalchemy.orm import Session
 
 from flicklist import migrations
 from flicklist.db import reading_engine, snapshot, writing_engine
-from flicklist.models import Mail, User
+from flicklist.importer import open_importer
+from flicklist.models import Import, Mail, User
+from flicklist.models.movie import LimitReached
+from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.models.outbox import MailKind
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
 from flicklist.services.export.archive import write_archive
 from flicklist.services.film_lookup import NoMatch
+from flicklist.services.imports.importer import Busy, Progress
+from flicklist.services.imports.rows import UploadRefused
 from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
@@ -30,6 +36,7 @@ from flicklist.settings import Settings
 # `catalog fill` makes one change of so many movies, so that undoing it is quick.
 MAX_FILLED_AT_ONCE = 500
 STANDARD_OUTPUT = Path("-")
+PERCENT = 100
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
 
@@ -121,6 +128,73 @@ def export_data(ini: str, email: str, file: Path, force: bool) -> None:  # noqa:
         click.echo(f"Wrote the data of {email} ({size:,} bytes).", err=True)
     else:
         click.echo(f"Wrote the data of {email} to {file} ({size:,} bytes).")
+
+
+@flicklist.command("import")
+@ini_file
+@click.argument("email")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--answer", "answers", multiple=True, metavar="NAME=VALUE", help="Answer a question about FILE.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
+def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_run: bool) -> None:  # noqa: FBT001
+    """Import FILE into the list of EMAIL, as the page “Import” does. EMAIL can take the import back there."""
+    settings = _settings(ini)
+    with _database(settings) as db:
+        owner_id = _user(db, email).id
+    try:
+        movie_import = _read(
+            settings, owner_id, file, dict(answer.split("=", 1) for answer in answers if "=" in answer)
+        )
+        if not dry_run:
+            with _progress_bar("Importing") as show, open_importer(settings, show) as importer:
+                movie_import = importer.finish(movie_import.id)
+        else:
+            with open_importer(settings) as importer:
+                importer.discard(movie_import.id)
+    except Busy:
+        raise click.ClickException("Another import is running. Try again later.") from None
+    except (UploadRefused, LimitReached) as refused:
+        raise click.ClickException(f"{file.name} was not imported. {refused}") from None
+    _summarize(movie_import, is_dry_run=dry_run)
+
+
+def _read(settings: Settings, owner_id: int, file: Path, answers: dict[str, str]) -> Import:
+    """Return the import with its preview. Raises `UploadRefused`, also if a question has no answer."""
+    if file.stat().st_size > settings.max_upload_size:
+        raise UploadRefused(f"It has more than {settings.max_upload_size:,} bytes.")
+    with _progress_bar("Reading") as show, open_importer(settings, show) as importer, file.open("rb") as content:
+        movie_import = importer.read_file(owner_id, file.name, content, answers)
+        if not movie_import.can_be_confirmed:
+            importer.discard(movie_import.id)
+            question = movie_import.unanswered[0]
+            choices = ", ".join(
+                f"--answer {question['name']}={value} ({label})" for value, label in question["options"]
+            )
+            raise UploadRefused(f"{question['text']} Choose one: {choices}.")
+    return movie_import
+
+
+@contextmanager
+def _progress_bar(label: str) -> Iterator[Progress]:
+    """Show a progress bar, if this is a terminal."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=PERCENT, label=label, file=sys.stderr, hidden=hidden) as bar:
+        yield lambda done, total: bar.update(PERCENT * done // total - bar.pos)
+        bar.update(PERCENT - bar.pos)
+
+
+def _summarize(movie_import: Import, *, is_dry_run: bool) -> None:
+    for notice in movie_import.notices:
+        click.echo(notice)
+    for question in movie_import.questions:
+        click.echo(f"{question['text']} {movie_import.answers.get(question['name']) or question['default']}")
+    counts = movie_import.counts
+    would_be = " that would be" if is_dry_run else ""
+    click.echo(
+        f"Movies{would_be} added: {counts.get(NEW_MOVIES, 0)}. Changed: {counts.get(CHANGED_MOVIES, 0)}. "
+        f"Viewings added: {counts.get(NEW_VIEWINGS, 0)}."
+    )
+    click.echo("Rows: " + ", ".join(f"{counts.get(outcome, 0)} {outcome.value}" for outcome in Outcome) + ".")
 
 
 @flicklist.command("demo")

@@ -4,22 +4,30 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from multipart import MultipartParser, MultipartPart, parse_options_header
 from pyramid.config import Configurator
+from pyramid.decorator import reify
 from pyramid.httpexceptions import HTTPBadRequest, HTTPNotFound
 from pyramid.registry import Registry
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
+from pyramid_retry import is_error_retryable
+from webob.multidict import MultiDict
 
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.settings import HOST_NAME
 
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
+FORM_WITH_FILE = "multipart/form-data"
+UPLOAD_PATH = re.compile(r"/watchlists/[\w-]{22}/imports/?", re.ASCII)  # the only path that accepts a file
 MAX_BODY_BYTES = 65_536
+MAX_PARTS = 10  # of a form with a file
+MAX_PART_HEADERS = 8
 MAX_QUERY_BYTES = 8_192  # what nginx accepts by default
 MAX_FIELDS = 100
 NO_USER = 0  # for the audit log: a rejected request is never identified
@@ -31,12 +39,60 @@ PAGE = "flicklist:templates/errors/bare.jinja2"
 
 
 class BodyInMemoryRequest(Request):
-    """A request whose body stays in memory up to `MAX_BODY_BYTES`.
+    """A request whose body stays in memory up to `MAX_BODY_BYTES`, except a form with a file.
 
-    WebOb alone writes bodies over 10 kB to the disk, which may be full.
+    WebOb alone writes bodies over 10 kB to the disk, which may be full. It sets no limits for forms with files.
     """
 
     request_body_tempfile_limit = MAX_BODY_BYTES
+
+    @property
+    def POST(self) -> Any:  # noqa: N802 - Pyramid's name
+        """The fields of the form. Raises `HTTPBadRequest` if a form with a file is malformed."""
+        return self._fields_with_file if _has_file(self) else super().POST
+
+    @reify
+    def _fields_with_file(self) -> Any:
+        self.make_body_seekable()
+        self.body_file_raw.seek(0)
+        fields: Any = MultiDict()
+        try:
+            for part in _parts(self):
+                self.add_finished_callback(lambda request, part=part: part.close())
+                fields.add(part.name, _value(part))
+        except ValueError:  # also MultipartError and UnicodeDecodeError
+            raise HTTPBadRequest from None
+        return fields
+
+
+class UploadedFile(NamedTuple):
+    """A file in a form, with the name that the browser sent. Without a file, the name is empty."""
+
+    name: str
+    file: IO[bytes]
+
+
+def _parts(request: Request) -> MultipartParser:
+    _, options = parse_options_header(request.headers.get("Content-Type", ""))
+    return MultipartParser(
+        request.body_file_raw,
+        options.get("boundary", ""),
+        request.content_length or 0,
+        strict=True,
+        header_limit=MAX_PART_HEADERS,
+        part_limit=MAX_PARTS,
+        partsize_limit=request.registry.flicklist.max_upload_size,
+        spool_limit=MAX_BODY_BYTES,
+    )
+
+
+def _value(part: MultipartPart) -> str | UploadedFile:
+    """Return the value of a field. Raises `ValueError` if it is too long, not UTF-8, or has a NUL."""
+    if part.filename is not None:
+        return UploadedFile(part.filename, part.file)
+    if part.size > MAX_BODY_BYTES or "\0" in part.name + (text := part.raw.decode()):
+        raise ValueError(part.name)
+    return text
 
 
 class RequestRejected(Exception):
@@ -107,6 +163,9 @@ def _check_origin(request: Request) -> None:
 
 
 def _check_form(request: Request) -> None:
+    if _has_file(request) and UPLOAD_PATH.fullmatch(request.path_info):
+        _check_upload(request)
+        return
     if (request.content_length or 0) > MAX_BODY_BYTES:
         request.body_file_raw.close()  # pyramid_retry has read so long a body into a temporary file
         raise RequestRejected(413, "Form too large", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
@@ -116,6 +175,24 @@ def _check_form(request: Request) -> None:
         _check_fields(request.body.decode("ascii"))
     except ValueError:
         raise RequestRejected(400, *UNREADABLE) from None
+
+
+def _has_file(request: Request) -> bool:
+    return request.method == "POST" and request.content_type == FORM_WITH_FILE
+
+
+def _check_upload(request: Request) -> None:
+    """Check the size of a form with a file. Its fields are read only if the person has the permission."""
+    request.add_finished_callback(_close_body)
+    max_size = request.registry.flicklist.max_upload_size
+    if (request.content_length or 0) > max_size + MAX_BODY_BYTES:
+        raise RequestRejected(413, "File too large", f"A file can have at most {max_size / 1_000_000:,.10g} MB.")
+
+
+def _close_body(request: Request) -> None:
+    """Delete the temporary file with the body, unless `pyramid_retry` needs it again."""
+    if not is_error_retryable(request, request.exception):
+        request.body_file_raw.close()
 
 
 def _check_fields(encoded: str) -> None:

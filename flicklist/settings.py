@@ -237,6 +237,26 @@ class Settings:
     max_movies: int = _setting(
         _whole_number(1, 10_000_000), "movies per person, including removed ones", default=100_000
     )
+    max_upload_size: int = _setting(
+        _whole_number(1_000, 1_000_000_000), "bytes of a file that a person imports", default=50_000_000
+    )
+    max_upload_entries: int = _setting(
+        _whole_number(1, 1_000_000), "files in a ZIP file that a person imports", default=1_000
+    )
+    max_unpacked_entry_size: int = _setting(
+        _whole_number(1_000, 10_000_000_000), "bytes of each of these files, unpacked", default=100_000_000
+    )
+    max_unpacked_size: int = _setting(
+        _whole_number(1_000, 10_000_000_000), "bytes of all of these files together, unpacked", default=500_000_000
+    )
+    max_import_rows: int = _setting(
+        _whole_number(1, 10_000_000), "rows of a file that a person imports", default=200_000
+    )
+    runs_imports: bool = _setting(
+        _yes_or_no,
+        "this process works on imports; one process at a time does, and at least one must be allowed to",
+        default=True,
+    )
     rate_limit_storage: str = _setting(
         _storage_url,
         "where to count attempts: memory:// for one process; redis://host:6379 for several (install .[redis])",
@@ -261,7 +281,7 @@ class Settings:
     )
     terrible_movies: tuple[str, ...] = _setting(
         _lines,
-        "titles that the site refuses to add, one per line; empty refuses none",
+        "titles that cannot be added by hand, one per line; empty refuses none; an import can have them",
         default=(
             "Gigli",
             "Star Wars Episode 1: Attack of the Clones",

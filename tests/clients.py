@@ -4,9 +4,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 from sqlalchemy import select
-from webtest import TestApp
+from webtest import TestApp, Upload
 
-from flicklist.models import Base, Movie
+from flicklist.models import Base, Import, Movie
 
 PASSWORD = "correct horse battery"
 NEW_PASSWORD = "wrong staple donkey"
@@ -123,6 +123,12 @@ class Client(TestApp):
         code = (totp or self.begin_two_factor()).now()
         return self.send("/account/two-factor/confirm", current_password=PASSWORD, code=code, status=200)
 
+    def upload(self, content, name="list.txt"):
+        """Choose a file on the page of imports, and return the page that follows."""
+        form = self.get(self.list_path + "imports/").forms["upload"]
+        form["file"] = Upload(name, content if isinstance(content, bytes) else content.encode())
+        return form.submit(status=303).follow()
+
     # Pages
 
     def csrf_token(self):
@@ -201,10 +207,14 @@ def rows_of(db, user_id):
     tables = Base.metadata.tables
     of_user = ("login_sessions", "two_factor", "recovery_codes", "outbox")
     of_movies = select(Movie.id).where(Movie.owner_id == user_id)
+    of_imports = select(Import.id).where(Import.owner_id == user_id)
+    parts_of_imports = ("import_chunks", "import_rows", "import_snapshots")
     criteria = {
         "users": tables["users"].c.id == user_id,
         "movies": tables["movies"].c.owner_id == user_id,
         "changes": tables["changes"].c.owner_id == user_id,
+        "imports": tables["imports"].c.owner_id == user_id,
+        **{name: tables[name].c.import_id.in_(of_imports) for name in parts_of_imports},
         "viewings": tables["viewings"].c.movie_id.in_(of_movies),
         **{name: tables[name].c.user_id == user_id for name in of_user},
     }

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from flicklist import main
 from flicklist.cli import flicklist
+from flicklist.importer import open_importer
 from flicklist.models import Base
+from flicklist.settings import Settings
 from tests.clients import Client
 
 # The same examples in every run. pytest --hypothesis-profile=default tries others.
@@ -89,6 +91,7 @@ def ini(database_url):
         "flicklist.https": "false",
         "flicklist.bcrypt_cost": "4",
         "flicklist.max_concurrent_hashes": "8",
+        "flicklist.runs_imports": "false",  # tests do the work themselves, see `work_on_imports`
         **{f"flicklist.{name}": "" for name in LIMITS},
     }
 
@@ -103,6 +106,8 @@ def session_app(ini):
 def dispose(app):
     if app.registry.flicklist.sends_mail:
         app.registry.mail_thread.stop()
+    if app.registry.flicklist.runs_imports:
+        app.registry.import_thread.stop()
     for engine in app.registry.engines:
         engine.dispose()
 
@@ -178,6 +183,13 @@ def statements(app):
     yield sent
     for engine in app.registry.engines:
         event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def work_on_imports(app, ini):
+    """Return a function that does all work on imports that waits, and returns on how many."""
+    with open_importer(Settings.read(ini, {})) as importer:
+        yield importer.run_due
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pyramid.interfaces import IExceptionResponse, IStaticURLInfo
 from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import select
 
-from flicklist.models import Change, LoginSession, Movie, User, Viewing
+from flicklist.models import Change, Import, LoginSession, Movie, User, Viewing
 from tests.clients import Client, rows_of
 
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
@@ -72,6 +72,14 @@ TABLE = {
     ("ViewingResource", "delete", "POST"): (WALL, "404", "303"),
     ("ChangesResource", "", "GET"): (WALL, "404", "200"),
     ("ChangeResource", "undo", "POST"): (WALL, "404", "303"),
+    ("ImportsResource", "", "GET"): (WALL, "404", "200"),
+    ("ImportsResource", "", "POST"): (WALL, "404", "303"),
+    ("ImportResource", "", "GET"): (WALL, "404", "200"),
+    ("ImportResource", "report.csv", "GET"): (WALL, "404", "200"),
+    ("ImportResource", "answer", "POST"): (WALL, "404", "303"),
+    ("ImportResource", "confirm", "POST"): (WALL, "404", "303"),
+    ("ImportResource", "discard", "POST"): (WALL, "404", "303"),
+    ("ImportResource", "take-back", "POST"): (WALL, "404", "303"),
 }
 NO_PERMISSION = {None, NO_PERMISSION_REQUIRED}
 PUBLIC = {
@@ -157,9 +165,11 @@ def test_only_static_files_have_routes(app):
 
 
 @pytest.fixture
-def people(app, alice, bob):
+def people(app, alice, bob, work_on_imports):
     alice.add("Heat")
     alice.cross_off("Heat")
+    alice.upload("Ran (1985)")
+    work_on_imports()
     Client(app, alice.email).log_in()
     visitor = Client(app)
     return {"anonymous": visitor, "stranger": bob, "owner": alice}
@@ -221,6 +231,8 @@ def path_of(resource, alice, db):
         "ViewingResource": f"{movie_path}/viewings/{viewing_id}/",
         "ChangesResource": f"{alice.list_path}changes/",
         "ChangeResource": f"{alice.list_path}changes/{change_id}/",
+        "ImportsResource": f"{alice.list_path}imports/",
+        "ImportResource": f"{alice.list_path}imports/{db.scalars(select(Import.id)).one()}/",
     }[resource]
 
 

@@ -1,6 +1,7 @@
 """The ``flicklist`` commands, and the links that they print."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from zipfile import is_zipfile
@@ -8,9 +9,12 @@ from zipfile import is_zipfile
 import pytest
 from sqlalchemy import select, update
 
-from flicklist.models import Invitation, Mail, RecoveryCode, TwoFactor, User
+from flicklist.models import Import, Invitation, Mail, RecoveryCode, TwoFactor, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
+from flicklist.services import leases
+from flicklist.services.imports import importer
+from flicklist.services.imports.rows import Option, ParsedUpload, Question
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
@@ -286,3 +290,54 @@ def test_failed_export_command_says_why_and_leaves_no_file(run, alice, tmp_path)
     assert run("export", alice.email, str(lost)).output == (
         f"Error: {lost} cannot be written: No such file or directory.\n"
     )
+
+
+def movies_of(person):
+    return (person.watchlist(), person.watched())
+
+
+def test_import_command_imports_file(run, alice, tmp_path, db):
+    file = tmp_path / "list.txt"
+    file.write_text(f"[x] Heat (1995)\nRan (1985)\n{'x' * 300}\n", encoding="utf-8")
+    result = run("import", alice.email, str(file), "--dry-run")
+    assert "Movies that would be added: 2. Changed: 0. Viewings added: 1." in result.output
+    assert movies_of(alice) == ([], [])
+    assert db.scalars(select(Import)).all() == []
+    result = run("import", alice.email.upper(), str(file))
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "Movies added: 2. Changed: 0. Viewings added: 1.",
+        "Rows: 2 added, 0 changed, 0 already there, 0 needs a decision, 1 refused.",
+    ]
+    assert movies_of(alice) == (["Ran"], ["Heat"])
+    import_path = f"{alice.list_path}imports/{db.scalars(select(Import.id)).one()}/"
+    alice.get(import_path).forms["take-back"].submit(status=303)
+
+
+def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypatch):
+    file = tmp_path / "list.txt"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n\0\xff")
+    result = run("import", alice.email, str(file))
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+    assert result.output.startswith("Error: list.txt was not imported. ")
+    result = run("import", alice.email, str(file), max_upload_size="1000")
+    assert result.exit_code == 1
+    file.write_bytes(b"x" * 1001)
+    assert "more than 1,000 bytes" in run("import", alice.email, str(file), max_upload_size="1000").output
+    assert "No account has the email address" in run("import", "x@example.com", str(file)).output
+    question = Question("kind", "Watched?", [Option("a", "Watched"), Option("b", "To watch")])
+    monkeypatch.setattr(importer, "read_upload", lambda *_: ParsedUpload("CSV", (), (), [question]))
+    result = run("import", alice.email, str(file))
+    assert "Watched? Choose one: --answer kind=a (Watched), --answer kind=b (To watch)." in result.output
+    assert run("import", alice.email, str(file), "--answer", "kind=a").exit_code == 0
+    assert len(db.scalars(select(Import)).all()) == 1
+
+
+def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):
+    file = tmp_path / "list.txt"
+    file.write_text("Heat")
+    leases.acquire(db, importer.LEASE, "the server", timedelta(minutes=1))
+    db.commit()
+    result = run("import", alice.email, str(file))
+    assert (result.exit_code, result.output) == (1, "Error: Another import is running. Try again later.\n")
+    assert db.scalars(select(Import)).all() == []

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from flicklist.models import Change, LoginSession, Movie, User, Viewing
+from flicklist.models import Change, Import, LoginSession, Movie, User, Viewing
 from flicklist.security.headers import SECURITY_HEADERS
 from tests.clients import PASSWORD, Client, rows_of
 from tests.test_access import TABLE
@@ -39,6 +39,8 @@ PLACES = {
     "ViewingResource": "{list_path}{movie}/viewings/{viewing}/",
     "ChangesResource": "{list_path}changes/",
     "ChangeResource": "{list_path}changes/{change}/",
+    "ImportsResource": "{list_path}imports/",
+    "ImportResource": "{list_path}imports/{import}/",
 }
 FIELDS = [
     *("title", "year", "why", "notes", "version", "rating", "movie", "back", "next", "today", "watched_on", "note"),
@@ -72,6 +74,9 @@ FIELDS = [
         "added_from",
         "added_to",
         "watched_from",
+        "outcome",
+        "file",
+        "listed",
         "x",
     ),
 ]
@@ -120,6 +125,13 @@ FORM = "application/x-www-form-urlencoded"
 ODD_TYPES = [
     *(f"{FORM}; charset=utf-16", f"{FORM}; charset=nothing", "multipart/form-data", "multipart/form-data; boundary=x"),
     *("application/json", "text/plain", "", ";", "\xff"),
+]
+MULTIPART_BODIES = [
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nHeat (1995)\r\n--x--\r\n',
+    b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nHeat\r\n--x--\r\n',
+    b'--x\r\nContent-Disposition: form-data; name="\xff"; filename="\0"\r\n\r\n\0\r\n--x--\r\n',
+    b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\n--y--\r\n--x--\r\n",
+    b"--x\r\n" * 20,
 ]
 HEADERS = {
     "HTTP_HOST": ["localhost", "", "evil.example", 'a"><script>/x', "localhost:99999", "a, b", "[::1", "\xff"],
@@ -183,7 +195,7 @@ templates = st.builds(
     method=mostly(st.none(), st.sampled_from(METHODS)),
     query=mostly(st.just([]), fields),
     fields=fields,
-    body=mostly(st.none(), st.binary(max_size=50)),
+    body=mostly(st.none(), st.binary(max_size=50), st.sampled_from(MULTIPART_BODIES)),
     content_type=mostly(st.just(FORM), st.sampled_from(ODD_TYPES)),
     headers=mostly(st.just({}), headers),
     has_token=mostly(st.just(True), st.just(False)),
@@ -207,6 +219,7 @@ class RandomClient:
             self.person.register(f"bob{self.number}@example.com")
             self.person.add("Heat")
             self.person.cross_off("Heat")
+            self.person.upload("Ran (1985)")
         self.token = self.person.csrf_token()
         self.cookie = "; ".join(f"{name}={value}" for name, value in self.person.cookies.items())
 
@@ -287,6 +300,7 @@ def ids_of(db, person):
         "movie": select(Movie.id).where(Movie.owner_id == user_id),
         "viewing": select(Viewing.id).join(Movie).where(Movie.owner_id == user_id),
         "change": select(Change.id).where(Change.owner_id == user_id).order_by(Change.id.desc()),
+        "import": select(Import.id).where(Import.owner_id == user_id).order_by(Import.id.desc()),
         "login_session": select(LoginSession.id).where(LoginSession.user_id == user_id),
     }
     found = {name: db.scalars(statement).first() or 0 for name, statement in numbers.items()}
@@ -298,6 +312,7 @@ def test_random_requests_cause_no_error_and_change_no_rows_of_others(make_app, d
     alice.add("Heat", "1995")
     alice.cross_off("Heat")
     alice.rate("Heat", "4.5")
+    alice.upload("Ran (1985)")
     alice_id = db.scalars(select(User.id).where(User.email == alice.email)).one()
     before, alices_ids = rows_of(db, alice_id), ids_of(db, alice)
     client = RandomClient(make_app(hosts="localhost"), signed_in=signed_in)

@@ -124,7 +124,7 @@ def layer_of(module):
     return rest.partition(".")[0] if root == "flicklist" else ""
 
 
-WATCHLIST_VIEWS = ("__init__", "watchlist", "movie", "viewing", "changes", "suggestions")
+WATCHLIST_VIEWS = ("__init__", "watchlist", "movie", "viewing", "changes", "imports", "suggestions")
 
 
 @pytest.mark.parametrize("name", WATCHLIST_VIEWS)

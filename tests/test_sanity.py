@@ -4,8 +4,9 @@ import io
 
 import pytest
 from sqlalchemy import select
+from webtest import Upload
 
-from flicklist.models import LoginSession, Movie, User
+from flicklist.models import Import, LoginSession, Movie, User
 from flicklist.security.headers import SECURITY_HEADERS
 from tests.clients import Client
 
@@ -228,3 +229,67 @@ def test_nul_character_reaches_no_statement(alice, path):
     for page in (alice.list_path, alice.list_path + "watched", "/suggestions", "/password-reset/new", "/register"):
         for name, typed in query.items():
             alice.get(page, {name: typed}, status=400)
+
+
+def part(name, content=b"Heat", file_name=None):
+    file = b"" if file_name is None else b'; filename="' + file_name + b'"'
+    return b'--x\r\nContent-Disposition: form-data; name="' + name + b'"' + file + b"\r\n\r\n" + content + b"\r\n"
+
+
+END = b"--x--\r\n"
+MALFORMED_UPLOADS = {
+    "no parts": b"",
+    "no end": part(b"file", file_name=b"a.txt"),
+    "too many parts": part(b"a") * 20 + END,
+    "repeated field": part(b"file", file_name=b"a.txt") * 2 + END,
+    "long text field": part(b"file", b"x" * 70_000) + END,
+    "text that is not UTF-8": part(b"file", b"\xff") + END,
+    "NUL in a text field": part(b"file", b"\0") + END,
+    "name that is not UTF-8": part(b"\xff") + END,
+    "parts within a part": b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\n--y--\r\n" + END,
+    "many headers": b"--x\r\n" + b"X-A: b\r\n" * 1000 + b"\r\n\r\n" + END,
+    "endless header": b"--x\r\nX-A: " + b"x" * 100_000 + b"\r\n\r\n" + END,
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED_UPLOADS)
+def test_malformed_upload_is_refused(ask, db, name):
+    token = part(b"csrf_token", ask.alice.csrf_token().encode())
+    body = token + MALFORMED_UPLOADS[name]
+    assert_refused(ask("POST", ask.alice.list_path + "imports/", body, CONTENT_TYPE=BOUNDARY), 400)
+    assert db.scalars(select(Import)).all() == []
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=\xff", '; boundary="\n"'])
+def test_upload_without_valid_boundary_is_refused(ask, boundary):
+    path, content_type = ask.alice.list_path + "imports/", f"multipart/form-data{boundary}"
+    assert_refused(ask("POST", path, part(b"file") + END, CONTENT_TYPE=content_type), 400)
+
+
+def test_upload_in_several_parts_is_accepted(ask, db):
+    token = part(b"csrf_token", ask.alice.csrf_token().encode())
+    body = token + part(b"file", b"\0\xff--x", b"a.txt") + END
+    answer = ask("POST", ask.alice.list_path + "imports/", body, CONTENT_TYPE=BOUNDARY)
+    assert answer["status"] == 303
+    assert db.scalars(select(Import.size)).one() == len(b"\0\xff--x")
+
+
+def test_too_large_upload_is_refused(make_app):
+    person = Client(make_app(max_upload_size="100000"))
+    person.register("large@example.com")
+    page = person.get(person.list_path + "imports/")
+    for size, status in ((100_000, 303), (100_001, 400), (200_000, 413)):
+        page.forms["upload"]["file"] = Upload("a.txt", b"x" * size)
+        page.forms["upload"].submit(status=status)
+
+
+@pytest.mark.parametrize("path", ["imports/1/confirm", "imports", "add", "imports/x/"])
+def test_files_are_accepted_at_one_path_only(ask, path):
+    status = 404 if path == "imports" else 415
+    body = part(b"file", file_name=b"a.txt") + END
+    assert ask("POST", ask.alice.list_path + path, body, CONTENT_TYPE=BOUNDARY)["status"] in {status, 400}
+
+
+def test_upload_of_a_stranger_is_not_parsed(ask, bob):
+    path = bob.list_path + "imports/"
+    assert_refused(ask("POST", path, b"--x\r\n" * 50, CONTENT_TYPE=BOUNDARY), 404)

@@ -17,6 +17,9 @@ MAX_FILE_NAME_LENGTH = 200
 MAX_FORMAT_LENGTH = 80
 MAX_REASON_LENGTH = 500
 CHUNK_SIZE = 1_000_000  # bytes
+# The names of counts of an import. The others are the outcomes of rows.
+NEW_MOVIES, CHANGED_MOVIES, NEW_VIEWINGS = "new movies", "changed movies", "new viewings"
+LEFT_ALONE = "left alone"  # movies that were edited since, and stay when the import is taken back
 
 
 class ImportState(StrEnum):
@@ -99,13 +102,23 @@ class Import(Base):
     change_id: Mapped[int | None] = mapped_column(BigId)
 
     @property
+    def number_of_movies(self) -> int:
+        """How many movies the import added or changed."""
+        return self.counts.get(NEW_MOVIES, 0) + self.counts.get(CHANGED_MOVIES, 0)
+
+    @property
     def is_working(self) -> bool:
         return self.state in WORKING
 
     @property
     def unanswered(self) -> list[dict[str, Any]]:
-        """The questions that must be answered before the file can be imported."""
+        """The questions without an answer, also without a default one."""
         return [each for each in self.questions if not (self.answers.get(each["name"]) or each["default"])]
+
+    @property
+    def can_be_confirmed(self) -> bool:
+        """Whether the rows are known. An open question can concern all rows, or only those that need a decision."""
+        return bool(self.counts) or not self.unanswered
 
     def begin(self, state: ImportState) -> None:
         """Give the import to the server for the next piece of work."""

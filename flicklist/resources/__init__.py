@@ -20,6 +20,8 @@ from flicklist.resources.root import PasswordResetResource, Root
 from flicklist.resources.watchlist import (
     ChangeResource,
     ChangesResource,
+    ImportResource,
+    ImportsResource,
     MovieResource,
     ViewingResource,
     ViewingsResource,
@@ -31,6 +33,8 @@ __all__ = [
     "AccountResource",
     "ChangeResource",
     "ChangesResource",
+    "ImportResource",
+    "ImportsResource",
     "LoginSessionResource",
     "LoginSessionsResource",
     "MovieResource",

@@ -1,14 +1,15 @@
-"""``/watchlists/``: the lists, the movies on them, their viewings and their changes."""
+"""``/watchlists/``: the lists, the movies on them, their viewings, their changes and imports."""
 
 import re
 
 from pyramid.authorization import DENY_ALL, Allow
 
-from flicklist.models import Change, Movie, Viewing
+from flicklist.models import Change, Import, Movie, Viewing
 from flicklist.permissions import Permission
 from flicklist.resources.base import AccessControlList, Resource, row_id
 from flicklist.security.policy import principal_of
 from flicklist.services import changes, watchlist
+from flicklist.services.imports import storage
 
 
 class WatchlistsResource(Resource):
@@ -36,9 +37,11 @@ class WatchlistResource(Resource):
     def __acl__(self) -> AccessControlList:
         return [(Allow, principal_of(self.owner_id), (Permission.VIEW, Permission.EDIT)), DENY_ALL]
 
-    def __getitem__(self, name: str) -> "MovieResource | ChangesResource":
+    def __getitem__(self, name: str) -> "MovieResource | ChangesResource | ImportsResource":
         if name == "changes":
             return ChangesResource(self, name)
+        if name == "imports":
+            return ImportsResource(self, name)
         for_update = self.request.may_write
         movie = watchlist.find_movie(self.db, self.owner_id, row_id(name), for_update=for_update)
         if movie is None:
@@ -100,3 +103,27 @@ class ChangeResource(Resource):
         super().__init__(parent, name)
         self.watchlist = parent.watchlist
         self.change = change
+
+
+class ImportsResource(Resource):
+    """``/watchlists/pX3v…/imports/``: the files that were imported into a list."""
+
+    def __init__(self, parent: WatchlistResource, name: str) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent
+
+    def __getitem__(self, name: str) -> "ImportResource":
+        for_update = self.request.may_write
+        movie_import = storage.find_import(self.db, self.watchlist.owner_id, row_id(name), for_update=for_update)
+        if movie_import is None:
+            raise KeyError(name)
+        return ImportResource(self, name, movie_import)
+
+
+class ImportResource(Resource):
+    """``/watchlists/pX3v…/imports/2/``: one imported file, or one that waits for confirmation."""
+
+    def __init__(self, parent: ImportsResource, name: str, movie_import: Import) -> None:
+        super().__init__(parent, name)
+        self.watchlist = parent.watchlist
+        self.movie_import = movie_import

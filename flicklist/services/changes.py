@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flicklist.models import Change, Movie
+from flicklist.models import Change, Import, Movie
 from flicklist.models.change import (
     CHANGE_RETENTION,
     IMPORTED,
@@ -46,6 +46,8 @@ class ListedChange(NamedTuple):
     can_be_undone: bool
     has_first_movie: bool
     """Whether the first movie still exists."""
+    movie_import: Import | None
+    """The import that made the change. It is taken back on its own page."""
 
     @property
     def is_undoing(self) -> bool:
@@ -53,7 +55,9 @@ class ListedChange(NamedTuple):
 
     @property
     def number_of_movies(self) -> int:
-        return len(self.before)
+        if self.movie_import is None:
+            return len(self.before)
+        return self.movie_import.number_of_movies
 
     @property
     def first_id(self) -> int:
@@ -71,12 +75,29 @@ def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
     if not page.rows:
         return page
     undoable = last_changes(db, owner_id, [change_id for change_id, *_ in page.rows])
-    existing = existing_ids(db, owner_id, [before[0]["id"] for *_, before in page.rows])
-    rows = [
-        ListedChange(change_id, created_at, outcome, before, change_id in undoable, before[0]["id"] in existing)
+    existing = existing_ids(db, owner_id, [before[0]["id"] for *_, before in page.rows if before])
+    imports = _imports(db, owner_id, [change_id for change_id, _, outcome, _ in page.rows if outcome == IMPORTED])
+    listed = [
+        ListedChange(
+            change_id,
+            created_at,
+            outcome,
+            before,
+            can_be_undone=change_id in undoable,
+            has_first_movie=bool(before) and before[0]["id"] in existing,
+            movie_import=imports.get(change_id),
+        )
         for change_id, created_at, outcome, before in page.rows
     ]
-    return replace(page, rows=rows)
+    return replace(page, rows=[change for change in listed if change.before or change.movie_import])
+
+
+def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int | None, Import]:
+    """Return the imports that made these changes, by the id of the change."""
+    if not change_ids:
+        return {}
+    found = db.scalars(select(Import).where(Import.owner_id == owner_id, Import.change_id.in_(change_ids)))
+    return {movie_import.change_id: movie_import for movie_import in found}
 
 
 def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:

@@ -7,7 +7,7 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.flash import flash_info, flash_success
-from flicklist.models.change import REDONE, UNDONE
+from flicklist.models.change import IMPORTED, REDONE, UNDONE
 from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, ChangesResource
 from flicklist.services import changes
@@ -26,6 +26,7 @@ WORDS = {
     "viewing added": ("Added a viewing of", ""),
     "viewing saved": ("Edited a viewing of", ""),
     "viewing deleted": ("Deleted a viewing of", ""),
+    IMPORTED: ("Imported", ""),
     "facts filled in": ("Filled in facts about", ""),  # by `flicklist catalog fill`
     UNDONE: ("Undid a change of", ""),
     REDONE: ("Redid a change of", ""),

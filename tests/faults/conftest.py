@@ -119,6 +119,9 @@ class Client:
         body = urlencode(fields) if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return self._send(connection, method, path, body, headers)
+
+    def _send(self, connection, method, path, body, headers):
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -152,6 +155,17 @@ class Client:
             return 0
         assert "/register" not in answer.location, "somebody was taken for logged out"
         return answer.status
+
+    def upload(self, content):
+        """Upload a file, and return the path of the import."""
+        parts = {'name="csrf_token"': self.token, 'name="file"; filename="list.txt"': content}
+        lines = [f"--x\r\nContent-Disposition: form-data; {part}\r\n\r\n{value}\r\n" for part, value in parts.items()]
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=STORAGE_TIMEOUT_SECONDS)
+        headers = {"Cookie": self.cookie, "Content-Type": "multipart/form-data; boundary=x"}
+        body = f"{''.join(lines)}--x--\r\n".encode()
+        answer = self._send(connection, "POST", f"{self.list_path}imports/", body, headers)
+        assert answer.status == 303, answer.text
+        return re.sub(r"^http://[^/]+", "", answer.location)
 
     def look(self):
         """Request the watchlist, and return the status of the response, or 0 if there was none."""

@@ -65,9 +65,9 @@ def _stars(movie: ExportedMovie) -> str:
 def _lines(header: Cells, rows: Iterable[Cells]) -> Iterator[str]:
     yield BYTE_ORDER_MARK
     yield from csv_lines([header])
-    yield from csv_lines(map(_without_formulas, rows))
+    yield from csv_lines(map(without_formulas, rows))
 
 
-def _without_formulas(row: Cells) -> Cells:
+def without_formulas(row: Cells) -> Cells:
     """Return the cells with an apostrophe before each that would be a formula. A spreadsheet then shows it as text."""
     return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in row]

@@ -6,21 +6,20 @@ must be equal. A movie of a neighbouring year or with a similar title is never t
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day
-from flicklist.film_facts import FilmFacts
+from flicklist.film_facts import MAX_LETTERBOXD_URI_LENGTH, MAX_TMDB_ID, FilmFacts, is_imdb_id
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import BEST_RATING, MAX_TITLE_LENGTH, REMOVED_RETENTION, movie_key
 from flicklist.models.movie_import import Outcome
 from flicklist.services.imports.rows import Row, Status, UnusableRow
 from flicklist.text import compare_key, has_visible_character, quote
 
-ONLY_IN_LISTS = "This movie is only in a list or among the liked ones. You can choose to add such movies."
-LEFT_OUT = "This movie is only in a list or among the liked ones, and you chose not to add such movies."
+ONLY_IN_LISTS = "This movie is only in a list or among the liked ones, and such movies are not added."
 NO_TITLE = "This row has no title."
 WAS_REMOVED = "You removed this movie. Restore it first, then import the file again."
 DIFFERENT_IDS = "The ids in this row belong to different movies."
@@ -40,7 +39,10 @@ class Target:
     letterboxd_uri: str = ""
     movie_id: int | None = None
     is_removed: bool = False
+    added_at: datetime | None = None
     needs_id_in_key: bool = False
+    complete_row_of: str | None = None
+    """The file with a complete row about this movie. Each complete row of a file is another movie."""
     rows: list[int] = field(default_factory=list)
 
 
@@ -54,23 +56,20 @@ class Verdict(NamedTuple):
 class Options(NamedTuple):
     """What else decides on a row.
 
-    `room` is how many movies the account can still have. `latest` is the last day that is not in the future for the
-    person. `adds_listed` is whether movies that are only in lists are added, or None if the person was not asked yet.
+    `latest` is the last day that is not in the future for the person. `room` is how many movies the account can still
+    have.
     """
 
-    room: int
     max_movies: int
     latest: date
-    refused_titles: Sequence[str] = ()
-    adds_listed: bool | None = None
+    room: int = 0
 
 
 class Matched(NamedTuple):
-    """The movies that rows are about, the verdict on all other rows by position, and the movies only in lists."""
+    """The movies that rows are about, and the verdict on all other rows by their position."""
 
     targets: Sequence[Target]
     verdicts: Mapping[int, Verdict]
-    only_in_lists: int
 
 
 def match(
@@ -104,10 +103,9 @@ class _Matcher:
         self.keys = keys
         self.options = options
         self.room = options.room
-        self.refused_titles = set(map(compare_key, options.refused_titles))
         self.verdicts: dict[int, Verdict] = {}
         self.new: list[Target] = []
-        self.listed_only: list[Target] = []
+        self.only_in_lists: list[Target] = []
         self.found: dict[int, Target] = {}
         self.by_imdb_id: dict[str, Target] = {}
         self.by_tmdb_id: dict[int, Target] = {}
@@ -123,16 +121,14 @@ class _Matcher:
                 outcome = Outcome.UNDECIDED if row.needs_decision else Outcome.REFUSED
                 self.verdicts[position] = Verdict(outcome, row.reason)
             else:
-                self._match_row(position, row)
+                self._match_row(position, _with_valid_ids(row))
             step()
-        if self.options.adds_listed:
-            self.new += self.listed_only
-        else:
-            self._leave_out_listed_only()
+        for target in self.only_in_lists:
+            self.verdicts.update(dict.fromkeys(target.rows, Verdict(Outcome.UNDECIDED, ONLY_IN_LISTS)))
         targets = [*self.found.values(), *self.new]
         for target in targets:
             target.rows.sort()
-        return Matched(targets, self.verdicts, len(self.listed_only))
+        return Matched(targets, self.verdicts)
 
     def _turn(self, position: int) -> int:
         """Return when a row is matched: one that says more about the movie first.
@@ -157,6 +153,8 @@ class _Matcher:
         if target.movie_id is not None:
             self.found.setdefault(target.movie_id, target)
         target.rows.append(position)
+        if row.is_complete:
+            target.complete_row_of = row.file
         self._learn(target, row.facts)
 
     def _check(self, row: Row) -> None:
@@ -178,14 +176,25 @@ class _Matcher:
         return f"The date {watched_on} is in the future." if is_future else None
 
     def _find(self, row: Row) -> Target | None:
-        target = self._find_by_id(row.facts)
-        if target is None and row.title:
+        target = self._find_complete(row) if row.is_complete else self._find_by_id(row.facts)
+        if target is None and row.title and not row.is_complete:
             target = self._find_by_title(row.title, row)
             if target is None and row.year and row.facts.original_title:
                 target = self._find_by_title(row.facts.original_title, row)
         if target is not None and target.is_removed and row.removed_at is None:
             raise _NotMatched(Outcome.UNDECIDED, WAS_REMOVED)
         return target
+
+    def _find_complete(self, row: Row) -> Target | None:
+        """Return the movie of a complete row. If several have its title and year, that which was added then."""
+        same_title = [target for target in self.by_title.get(compare_key(row.title), ()) if target.year == row.year]
+        candidates = [target for target in same_title if not _is_other(target, row.facts)]
+        free = [target for target in candidates if target.complete_row_of != row.file]
+        if not any(_shares_id(target, row.facts) for target in free):
+            by_id = self._find_by_id(row.facts)
+            if by_id is not None and by_id.complete_row_of != row.file:
+                return by_id
+        return next((target for target in free if target.added_at == row.added_at), next(iter(free), None))
 
     def _find_by_id(self, facts: FilmFacts) -> Target | None:
         by_id = (self.by_imdb_id.get(facts.imdb_id), self.by_tmdb_id.get(facts.tmdb_id or 0))
@@ -215,7 +224,7 @@ class _Matcher:
         self.keys.add(key)
         self.room -= 1
         self._remember(target)
-        (self.new if puts_on_list(row) else self.listed_only).append(target)
+        (self.new if puts_on_list(row) else self.only_in_lists).append(target)
         return target
 
     def _check_new(self, row: Row) -> None:
@@ -226,8 +235,6 @@ class _Matcher:
             raise _NotMatched(Outcome.REFUSED, f"A title can have at most {MAX_TITLE_LENGTH} characters.")
         if row.year is not None and not FIRST_YEAR <= row.year <= LAST_YEAR:
             raise _NotMatched(Outcome.UNDECIDED, f"The year {row.year} is not from {FIRST_YEAR} to {LAST_YEAR}.")
-        if self.refused_titles and compare_key(row.title) in self.refused_titles:
-            raise _NotMatched(Outcome.REFUSED, f"This site refuses {quote(row.title)}.")
         if self.room <= 0:
             limit = f"You can have at most {self.options.max_movies:,} movies, and you’ve reached that limit."
             raise _NotMatched(Outcome.REFUSED, limit)
@@ -252,14 +259,6 @@ class _Matcher:
         if target.letterboxd_uri:
             self.by_letterboxd_uri.setdefault(target.letterboxd_uri, target)
 
-    def _leave_out_listed_only(self) -> None:
-        if self.options.adds_listed is None:
-            verdict = Verdict(Outcome.UNDECIDED, ONLY_IN_LISTS)
-        else:
-            verdict = Verdict(Outcome.REFUSED, LEFT_OUT)
-        for target in self.listed_only:
-            self.verdicts.update(dict.fromkeys(target.rows, verdict))
-
 
 def puts_on_list(row: Row) -> bool:
     """Return whether a row puts its movie on one of the lists. Other rows only tag a movie."""
@@ -273,8 +272,25 @@ def says_watched(row: Row) -> bool:
     return puts_on_list(row)
 
 
+def _with_valid_ids(row: Row) -> Row:
+    """Return the row without ids that no movie can have. Otherwise rows could be compared by ids that are not kept."""
+    facts = row.facts
+    if facts.imdb_id and not is_imdb_id(facts.imdb_id):
+        facts = facts._replace(imdb_id="")
+    if facts.tmdb_id is not None and not 0 < facts.tmdb_id <= MAX_TMDB_ID:
+        facts = facts._replace(tmdb_id=None)
+    if len(facts.letterboxd_uri) > MAX_LETTERBOXD_URI_LENGTH:
+        facts = facts._replace(letterboxd_uri="")
+    return row if facts is row.facts else replace(row, facts=facts)
+
+
 def _has_id(facts: FilmFacts) -> bool:
     return bool(facts.imdb_id or facts.tmdb_id or facts.letterboxd_uri)
+
+
+def _shares_id(target: Target, facts: FilmFacts) -> bool:
+    has_imdb_id = facts.imdb_id != "" and target.imdb_id == facts.imdb_id
+    return has_imdb_id or (facts.tmdb_id is not None and target.tmdb_id == facts.tmdb_id)
 
 
 def _has_other_id(target: Target, facts: FilmFacts) -> bool:

@@ -4,7 +4,7 @@ The movie is changed in memory, through its own methods. The person's title, yea
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flicklist.film_facts import (
@@ -35,6 +35,7 @@ from flicklist.services.imports.rows import Row, RowViewing, Status
 from flicklist.text import compare_key, quote
 
 REWATCH = "rewatch"
+NOTE_IN_NOTES = "The text is too long for the note of a viewing, so it belongs in the notes of the movie."
 MAX_FACT_LENGTHS = {
     "original_title": MAX_ORIGINAL_TITLE_LENGTH,
     "directors": MAX_DIRECTORS_LENGTH,
@@ -128,10 +129,13 @@ class _Merger:
         details = self.movie.details
         if row.why and self._can_be_set("why", details.why, row.why, MAX_WHY_LENGTH, effect):
             details = details._replace(why=row.why)
-        if row.notes and self._can_be_set("notes", details.notes, row.notes, MAX_NOTES_LENGTH, effect):
+        is_set = row.notes and row.is_complete
+        if is_set and self._can_be_set("notes", details.notes, row.notes, MAX_NOTES_LENGTH, effect):
             details = details._replace(notes=row.notes)
         if details != self.movie.details:
             self.movie.set_details(details)
+        if row.notes and not row.is_complete:
+            self._add_to_notes(row.notes, effect)
 
     @staticmethod
     def _can_be_set(name: str, present: str, text: str, max_length: int, effect: Effect) -> bool:
@@ -174,16 +178,21 @@ class _Merger:
             self._add_viewing(viewings[0], effect)
             return
         claimed: set[int] = set()
-        others = [viewing for viewing in viewings if not self._claim(viewing, claimed, is_exact=True)]
+        others: Sequence[RowViewing] = viewings
+        for is_same in (_has_note, _contains_note):
+            others = [viewing for viewing in others if not self._claim(viewing, claimed, is_same)]
         for viewing in others:
-            if (same := self._claim(viewing, claimed, is_exact=False)) is not None:
+            if (same := self._claim(viewing, claimed, _is_any)) is not None:
                 self._append_note(same, viewing.note, effect)
             elif (added := self._add_viewing(viewing, effect)) is not None:
                 claimed.add(id(added))
 
-    def _claim(self, viewing: RowViewing, claimed: set[int], *, is_exact: bool) -> Viewing | None:
+    def _claim(
+        self, viewing: RowViewing, claimed: set[int], is_same: Callable[[Viewing, RowViewing], bool]
+    ) -> Viewing | None:
+        """Return a viewing of that date that no other viewing of the row has claimed."""
         for each in self.viewings[viewing.watched_on]:
-            if id(each) not in claimed and (not is_exact or each.note == viewing.note):
+            if id(each) not in claimed and is_same(each, viewing):
                 claimed.add(id(each))
                 return each
         return None
@@ -201,6 +210,7 @@ class _Merger:
         effect.new_viewings += 1
         if not fits:
             self._add_to_notes(viewing.note, effect)
+            effect.remarks.append(NOTE_IN_NOTES)
         return added
 
     def _append_note(self, viewing: Viewing, note: str, effect: Effect) -> None:
@@ -210,6 +220,7 @@ class _Merger:
         longer = f"{viewing.note}\n{note}" if viewing.note else note
         if len(longer) > MAX_VIEWING_NOTE_LENGTH:
             self._add_to_notes(note, effect)
+            effect.remarks.append(NOTE_IN_NOTES)
             return
         try:
             self.movie.edit_viewing(viewing, viewing.watched_on, longer)
@@ -227,21 +238,20 @@ class _Merger:
             return
         self.movie.set_details(self.movie.details._replace(notes=longer))
         effect.added.append("notes")
-        effect.remarks.append("The text is too long for the note of a viewing, so it is in the notes of the movie.")
 
     def _mark_as_watched(self) -> None:
         """Mark the movie as watched if a row says so without a date.
 
-        It gets a viewing without a date, unless it has a viewing, or the row says when the movie was marked.
+        It gets a viewing without a date, unless it has a viewing, or the row is complete.
         """
         marks = [(row, effect) for row, effect in zip(self.rows, self.effects, strict=True) if says_watched(row)]
         if marks and not self.movie.is_watched and not self.movie.viewings:
             row, effect = marks[0]
-            if row.watched_at is None:
-                self._add_viewing(RowViewing(None), effect)
-            else:
-                self.movie.watched_at = row.watched_at
+            if row.is_complete:
+                self.movie.watched_at = row.watched_at or utc_now()
                 effect.added.append("the mark as watched")
+            else:
+                self._add_viewing(RowViewing(None), effect)
         wanted = [effect for row, effect in zip(self.rows, self.effects, strict=True) if row.status is Status.WATCHLIST]
         if marks and wanted and self.movie.is_watched:
             self._merge_tags([REWATCH], wanted[0])
@@ -265,6 +275,18 @@ class _Merger:
             effect.remarks.append(
                 f"You rated it {_stars(self.movie.rating)}, which stays. The file says {_stars(rating)}."
             )
+
+
+def _has_note(viewing: Viewing, of_row: RowViewing) -> bool:
+    return viewing.note == of_row.note
+
+
+def _contains_note(viewing: Viewing, of_row: RowViewing) -> bool:
+    return of_row.note in viewing.note
+
+
+def _is_any(viewing: Viewing, of_row: RowViewing) -> bool:
+    return True
 
 
 def _stars(rating: int) -> str:

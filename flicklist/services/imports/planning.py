@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from flicklist.film_facts import FilmFacts
 from flicklist.models import Movie
 from flicklist.models.change import snapshot
-from flicklist.models.movie_import import Outcome
+from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.services.imports.matching import Matched, Options, Target, match
 from flicklist.services.imports.merging import merge, new_movie
 from flicklist.services.imports.rows import Row, UnusableRow
@@ -28,10 +28,8 @@ MERGED_COLUMNS = (
 # The key, and the fields of `Target` in their order.
 _MATCHED_COLUMNS = (
     *(Movie.key, Movie.title, Movie.year, Movie.imdb_id, Movie.tmdb_id, Movie.letterboxd_uri, Movie.id),
-    Movie.removed_at.is_not(None),
+    *(Movie.removed_at.is_not(None), Movie.added_at),
 )
-# The names of counts of a plan. The others are those of outcomes of rows.
-NEW_MOVIES, CHANGED_MOVIES, NEW_VIEWINGS = "new movies", "changed movies", "new viewings"
 
 Step = Callable[[], None]
 
@@ -108,16 +106,15 @@ class Plan:
 
     fingerprint: Fingerprint
     rows: list[PlannedRow]
-    only_in_lists: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     writes: Writes = field(default_factory=Writes)
     snapshots: list[Snapshot] = field(default_factory=list)
 
 
 def read_fingerprint(db: Session, owner_id: int) -> Fingerprint:
-    sums = (func.coalesce(func.sum(Movie.id), 0), func.coalesce(func.sum(Movie.change_id), 0))
+    sums = (func.sum(Movie.id), func.sum(Movie.change_id))
     movies, of_ids, of_change_ids = db.execute(select(func.count(), *sums).where(Movie.owner_id == owner_id)).one()
-    return Fingerprint(movies, int(of_ids), int(of_change_ids))  # PostgreSQL returns decimals
+    return Fingerprint(movies, int(of_ids or 0), int(of_change_ids or 0))  # PostgreSQL returns decimals
 
 
 class Planner:
@@ -146,7 +143,6 @@ class Planner:
     def plan(self) -> Plan:
         plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_LEFT_ALONE] * len(self.rows))
         matched = self._match()
-        plan.only_in_lists = matched.only_in_lists
         for position, verdict in matched.verdicts.items():
             plan.rows[position] = PlannedRow(*verdict)
             self.step()
@@ -190,10 +186,11 @@ class Planner:
         for target, movie_id in zip(targets, ids, strict=True):
             rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
             movie = new_movie(target, rows, self.owner_id)
+            if movie_id is not None:
+                movie.id = movie_id
             self._merge(plan, movie, target, is_new=True)
             plan.counts[NEW_MOVIES] += 1
             if movie_id is not None:
-                movie.id = movie_id
                 if target.needs_id_in_key:
                     movie.add_id_to_key()
                 plan.writes.add(movie)
@@ -203,7 +200,8 @@ class Planner:
         rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
         effects = merge(movie, rows, is_new=is_new)
         for position, effect in zip(target.rows, effects, strict=True):
-            plan.counts[NEW_VIEWINGS] += effect.new_viewings
+            if effect.new_viewings:
+                plan.counts[NEW_VIEWINGS] += effect.new_viewings
             plan.rows[position] = PlannedRow(effect.outcome(is_new=is_new), effect.reason(is_new=is_new), movie.id)
             self.step()
         return any(effect.added for effect in effects)

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import bindparam, column, delete, func, insert, select, table, update
 from sqlalchemy.orm import Session
 
 from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie, User, Viewing
 from flicklist.models.change import restore_snapshot, snapshot
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH
-from flicklist.models.movie_import import MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, ImportState
+from flicklist.models.movie_import import LEFT_ALONE, MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, ImportState
 from flicklist.services.changes import record_import
 from flicklist.services.imports.planning import (
-    CHANGED_MOVIES,
     MERGED_COLUMNS,
     NEW_COLUMNS,
-    NEW_MOVIES,
     Fingerprint,
     PlannedRow,
     Snapshot,
@@ -28,10 +26,11 @@ from flicklist.services.imports.rows import Row, UnusableRow
 from flicklist.services.watchlist import delete_expired_movies, find_movies
 from flicklist.text import shorten
 
-LEFT_ALONE = "left alone"  # the count of movies that were edited since, and stay when the import is taken back
 _MOVIES, _VIEWINGS, _ROWS, _SNAPSHOTS = (
     Base.metadata.tables[model.__tablename__] for model in (Movie, Viewing, ImportRow, ImportSnapshot)
 )
+# Here SQLite keeps the last id of each table with AUTOINCREMENT.
+_SEQUENCES = table("sqlite_sequence", column("name"), column("seq"))
 _UPDATE_MOVIE = (
     update(_MOVIES)
     .where(_MOVIES.c.id == bindparam("movie_id"))
@@ -49,20 +48,20 @@ def reserve_movie_ids(db: Session, number: int) -> Sequence[int]:
     if db.get_bind().dialect.name == "postgresql":
         sequence = func.pg_get_serial_sequence(Movie.__tablename__, Movie.id.key)
         return db.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, number))).all()
-    # The table in which SQLite keeps the last id of each table with AUTOINCREMENT.
-    table = {"name": Movie.__tablename__}
-    db.execute(
-        text("INSERT INTO sqlite_sequence SELECT :name, 0 WHERE :name NOT IN (SELECT name FROM sqlite_sequence)"), table
-    )
-    db.execute(text("UPDATE sqlite_sequence SET seq = seq + :number WHERE name = :name"), table | {"number": number})
-    last = db.execute(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), table).scalar_one()
-    return range(last - number + 1, last + 1)
+    last = db.scalar(select(_SEQUENCES.c.seq).where(_SEQUENCES.c.name == Movie.__tablename__))
+    if last is None:
+        db.execute(insert(_SEQUENCES).values(name=Movie.__tablename__, seq=number))
+    else:
+        renumbered = update(_SEQUENCES).where(_SEQUENCES.c.name == Movie.__tablename__)
+        db.execute(renumbered.values(seq=_SEQUENCES.c.seq + number))
+    first = (last or 0) + 1
+    return range(first, first + number)
 
 
-def replace_rows(db: Session, import_id: int) -> None:
+def delete_report(db: Session, import_id: int) -> None:
     """Delete the rows and snapshots of an earlier plan."""
-    for table in (ImportRow, ImportSnapshot):
-        db.execute(delete(table).where(table.import_id == import_id))
+    for model in (ImportRow, ImportSnapshot):
+        db.execute(delete(model).where(model.import_id == import_id))
 
 
 def insert_rows(
@@ -138,9 +137,8 @@ def take_back(db: Session, movie_import: Import, fingerprint: Fingerprint, write
     added = (Movie.owner_id == owner_id, Movie.change_id == movie_import.change_id, Movie.id.not_in(changed))
     deleted = len(db.scalars(delete(_MOVIES).where(*added).returning(_MOVIES.c.id)).all())
     _write(db, writes)
-    counts = movie_import.counts
-    left_alone = counts.get(NEW_MOVIES, 0) + counts.get(CHANGED_MOVIES, 0) - deleted - len(writes.movies)
-    movie_import.counts = {**counts, LEFT_ALONE: left_alone}
+    left_alone = movie_import.number_of_movies - deleted - len(writes.movies)
+    movie_import.counts = {**movie_import.counts, LEFT_ALONE: left_alone}
     movie_import.state = ImportState.TAKEN_BACK
 
 

@@ -1,0 +1,58 @@
+"""Work on imports in a thread of the server."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pyramid.config import Configurator
+from pyramid.events import ApplicationCreated
+from pyramid.request import Request
+from sqlalchemy.orm import Session
+
+from flicklist.db import reading_engine, snapshot, writing_engine
+from flicklist.services.imports.importer import Database, Importer, Progress
+from flicklist.settings import Settings
+from flicklist.threads import WorkingThread
+
+
+@contextmanager
+def open_importer(settings: Settings, on_progress: Progress | None = None) -> Iterator[Importer]:
+    """Open the database for an importer, and close it at the end."""
+    reader, writer = reading_engine(settings.database_url), writing_engine(settings.database_url)
+
+    @contextmanager
+    def read_snapshot() -> Iterator[Session]:
+        with Session(reader, autoflush=False) as read_db, snapshot(read_db):
+            yield read_db
+
+    @contextmanager
+    def transaction() -> Iterator[Session]:
+        with Session(writer, expire_on_commit=False) as db, db.begin():
+            yield db
+
+    try:
+        yield Importer(settings, Database(read_snapshot, transaction), on_progress)
+    finally:
+        reader.dispose()
+        writer.dispose()
+
+
+@contextmanager
+def _open_work(settings: Settings) -> Iterator[Callable[[], int]]:
+    with open_importer(settings) as importer:
+        yield importer.run_due
+
+
+def wake_importer(request: Request) -> None:
+    """Wake the thread that works on imports, after the commit. Without one, another process does the work."""
+    thread = request.registry.import_thread
+    if thread is not None:
+        request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
+
+
+def includeme(config: Configurator) -> None:
+    """Start the thread with the application, unless a setting leaves imports to other processes."""
+    settings = config.registry.flicklist
+    config.registry.import_thread = None
+    if settings.runs_imports:
+        config.registry.import_thread = WorkingThread("flicklist-imports", lambda: _open_work(settings))
+        config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

@@ -1,0 +1,348 @@
+"""Work on imports: prepare previews, write confirmed imports, take imports back, and delete old ones.
+
+One process at a time does this, whatever the number of servers: the one with the lease. The work is done outside of
+transactions. The progress and the report are written in small ones, and the movies in one short transaction at the end.
+If the process is killed, another one begins the work again when the lease has expired.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, NamedTuple
+from uuid import uuid4
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flicklist.models import Import
+from flicklist.models.movie_import import MAX_FORMAT_LENGTH, MAX_REASON_LENGTH, ImportState
+from flicklist.services import leases
+from flicklist.services.imports import questions, storage
+from flicklist.services.imports.matching import Options
+from flicklist.services.imports.planning import Plan, Planner, chunks
+from flicklist.services.imports.reading import UploadLimits, read_upload
+from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
+from flicklist.services.imports.writing import (
+    ListChanged,
+    delete_report,
+    insert_rows,
+    insert_snapshots,
+    plan_taking_back,
+    reserve_movie_ids,
+    take_back,
+    write_import,
+)
+from flicklist.settings import Settings
+from flicklist.text import shorten
+
+log = logging.getLogger(__name__)
+
+LEASE = "imports"
+LEASE_DURATION = timedelta(minutes=2)
+MAX_ATTEMPTS = 3
+MAX_PLANS = 5
+PROGRESS_SECONDS = 0.5
+# Threads of one process take turns. After so many rows, requests get theirs.
+ROWS_BETWEEN_PAUSES = 50
+PAUSE_SECONDS = 0.001
+STEPS_PER_ROW = 3  # compared, merged, reported
+FAILED = "The server could not finish this import. Nothing was changed. Tell the person who runs the site."
+ALWAYS_CHANGING = "Your list changed all the time, so nothing was imported. Try again."
+
+Progress = Callable[[int, int], None]
+"""Called with the number of steps done and their total."""
+
+
+class Database(NamedTuple):
+    """How to read one snapshot of the database, and how to write a transaction."""
+
+    snapshot: Callable[[], AbstractContextManager[Session]]
+    transaction: Callable[[], AbstractContextManager[Session]]
+
+
+class Busy(Exception):
+    """Raised when another process works on imports."""
+
+
+class _Gone(Exception):
+    """Raised when the import was deleted meanwhile, perhaps with the account."""
+
+
+class Importer:
+    """Works on the imports of all people, one after the other."""
+
+    def __init__(self, settings: Settings, database: Database, on_progress: Progress | None = None) -> None:
+        self._settings = settings
+        self._database = database
+        self._on_progress = on_progress
+        self._holder = uuid4().hex
+
+    def run_due(self) -> int:
+        """Do all work that waits, and return on how many imports. Do nothing while another process works."""
+        if not self._has_work():
+            return 0
+        worked = 0
+        with self._lease() as is_held:
+            if is_held:
+                with self._database.transaction() as db:
+                    storage.delete_expired_imports(db)
+                while (import_id := self._next_import_id()) is not None and self._work(import_id):
+                    worked += 1
+        return worked
+
+    def read_file(self, owner_id: int, name: str, file: IO[bytes], answers: Answers) -> Import:
+        """Store a file and prepare its preview at once. Raises `UploadRefused`, and `Busy`."""
+        with self._require_lease():
+            with self._database.transaction() as db:
+                import_id = storage.store(db, owner_id, name, file, answers).id
+            movie_import = self._work_now(import_id)
+        if movie_import.state == ImportState.READY:
+            return movie_import
+        self.discard(import_id)
+        raise UploadRefused(movie_import.problem or FAILED)
+
+    def finish(self, import_id: int) -> Import:
+        """Confirm an import and write it at once. Raises `UploadRefused`, and `Busy`."""
+        with self._require_lease():
+            with self._database.transaction() as db:
+                storage.confirm(_locked(db, import_id))
+            movie_import = self._work_now(import_id)
+        if movie_import.state != ImportState.FINISHED:
+            raise UploadRefused(movie_import.problem or FAILED)
+        return movie_import
+
+    def discard(self, import_id: int) -> None:
+        """Delete an upload that was not confirmed."""
+        with self._database.transaction() as db:
+            db.delete(_locked(db, import_id))
+
+    def _work_now(self, import_id: int) -> Import:
+        self._work(import_id)
+        with self._database.transaction() as db:
+            return _locked(db, import_id)
+
+    @contextmanager
+    def _require_lease(self) -> Iterator[None]:
+        with self._lease() as is_held:
+            if not is_held:
+                raise Busy
+            yield
+
+    @contextmanager
+    def _lease(self) -> Iterator[bool]:
+        """Hold the lease, if no other process does. Without it, `_work` raises `LeaseLost`."""
+        try:
+            with self._database.transaction() as db:
+                is_held = leases.acquire(db, LEASE, self._holder, LEASE_DURATION)
+        except IntegrityError:  # another process was faster
+            is_held = False
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                with self._database.transaction() as db:
+                    leases.release(db, LEASE, self._holder)
+
+    def _work(self, import_id: int) -> bool:
+        """Do the next piece of work on an import. Return whether that ended as it should, also with a refusal."""
+        try:
+            movie_import = self._begin(import_id)
+            if movie_import is not None:
+                _Work(self._settings, self._database, self._holder, movie_import, self._on_progress).run()
+        except _Gone:
+            pass
+        except leases.LeaseLost:
+            raise
+        except Exception:
+            log.exception("Import %s was not finished", import_id)
+            return False
+        return True
+
+    def _has_work(self) -> bool:
+        with self._database.snapshot() as read_db:
+            return storage.next_import_id(read_db) is not None or storage.has_expired_imports(read_db)
+
+    def _next_import_id(self) -> int | None:
+        with self._database.snapshot() as read_db:
+            return storage.next_import_id(read_db)
+
+    def _begin(self, import_id: int) -> Import | None:
+        """Count the attempt and return the import, or give up and return None."""
+        with self._database.transaction() as db:
+            leases.renew(db, LEASE, self._holder, LEASE_DURATION)
+            movie_import = _locked(db, import_id)
+            if not movie_import.is_working:
+                return None
+            movie_import.attempts += 1
+            if movie_import.attempts > MAX_ATTEMPTS:
+                _give_up(db, movie_import, FAILED)
+                return None
+            db.flush()
+            db.expunge(movie_import)
+            return movie_import
+
+
+class _Work:
+    """One piece of work on one import. `movie_import` is a copy of its row."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        holder: str,
+        movie_import: Import,
+        on_progress: Progress | None,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.holder = holder
+        self.movie_import = movie_import
+        self.on_progress = on_progress
+        self.done = self.total = 0
+        self.saved_at = 0.0
+
+    def run(self) -> None:
+        work = {
+            ImportState.UPLOADED: self._prepare,
+            ImportState.CONFIRMED: self._write,
+            ImportState.TAKING_BACK: self._take_back,
+        }
+        try:
+            work[self.movie_import.state]()
+        except UploadRefused as refused:
+            self._stop(str(refused))
+
+    def _prepare(self) -> None:
+        """Read the file, and prepare the preview."""
+        parsed = self._read()
+        plan = self._plan(parsed, is_preview=True)
+        self._report(parsed.rows, plan)
+        with self._transaction() as (_, movie_import):
+            movie_import.format_name = shorten(parsed.format_name, MAX_FORMAT_LENGTH)
+            movie_import.notices = list(parsed.notices)
+            movie_import.questions = questions.to_dicts(parsed.questions)
+            movie_import.counts = dict(plan.counts)
+            movie_import.state = ImportState.READY
+
+    def _write(self) -> None:
+        """Write the movies. If the list changes meanwhile, plan again."""
+        parsed = self._read()
+        for _ in range(MAX_PLANS):
+            plan = self._plan(parsed, is_preview=False)
+            self._report(parsed.rows, plan)
+            try:
+                with self._transaction() as (db, movie_import):
+                    movie_import.counts = dict(plan.counts)
+                    write_import(db, movie_import, plan.fingerprint, plan.writes)
+                    storage.delete_content(db, movie_import.id)
+            except (ListChanged, IntegrityError):
+                continue
+            return
+        self._stop(ALWAYS_CHANGING)
+
+    def _take_back(self) -> None:
+        """Take the import back. If the list changes meanwhile, begin again."""
+        for _ in range(MAX_PLANS):
+            with self.database.snapshot() as read_db:
+                fingerprint, writes = plan_taking_back(read_db, self.movie_import)
+            try:
+                with self._transaction() as (db, movie_import):
+                    take_back(db, movie_import, fingerprint, writes)
+            except ListChanged:
+                continue
+            return
+        self._stop("")
+
+    def _read(self) -> ParsedUpload:
+        """Return the rows of the file. Raises `UploadRefused`."""
+        with TemporaryDirectory(prefix="flicklist-import-") as folder:
+            path = Path(folder, "upload")
+            with self.database.snapshot() as read_db:
+                storage.write_file(read_db, self.movie_import.id, path)
+            answers, time_zone = self.movie_import.answers, self.settings.time_zone
+            limits = UploadLimits(
+                self.settings.max_upload_entries,
+                self.settings.max_unpacked_entry_size,
+                self.settings.max_unpacked_size,
+                self.settings.max_import_rows,
+            )
+            return read_upload(path, self.movie_import.file_name, answers, limits, time_zone)
+
+    def _plan(self, parsed: ParsedUpload, *, is_preview: bool) -> Plan:
+        self.done, self.total = 0, STEPS_PER_ROW * len(parsed.rows)
+        options = Options(
+            max_movies=self.settings.max_movies,
+            latest=datetime.now(UTC).date() + timedelta(days=1),  # it may be tomorrow already where the person was
+        )
+        reserve_ids = None if is_preview else self._reserve_ids
+        with self.database.snapshot() as read_db:
+            owner_id = self.movie_import.owner_id
+            return Planner(read_db, owner_id, parsed.rows, options, step=self._step, reserve_ids=reserve_ids).plan()
+
+    def _reserve_ids(self, number: int) -> Sequence[int]:
+        with self.database.transaction() as db:
+            return reserve_movie_ids(db, number)
+
+    def _report(self, rows: Sequence[Row | UnusableRow], plan: Plan) -> None:
+        """Write what becomes of each row, and the state of movies that will change."""
+        with self._transaction() as (db, movie_import):
+            delete_report(db, movie_import.id)
+        for positions in chunks(range(len(rows))):
+            first, end = positions[0], positions[-1] + 1
+            with self._transaction() as (db, movie_import):
+                insert_rows(db, movie_import.id, first + 1, rows[first:end], plan.rows[first:end])
+            for _ in positions:
+                self._step()
+        for snapshots in chunks(plan.snapshots):
+            with self._transaction() as (db, movie_import):
+                insert_snapshots(db, movie_import.id, snapshots)
+
+    def _step(self) -> None:
+        """Count a step, give others their turn, and now and then show the progress."""
+        self.done += 1
+        if self.done % ROWS_BETWEEN_PAUSES == 0:
+            time.sleep(PAUSE_SECONDS)
+            if time.monotonic() - self.saved_at > PROGRESS_SECONDS:
+                self._save_progress()
+
+    def _save_progress(self) -> None:
+        with self._transaction() as (_, movie_import):
+            movie_import.done, movie_import.total = min(self.done, self.total), self.total
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.total)
+        self.saved_at = time.monotonic()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[Session, Import]]:
+        """Begin a transaction with the import locked. Raises `LeaseLost`, and `_Gone` if the import was deleted."""
+        with self.database.transaction() as db:
+            leases.renew(db, LEASE, self.holder, LEASE_DURATION)
+            movie_import = _locked(db, self.movie_import.id)
+            if movie_import.state != self.movie_import.state:
+                raise _Gone
+            yield db, movie_import
+
+    def _stop(self, problem: str) -> None:
+        with self._transaction() as (db, movie_import):
+            _give_up(db, movie_import, problem)
+
+
+def _locked(db: Session, import_id: int) -> Import:
+    movie_import = db.get(Import, import_id, with_for_update=True)
+    if movie_import is None:
+        raise _Gone
+    return movie_import
+
+
+def _give_up(db: Session, movie_import: Import, problem: str) -> None:
+    """Refuse an upload. An import that cannot be taken back stays."""
+    if movie_import.state == ImportState.TAKING_BACK:
+        movie_import.state = ImportState.FINISHED
+        return
+    movie_import.state, movie_import.problem = ImportState.REFUSED, shorten(problem, MAX_REASON_LENGTH)
+    delete_report(db, movie_import.id)
+    storage.delete_content(db, movie_import.id)

@@ -1,0 +1,140 @@
+"""Uploaded files: stored, answered, confirmed and deleted. Queries are limited to one owner. Nothing here commits."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import ColumnElement, delete, exists, insert, select
+from sqlalchemy.orm import Session
+
+from flicklist.models import Import, ImportChunk
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import LimitReached
+from flicklist.models.movie_import import (
+    CHUNK_SIZE,
+    CONFIRMATION_TIME,
+    IMPORT_RETENTION,
+    MAX_FILE_NAME_LENGTH,
+    MAX_IMPORTS,
+    UNCONFIRMED,
+    WORKING,
+    ImportState,
+)
+from flicklist.text import has_visible_character, normalize, shorten
+
+UNNAMED = "upload"
+
+
+class WrongState(Exception):
+    """Raised when something is done to an import that is not possible now, for example because it was done before."""
+
+
+def store(
+    db: Session, owner_id: int, file_name: str, file: IO[bytes], answers: Mapping[str, str] | None = None
+) -> Import:
+    """Store an uploaded file for the server to read. Raises `LimitReached`."""
+    _make_room(db, owner_id)
+    movie_import = Import(owner_id=owner_id, file_name=_base_name(file_name), size=0, answers=dict(answers or {}))
+    db.add(movie_import)
+    db.flush()
+    for number, content in enumerate(iter(lambda: file.read(CHUNK_SIZE), b"")):
+        db.execute(insert(ImportChunk).values(import_id=movie_import.id, number=number, content=content))
+        movie_import.size += len(content)
+    return movie_import
+
+
+def _make_room(db: Session, owner_id: int) -> None:
+    """Delete the oldest imports of a person if there are too many. Raises `LimitReached` if all wait for something."""
+    newest_first = (
+        select(Import).where(Import.owner_id == owner_id).order_by(Import.created_at.desc(), Import.id.desc())
+    )
+    for old in db.scalars(newest_first.offset(MAX_IMPORTS - 1)):
+        if old.is_working:
+            raise LimitReached(f"You have {MAX_IMPORTS} unfinished imports. Wait until they are finished.")
+        db.delete(old)
+
+
+def _base_name(file_name: str) -> str:
+    """Return the last part of a path without control characters. Some browsers send the whole path."""
+    name = normalize(file_name.replace("\\", "/").rpartition("/")[2])
+    printable = "".join(char for char in name if char.isprintable())
+    return shorten(printable, MAX_FILE_NAME_LENGTH) if has_visible_character(printable) else UNNAMED
+
+
+def write_file(read_db: Session, import_id: int, path: Path) -> None:
+    """Write an uploaded file to the disk, in little memory."""
+    content = select(ImportChunk.content).where(ImportChunk.import_id == import_id)
+    with path.open("wb") as file:
+        number = 0
+        while (chunk := read_db.scalar(content.where(ImportChunk.number == number))) is not None:
+            file.write(chunk)
+            number += 1
+
+
+def list_imports(db: Session, owner_id: int) -> Sequence[Import]:
+    """Return the imports of a person, the newest one first. There are at most `MAX_IMPORTS`."""
+    own = (Import.owner_id == owner_id, ~_has_expired())
+    return db.scalars(select(Import).where(*own).order_by(Import.created_at.desc(), Import.id.desc())).all()
+
+
+def find_import(db: Session, owner_id: int, import_id: int, *, for_update: bool) -> Import | None:
+    """Return an import. With `for_update`, lock it until the end of the transaction."""
+    statement = select(Import).where(Import.owner_id == owner_id, Import.id == import_id, ~_has_expired())
+    return db.scalar(statement.with_for_update() if for_update else statement)
+
+
+def answer(movie_import: Import, answers: Mapping[str, str]) -> None:
+    """Answer questions about the file, which is then read again. Raises `WrongState`."""
+    _require(movie_import, ImportState.READY)
+    movie_import.answers = {**movie_import.answers, **answers}
+    movie_import.begin(ImportState.UPLOADED)
+
+
+def confirm(movie_import: Import) -> None:
+    """Let the server write the movies. Raises `WrongState`."""
+    _require(movie_import, ImportState.READY)
+    if not movie_import.can_be_confirmed:
+        raise WrongState
+    movie_import.begin(ImportState.CONFIRMED)
+
+
+def discard(db: Session, movie_import: Import) -> None:
+    """Delete an upload that was not confirmed. Raises `WrongState`."""
+    _require(movie_import, *UNCONFIRMED)
+    db.delete(movie_import)
+
+
+def begin_taking_back(movie_import: Import) -> None:
+    """Let the server undo the import. Raises `WrongState`."""
+    _require(movie_import, ImportState.FINISHED)
+    movie_import.begin(ImportState.TAKING_BACK)
+
+
+def delete_content(db: Session, import_id: int) -> None:
+    """Delete the uploaded file, and keep the report."""
+    db.execute(delete(ImportChunk).where(ImportChunk.import_id == import_id))
+
+
+def next_import_id(read_db: Session) -> int | None:
+    """Return the id of the import that has waited for the server for the longest time."""
+    return read_db.scalar(select(Import.id).where(Import.state.in_(WORKING)).order_by(Import.id).limit(1))
+
+
+def has_expired_imports(read_db: Session) -> bool:
+    return bool(read_db.scalar(select(exists().where(_has_expired()))))
+
+
+def delete_expired_imports(db: Session) -> None:
+    """Delete uploads of all people that were not confirmed in time, and old reports."""
+    db.execute(delete(Import).where(_has_expired()))
+
+
+def _has_expired() -> ColumnElement[bool]:
+    now = utc_now()
+    is_unconfirmed = Import.state.in_(UNCONFIRMED) & (Import.created_at < now - CONFIRMATION_TIME)
+    return is_unconfirmed | (Import.state.not_in(WORKING) & (Import.created_at < now - IMPORT_RETENTION))
+
+
+def _require(movie_import: Import, *states: ImportState) -> None:
+    if movie_import.state not in states:
+        raise WrongState

@@ -1,0 +1,152 @@
+"""``/watchlists/pX3v…/imports/``: uploading files, and importing their movies."""
+
+from typing import Any
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.view import exception_view_config, view_config
+
+from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.forms.imports import PROBLEMS, AnswersForm, ReportForm, UploadForm
+from flicklist.importer import wake_importer
+from flicklist.models.movie import LimitReached
+from flicklist.models.movie_import import (
+    CHANGED_MOVIES,
+    IMPORT_RETENTION,
+    LEFT_ALONE,
+    NEW_MOVIES,
+    NEW_VIEWINGS,
+    ImportState,
+    Outcome,
+)
+from flicklist.permissions import Permission
+from flicklist.resources import ImportResource, ImportsResource
+from flicklist.services.imports import report, storage
+from flicklist.text import quote
+from flicklist.views import redirect, requested_page
+
+REFRESH_SECONDS = "2"
+# What the pages say about the state of an import.
+STATES = {
+    ImportState.UPLOADED: "is being read",
+    ImportState.READY: "waits for you",
+    ImportState.CONFIRMED: "is being imported",
+    ImportState.FINISHED: "imported",
+    ImportState.TAKING_BACK: "is being taken back",
+    ImportState.TAKEN_BACK: "taken back",
+    ImportState.REFUSED: "refused",
+}
+
+
+@view_config(
+    context=ImportsResource,
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="flicklist:templates/imports/imports.jinja2",
+)
+def imports_page(context: ImportsResource, request: Request) -> dict[str, Any]:
+    imports = storage.list_imports(request.db, context.watchlist.owner_id)
+    return {
+        "imports": imports,
+        "states": STATES,
+        "max_size": request.settings.max_upload_size,
+        "NEW_MOVIES": NEW_MOVIES,
+    }
+
+
+@view_config(context=ImportsResource, request_method="POST", permission=Permission.EDIT)
+def upload(context: ImportsResource, request: Request) -> HTTPSeeOther:
+    form = UploadForm(request.POST)
+    if not form.validate():
+        flash_error(request, form.problem)
+        return redirect(request.path_to(context))
+    try:
+        name, file = form.file.data
+        movie_import = storage.store(request.db, context.watchlist.owner_id, name, file)
+    except LimitReached as limit:
+        flash_error(request, str(limit))
+        return redirect(request.path_to(context))
+    wake_importer(request)
+    return redirect(request.path_to(context, str(movie_import.id), ""))
+
+
+@view_config(
+    context=ImportResource,
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="flicklist:templates/imports/import.jinja2",
+)
+def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
+    movie_import = context.movie_import
+    if movie_import.is_working:
+        # Browsers load the page again, also without JavaScript, so that the progress bar moves.
+        request.response.headers["Refresh"] = REFRESH_SECONDS
+    problems = sum(movie_import.counts.get(outcome, 0) for outcome in (Outcome.UNDECIDED, Outcome.REFUSED))
+    default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
+    shown, outcomes = ReportForm(request.GET).outcomes(default)
+    page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
+    return {
+        "movie_import": movie_import,
+        "page": page,
+        "shown": shown,
+        "problems": problems,
+        "states": STATES,
+        "outcomes": list(Outcome),
+        "ImportState": ImportState,
+        "NEW_MOVIES": NEW_MOVIES,
+        "CHANGED_MOVIES": CHANGED_MOVIES,
+        "NEW_VIEWINGS": NEW_VIEWINGS,
+        "LEFT_ALONE": LEFT_ALONE,
+        "retention_days": IMPORT_RETENTION.days,
+    }
+
+
+@view_config(context=ImportResource, name="report.csv", request_method="GET", permission=Permission.VIEW)
+def report_csv(context: ImportResource, request: Request) -> Response:
+    text = "".join(report.report_lines(request.read_db, context.movie_import.id))
+    return Response(
+        body=text.encode(),
+        content_type="text/csv",
+        charset="utf-8",
+        content_disposition='attachment; filename="flicklist-import.csv"',
+    )
+
+
+@view_config(context=ImportResource, name="answer", request_method="POST", permission=Permission.EDIT)
+def answer(context: ImportResource, request: Request) -> HTTPSeeOther:
+    form = AnswersForm.to(context.movie_import.questions, request.POST)
+    if not form.validate():
+        flash_error(request, form.problem)
+    else:
+        storage.answer(context.movie_import, form.answers)
+        wake_importer(request)
+    return redirect(request.path_to(context))
+
+
+@view_config(context=ImportResource, name="confirm", request_method="POST", permission=Permission.EDIT)
+def confirm(context: ImportResource, request: Request) -> HTTPSeeOther:
+    storage.confirm(context.movie_import)
+    wake_importer(request)
+    return redirect(request.path_to(context))
+
+
+@view_config(context=ImportResource, name="discard", request_method="POST", permission=Permission.EDIT)
+def discard(context: ImportResource, request: Request) -> HTTPSeeOther:
+    storage.discard(request.db, context.movie_import)
+    flash_success(request, f"Deleted {quote(context.movie_import.file_name)}. Nothing was imported.")
+    return redirect(request.path_to(context.__parent__))
+
+
+@view_config(context=ImportResource, name="take-back", request_method="POST", permission=Permission.EDIT)
+def take_back(context: ImportResource, request: Request) -> HTTPSeeOther:
+    storage.begin_taking_back(context.movie_import)
+    wake_importer(request)
+    return redirect(request.path_to(context))
+
+
+@exception_view_config(storage.WrongState)
+def wrong_state(exc: storage.WrongState, request: Request) -> HTTPSeeOther:
+    """Show the page of an import as it is now, for example after a second click."""
+    flash_info(request, "Nothing to do: this import has changed since the page was loaded.")
+    return redirect(request.path_to(request.context))

@@ -1,0 +1,522 @@
+"""Importing through the pages: upload, preview, questions, report, and taking an import back."""
+
+import csv
+import time
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from sqlalchemy import select, update
+
+from flicklist.importer import open_importer
+from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
+from flicklist.models.meta import utc_now
+from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
+from flicklist.services.imports import importer
+from flicklist.services.imports.planning import Planner
+from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, Status, UnusableRow
+from flicklist.services.leases import acquire
+from flicklist.settings import Settings
+from tests.clients import PASSWORD, Client, messages, rows_of, titles
+from tests.exports import read_export
+
+# Each sample is imported, imported again and taken back. One of each format belongs here.
+SAMPLES = {
+    "list.txt": "Ran (1985)\n[x] Heat (1995)\nAlien\nRan (1985)\n[x] Stalker\n",
+}
+OF_MOVIES = ("movies", "viewings")
+LONG = "x" * 300  # no title can have so many characters
+
+
+@pytest.fixture
+def import_file(alice, work_on_imports):
+    """Return a function that uploads a file, confirms the preview, and returns the page with the report."""
+
+    def upload_and_confirm(content, name="list.txt", person=alice):
+        page = person.upload(content, name)
+        work_on_imports()
+        page = press(person.get(page.request.path), "confirm")
+        work_on_imports()
+        return person.get(page.request.path)
+
+    return upload_and_confirm
+
+
+@pytest.fixture
+def take_back(work_on_imports, alice):
+    def press_and_work(page):
+        page = press(alice.get(page.request.path), "take-back")
+        work_on_imports()
+        return alice.get(page.request.path)
+
+    return press_and_work
+
+
+def press(page, form):
+    return page.forms[form].submit(status=303).follow()
+
+
+def counts(page):
+    return {
+        term.text: int(term.find_next("dd").text.replace(",", "")) for term in page.html.select(".import-counts dt")
+    }
+
+
+def listed_rows(page):
+    """Return the title, the outcome and the reason of each listed row."""
+    rows = page.html.select(".import-rows > li")
+    return [
+        (row.select_one("a, span").text, row.select_one(".outcome").text, row.p.text if row.p else "") for row in rows
+    ]
+
+
+def state_of(db, person):
+    """Return all movies and viewings of a person, without ids."""
+    db.rollback()
+    db.expire_all()
+    owner_id = db.scalars(select(User.id).where(User.email == person.email)).one()
+    return {name: rows for name, rows in rows_of(db, owner_id).items() if name in OF_MOVIES}
+
+
+def exported(person):
+    form = person.get("/account/").forms["export"]
+    form["current_password"] = PASSWORD
+    return read_export(form.submit(status=200).body)
+
+
+def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_imports, db):
+    alice.add("Heat", "1995")
+    before = state_of(db, alice)
+    page = alice.upload(f"[x] Heat (1995)\nRan (1985)\n\n{LONG}\n{LONG}")
+    assert "Is being read" in page
+    assert page.headers["Refresh"] == "2"
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert "Refresh" not in page.headers
+    assert counts(page) == {"Movies to add": 1, "Movies to change": 1, "Viewings to add": 1}
+    assert [(title[:5], outcome) for title, outcome, _ in listed_rows(page)] == [
+        ("xxxxx", "refused"),
+        ("xxxxx", "refused"),
+    ]
+    assert "2 rows will not be imported" in page.html.main.text
+    assert "list.txt, line 4" in page.html.select_one(".import-rows").text
+    assert state_of(db, alice) == before
+
+
+def test_confirmed_import_adds_movies(alice, import_file, db):
+    page = import_file("[x] Heat (1995)\nRan (1985)\n")
+    assert "Imported" in page
+    assert counts(page) == {"Movies added": 2, "Movies changed": 0, "Viewings added": 1}
+    assert (alice.watchlist(), alice.watched()) == (["Ran"], ["Heat"])
+    assert listed_rows(page) == [("Heat", "added", ""), ("Ran", "added", "")]
+    assert "Heat" in alice.get(page.html.select_one(".import-rows a")["href"]).html.h1.text
+    assert db.scalars(select(ImportChunk)).all() == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_promise_to_nothing_changes_and_nothing_remains(alice, import_file, take_back, db, name):
+    """Import; import again: nothing changes. Take the import back: nothing remains."""
+    empty = state_of(db, alice)
+    first = import_file(SAMPLES[name], name)
+    imported, export = state_of(db, alice), exported(alice)
+    assert imported["movies"]
+    import_file(SAMPLES[name], name)
+    assert state_of(db, alice) == imported
+    take_back(first)
+    assert state_of(db, alice) == empty
+    import_file(SAMPLES[name], name)
+    assert without_times(exported(alice)) == without_times(export)
+
+
+def without_times(export):
+    return [{key: value for key, value in movie.items() if not key.endswith("_at")} for movie in export.data["movies"]]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_promise_that_export_restores_everything(alice, bob, import_file, name):
+    """Export, wipe, import, export: the two exports are equal."""
+    pytest.importorskip("flicklist.services.imports.formats.flicklist_export")
+    import_file(SAMPLES[name], name)
+    alice.press(alice.get(alice.list_path), "I watched it! Ran")
+    alice.rate("Ran", "4.5")
+    export = exported(alice)
+    archive = alice.get("/account/").forms["export"]
+    archive["current_password"] = PASSWORD
+    import_file(archive.submit().body, "flicklist.zip", person=bob)
+    assert exported(bob).data["movies"] == export.data["movies"]
+
+
+def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, take_back, db):
+    alice.add("Heat", "1995")
+    alice.cross_off("Heat")
+    before = state_of(db, alice)
+    page = import_file("[x] Ran\n[x] Heat (1995)\nHeat (1995)\n")
+    assert db.scalars(select(ImportSnapshot.movie_id)).all() == [before["movies"][0].id]
+    page = take_back(page)
+    assert "The import was taken back." in page
+    assert state_of(db, alice) == before
+    assert "Undone." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
+    assert alice.watchlist() == ["Heat"]
+
+
+def test_what_was_edited_since_stays_when_taken_back(alice, import_file, take_back, db):
+    page = import_file("[x] Heat (1995)\nRan (1985)\nAlien (1979)\nStalker (1979)\n")
+    alice.rate("Heat", "5")
+    alice.press(alice.get(alice.movie_path("Ran") + "/"), "Remove")
+    page = take_back(page)
+    assert "2 movies were edited since, so they stay as they are." in page
+    assert (alice.watchlist(), alice.watched()) == ([], ["Heat"])
+    assert titles(alice.get(alice.list_path + "removed")) == ["Ran"]
+
+
+def test_import_is_a_recent_change_and_ends_older_undos(alice, import_file, take_back):
+    alice.add("Heat", "1995")
+    alice.cross_off("Heat")
+    alice.move_to_watchlist("Heat")
+    for title in ("Heat (1995)", "Heat (1995)"):
+        page = import_file(f"[x] {title}\nRan (1985)")
+    changes = alice.get(f"{alice.list_path}changes/")
+    assert "Imported 1 movie from “list.txt”" in " ".join(changes.html.select(".movie")[1].text.split())
+    page = alice.get(changes.html.find("a", string="Take back")["href"])
+    take_back(page)
+    assert "taken back" in alice.get(f"{alice.list_path}changes/").html.main.text
+
+
+def test_import_of_changed_movie_cannot_be_undone_by_older_change(alice, import_file, monkeypatch):
+    alice.add("Heat", "1995")
+    alice.cross_off("Heat")
+    read_as(monkeypatch, ParsedUpload("test", [Row("a", 1, "Heat", 1995, status=Status.WATCHED, rating=9)]))
+    import_file("x")
+    changes = alice.get(f"{alice.list_path}changes/")
+    assert "changed since" in changes.html.main.text
+    assert not changes.html.find("button", attrs={"aria-label": "Undo: Watched “Heat (1995)”"})
+
+
+def read_as(monkeypatch, *parsed):
+    """Let all uploads be read as this: the first time as the first, and so on."""
+    answers = list(parsed)
+    monkeypatch.setattr(importer, "read_upload", lambda *_: answers.pop(0) if len(answers) > 1 else answers[0])
+
+
+def test_question_is_asked_before_anything_is_imported(alice, work_on_imports, monkeypatch):
+    question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")])
+    asked = ParsedUpload("CSV", (), ["One file was ignored."], [question])
+    read_as(monkeypatch, asked, ParsedUpload("CSV", [Row("a", 1, "Heat", status=Status.WATCHED)], (), [question]))
+    page = alice.upload("x")
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert "Watched or to watch?" in page
+    assert "One file was ignored." in page
+    assert "confirm" not in page.forms
+    assert "Nothing to do" in alice.send(f"{page.request.path}confirm").follow()
+    assert messages(alice.send(f"{page.request.path}answer", kind="c").follow(), "error") == [
+        "Choose an answer: Watched or to watch?"
+    ]
+    page.forms["answer"]["kind"] = "b"
+    page = press(page, "answer")
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert page.html.find("input", attrs={"value": "b"}).has_attr("checked")
+    press(page, "confirm")
+
+
+def test_question_about_some_rows_can_stay_open(alice, import_file, monkeypatch):
+    question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")])
+    rows = [Row("a", 1, "Heat", status=Status.WATCHED), UnusableRow("a", 2, "Ran", "Which list?", needs_decision=True)]
+    read_as(monkeypatch, ParsedUpload("CSV", rows, (), [question]))
+    page = import_file("x")
+    assert [(title, outcome) for title, outcome, _ in listed_rows(page)] == [
+        ("Heat", "added"),
+        ("Ran", "needs a decision"),
+    ]
+    assert alice.watched() == ["Heat"]
+
+
+def test_titles_that_the_site_refuses_can_be_imported(alice, import_file):
+    import_file("Gigli")
+    assert alice.watchlist() == ["Gigli"]
+
+
+def test_file_that_cannot_be_read_is_refused_with_the_reason(alice, work_on_imports, db):
+    page = alice.upload(b"\x89PNG\r\n\x1a\n\0\xff", "picture.png")
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert page.html.select_one(".import-problem").text
+    assert db.scalars(select(ImportChunk)).all() == []
+    assert "Deleted “picture.png”. Nothing was imported." in messages(press(page, "discard"))
+    assert db.scalars(select(Import)).all() == []
+
+
+def test_upload_without_a_file_is_refused(alice, db):
+    form = alice.get(alice.list_path + "imports/").forms["upload"]
+    assert messages(form.submit(status=303).follow(), "error") == ["Choose a file first."]
+    assert messages(alice.send(alice.list_path + "imports/", file="x").follow(), "error") == ["Choose a file first."]
+    assert db.scalars(select(Import)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("C:\\Users\\Ann\\list.txt", "list.txt"),
+        ("../../etc/passwd", "passwd"),
+        ("a/", "upload"),
+        ("x" * 300, "x" * 199 + "…"),
+    ],
+)
+def test_name_of_file_is_kept_without_its_path(alice, db, sent, kept):
+    alice.upload("Heat", sent)
+    assert db.scalars(select(Import.file_name)).all() == [kept]
+
+
+def test_file_of_several_chunks_is_stored_and_read_whole(alice, work_on_imports, db):
+    content = "".join(f"Movie {number:0100}\n" for number in range(15_000))
+    page = alice.upload(content)
+    sizes = [len(chunk) for chunk in db.scalars(select(ImportChunk.content).order_by(ImportChunk.number))]
+    assert sizes == [CHUNK_SIZE, len(content) - CHUNK_SIZE]
+    assert db.scalars(select(Import.size)).one() == len(content)
+    assert alice.get(page.request.path)
+
+
+def test_empty_file_is_accepted_and_has_no_rows(alice, work_on_imports):
+    page = alice.upload(b"", "empty.txt")
+    work_on_imports()
+    assert alice.get(page.request.path, status=200)
+
+
+def test_report_is_filtered_and_paged(alice, import_file):
+    page = import_file("".join(f"Movie {number}\n" for number in range(70)) + f"Movie 1\n{LONG}\n")
+    links = {link.text: link["href"] for link in page.html.select(".import-filter a")}
+    assert set(links) == {"all", "added 70", "already there 1", "refused 1"}
+    assert len(listed_rows(page)) == 50
+    assert len(listed_rows(alice.get(page.html.select_one("[rel=next]")["href"]))) == 22
+    assert listed_rows(alice.get(links["already there 1"])) == [("Movie 1", "already there", "")]
+    added = alice.get(links["added 70"])
+    assert len(listed_rows(alice.get(added.html.select_one("[rel=next]")["href"]))) == 20
+
+
+def test_report_can_be_downloaded_without_formulas(alice, import_file):
+    page = import_file("=1+1\nHeat (1995)\n")
+    response = alice.get(page.html.find("a", string="Download all rows as CSV")["href"])
+    assert response.content_type == "text/csv"
+    rows = list(csv.DictReader(StringIO(response.body.decode("utf-8-sig"), newline="")))
+    assert [(row["Line"], row["Title"], row["Year"], row["Outcome"]) for row in rows] == [
+        ("1", "'=1+1", "", "added"),
+        ("2", "Heat", "1995", "added"),
+    ]
+
+
+def test_stranger_cannot_see_import(alice, bob, import_file):
+    page = import_file("Heat")
+    for path in (page.request.path, f"{page.request.path}report.csv", alice.list_path + "imports/"):
+        bob.get(path, status=404)
+    other = page.request.path.replace(alice.list_path, bob.list_path)
+    bob.get(other, status=404)
+    bob.send(f"{other}take-back", status=404)
+
+
+def test_second_click_does_nothing(alice, import_file, take_back, db):
+    page = import_file("Heat")
+    assert "Nothing to do" in alice.send(f"{page.request.path}confirm").follow()
+    take_back(page)
+    assert "Nothing to do" in alice.send(f"{page.request.path}take-back").follow()
+    assert "Nothing to do" in alice.send(f"{page.request.path}discard").follow()
+
+
+def test_two_imports_at_once_double_nothing(alice, work_on_imports, db):
+    pages = [alice.upload("[x] Heat (1995)\nRan") for _ in range(2)]
+    work_on_imports()
+    for page in pages:
+        press(alice.get(page.request.path), "confirm")
+    work_on_imports()
+    assert [counts(alice.get(page.request.path))["Movies added"] for page in pages] == [2, 0]
+    assert (len(db.scalars(select(Movie)).all()), len(db.scalars(select(Viewing)).all())) == (2, 1)
+
+
+def test_list_that_changes_while_import_is_planned_is_planned_again(alice, work_on_imports, db, monkeypatch):
+    page = alice.upload("Heat (1995)\nRan")
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    write = importer.write_import
+    calls = []
+
+    def add_first(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise importer.ListChanged
+        write(*arguments)
+
+    monkeypatch.setattr(importer, "write_import", add_first)
+    work_on_imports()
+    assert len(calls) == 2
+    assert alice.watchlist() == ["Ran", "Heat"]
+
+
+def test_movie_added_between_planning_and_writing_is_not_doubled(alice, work_on_imports, monkeypatch):
+    page = alice.upload("Heat (1995)\nRan")
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    plan, added = Planner.plan, []
+
+    def plan_and_add(planner):
+        planned = plan(planner)
+        if not added:
+            added.append(alice.add("heat", "1995"))
+        return planned
+
+    monkeypatch.setattr(Planner, "plan", plan_and_add)
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert [outcome for _, outcome, _ in listed_rows(page)] == ["already there", "added"]
+    assert sorted(alice.watchlist()) == ["Ran", "heat"]
+
+
+def test_unconfirmed_upload_is_deleted_after_an_hour(alice, work_on_imports, db):
+    alice.upload("Heat")
+    page = alice.upload("Ran")
+    work_on_imports()
+    db.execute(update(Import).values(created_at=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
+    db.commit()
+    alice.get(page.request.path, status=404)
+    work_on_imports()
+    assert [db.scalars(select(model)).all() for model in (Import, ImportChunk, ImportRow)] == [[], [], []]
+
+
+def test_report_is_deleted_after_some_time(alice, import_file, work_on_imports, db):
+    import_file("Heat")
+    db.execute(update(Import).values(created_at=utc_now() - IMPORT_RETENTION - timedelta(seconds=1)))
+    db.commit()
+    work_on_imports()
+    assert db.scalars(select(Import)).all() == []
+    assert alice.watchlist() == ["Heat"]
+
+
+def test_number_of_imports_is_limited(alice, work_on_imports, db):
+    for number in range(MAX_IMPORTS):
+        page = alice.upload(f"Movie {number}")
+    assert messages(alice.upload("One more"), "error") == [
+        "You have 10 unfinished imports. Wait until they are finished."
+    ]
+    work_on_imports()
+    alice.upload("One more")
+    assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
+    alice.get(page.request.path, status=200)
+
+
+def test_movies_per_person_are_limited(alice, ini):
+    with open_importer(Settings.read(ini | {"flicklist.max_movies": "2"}, {})) as limited:
+        page = alice.upload("Heat\nRan\nAlien\nRan")
+        limited.run_due()
+        page = press(alice.get(page.request.path), "confirm")
+        limited.run_due()
+    page = alice.get(page.request.path)
+    assert [outcome for _, outcome, _ in listed_rows(page)] == ["added", "added", "refused", "already there"]
+    assert len(alice.watchlist()) == 2
+
+
+def test_only_one_process_works_at_a_time(alice, work_on_imports, db):
+    page = alice.upload("Heat")
+    acquire(db, importer.LEASE, "another process", timedelta(minutes=1))
+    db.commit()
+    assert work_on_imports() == 0
+    assert "Is being read" in alice.get(page.request.path)
+    db.execute(update(Lease).values(expires_at=utc_now() - timedelta(seconds=1)))
+    db.commit()
+    assert work_on_imports() == 1
+    assert db.scalars(select(Lease)).all() == []
+
+
+def test_process_that_lost_its_lease_writes_nothing(alice, work_on_imports, db, monkeypatch):
+    page = alice.upload("Heat")
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    plan = Planner.plan
+
+    def plan_slowly(planner):
+        db.execute(update(Lease).values(holder="another process"))
+        db.commit()
+        return plan(planner)
+
+    monkeypatch.setattr(Planner, "plan", plan_slowly)
+    with pytest.raises(importer.leases.LeaseLost):
+        work_on_imports()
+    assert alice.watchlist() == []
+
+
+def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, db, monkeypatch):
+    page = alice.upload("Heat")
+
+    def fail(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(importer, "read_upload", fail)
+    for _ in range(importer.MAX_ATTEMPTS):
+        assert work_on_imports() == 0
+    assert work_on_imports() == 1
+    assert importer.FAILED in alice.get(page.request.path)
+    assert db.scalars(select(ImportChunk)).all() == []
+
+
+def test_deleting_account_deletes_imports(alice, import_file, db, work_on_imports):
+    import_file("[x] Heat")
+    alice.upload("Ran")
+    form = alice.get("/account/").forms["delete"]
+    form["current_password"], form["word"] = PASSWORD, "delete"
+    form.submit(status=303)
+    assert [db.scalars(select(model)).all() for model in (Import, ImportChunk, ImportRow, Movie)] == [[], [], [], []]
+    assert work_on_imports() == 0
+
+
+def test_export_has_no_imports(alice, import_file):
+    import_file("Heat")
+    assert set(exported(alice).data) == {"version", "email", "movies"}
+
+
+def test_empty_watchlist_and_account_page_lead_to_imports(alice):
+    assert "Letterboxd, Trakt, IMDb, a text file…" in alice.get(alice.list_path).html.main.text
+    for path in (alice.list_path, "/account/"):
+        assert alice.get(path).html.main.find("a", attrs={"href": f"{alice.list_path}imports/"})
+
+
+def test_progress_bar_moves(alice, ini, monkeypatch):
+    page = alice.upload("".join(f"Movie {number}\n" for number in range(300)))
+    seen = []
+
+    def look(done, total):
+        bar = alice.get(page.request.path).html.find("progress")
+        seen.append((int(bar["value"]), int(bar["max"])))
+        assert seen[-1] == (done, total)
+
+    monkeypatch.setattr(importer, "PROGRESS_SECONDS", 0)
+    with open_importer(Settings.read(ini, {}), look) as working:
+        working.run_due()
+    assert seen == [(done, 900) for done in range(50, 901, 50)]
+
+
+@pytest.mark.parametrize("rows", [1, 60])
+def test_page_of_import_costs_three_statements(alice, import_file, statements, rows):
+    page = import_file("".join(f"Movie {number}\n" for number in range(rows)))
+    statements.clear()
+    alice.get(page.request.path)
+    assert len(statements) == 3, statements
+
+
+def test_row_that_cannot_be_imported_is_listed_with_its_reason(alice, work_on_imports, monkeypatch):
+    rows = [Row("a", 1, "Heat", status=Status.WATCHED), UnusableRow("b/c.csv", 7, "Lost", "This is a series.")]
+    read_as(monkeypatch, ParsedUpload("test", rows))
+    page = alice.upload("x")
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert listed_rows(page) == [("Lost", "refused", "This is a series.")]
+    assert "b/c.csv, line 7" in page.html.select_one(".import-rows").text
+
+
+def test_thread_of_the_server_works_on_imports(make_app, alice):
+    person = Client(make_app(runs_imports="true"))
+    person.log_in(alice.email)
+    person.list_path = alice.list_path
+    page = person.upload("Heat")
+    for _ in range(200):
+        if "confirm" in (page := person.get(page.request.path)).forms:
+            return
+        time.sleep(0.05)
+    raise AssertionError(page)
