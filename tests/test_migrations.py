@@ -15,13 +15,14 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    sql,
 )
 from sqlalchemy.orm import Session
 
 from flicklist import main, migrations
 from flicklist.db import migrating_engine
 from flicklist.migrations import DatabaseNotReadyError
-from flicklist.models import Base, Movie, User
+from flicklist.models import Base, LoginSession, Movie, User
 from flicklist.models.meta import utc_now
 from tests.conftest import POSTGRESQL_URL, postgresql_database
 
@@ -204,3 +205,20 @@ def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_d
     engine.dispose()
     with Session(migrated) as session:
         assert session.scalar(select(func.count()).select_from(Movie)) == 1
+
+
+def test_browser_names_are_stored_for_login_sessions_that_exist(first_version, empty_database_url):
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
+    before = sql.table(
+        "login_sessions", *map(sql.column, ("user_id", "token_hash", "user_agent", "created_at", "last_seen_at"))
+    )
+    now = utc_now()
+    with first_version.begin() as connection:
+        user_id = connection.scalar(select(User.id))
+        for number, user_agent in enumerate((agent, agent, "")):
+            values = {"user_id": user_id, "token_hash": bytes(31) + bytes([number]), "user_agent": user_agent}
+            connection.execute(insert(before).values(**values, created_at=now, last_seen_at=now))
+    migrations.upgrade(empty_database_url)
+    with first_version.connect() as connection:
+        browsers = connection.scalars(select(LoginSession.browser).order_by(LoginSession.id)).all()
+    assert browsers == ["Firefox on Linux", "Firefox on Linux", "An unknown browser"]

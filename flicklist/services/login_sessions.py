@@ -15,6 +15,8 @@ from flicklist.models.login_session import IS_ACTIVE, active_at
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.settings import Settings
 
+MAX_LOGIN_SESSIONS = 50
+_LAST_VISITED_FIRST = LoginSession.last_seen_at.desc(), LoginSession.id.desc()
 _PERSON = (
     select(User.id, User.email, User.watchlist_slug, LoginSession.id, LoginSession.last_seen_at)
     .join(LoginSession, LoginSession.user_id == User.id)
@@ -23,9 +25,16 @@ _PERSON = (
 
 
 def start(db: Session, settings: Settings, user_id: int, user_agent: str) -> tuple[str, LoginSession]:
-    """Start a session and return its token, for the cookie, and its row. Deletes the person's ended sessions."""
+    """Start a session and return its token, for the cookie, and its row.
+
+    Deletes the person's ended sessions, and beyond `MAX_LOGIN_SESSIONS` those that were not used for longest. Their
+    account must be locked or new, so that no other request starts one at the same time.
+    """
     ended = delete(LoginSession).where(LoginSession.user_id == user_id, ~IS_ACTIVE)
     db.execute(ended, _active_now(settings))
+    own = select(LoginSession.id).where(LoginSession.user_id == user_id).order_by(*_LAST_VISITED_FIRST)
+    kept = own.limit(MAX_LOGIN_SESSIONS - 1).scalar_subquery()
+    db.execute(delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id.not_in(kept)))
     token, login_session = LoginSession.start(user_id, user_agent)
     db.add(login_session)
     db.flush()
@@ -77,8 +86,7 @@ def end_all(db: Session, user_id: int | None = None) -> int:
 
 
 def _find(db: Session, settings: Settings, criterion: ColumnElement[bool]) -> Sequence[LoginSession]:
-    last_visited_first = LoginSession.last_seen_at.desc(), LoginSession.id.desc()
-    found = select(LoginSession).where(IS_ACTIVE, criterion).order_by(*last_visited_first)
+    found = select(LoginSession).where(IS_ACTIVE, criterion).order_by(*_LAST_VISITED_FIRST)
     return db.scalars(found, _active_now(settings)).all()
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -225,3 +226,51 @@ def test_cookie_holds_two_random_tokens_and_messages(alice, db):
     assert db.scalars(select(LoginSession.token_hash)).one() == token_hash(state["login_session"])
     assert len(base64.urlsafe_b64decode(state["login_session"] + "==")) == 32
     assert len(base64.urlsafe_b64decode(state["_csrft_"] + "==")) == 32
+
+
+def test_person_has_at_most_fifty_login_sessions(app, alice, db):
+    row = db.scalars(select(LoginSession)).one()
+    old = {"user_id": row.user_id, "browser": "Old", "created_at": utc_now() - timedelta(days=2)}
+    for number in range(120):
+        visited = utc_now() - timedelta(days=1, minutes=number)
+        db.add(LoginSession(**old, token_hash=token_hash(str(number)), last_seen_at=visited))
+    other = User(email="bob@example.com", email_key="bob@example.com", password_hash="x")
+    db.add(other)
+    db.flush()
+    db.add(LoginSession(user_id=other.id, token_hash=token_hash("bob"), browser="Old"))
+    db.commit()
+    phone = Client(app)
+    phone.log_in(alice.email)
+    assert (alice.is_logged_in, phone.is_logged_in) == (True, True)
+    kept = db.scalars(select(LoginSession.token_hash).where(LoginSession.browser == "Old")).all()
+    assert set(kept) == {token_hash(str(number)) for number in range(48)} | {token_hash("bob")}
+    assert len(phone.get("/account/").html.select(".login-sessions li")) == 50
+
+
+def test_concurrent_log_ins_leave_at_most_fifty_login_sessions(make_app, alice, db):
+    site = make_app(max_concurrent_hashes="8")
+    user_id = db.scalars(select(User.id)).one()
+    for number in range(48):
+        db.add(LoginSession(user_id=user_id, token_hash=token_hash(str(number)), browser="Old"))
+    db.commit()
+    people = [Client(site, alice.email) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(Client.log_in, people))
+    assert len(db.scalars(select(LoginSession.id)).all()) == 50
+    assert all(person.is_logged_in for person in people)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "browser"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0", "Firefox on Linux"),
+        ("", "An unknown browser"),
+        ("\0x" * 500, "An unknown browser"),
+    ],
+)
+def test_browser_name_is_stored_at_log_in(alice_logged_out, db, monkeypatch, user_agent, browser):
+    alice_logged_out.extra_environ = {"HTTP_USER_AGENT": user_agent}
+    alice_logged_out.log_in()
+    assert db.scalars(select(LoginSession.browser)).one() == browser
+    monkeypatch.setattr("ua_parser.parse", lambda _: pytest.fail("parsed again"))
+    assert browser in alice_logged_out.get("/account/").html.select_one(".login-sessions").text
