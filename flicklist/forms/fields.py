@@ -136,6 +136,14 @@ class FormRefused(Exception):
         self.form = form
 
 
+class OutdatedForm(Exception):
+    """A form of this site has a CSRF token from before the last login or log-out. `reason` is a sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class LocalPathField(StringField):
     """A path on this site to redirect to. Anything else is ignored."""
 

@@ -1,17 +1,22 @@
 """The session cookie: signed, with the token of the login session, the CSRF token and the flash messages."""
 
 import secrets
+from urllib.parse import urlsplit
 
 from pyramid.csrf import SessionCSRFStoragePolicy
 from pyramid.interfaces import ISessionFactory
 from pyramid.request import Request
 from pyramid.session import SignedCookieSessionFactory
 
+from flicklist.forms.fields import OutdatedForm
+from flicklist.security.audit import AuditEvent, audit
 from flicklist.services.tokens import derive_key
 from flicklist.settings import Settings
 
 COOKIE_REISSUE_SECONDS = 600
 DAY_SECONDS = 86_400
+LOGIN_CHANGED = "Your login changed since this page opened."
+NO_COOKIE = "Your browser sent no cookie, and this site needs one."
 
 
 class CSRFStoragePolicy(SessionCSRFStoragePolicy):
@@ -19,11 +24,30 @@ class CSRFStoragePolicy(SessionCSRFStoragePolicy):
 
     _token_factory = staticmethod(secrets.token_urlsafe)
 
+    def check_csrf_token(self, request: Request, supplied_token: str) -> bool:
+        """Return whether the token is valid. Raises `OutdatedForm` if it is not, but a page of this site sent it."""
+        if super().check_csrf_token(request, supplied_token):
+            return True
+        if is_from_this_site(request):
+            audit(request, AuditEvent.CSRF_FAILED)
+            raise OutdatedForm(LOGIN_CHANGED if cookie_name(request.settings) in request.cookies else NO_COOKIE)
+        return False
+
+
+def is_from_this_site(request: Request) -> bool:
+    """Return whether the browser says that a page of this site sent the form."""
+    sender = urlsplit(request.headers.get("Origin") or request.referer or "")
+    return f"{sender.scheme}://{sender.netloc}" == request.host_url
+
+
+def cookie_name(settings: Settings) -> str:
+    return "__Host-flicklist" if settings.https else "flicklist"
+
 
 def session_factory(settings: Settings) -> SignedCookieSessionFactory:
     return SignedCookieSessionFactory(
         derive_key(settings.secret, "session"),
-        cookie_name="__Host-flicklist" if settings.https else "flicklist",
+        cookie_name=cookie_name(settings),
         secure=settings.https,
         httponly=True,
         samesite="Lax",

@@ -11,15 +11,19 @@ from pyramid.traversal import find_interface
 
 from flicklist.dates import latest_local_day, local_today
 from flicklist.flash import NewViewing, flash_error, flash_info, flash_success
+from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import RatingForm
 from flicklist.forms.navigation import BackForm
 from flicklist.models import Change, Movie, Viewing
 from flicklist.resources import WatchlistResource
 from flicklist.services.pagination import PageRequest
+from flicklist.services.passwords import TooBusy
 from flicklist.services.watchlist import movies_with_similar_title
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
+RETRY_AFTER_SECONDS = 10
+BUSY = f"Many people are logging in at the moment. Try again in {RETRY_AFTER_SECONDS} seconds."
 OUTDATED_LINK = "This link has expired or was already used."
 
 PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
@@ -30,6 +34,14 @@ def refuse(request: Request, problem: str, page: dict[str, Any], status: int = 4
     flash_error(request, problem)
     request.response.status_int = status
     return page
+
+
+def show_again(exc: OutdatedForm | TooBusy, request: Request, page: dict[str, Any]) -> dict[str, Any]:
+    """Show the page of a form that only needs to be sent once more."""
+    if isinstance(exc, TooBusy):
+        request.response.retry_after = RETRY_AFTER_SECONDS
+        return refuse(request, BUSY, page, 503)
+    return refuse(request, f"{exc.reason} Nothing was saved; please send it again.", page)
 
 
 def redirect(path: str) -> HTTPSeeOther:

@@ -12,7 +12,7 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.db import snapshot
 from flicklist.flash import flash_error, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
-from flicklist.forms.fields import FormRefused
+from flicklist.forms.fields import FormRefused, OutdatedForm
 from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
@@ -22,9 +22,10 @@ from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.export.archive import write_archive
+from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import email_tokens
 from flicklist.text import quote
-from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, refuse
+from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, refuse, show_again
 
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
@@ -220,6 +221,13 @@ def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
     forget(request)
     flash_success(request, "Your account and all its data were deleted.")
     return redirect(request.path_to(request.root, "register"))
+
+
+# The forms that are on the account page.
+@exception_view_config(OutdatedForm, path_info="^/account/(?!confirm-email|two-factor/confirm)", renderer=PAGE)
+@exception_view_config(TooBusy, path_info="^/account/(?!two-factor/confirm)", renderer=PAGE)
+def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, Any]:
+    return show_again(exc, request, _page(request, ChangeEmailForm(request.POST).email.data))
 
 
 @exception_view_config(FormRefused, renderer=PAGE)

@@ -5,10 +5,11 @@ from typing import Any
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
-from pyramid.view import view_config
+from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.auth import CodeForm, LogInForm, RegisterForm
+from flicklist.forms.fields import OutdatedForm
 from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import Root
@@ -16,10 +17,15 @@ from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
 from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
+from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import pending_login_tokens
 from flicklist.urls import local_path
-from flicklist.views import PageOrRedirect, redirect, redirect_home
+from flicklist.views import PageOrRedirect, redirect, redirect_home, show_again
+from flicklist.views.errors import outdated_button
 
+REGISTER_PAGE = "flicklist:templates/auth/register.jinja2"
+LOG_IN_PAGE = "flicklist:templates/auth/login.jinja2"
+CODE_PAGE = "flicklist:templates/auth/login_code.jinja2"
 # Session keys. In the session, the tokens stay out of URLs, logs and Referer headers.
 PENDING_LOGIN = "pending-login"
 INVITATION = "invitation"
@@ -31,7 +37,7 @@ EMAIL_TAKEN = "An account with that email address already exists. If it’s your
     name="register",
     request_method="GET",
     permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/auth/register.jinja2",
+    renderer=REGISTER_PAGE,
 )
 def register_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
@@ -44,11 +50,21 @@ def register_page(context: Root, request: Request) -> PageOrRedirect:
         return redirect(request.path_to(context, "register"))
     form = RegisterForm(passwords=request.passwords)
     refill_form(request, form)
-    return {
-        "form": form,
-        "next": local_path(request.GET.get("next")),
-        "why_closed": None if _may_register(request) else _why_closed(request),
-    }
+    return _register_page(request, form, request.GET.get("next"))
+
+
+@exception_view_config(OutdatedForm, path_info="^/register/?$", renderer=REGISTER_PAGE)
+@exception_view_config(TooBusy, path_info="^/register/?$", renderer=REGISTER_PAGE)
+def register_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
+    if request.identity:
+        return _already_logged_in(request)
+    form = RegisterForm(request.POST, passwords=request.passwords)
+    return show_again(exc, request, _register_page(request, form, form.next.data))
+
+
+def _register_page(request: Request, form: RegisterForm, next_path: str | None) -> dict[str, Any]:
+    why_closed = None if _may_register(request) else _why_closed(request)
+    return {"form": form, "next": local_path(next_path), "why_closed": why_closed}
 
 
 @view_config(context=Root, name="register", request_method="POST", permission=NO_PERMISSION_REQUIRED)
@@ -115,7 +131,7 @@ def _refused(request: Request, form: RegisterForm, field: str, problem: str) -> 
     name="login",
     request_method="GET",
     permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/auth/login.jinja2",
+    renderer=LOG_IN_PAGE,
 )
 def login_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
@@ -123,6 +139,15 @@ def login_page(context: Root, request: Request) -> PageOrRedirect:
     form = LogInForm()
     refill_form(request, form)
     return {"form": form, "next": local_path(request.GET.get("next"))}
+
+
+@exception_view_config(OutdatedForm, path_info="^/login/?$", renderer=LOG_IN_PAGE)
+@exception_view_config(TooBusy, path_info="^/login/?$", renderer=LOG_IN_PAGE)
+def log_in_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
+    if request.identity:
+        return _already_logged_in(request)
+    form = LogInForm(request.POST)
+    return show_again(exc, request, {"form": form, "next": form.next.path})
 
 
 @view_config(context=Root, name="login", request_method="POST", permission=NO_PERMISSION_REQUIRED)
@@ -164,7 +189,7 @@ def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) ->
     name="login-code",
     request_method="GET",
     permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/auth/login_code.jinja2",
+    renderer=CODE_PAGE,
 )
 def code_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
@@ -174,6 +199,16 @@ def code_page(context: Root, request: Request) -> PageOrRedirect:
     form = CodeForm()
     refill_form(request, form)
     return {"form": form, "next": local_path(request.GET.get("next"))}
+
+
+@exception_view_config(OutdatedForm, path_info="^/login-code/?$", renderer=CODE_PAGE)
+def code_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
+    if request.identity:
+        return _already_logged_in(request)
+    if _pending_credentials(request) is None:
+        return _ask_for_password(request)
+    form = CodeForm(request.POST)
+    return show_again(exc, request, {"form": form, "next": form.next.path})
 
 
 @view_config(context=Root, name="login-code", request_method="POST", permission=NO_PERMISSION_REQUIRED)
@@ -217,6 +252,12 @@ def log_out(context: Root, request: Request) -> HTTPSeeOther:
         forget(request)
         flash_success(request, "You’re logged out. See you soon!")
     return redirect(request.path_to(context, "login"))
+
+
+@exception_view_config(OutdatedForm, path_info="^/logout/?$")
+def log_out_again(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
+    """Redirect a person who has already logged out in another window."""
+    return outdated_button(exc, request) if request.identity else redirect(request.path_to(request.root, "login"))
 
 
 def _path_with_next(request: Request, name: str, form: RegisterForm | LogInForm | CodeForm) -> str:

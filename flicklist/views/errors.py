@@ -14,7 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
 from flicklist.assets import STATIC_SEGMENT
-from flicklist.flash import flash_info
+from flicklist.flash import flash_error, flash_info
+from flicklist.forms.fields import OutdatedForm
 from flicklist.permissions import Permission
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security.audit import AuditEvent, audit
@@ -22,11 +23,10 @@ from flicklist.security.rate_limits import RateLimited
 from flicklist.security.session import restore_session
 from flicklist.services.passwords import TooBusy
 from flicklist.urls import local_path
-from flicklist.views import form_page, redirect
+from flicklist.views import RETRY_AFTER_SECONDS, form_page, redirect
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_SECONDS = 10
 TWO_MINUTES = 120
 # If the connection is lost at COMMIT, nobody knows whether the commit succeeded.
 UNCONFIRMED = (
@@ -66,18 +66,14 @@ def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
     return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
 
 
+@exception_view_config(OutdatedForm)
+def outdated_button(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
+    """Lead back to the page of a form without text, such as a button."""
+    flash_error(request, f"{exc.reason} Nothing was changed.")
+    return redirect(form_page(request) or request.path_to(request.root))
+
+
 @exception_view_config(BadCSRFToken, renderer=PAGE)
-def expired_form(exc: Exception, request: Request) -> dict[str, Any]:
-    audit(request, AuditEvent.CSRF_FAILED)
-    return _page(
-        request,
-        HTTPStatus.BAD_REQUEST,
-        "This form has expired",
-        "You logged in or out in another window, or your browser blocks cookies. Nothing was saved. "
-        "Go back, reload the page and send it again.",
-    )
-
-
 @exception_view_config(BadCSRFOrigin, renderer=PAGE)
 def foreign_form(exc: Exception, request: Request) -> dict[str, Any]:
     audit(request, AuditEvent.CSRF_FAILED)

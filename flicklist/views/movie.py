@@ -5,9 +5,10 @@ from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
-from pyramid.view import view_config
+from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error
+from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import EditMovieForm, RatingForm
 from flicklist.models import Movie
 from flicklist.permissions import Permission
@@ -23,6 +24,7 @@ from flicklist.views import (
     redirect,
     redirect_back,
     refuse,
+    show_again,
     today,
 )
 
@@ -54,6 +56,12 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
         request, f"Saved {context.movie.quoted_label}.{mention_similar_titles(request, context.movie)}", change
     )
     return redirect(request.path_to(context))
+
+
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/[0-9]+/edit/?$", renderer=PAGE)
+def edit_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
+    page = _page(request.context.movie, EditMovieForm(request.POST))
+    return show_again(exc, request, page | {"context": request.context})
 
 
 def _page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from typing import Any
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED, forget
-from pyramid.view import view_config
+from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_success
+from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.password_reset import PasswordResetForm, RequestPasswordResetForm
 from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
@@ -17,9 +18,12 @@ from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import mail_rules
 from flicklist.services import accounts, login_sessions
+from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import password_reset_tokens
-from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect
+from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, show_again
 
+REQUEST_PAGE = "flicklist:templates/password_reset/request.jinja2"
+NEW_PASSWORD_PAGE = "flicklist:templates/password_reset/new.jinja2"  # noqa: S105
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "password-reset"  # noqa: S105
 REQUESTED = (
@@ -31,12 +35,18 @@ REQUESTED = (
     context=PasswordResetResource,
     request_method="GET",
     permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/password_reset/request.jinja2",
+    renderer=REQUEST_PAGE,
 )
 def request_page(context: PasswordResetResource, request: Request) -> dict[str, Any]:
     form = RequestPasswordResetForm()
     refill_form(request, form)
     return {"sends_mail": request.settings.sends_mail, "form": form}
+
+
+@exception_view_config(OutdatedForm, path_info="^/password-reset/?$", renderer=REQUEST_PAGE)
+def request_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
+    form = RequestPasswordResetForm(request.POST)
+    return show_again(exc, request, {"sends_mail": request.settings.sends_mail, "form": form})
 
 
 @view_config(context=PasswordResetResource, request_method="POST", permission=NO_PERMISSION_REQUIRED)
@@ -59,7 +69,7 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     name="new",
     request_method="GET",
     permission=NO_PERMISSION_REQUIRED,
-    renderer="flicklist:templates/password_reset/new.jinja2",
+    renderer=NEW_PASSWORD_PAGE,
 )
 def new_password_page(context: PasswordResetResource, request: Request) -> PageOrRedirect:
     token = request.GET.get("token")
@@ -72,6 +82,16 @@ def new_password_page(context: PasswordResetResource, request: Request) -> PageO
     form = PasswordResetForm(email=credentials.email, passwords=request.passwords)
     refill_form(request, form)
     return {"form": form}
+
+
+@exception_view_config(OutdatedForm, path_info="^/password-reset/new/?$", renderer=NEW_PASSWORD_PAGE)
+@exception_view_config(TooBusy, path_info="^/password-reset/new/?$", renderer=NEW_PASSWORD_PAGE)
+def set_password_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
+    credentials = _credentials(request, request.session.get(SESSION_TOKEN_KEY, ""))
+    if credentials is None:
+        return _outdated(request)
+    form = PasswordResetForm(email=credentials.email, passwords=request.passwords)
+    return show_again(exc, request, {"form": form})
 
 
 @view_config(context=PasswordResetResource, name="new", request_method="POST", permission=NO_PERMISSION_REQUIRED)

@@ -13,7 +13,7 @@ from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ConfirmTwoFactorForm
-from flicklist.forms.fields import FormRefused
+from flicklist.forms.fields import FormRefused, OutdatedForm
 from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.permissions import Permission
@@ -22,10 +22,12 @@ from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import two_factor_rules
 from flicklist.security.reauth import PASSWORD_ONLY
 from flicklist.services import login_sessions, two_factor
-from flicklist.views import PageOrRedirect, redirect, refuse
+from flicklist.services.passwords import TooBusy
+from flicklist.views import PageOrRedirect, redirect, refuse, show_again
 
 PAGE = "flicklist:templates/two_factor/two_factor.jinja2"
 CODES_PAGE = "flicklist:templates/two_factor/codes.jinja2"
+CONFIRM_PATH = "/account/two-factor/confirm/?$"
 QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 
@@ -87,7 +89,7 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     return _renew_and_show_codes(request)
 
 
-@exception_view_config(FormRefused, path_info="/account/two-factor/confirm/?$", renderer=PAGE)
+@exception_view_config(FormRefused, path_info=CONFIRM_PATH, renderer=PAGE)
 def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTPSeeOther:
     """Show the key again if setup is still pending."""
     factor = two_factor.pending(request.read_db, request.identity.user_id)
@@ -95,6 +97,15 @@ def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTP
         flash_error(request, exc.form.problem)
         return redirect(request.path_to(request.root["account"]))
     return refuse(request, exc.form.problem, {"factor": factor})
+
+
+@exception_view_config(OutdatedForm, path_info=CONFIRM_PATH, renderer=PAGE)
+@exception_view_config(TooBusy, path_info=CONFIRM_PATH, renderer=PAGE)
+def confirm_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
+    factor = two_factor.pending(request.read_db, request.identity.user_id)
+    if factor is None:
+        return redirect(request.path_to(request.root["account"]))
+    return show_again(exc, request, {"factor": factor})
 
 
 @view_config(

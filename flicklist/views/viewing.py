@@ -5,11 +5,12 @@ from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
-from pyramid.view import view_config
+from pyramid.view import exception_view_config, view_config
 
 from flicklist.dates import watched_when
 from flicklist.flash import flash_error
 from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
+from flicklist.forms.fields import OutdatedForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission
@@ -24,6 +25,7 @@ from flicklist.views import (
     redirect,
     redirect_back,
     refuse,
+    show_again,
     today,
 )
 
@@ -88,6 +90,11 @@ def _save(
     also = f" {movie.quoted_label} is now on your watched list." if was_crossed_off else ""
     flash_change(request, f"Viewing {outcome}.{also}", change)
     return redirect(request.path_to(context.movie_resource))
+
+
+@exception_view_config(OutdatedForm, path_info="^/watchlists/.*/viewings/(add|[0-9]+/edit)/?$", renderer=PAGE)
+def save_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
+    return show_again(exc, request, _page(_form(request), request.context))
 
 
 @view_config(context=ViewingResource, name="delete", request_method="POST", permission=Permission.EDIT)

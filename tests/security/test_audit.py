@@ -41,10 +41,12 @@ def test_every_event_is_logged(app, lines, db, alice, bob):
         f"logged-in user={alice_id} client=-",
     ]
     bob.get(alice.list_path, status=404)
-    alice.post("/logout", status=400)
+    alice.post("/logout", status=403)
+    alice.post("/logout", headers={"Origin": "http://localhost"}, status=303)
     alice.post("/logout", headers={"Sec-Fetch-Site": "cross-site"}, status=403)
     assert lines() == [
         f"forbidden user={bob_id} client=-",
+        f"csrf-failed user={alice_id} client=-",
         f"csrf-failed user={alice_id} client=-",
         "csrf-failed user=- client=-",
     ]
