@@ -206,7 +206,8 @@ class Settings:
     )
     max_concurrent_hashes: int = _setting(
         _whole_number(1, 64),
-        "password hashes computed at the same time; two more requests wait, and others get a 503",
+        "password hashes computed at the same time; others wait, up to 12 requests in all and 8 of one client, "
+        "and the rest get a 503",
         default=max(1, (os.cpu_count() or 1) - 1),
     )
     rate_limit_log_in: Limits = _setting(

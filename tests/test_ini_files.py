@@ -9,10 +9,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
+from flicklist.services.passwords import MAX_PENDING_HASHES
 from tests.conftest import SECRET
 
 BIN = Path(sys.executable).parent
@@ -28,6 +30,14 @@ def run(command, ini, **environment):
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("name", ["development.ini", "production.ini"])
+def test_waiting_log_ins_leave_threads_for_pages(root, name):
+    ini = ConfigParser(interpolation=None)
+    ini.read(root / name)
+    assert ini.getint("server:main", "threads") == 16
+    assert MAX_PENDING_HASHES <= 12
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pyramid.config import Configurator
 
 from flicklist.permissions import Permission
+from flicklist.security.audit import client_key
 from flicklist.security.policy import SecurityPolicy
 from flicklist.security.session import CSRFStoragePolicy, session_factory
 from flicklist.services.passwords import PasswordHasher
@@ -17,4 +18,4 @@ def includeme(config: Configurator) -> None:
     config.set_default_csrf_options(require_csrf=True)
     config.add_tween("flicklist.security.headers.headers_tween_factory")
     hasher = PasswordHasher(settings.bcrypt_cost, settings.max_concurrent_hashes, settings.min_password_length)
-    config.add_request_method(lambda request: hasher, "passwords", reify=True)
+    config.add_request_method(lambda request: hasher.for_client(client_key(request)), "passwords", reify=True)

@@ -15,6 +15,8 @@ from pyramid.request import Request
 log = logging.getLogger("flicklist.audit")  # the name that operators configure
 
 IPV4_PREFIX, IPV6_PREFIX = 24, 48
+# A household usually has one IPv4 address, or one IPv6 network of this size.
+CLIENT_IPV4_PREFIX, CLIENT_IPV6_PREFIX = 32, 64
 
 
 class AuditEvent(StrEnum):
@@ -82,3 +84,8 @@ def client_network(request: Request, ipv4_prefix: int, ipv6_prefix: int) -> str:
         return "-"
     address = getattr(given, "ipv4_mapped", None) or given
     return str(ip_network((address, ipv4_prefix if address.version == 4 else ipv6_prefix), strict=False))  # noqa: PLR2004
+
+
+def client_key(request: Request) -> str:
+    """Return what identifies a client: its IPv4 address, or its IPv6 network."""
+    return client_network(request, CLIENT_IPV4_PREFIX, CLIENT_IPV6_PREFIX)

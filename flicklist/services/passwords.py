@@ -6,19 +6,27 @@ bcrypt string. This is the recipe of OWASP's Password Storage cheat sheet. NIST 
 """
 
 import base64
+import copy
 import hmac
+import os
 import secrets
+import sys
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, Self, TypeVar
 
 import bcrypt
 import zxcvbn
 
 MAX_PASSWORD_LENGTH = 1000
-MAX_QUEUED_HASHES = 2
+# Each one that waits occupies a thread of the server. Of the 16 in the ini files, at least four are left for pages.
+MAX_PENDING_HASHES = 12
+MAX_PENDING_HASHES_OF_CLIENT = 8
+NICENESS = 5  # as in nice(1): pages get the processor first
 MIN_STRENGTH = 3
 _SCHEME = "$hs384$"
 # Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
@@ -38,30 +46,80 @@ _HINTS = {
 }
 
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
 class TooBusy(Exception):
     """Too many passwords are waiting to be hashed."""
 
 
-class PasswordHasher:
-    """Hashes, verifies and rates a limited number of passwords at once. A few more wait; others raise `TooBusy`.
+class HashQueue:
+    """Does slow work in a few threads, in order of arrival. Too much pending work is refused.
 
-    Without this limit, eight simultaneous logins delay all pages by more than a second.
+    Without it, eight simultaneous logins delay all pages by more than a second. A client has a share of it, so that
+    others can still log in while one client sends passwords without a pause.
     """
+
+    def __init__(self, at_once: int) -> None:
+        self._threads = ThreadPoolExecutor(at_once, "flicklist-hash", _lower_priority)
+        self._max_pending = max(at_once, MAX_PENDING_HASHES)
+        self._pending: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        client: str,
+        work: Callable[Arguments, Result],
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> Result:
+        """Return the result of a function, after everything that was pending before. Raises `TooBusy`."""
+        with self._place(client):
+            return self._threads.submit(work, *arguments, **options).result()
+
+    @contextmanager
+    def _place(self, client: str) -> Iterator[None]:
+        with self._lock:
+            if self._pending.total() >= self._max_pending or self._pending[client] >= MAX_PENDING_HASHES_OF_CLIENT:
+                raise TooBusy
+            self._pending[client] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pending -= Counter([client])  # also forgets a client with none left
+
+
+def _lower_priority() -> None:
+    """Let pages go first. On Linux, a thread has its own priority."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+class PasswordHasher:
+    """Hashes, verifies and rates passwords, a limited number at once."""
 
     def __init__(self, cost: int, at_once: int = 1, min_length: int = 8) -> None:
         self.cost = cost
         self.min_length = min_length
-        self._queue = threading.BoundedSemaphore(at_once + MAX_QUEUED_HASHES)
-        self._slots = threading.BoundedSemaphore(at_once)
-        self._dummy_hash = self.hash(secrets.token_urlsafe())
+        self.client = ""
+        self._queue = HashQueue(at_once)
+        # Not in the queue: a server that forks after this would lose its threads.
+        self._dummy_hash = _hash(secrets.token_urlsafe(), cost)
+
+    def for_client(self, client: str) -> Self:
+        """Return a hasher with the same queue, and with the share of one client in it."""
+        hasher = copy.copy(self)
+        hasher.client = client
+        return hasher
 
     def hash(self, password: str) -> str:
         """Return a hash to be stored, 67 characters. Takes about 350 ms of processor time at cost 12.
 
         Raises `TooBusy`.
         """
-        with self._slot():
-            return _SCHEME + bcrypt.hashpw(_prepared(password), bcrypt.gensalt(self.cost)).decode()
+        return self._queue.run(self.client, _hash, password, self.cost)
 
     def verify(self, password: str, stored: str | None) -> bool:
         """Return whether the password matches the stored hash. Raises only `TooBusy`.
@@ -70,25 +128,13 @@ class PasswordHasher:
         accounts exist.
         """
         known = stored if stored is not None and len(password) <= MAX_PASSWORD_LENGTH else None
+        prepared = _prepared(password[:MAX_PASSWORD_LENGTH])
+        hashed = (known or self._dummy_hash).removeprefix(_SCHEME).encode()
         try:
-            with self._slot():
-                matches = bcrypt.checkpw(
-                    _prepared(password[:MAX_PASSWORD_LENGTH]),
-                    (known or self._dummy_hash).removeprefix(_SCHEME).encode(),
-                )
+            matches = self._queue.run(self.client, bcrypt.checkpw, prepared, hashed)
         except ValueError:  # a damaged row
             return False
         return matches and known is not None
-
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        if not self._queue.acquire(blocking=False):
-            raise TooBusy
-        with self._slots:
-            try:
-                yield
-            finally:
-                self._queue.release()
 
     def weakness(self, password: str, known_words: list[str]) -> str | None:
         """Return what is wrong with a new password, as a sentence, or ``None``. Raises `TooBusy`.
@@ -100,9 +146,8 @@ class PasswordHasher:
             return f"A password needs at least {self.min_length} characters."
         if len(password) > MAX_PASSWORD_LENGTH:
             return f"A password can have at most {MAX_PASSWORD_LENGTH:,} characters."
-        with self._slot():
-            words = [word[:_JUDGED_LENGTH] for word in (_SITE_NAME, *known_words)]
-            judged = zxcvbn.zxcvbn(password[:_JUDGED_LENGTH], user_inputs=words)
+        words = [word[:_JUDGED_LENGTH] for word in (_SITE_NAME, *known_words)]
+        judged = self._queue.run(self.client, zxcvbn.zxcvbn, password[:_JUDGED_LENGTH], user_inputs=words)
         return _problem(judged["sequence"]) if judged["score"] < MIN_STRENGTH else None
 
     def is_outdated(self, stored: str) -> bool:
@@ -116,6 +161,10 @@ def _problem(matches: list[dict[str, Any]]) -> str:
     if longest.get("dictionary_name") == "user_inputs" and longest["matched_word"] != _SITE_NAME:
         return "Don’t use your email address, or part of it, as your password."
     return f"That password is too easy to guess. {_HINTS.get(longest['pattern'], 'A few unrelated words work well.')}"
+
+
+def _hash(password: str, cost: int) -> str:
+    return _SCHEME + bcrypt.hashpw(_prepared(password), bcrypt.gensalt(cost)).decode()
 
 
 def _prepared(password: str) -> bytes:

@@ -103,11 +103,11 @@ class Answer:
 
 
 class Client:
-    """An http client that keeps its cookie."""
+    """An http client that keeps its cookies."""
 
     def __init__(self, server):
         self.server = server
-        self.cookie = ""
+        self.cookies = {}
         self.headers = {}
         self.list_path = None
         self.token = None
@@ -115,7 +115,8 @@ class Client:
     def request(self, method, path, **fields):
         """Send a request. Raises `OSError` if the server does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=STORAGE_TIMEOUT_SECONDS)
-        headers = self.headers | ({"Cookie": self.cookie} if self.cookie else {})
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = self.headers | ({"Cookie": cookie} if cookie else {})
         body = urlencode(fields) if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -125,8 +126,9 @@ class Client:
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            if cookie := response.headers.get("Set-Cookie"):
-                self.cookie = cookie.partition(";")[0]
+            for cookie in response.headers.get_all("Set-Cookie", []):
+                name, _, value = cookie.partition(";")[0].partition("=")
+                self.cookies[name] = value
             return Answer(response)
         except http.client.HTTPException as error:
             raise OSError("the connection was cut") from error

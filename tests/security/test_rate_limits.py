@@ -1,16 +1,18 @@
 """Rate limits, and the limit on concurrent password hashes."""
 
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
+import bcrypt
 import pytest
 from limits.errors import StorageError
 from sqlalchemy import select
 
 from flicklist.models import User
-from flicklist.services.passwords import PasswordHasher, TooBusy
-from tests.clients import Client
+from flicklist.services.passwords import HashQueue, TooBusy
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 LIMITS = {
     "rate_limit_log_in": "3 per minute",
@@ -195,36 +197,78 @@ def test_limits_can_be_kept_in_redis(make_app, alice):
         app.registry.limiter.storage.storage.close()
 
 
-def test_concurrent_hashes_beyond_limit_wait_or_are_refused():
-    hasher = PasswordHasher(4, at_once=1)
-    inside, leave = threading.Event(), threading.Event()
-
-    def stay():
-        with hasher._slot():  # noqa: SLF001 - simulates a hash that takes until `leave` is set
-            inside.set()
-            leave.wait(10)
-
-    first = threading.Thread(target=stay)
-    first.start()
-    inside.wait(10)
-    results = []
-    waiting = [threading.Thread(target=lambda: results.append(hasher.hash("x"))) for _ in range(2)]
-    for thread in waiting:
-        thread.start()
-    while hasher._queue._value:  # noqa: SLF001 - wait until both are queued
-        time.sleep(0.001)
-    with pytest.raises(TooBusy):
-        hasher.verify("x", None)
-    leave.set()
-    for thread in [first, *waiting]:
-        thread.join(10)
-    assert len(results) == 2
+@pytest.mark.parametrize("is_new", [False, True])
+def test_eight_log_ins_or_registrations_at_once_succeed(make_app, monkeypatch, is_new):
+    site = make_app(max_concurrent_hashes="1")
+    people = [Client(site, f"person{number}@example.com") for number in range(8)]
+    if not is_new:
+        for person in people:
+            Client(site).register(person.email)
+    verify, hash_ = bcrypt.checkpw, bcrypt.hashpw
+    monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: time.sleep(0.1) or verify(*arguments))
+    monkeypatch.setattr("bcrypt.hashpw", lambda *arguments: time.sleep(0.1) or hash_(*arguments))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(Client.register if is_new else Client.log_in, people))
+    assert all(person.is_logged_in for person in people)
 
 
-def test_rate_limited_person_gets_retry_after(visitor, monkeypatch):
-    def refuse(*_):
-        raise TooBusy
+@pytest.fixture
+def full(monkeypatch):
+    """Return a function that fills the queue of passwords."""
+    return lambda: monkeypatch.setattr(HashQueue, "run", refuse)
 
-    monkeypatch.setattr("flicklist.services.passwords.PasswordHasher.verify", refuse)
-    page = visitor.log_in("alice@example.com", status=503)
+
+def refuse(*_, **__):
+    raise TooBusy
+
+
+BUSY = ["Many people are logging in at the moment. Try again in 10 seconds."]
+
+
+@pytest.mark.parametrize(("path", "form_id"), [("/login", "log-in"), ("/register", "register")])
+def test_full_queue_shows_form_again_with_email(visitor, full, path, form_id):
+    form = visitor.get(f"{path}?next=/account/").forms[form_id]
+    form["email"], form["password"] = "carol@example.com", "correct horse battery"
+    full()
+    page = form.submit(status=503)
     assert page.headers["Retry-After"] == "10"
+    assert messages(page) == BUSY
+    again = page.forms[form_id]
+    assert (again["email"].value, again["password"].value, again["next"].value) == (
+        "carol@example.com",
+        "",
+        "/account/",
+    )
+
+
+def test_full_queue_shows_account_page_again(alice, full):
+    form = alice.get("/account/").forms["email"]
+    form["email"], form["current_password"] = "ally@example.com", PASSWORD
+    full()
+    page = form.submit(status=503)
+    assert page.headers["Retry-After"] == "10"
+    assert messages(page) == BUSY
+    assert page.forms["email"]["email"].value == "ally@example.com"
+
+
+def test_full_queue_shows_key_of_two_factor_again(alice, full):
+    alice.begin_two_factor()
+    token = alice.csrf_token()
+    full()
+    page = alice.post("/account/two-factor/confirm", {"csrf_token": token, "current_password": PASSWORD}, status=503)
+    assert (messages(page), page.headers["Retry-After"]) == (BUSY, "10")
+    assert page.html.select_one(".key")
+
+
+def test_full_queue_keeps_password_reset(visitor, alice, run):
+    link = urlsplit(run("password-reset-link", alice.email).output.strip())
+    form = visitor.get(f"{link.path}?{link.query}").follow().forms["new-password"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HashQueue, "run", refuse)
+        page = form.submit(status=503)
+    assert (messages(page), page.headers["Retry-After"]) == (BUSY, "10")
+    again = page.forms["new-password"]
+    again["password"] = again["verify"] = NEW_PASSWORD
+    again.submit(status=303)
+    visitor.log_in(alice.email, NEW_PASSWORD)

@@ -1,12 +1,19 @@
 """Password hashes and password strength."""
 
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import bcrypt
 import pytest
 
-from flicklist.services.passwords import PasswordHasher, TooBusy
+from flicklist.services.passwords import (
+    MAX_PENDING_HASHES,
+    MAX_PENDING_HASHES_OF_CLIENT,
+    HashQueue,
+    PasswordHasher,
+    TooBusy,
+)
 
 HASHER = PasswordHasher(4)
 
@@ -108,13 +115,79 @@ def test_long_email_is_a_weak_password(email):
 
 
 def test_concurrent_strength_checks_are_limited(monkeypatch):
-    """A strength check can take as long as a hash, so it has the same limit: one runs, two wait, others are refused."""
+    """A strength check can take as long as a hash, so it waits in the same queue."""
     judges = threading.Event()
     monkeypatch.setattr("zxcvbn.zxcvbn", lambda *_, **__: judges.wait(10) and {"score": 4})
     hasher = PasswordHasher(4, at_once=1)
-    with ThreadPoolExecutor(4) as pool:
-        judged = [pool.submit(hasher.weakness, "correct horse battery", []) for _ in range(4)]
+    with ThreadPoolExecutor(MAX_PENDING_HASHES_OF_CLIENT + 1) as pool:
+        judged = [pool.submit(hasher.weakness, "correct horse battery", []) for _ in range(pool._max_workers)]  # noqa: SLF001
         (refused,) = wait(judged, 10, FIRST_COMPLETED).done
         judges.set()
     assert isinstance(refused.exception(), TooBusy)
-    assert [each.result() for each in judged if each is not refused] == [None] * 3
+    assert {each.result() for each in judged if each is not refused} == {None}
+
+
+class Queue:
+    """A queue of one thread, whose work waits until `finish`."""
+
+    def __init__(self):
+        self.queue = HashQueue(1)
+        self.pool = ThreadPoolExecutor(MAX_PENDING_HASHES)
+        self.may_finish = threading.Event()
+        self.finished = []
+        self.pending = []
+
+    def send(self, client, number):
+        """Send work, and return when it waits."""
+        waiting = self.queue._pending.total()  # noqa: SLF001
+        self.pending.append(self.pool.submit(self.queue.run, client, self.work, number))
+        end = time.monotonic() + 10
+        while self.queue._pending.total() == waiting and time.monotonic() < end:  # noqa: SLF001
+            time.sleep(0.001)
+
+    def work(self, number):
+        self.may_finish.wait(10)
+        self.finished.append(number)
+
+    def finish(self):
+        self.may_finish.set()
+        wait(self.pending, 10)
+
+
+def test_hashes_are_computed_in_order_of_arrival_up_to_a_limit():
+    queue = Queue()
+    for number in range(MAX_PENDING_HASHES):
+        queue.send(f"client {number}", number)
+    with pytest.raises(TooBusy):
+        queue.queue.run("another", queue.work, 99)
+    queue.finish()
+    assert queue.finished == list(range(MAX_PENDING_HASHES))
+    queue.queue.run("another", queue.work, 99)
+
+
+def test_one_client_cannot_take_the_queue():
+    queue = Queue()
+    for number in range(MAX_PENDING_HASHES_OF_CLIENT):
+        queue.send("greedy", number)
+    with pytest.raises(TooBusy):
+        queue.queue.run("greedy", queue.work, 99)
+    queue.send("another", 8)
+    queue.finish()
+    assert queue.finished == list(range(9))
+    queue.queue.run("greedy", queue.work, 99)
+    assert not queue.queue._pending  # noqa: SLF001 - no client is kept
+
+
+def test_hasher_counts_each_client_separately(monkeypatch):
+    asked = []
+    monkeypatch.setattr(HashQueue, "run", lambda self, client, *_, **__: asked.append(client))
+    hasher = PasswordHasher(4)
+    hasher.for_client("192.0.2.1/32").hash("x")
+    hasher.for_client("2001:db8::/64").verify("x", None)
+    assert asked == ["192.0.2.1/32", "2001:db8::/64"]
+
+
+def test_damaged_hash_leaves_no_place_in_queue():
+    hasher = PasswordHasher(4)
+    for _ in range(MAX_PENDING_HASHES + 1):
+        assert hasher.verify("x", "junk") is False
