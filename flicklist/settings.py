@@ -210,29 +210,37 @@ class Settings:
         "and the rest get a 503",
         default=max(1, (os.cpu_count() or 1) - 1),
     )
+    rate_limit_passwords: Limits = _setting(
+        _limits,
+        "passwords, right or wrong, from one client, or from one person who is logged in; a client is an IPv4 "
+        "address or an IPv6 network of 64 bits; separate several limits with ;, empty means no limit",
+        default=_limits("60 per minute; 300 per hour"),
+    )
     rate_limit_log_in: Limits = _setting(
         _limits,
-        "failed logins to one account from one IP address; separate several limits with ;, empty means no limit",
+        "failed logins to one account from one client, or from one browser that has logged in to it before",
         default=_limits("5 per minute"),
     )
-    rate_limit_log_in_per_client: Limits = _setting(
-        _limits, "failed logins from one IP address", default=_limits("20 per minute")
-    )
     rate_limit_log_in_per_account: Limits = _setting(
-        _limits, "failed logins to one account", default=_limits("100 per hour")
+        _limits,
+        "failed logins to one account from all other browsers, or from one that has logged in to it before",
+        default=_limits("100 per hour"),
     )
     rate_limit_two_factor: Limits = _setting(
         _limits,
-        "codes entered after the right password, for one account",
+        "wrong codes for one account; a login session, and a browser that has logged in before, have their own",
         default=_limits("5 per 5 minutes; 50 per day"),
     )
     rate_limit_register: Limits = _setting(
-        _limits, "registrations from one IP address, including failed ones", default=_limits("20 per hour")
+        _limits, "registrations from one client, including failed ones", default=_limits("100 per hour")
     )
     rate_limit_mail: Limits = _setting(
         _limits,
-        "password-reset and confirmation emails, per recipient and per IP address",
+        "password-reset emails to one address, and emails that confirm a new address of one account",
         default=_limits("3 per hour"),
+    )
+    rate_limit_mail_per_client: Limits = _setting(
+        _limits, "emails of either kind from one client", default=_limits("30 per hour")
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
     max_movies: int = _setting(
@@ -260,7 +268,8 @@ class Settings:
     )
     rate_limit_storage: str = _setting(
         _storage_url,
-        "where to count attempts: memory:// for one process; redis://host:6379 for several (install .[redis])",
+        "where to count attempts: memory:// for one process; redis://host:6379 for several (install .[redis]); "
+        "while Redis does not answer, each process counts in its memory",
         default="memory://",
     )
     login_session_idle_days: int = _setting(

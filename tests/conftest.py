@@ -27,12 +27,13 @@ settings.load_profile("flicklist")
 
 POSTGRESQL_URL = os.environ.get("FLICKLIST_TEST_POSTGRESQL_URL")
 LIMITS = [
+    "rate_limit_passwords",
     "rate_limit_log_in",
-    "rate_limit_log_in_per_client",
     "rate_limit_log_in_per_account",
     "rate_limit_two_factor",
     "rate_limit_register",
     "rate_limit_mail",
+    "rate_limit_mail_per_client",
     "rate_limit_changes",
 ]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from flicklist.models import User
 from flicklist.models.meta import utc_now
+from flicklist.security.known_browser import remember_browser
 from flicklist.services import login_sessions
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class SecurityPolicy:
         self._end_login_session(request)
         token, login_session = login_sessions.start(request.db, request.settings, userid, request.user_agent or "")
         request.session["login_session"] = token
+        remember_browser(request, userid)
         user = request.db.get_one(User, userid)
         self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, login_session.id))
         return []

@@ -1,6 +1,7 @@
-"""Rate limits: for failed logins, codes, registrations, mails and changes."""
+"""Rate limits: for passwords, codes, registrations, mails and changes."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -8,19 +9,19 @@ from typing import Any, NamedTuple
 
 from limits import RateLimitItem
 from limits.errors import StorageError
-from limits.storage import storage_from_string
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
 
-from flicklist.security.audit import client_network
+from flicklist.security.audit import client_key
+from flicklist.security.known_browser import known_browser_id
 
 log = logging.getLogger(__name__)
 
-# A household usually has one IPv4 address, or one IPv6 network of this size.
-IPV4_PREFIX, IPV6_PREFIX = 32, 64
 STORAGE_TIMEOUT_SECONDS = 1.0
+OUTAGE_SECONDS = 60
 
 
 class RateLimited(Exception):
@@ -40,71 +41,123 @@ class Rule(NamedTuple):
 
 
 class RateLimiter:
-    """Counts attempts in moving windows. If the storage does not answer, nothing is limited and an error is logged."""
+    """Counts attempts in moving windows.
+
+    If the storage does not answer, attempts are counted in the memory of this process, and the storage is tried again
+    after a minute.
+    """
 
     def __init__(self, storage_url: str) -> None:
         self.storage = storage_from_string(storage_url, wrap_exceptions=True, **_timeouts(storage_url))
         self._windows = MovingWindowRateLimiter(self.storage)
+        self._windows_in_memory = MovingWindowRateLimiter(MemoryStorage())
+        self._outage_ends = 0.0
+        self._lock = threading.Lock()
 
     def check(self, rules: Sequence[Rule]) -> None:
         """Raise `RateLimited` if one more attempt would be too many. Counts nothing."""
-        self._apply(self._windows.test, rules)
+        self._apply("test", rules)
 
     def count(self, rules: Sequence[Rule]) -> None:
         """Count an attempt against all rules. Raises `RateLimited` if one is exceeded, and then counts against none."""
-        if self._apply(self._windows.test, rules):
-            self._apply(self._windows.hit, rules)
+        self._apply("test", rules)
+        self._apply("hit", rules)
 
-    def _apply(self, operation: Callable[..., bool], rules: Sequence[Rule]) -> bool:
-        """Apply ``test`` or ``hit`` to every limit. Raises `RateLimited` if one is exceeded.
-
-        Return ``False`` if the storage does not answer.
-        """
+    def _apply(self, operation: str, rules: Sequence[Rule]) -> None:
+        """Apply ``test`` or ``hit`` to every limit. Raises `RateLimited` if one is exceeded."""
         try:
-            reset_times = [
-                self._windows.get_window_stats(limit, name, *keys).reset_time
-                for limits, name, keys in rules
-                for limit in limits
-                if not operation(limit, name, *keys)
-            ]
-        except StorageError:
-            log.exception("The storage of the rate limits did not answer")
-            return False
+            windows = self._windows if time.monotonic() >= self._outage_ends else self._windows_in_memory
+            reset_times = _reset_times(windows, operation, rules)
+        except StorageError as error:
+            self._begin_outage(error)
+            reset_times = _reset_times(self._windows_in_memory, operation, rules)
         if reset_times:
             raise RateLimited(max(1, ceil(max(reset_times) - time.time())))
-        return True
+
+    def _begin_outage(self, error: StorageError) -> None:
+        """Use the memory for a minute, and log that once, however many requests found out."""
+        with self._lock:
+            if time.monotonic() >= self._outage_ends:
+                self._outage_ends = time.monotonic() + OUTAGE_SECONDS
+                log.error("Rate limits are counted in memory: their storage does not answer (%s)", error)
 
 
-def log_in_rules(request: Request, account: str | None) -> list[Rule]:
-    """Limit failures strictly for each pair of account and client, loosely for each client and for each account.
-
-    So one client cannot quickly block an account. A persistent one can block it for up to an hour, and again. If
-    `account` is ``None``, only the client is limited.
-    """
-    settings, client = request.settings, client_network(request, IPV4_PREFIX, IPV6_PREFIX)
-    of_client = Rule(settings.rate_limit_log_in_per_client, "log-in-of-client", (client,))
-    if account is None:
-        return [of_client]
+def _reset_times(windows: MovingWindowRateLimiter, operation: str, rules: Sequence[Rule]) -> list[float]:
+    """Apply an operation to every limit. Return when the exceeded ones end."""
+    apply: Callable[..., bool] = getattr(windows, operation)
     return [
-        Rule(settings.rate_limit_log_in, "log-in", (client, account)),
-        of_client,
-        Rule(settings.rate_limit_log_in_per_account, "log-in-of-account", (account,)),
+        windows.get_window_stats(limit, name, *keys).reset_time
+        for limits, name, keys in rules
+        for limit in limits
+        if not apply(limit, name, *keys)
     ]
 
 
+def password_rules(request: Request) -> list[Rule]:
+    """Limit the passwords that are verified or set, right or wrong, because each costs a hash.
+
+    A person who is logged in has their own limit, whatever others at the same address do.
+    """
+    who = ("client", client_key(request)) if request.identity is None else ("person", str(request.identity.user_id))
+    return [Rule(request.settings.rate_limit_passwords, "passwords", who)]
+
+
+def log_in_rules(request: Request, email_key: str | None, user_id: int | None) -> list[Rule]:
+    """Limit failed logins, strictly for each pair of account and client, loosely for each account.
+
+    A browser that has logged in to the account before has its own limits, so strangers cannot lock its owner out.
+    """
+    strict, loose = request.settings.rate_limit_log_in, request.settings.rate_limit_log_in_per_account
+    if browser := known_browser_id(request, user_id):
+        return [Rule(strict + loose, "log-in-of-browser", (browser, str(user_id)))]
+    if email_key is None:
+        return []
+    return [
+        Rule(strict, "log-in", (client_key(request), email_key)),
+        Rule(loose, "log-in-of-account", (email_key,)),
+    ]
+
+
+def reauth_rules(request: Request) -> list[Rule]:
+    """Limit wrong passwords of a person who is logged in. Only this login session uses up these limits."""
+    limits = request.settings.rate_limit_log_in + request.settings.rate_limit_log_in_per_account
+    return [Rule(limits, "reauth", (str(request.identity.login_session_id),))]
+
+
 def two_factor_rules(request: Request, user_id: int) -> list[Rule]:
-    return [Rule(request.settings.rate_limit_two_factor, "two-factor", (str(user_id),))]
+    """Limit wrong codes. A login session has its own limit, and so has a known browser."""
+    if request.identity is not None:
+        who: tuple[str, ...] = "session", str(request.identity.login_session_id)
+    elif browser := known_browser_id(request, user_id):
+        who = "browser", browser, str(user_id)
+    else:
+        who = "account", str(user_id)
+    return [Rule(request.settings.rate_limit_two_factor, "two-factor", who)]
 
 
 def register_rules(request: Request) -> list[Rule]:
-    client = client_network(request, IPV4_PREFIX, IPV6_PREFIX)
-    return [Rule(request.settings.rate_limit_register, "register", (client,))]
+    return [Rule(request.settings.rate_limit_register, "register", (client_key(request),))]
 
 
-def mail_rules(request: Request, address: str) -> list[Rule]:
-    """Limit requested mails per client and per recipient."""
-    client, limits = client_network(request, IPV4_PREFIX, IPV6_PREFIX), request.settings.rate_limit_mail
-    return [Rule(limits, "mail-of-client", (client,)), Rule(limits, "mail-to-address", (address,))]
+def password_reset_rules(request: Request, email_key: str, user_id: int | None) -> list[Rule]:
+    """Limit requested mails per client, and per recipient. A known browser has its own limit instead."""
+    browser = known_browser_id(request, user_id)
+    who = ("browser", browser, str(user_id)) if browser else ("address", email_key)
+    return [
+        Rule(request.settings.rate_limit_mail_per_client, "password-reset-of-client", (client_key(request),)),
+        Rule(request.settings.rate_limit_mail, "password-reset", who),
+    ]
+
+
+def confirm_email_rules(request: Request) -> list[Rule]:
+    """Limit mails that confirm a new address, per person and per client.
+
+    Not per recipient: the address may be that of somebody else, whose mail nobody else may use up.
+    """
+    return [
+        Rule(request.settings.rate_limit_mail_per_client, "confirm-email-of-client", (client_key(request),)),
+        Rule(request.settings.rate_limit_mail, "confirm-email", (str(request.identity.user_id),)),
+    ]
 
 
 def _timeouts(storage_url: str) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pyramid.response import Response
 from flicklist.forms.account import ReauthForm
 from flicklist.forms.fields import FormRefused
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import log_in_rules, two_factor_rules
+from flicklist.security.rate_limits import password_rules, reauth_rules, two_factor_rules
 from flicklist.services import accounts, two_factor
 
 PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
@@ -48,16 +48,15 @@ require_reauth.options = ("require_reauth", "prepare")  # type: ignore[attr-defi
 
 
 def _check_password(request: Request, form: ReauthForm) -> str:
-    """Check the current password and return its hash. A wrong one counts as a failed login."""
-    user_id = request.identity.user_id
-    rules = log_in_rules(request, f"user:{user_id}")
-    request.limiter.check(rules)
-    credentials = accounts.credentials_by_id(request.read_db, user_id)
+    """Check the current password and return its hash. Wrong ones are limited."""
+    request.limiter.check(reauth_rules(request))
+    request.limiter.count(password_rules(request))
+    credentials = accounts.credentials_by_id(request.read_db, request.identity.user_id)
     password_hash: str | None = credentials and credentials.password_hash
     is_right = request.passwords.verify(form.current_password.data or "", password_hash)
     if password_hash is None or not is_right:
         audit(request, AuditEvent.LOG_IN_FAILED)
-        request.limiter.count(rules)
+        request.limiter.count(reauth_rules(request))
         raise _refused(form, "current_password", WRONG_PASSWORD)
     return password_hash
 
@@ -71,19 +70,25 @@ def _lock_account(request: Request, form: ReauthForm, password_hash: str) -> Non
 def _check_code(request: Request, form: ReauthForm) -> None:
     """Use up the code, if the person uses two-factor authentication."""
     user_id = request.identity.user_id
-    if two_factor.is_on(request.db, user_id):
-        request.limiter.count(two_factor_rules(request, user_id))
-        if not accept_code(request, user_id, form.code.data):
-            raise _refused(form, "code", WRONG_CODE)
+    if two_factor.is_on(request.db, user_id) and not accept_code(request, user_id, form.code.data):
+        raise _refused(form, "code", WRONG_CODE)
 
 
 def accept_code(request: Request, user_id: int, code: str) -> bool:
-    """Use up a code of the app, or a recovery code. Return ``False`` if it is neither."""
+    """Use up a code of the app, or a recovery code. Return ``False`` if it is neither. Wrong ones are limited.
+
+    The account must be locked, so that of many guesses at once each is counted before the next one is checked.
+    """
+    rules = two_factor_rules(request, user_id)
+    request.limiter.check(rules)
     if two_factor.accept_code(request.db, user_id, code):
         return True
-    is_recovery = two_factor.accept_recovery_code(request.db, user_id, code)
-    audit(request, AuditEvent.RECOVERY_CODE_USED if is_recovery else AuditEvent.TWO_FACTOR_FAILED, user_id)
-    return is_recovery
+    if two_factor.accept_recovery_code(request.db, user_id, code):
+        audit(request, AuditEvent.RECOVERY_CODE_USED, user_id)
+        return True
+    audit(request, AuditEvent.TWO_FACTOR_FAILED, user_id)
+    request.limiter.count(rules)
+    return False
 
 
 def _refused(form: ReauthForm, field: str, problem: str) -> FormRefused:

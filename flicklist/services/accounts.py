@@ -31,6 +31,11 @@ def credentials_by_email(read_db: Session, key: str | None) -> Any:
     return read_and_release(read_db, _BY_KEY, email_key=key)
 
 
+def user_id_by_email(read_db: Session, key: str) -> int | None:
+    credentials = credentials_by_email(read_db, key)
+    return None if credentials is None else credentials.id
+
+
 def credentials_by_id(read_db: Session, user_id: int) -> Any:
     """Return the credentials of an account, or ``None`` if it has just been deleted."""
     return read_and_release(read_db, _BY_ID, user_id=user_id)

@@ -19,7 +19,7 @@ from flicklist.models.user import email_key
 from flicklist.permissions import Permission
 from flicklist.resources import AccountResource
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import mail_rules
+from flicklist.security.rate_limits import confirm_email_rules
 from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.export.archive import write_archive
 from flicklist.services.passwords import TooBusy
@@ -75,7 +75,7 @@ def validate_new_email(context: AccountResource, request: Request) -> str:
         raise FormRefused(form)
     key = email_key(form.email.data)
     if request.settings.sends_mail:
-        request.limiter.check(mail_rules(request, key))
+        request.limiter.check(confirm_email_rules(request))
     elif accounts.is_email_taken(request.read_db, key, request.identity.user_id):
         form.refuse("email", EMAIL_TAKEN)
         raise FormRefused(form)
@@ -93,7 +93,7 @@ def validate_new_email(context: AccountResource, request: Request) -> str:
 def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     email = request.prepared
     if request.settings.sends_mail:
-        request.limiter.count(mail_rules(request, email_key(email)))
+        request.limiter.count(confirm_email_rules(request))
         queue_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
         flash_success(request, f"We’re sending a link to {quote(email)}. {WHAT_NEXT}")
     else:

@@ -14,7 +14,7 @@ from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import Root
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import log_in_rules, register_rules, two_factor_rules
+from flicklist.security.rate_limits import log_in_rules, password_rules, register_rules
 from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
 from flicklist.services.passwords import TooBusy
@@ -155,9 +155,11 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         return _already_logged_in(request)
     form = LogInForm(request.POST)
-    rules = log_in_rules(request, form.email_key)
+    key = form.email_key
+    credentials = accounts.credentials_by_email(request.read_db, key)
+    rules = log_in_rules(request, key, credentials and credentials.id)
     request.limiter.check(rules)
-    credentials = accounts.credentials_by_email(request.read_db, form.email_key)
+    request.limiter.count(password_rules(request))
     if not accounts.check_password(request.db, request.passwords, credentials, form.password.data or ""):
         audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
         request.limiter.count(rules)
@@ -218,7 +220,6 @@ def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
     credentials = _pending_credentials(request)
     if credentials is None:
         return _ask_for_password(request)
-    request.limiter.count(two_factor_rules(request, credentials.id))
     if not accounts.lock_if_password_unchanged(request.db, credentials.id, credentials.password_hash):
         return _ask_for_password(request)
     form = CodeForm(request.POST)

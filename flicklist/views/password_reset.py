@@ -16,7 +16,8 @@ from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import mail_rules
+from flicklist.security.known_browser import remember_browser
+from flicklist.security.rate_limits import password_reset_rules, password_rules
 from flicklist.services import accounts, login_sessions
 from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import password_reset_tokens
@@ -57,7 +58,8 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
         raise redirect_to_form(request, request.path_to(context), form)
     if request.settings.sends_mail:
         key = email_key(form.email.data)
-        request.limiter.count(mail_rules(request, key))
+        user_id = accounts.user_id_by_email(request.read_db, key)
+        request.limiter.count(password_reset_rules(request, key, user_id))
         queue_mail(request, MailKind.PASSWORD_RESET, key)
         audit(request, AuditEvent.PASSWORD_RESET_REQUESTED)
     flash_success(request, REQUESTED)
@@ -99,6 +101,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     credentials = _credentials(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if credentials is None:
         return _outdated(request)
+    request.limiter.count(password_rules(request))
     form = PasswordResetForm(request.POST, email=credentials.email, passwords=request.passwords)
     if not form.validate():
         raise redirect_to_form(request, request.path_to(context, "new"), form)
@@ -109,6 +112,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     queue_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
     audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
     forget(request)
+    remember_browser(request, credentials.id)  # strangers cannot keep the owner of the mailbox out
     flash_success(request, "Your password was changed. Log in with the new one.")
     return redirect(request.path_to(request.root, "login"))
 

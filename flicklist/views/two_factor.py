@@ -73,9 +73,11 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     factor = two_factor.pending(request.db, identity.user_id)
     if factor is None:
         return redirect(request.path_to(context.__parent__))
-    request.limiter.count(two_factor_rules(request, identity.user_id))
+    rules = two_factor_rules(request, identity.user_id)
+    request.limiter.check(rules)
     step = factor.valid_step(ConfirmTwoFactorForm(request.POST).code.data)
     if step is None:
+        request.limiter.count(rules)
         problem = (
             "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
         )

@@ -3,6 +3,7 @@
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from urllib.parse import urlsplit
 
 import bcrypt
@@ -11,13 +12,24 @@ from limits.errors import StorageError
 from sqlalchemy import select
 
 from flicklist.models import User
+from flicklist.security import rate_limits
 from flicklist.services.passwords import HashQueue, TooBusy
+from flicklist.settings import Settings
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 LIMITS = {
     "rate_limit_log_in": "3 per minute",
-    "rate_limit_log_in_per_client": "6 per minute",
+    "rate_limit_passwords": "6 per minute",
     "rate_limit_log_in_per_account": "9 per hour",
+}
+MAIL = {"smtp_url": "smtp://127.0.0.1:9", "public_url": "https://movies.example"}
+
+DEFAULTS = {
+    setting.name: "; ".join(
+        f"{limit.amount} per {limit.multiples} {limit.GRANULARITY.name}" for limit in setting.default
+    )
+    for setting in fields(Settings)
+    if setting.name.startswith("rate_limit_") and setting.name != "rate_limit_storage"
 }
 
 
@@ -57,11 +69,37 @@ def test_blocked_account_can_log_in_from_another_address(limited):
     at(Client(limited), "192.0.2.2").log_in("alice@example.com")
 
 
-def test_failed_log_ins_to_many_accounts_block_address(limited):
+def test_log_ins_to_many_accounts_block_address(limited):
     person = at(Client(limited), "192.0.2.1")
     for number in range(6):
         fail(person, f"person{number}@example.com", 1)
     wait(person, "another@example.com")
+
+
+def test_successful_log_ins_count_for_client_before_hash(limited, alice, monkeypatch):
+    for _ in range(6):
+        at(Client(limited), "192.0.2.1").log_in(alice.email)
+    monkeypatch.setattr(HashQueue, "run", lambda *_: pytest.fail("a password was hashed"))
+    page = at(Client(limited), "192.0.2.1").log_in(alice.email, status=429)
+    assert 0 < int(page.headers["Retry-After"]) <= 60
+
+
+def test_neighbor_networks_are_different_clients(limited, alice):
+    for number in range(6):
+        at(Client(limited), f"2001:db8::{number}").log_in(alice.email)
+    wait(at(Client(limited), "2001:db8::ffff:1"), alice.email)
+    at(Client(limited), "2001:db8:0:1::1").log_in(alice.email)
+
+
+def test_class_behind_one_address_can_register_and_log_in(make_app):
+    """Thirty people register, and mistype their password once when they log in."""
+    site = make_app(**DEFAULTS)
+    for number in range(30):
+        at(Client(site), "192.0.2.1").register(f"person{number}@example.com")
+    for number in range(30):
+        person = at(Client(site), "192.0.2.1")
+        fail(person, f"person{number}@example.com", 1)
+        person.log_in(f"person{number}@example.com")
 
 
 def test_failed_log_ins_from_many_addresses_block_account(limited):
@@ -106,16 +144,16 @@ def test_malformed_email_counts_only_for_the_client(limited, db, alice):
 
 
 def test_refused_request_does_not_count_against_other_limits(make_app, alice):
-    site = make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example", rate_limit_mail="2 per hour")
+    site = make_app(**MAIL, rate_limit_mail="2 per hour", rate_limit_mail_per_client="2 per hour")
     flooding = at(Client(site), "192.0.2.1")
     for status in (303, 303, 429, 429, 429):
         flooding.send("/password-reset/", email="nobody@example.com" if status == 303 else alice.email, status=status)
     at(Client(site), "192.0.2.2").send("/password-reset/", email=alice.email)
 
 
-def test_only_failed_log_ins_are_limited(limited):
-    for _ in range(10):
-        at(Client(limited), "192.0.2.1").log_in("alice@example.com")
+def test_only_failed_log_ins_count_for_account(limited):
+    for number in range(12):
+        at(Client(limited), f"192.0.2.{number // 4}").log_in("alice@example.com")
 
 
 def test_guesses_of_current_password_are_limited(limited):
@@ -158,16 +196,36 @@ def test_logging_out_is_not_limited(make_app, alice):
     assert not person.is_logged_in
 
 
-def test_unreachable_storage_limits_nothing(limited, monkeypatch, caplog):
-    def fail_to_answer(*_):
+def test_limits_are_counted_in_memory_without_redis(make_app, alice, caplog, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    site = make_app(**LIMITS, rate_limit_storage=f"redis://127.0.0.1:{port}")
+    fail(Client(site), alice.email, 3)
+    wait(Client(site), alice.email)
+    assert lines_about_storage(caplog) == 1
+    later = time.monotonic() + rate_limits.OUTAGE_SECONDS + 1
+    monkeypatch.setattr("flicklist.security.rate_limits.time.monotonic", lambda: later)
+    wait(Client(site), alice.email)
+    wait(Client(site), alice.email)
+    assert lines_about_storage(caplog) == 2
+    assert "Traceback" not in caplog.text
+
+
+def lines_about_storage(caplog):
+    return len([line for line in caplog.text.splitlines() if "storage does not answer" in line])
+
+
+def test_storage_is_used_again_after_outage(limited, alice, monkeypatch):
+    def fail_to_answer(*_, **__):
         raise StorageError(OSError("connection refused"))
 
-    for question in ("test", "hit"):
-        monkeypatch.setattr(f"limits.strategies.MovingWindowRateLimiter.{question}", fail_to_answer)
-    person = Client(limited)
-    fail(person, "alice@example.com", 4)
-    person.log_in("alice@example.com")
-    assert "The storage of the rate limits did not answer" in caplog.text
+    with monkeypatch.context() as broken:
+        broken.setattr(limited.registry.limiter.storage, "acquire_entry", fail_to_answer)
+        fail(Client(limited), alice.email, 2)
+    later = time.monotonic() + rate_limits.OUTAGE_SECONDS + 1
+    monkeypatch.setattr("flicklist.security.rate_limits.time.monotonic", lambda: later)
+    fail(Client(limited), alice.email, 1)
+    assert limited.registry.limiter.storage.events
 
 
 def test_hanging_storage_delays_log_in_only_briefly(make_app, alice):
