@@ -93,13 +93,15 @@ def _reset_times(windows: MovingWindowRateLimiter, operation: str, rules: Sequen
     ]
 
 
-def password_rules(request: Request) -> list[Rule]:
-    """Limit the passwords that are verified or set, right or wrong, because each costs a hash.
+def count_password(request: Request) -> None:
+    """Count a password before it is verified or set, right or wrong, because it costs a hash.
 
-    A person who is logged in has their own limit, whatever others at the same address do.
+    A person who is logged in has their own limit, whatever others at the same address do. A full queue is reported
+    first: a form that was put off does not count.
     """
+    request.passwords.check_room()
     who = ("client", client_key(request)) if request.identity is None else ("person", str(request.identity.user_id))
-    return [Rule(request.settings.rate_limit_passwords, "passwords", who)]
+    request.limiter.count([Rule(request.settings.rate_limit_passwords, "passwords", who)])
 
 
 def log_in_rules(request: Request, email_key: str | None, user_id: int | None) -> list[Rule]:
@@ -135,8 +137,10 @@ def two_factor_rules(request: Request, user_id: int) -> list[Rule]:
     return [Rule(request.settings.rate_limit_two_factor, "two-factor", who)]
 
 
-def register_rules(request: Request) -> list[Rule]:
-    return [Rule(request.settings.rate_limit_register, "register", (client_key(request),))]
+def count_registration(request: Request) -> None:
+    """Count a registration of the client, unless the queue of passwords is full."""
+    request.passwords.check_room()
+    request.limiter.count([Rule(request.settings.rate_limit_register, "register", (client_key(request),))])
 
 
 def password_reset_rules(request: Request, email_key: str, user_id: int | None) -> list[Rule]:

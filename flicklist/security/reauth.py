@@ -16,7 +16,7 @@ from pyramid.response import Response
 from flicklist.forms.account import ReauthForm
 from flicklist.forms.fields import FormRefused
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import password_rules, reauth_rules, two_factor_rules
+from flicklist.security.rate_limits import count_password, reauth_rules, two_factor_rules
 from flicklist.services import accounts, two_factor
 
 PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
@@ -50,7 +50,7 @@ require_reauth.options = ("require_reauth", "prepare")  # type: ignore[attr-defi
 def _check_password(request: Request, form: ReauthForm) -> str:
     """Check the current password and return its hash. Wrong ones are limited."""
     request.limiter.check(reauth_rules(request))
-    request.limiter.count(password_rules(request))
+    count_password(request)
     credentials = accounts.credentials_by_id(request.read_db, request.identity.user_id)
     password_hash: str | None = credentials and credentials.password_hash
     is_right = request.passwords.verify(form.current_password.data or "", password_hash)

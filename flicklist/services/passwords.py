@@ -14,9 +14,8 @@ import sys
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, ParamSpec, Self, TypeVar
 
 import bcrypt
@@ -75,20 +74,24 @@ class HashQueue:
         **options: Arguments.kwargs,
     ) -> Result:
         """Return the result of a function, after everything that was pending before. Raises `TooBusy`."""
-        with self._place(client):
-            return self._threads.submit(work, *arguments, **options).result()
-
-    @contextmanager
-    def _place(self, client: str) -> Iterator[None]:
         with self._lock:
-            if self._pending.total() >= self._max_pending or self._pending[client] >= MAX_PENDING_HASHES_OF_CLIENT:
-                raise TooBusy
+            self._check_room(client)
             self._pending[client] += 1
+            computed = self._threads.submit(work, *arguments, **options)
         try:
-            yield
+            return computed.result()
         finally:
             with self._lock:
                 self._pending -= Counter([client])  # also forgets a client with none left
+
+    def check_room(self, client: str) -> None:
+        """Raise `TooBusy` if the queue, or the share of the client, is full."""
+        with self._lock:
+            self._check_room(client)
+
+    def _check_room(self, client: str) -> None:
+        if self._pending.total() >= self._max_pending or self._pending[client] >= MAX_PENDING_HASHES_OF_CLIENT:
+            raise TooBusy
 
 
 def _lower_priority() -> None:
@@ -113,6 +116,10 @@ class PasswordHasher:
         hasher = copy.copy(self)
         hasher.client = client
         return hasher
+
+    def check_room(self) -> None:
+        """Raise `TooBusy` if a password would be refused now."""
+        self._queue.check_room(self.client)
 
     def hash(self, password: str) -> str:
         """Return a hash to be stored, 67 characters. Takes about 350 ms of processor time at cost 12.

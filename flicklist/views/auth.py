@@ -14,7 +14,7 @@ from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import Root
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import log_in_rules, password_rules, register_rules
+from flicklist.security.rate_limits import count_password, count_registration, log_in_rules
 from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
 from flicklist.services.passwords import TooBusy
@@ -71,7 +71,7 @@ def _register_page(request: Request, form: RegisterForm, next_path: str | None) 
 def register(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         return _already_logged_in(request)
-    request.limiter.count(register_rules(request))
+    count_registration(request)
     form = RegisterForm(request.POST, passwords=request.passwords)
     _validate_registration(request, form)
     # Hash before the first statement on request.db, so that no transaction is open for the time of a hash.
@@ -159,7 +159,7 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
     credentials = accounts.credentials_by_email(request.read_db, key)
     rules = log_in_rules(request, key, credentials and credentials.id)
     request.limiter.check(rules)
-    request.limiter.count(password_rules(request))
+    count_password(request)
     if not accounts.check_password(request.db, request.passwords, credentials, form.password.data or ""):
         audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
         request.limiter.count(rules)

@@ -17,7 +17,7 @@ from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.known_browser import remember_browser
-from flicklist.security.rate_limits import password_reset_rules, password_rules
+from flicklist.security.rate_limits import count_password, password_reset_rules
 from flicklist.services import accounts, login_sessions
 from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import password_reset_tokens
@@ -101,7 +101,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     credentials = _credentials(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if credentials is None:
         return _outdated(request)
-    request.limiter.count(password_rules(request))
+    count_password(request)
     form = PasswordResetForm(request.POST, email=credentials.email, passwords=request.passwords)
     if not form.validate():
         raise redirect_to_form(request, request.path_to(context, "new"), form)

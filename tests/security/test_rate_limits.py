@@ -1,6 +1,7 @@
 """Rate limits, and the limit on concurrent password hashes."""
 
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -16,6 +17,7 @@ from flicklist.security import rate_limits
 from flicklist.services.passwords import HashQueue, TooBusy
 from flicklist.settings import Settings
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
+from tests.faults.conftest import wait_until
 
 LIMITS = {
     "rate_limit_log_in": "3 per minute",
@@ -273,7 +275,7 @@ def test_eight_log_ins_or_registrations_at_once_succeed(make_app, monkeypatch, i
 @pytest.fixture
 def full(monkeypatch):
     """Return a function that fills the queue of passwords."""
-    return lambda: monkeypatch.setattr(HashQueue, "run", refuse)
+    return lambda: monkeypatch.setattr(HashQueue, "check_room", refuse)
 
 
 def refuse(*_, **__):
@@ -323,10 +325,40 @@ def test_full_queue_keeps_password_reset(visitor, alice, run):
     form = visitor.get(f"{link.path}?{link.query}").follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HashQueue, "run", refuse)
+        patch.setattr(HashQueue, "check_room", refuse)
         page = form.submit(status=503)
     assert (messages(page), page.headers["Retry-After"]) == (BUSY, "10")
     again = page.forms["new-password"]
     again["password"] = again["verify"] = NEW_PASSWORD
     again.submit(status=303)
     visitor.log_in(alice.email, NEW_PASSWORD)
+
+
+def test_form_that_was_put_off_counts_neither_as_log_in_nor_as_registration(make_app, alice, monkeypatch):
+    site = make_app(rate_limit_passwords="1 per hour", rate_limit_register="1 per hour")
+    with monkeypatch.context() as full:
+        full.setattr(HashQueue, "check_room", refuse)
+        for _ in range(3):
+            Client(site).log_in(alice.email, status=503)
+            Client(site).register("carol@example.com", status=503)
+    Client(site).register("carol@example.com")
+    Client(site).log_in(alice.email)
+    Client(site).log_in(alice.email, status=429)
+
+
+def test_one_client_cannot_fill_the_queue_of_the_site(make_app, alice, monkeypatch):
+    """One client sends more than its share at once, and another person still gets in."""
+    site = make_app(max_concurrent_hashes="1")
+    verify, may_finish = bcrypt.checkpw, threading.Event()
+    monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: may_finish.wait(10) and verify(*arguments))
+    greedy = [at(Client(site, alice.email), "192.0.2.1") for _ in range(10)]
+    with ThreadPoolExecutor(11) as pool:
+        sent = [pool.submit(person.log_in, status=(303, 503)) for person in greedy]
+        wait_until(lambda: sum(each.done() for each in sent) == 2, "two are put off")
+        other = at(Client(site, alice.email), "192.0.2.2")
+        sent_by_other = pool.submit(other.log_in)
+        time.sleep(0.1)
+        may_finish.set()
+        sent_by_other.result()
+    assert other.is_logged_in
+    assert [each.result().status_int for each in sent].count(303) == 8
