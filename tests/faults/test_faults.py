@@ -238,7 +238,7 @@ def send_raw(server, request):
 
 def test_client_behind_proxy_cannot_forge_its_address(make_server, sqlite_url):
     server = make_server(sqlite_url)
-    server.start(FLICKLIST_RATE_LIMIT_LOG_IN_PER_CLIENT="3 per hour")
+    server.start(FLICKLIST_RATE_LIMIT_PASSWORDS="3 per hour")
     client = Client(server)
     client.token = token_in(client.get("/login"))
     answers = []
