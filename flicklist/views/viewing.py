@@ -9,8 +9,8 @@ from pyramid.view import exception_view_config, view_config
 
 from flicklist.dates import watched_when
 from flicklist.flash import flash_error
-from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
 from flicklist.forms.fields import OutdatedForm
+from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
 from flicklist.models import Movie
 from flicklist.models.movie import LimitReached
 from flicklist.permissions import Permission

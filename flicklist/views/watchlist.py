@@ -8,6 +8,7 @@ from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import AddForm, RatingForm, SelectionForm
 from flicklist.forms.search import SearchForm
 from flicklist.forms.tags import TagsForm
@@ -35,6 +36,7 @@ from flicklist.views import (
     redirect_back,
     refuse,
     requested_page,
+    show_again,
     today,
 )
 
@@ -162,6 +164,12 @@ def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
         text = f"Added {movie.quoted_label}{_where_added(context, request)}.{mention_similar_titles(request, movie)}"
         flash_success(request, text, "Undo", request.path_to(context, str(movie.id), "remove"))
     return redirect_back(request, context)
+
+
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/add/?$", renderer=WATCHLIST_PAGE)
+def add_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
+    page = _page_with_form(request.context, request, AddForm(request.POST))
+    return show_again(exc, request, page | {"context": request.context})
 
 
 def _page_with_form(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
