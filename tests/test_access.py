@@ -11,6 +11,7 @@ from sqlalchemy import select
 from flicklist.models import Change, Import, LoginSession, Movie, User, Viewing
 from tests.clients import Client, rows_of
 
+PASSWORD_FORM = "303 /account/#change-password"
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
 RESET = "303 /password-reset/"
 
@@ -24,6 +25,10 @@ TABLE = {
     ("Root", "login-code", "GET"): (LOG_IN, OWN_LIST, OWN_LIST),
     ("Root", "login-code", "POST"): (LOG_IN, OWN_LIST, OWN_LIST),
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
+    ("Root", "favicon.ico", "GET"): ("200", "200", "200"),
+    ("Root", "robots.txt", "GET"): ("200", "200", "200"),
+    ("TouchIconResource", "", "GET"): ("200", "200", "200"),
+    ("WellKnownResource", "change-password", "GET"): (PASSWORD_FORM, PASSWORD_FORM, PASSWORD_FORM),
     ("PasswordResetResource", "", "GET"): ("200", "200", "200"),
     ("PasswordResetResource", "", "POST"): (RESET, RESET, RESET),
     ("PasswordResetResource", "new", "GET"): (RESET, RESET, RESET),
@@ -90,6 +95,10 @@ PUBLIC = {
     ("Root", "login-code", "GET"),
     ("Root", "login-code", "POST"),
     ("Root", "logout", "POST"),
+    ("Root", "favicon.ico", "GET"),
+    ("Root", "robots.txt", "GET"),
+    ("TouchIconResource", "", "GET"),
+    ("WellKnownResource", "change-password", "GET"),
     ("PasswordResetResource", "", "GET"),
     ("PasswordResetResource", "", "POST"),
     ("PasswordResetResource", "new", "GET"),
@@ -221,6 +230,8 @@ def path_of(resource, alice, db):
     login_session_id = db.scalars(others).first()
     return {
         "Root": "/",
+        "TouchIconResource": "/apple-touch-icon.png",
+        "WellKnownResource": "/.well-known/",
         "PasswordResetResource": "/password-reset/",
         "AccountResource": "/account/",
         "TwoFactorResource": "/account/two-factor/",
@@ -252,4 +263,5 @@ def outcome(response, person):
     path = response.location.removeprefix("http://localhost")
     if person.list_path and path == person.list_path and response.request.path.count("/") == 1:
         return OWN_LIST
-    return {"/login": LOG_IN, "/register": WALL, "/password-reset/": RESET}.get(path.partition("?")[0], "303")
+    places = {"/login": LOG_IN, "/register": WALL, "/password-reset/": RESET, PASSWORD_FORM[4:]: PASSWORD_FORM}
+    return places.get(path.partition("?")[0], "303")

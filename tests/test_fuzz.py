@@ -28,6 +28,8 @@ OWN_TOKEN = "the token of the session"
 
 PLACES = {
     "Root": "/",
+    "TouchIconResource": "/apple-touch-icon.png",
+    "WellKnownResource": "/.well-known/",
     "PasswordResetResource": "/password-reset/",
     "AccountResource": "/account/",
     "TwoFactorResource": "/account/two-factor/",
@@ -122,6 +124,7 @@ TYPED = [
     *("javascript:alert(1)", "W10", "WzFd", "WyIiLCIiXQ", "e30", "=", "title", "watched", "yes", "<script>", OWN_TOKEN),
 ]
 FORM = "application/x-www-form-urlencoded"
+WITHOUT_CHARSET = {"application/json", "image/png", "image/svg+xml", "image/x-icon"}
 ODD_TYPES = [
     *(f"{FORM}; charset=utf-16", f"{FORM}; charset=nothing", "multipart/form-data", "multipart/form-data; boundary=x"),
     *("application/json", "text/plain", "", ";", "\xff"),
@@ -240,7 +243,7 @@ class RandomClient:
         assert all(found[name] == value for name, value in SECURITY_HEADERS.items()), (status, shown)
         assert b"Traceback" not in body, shown
         content_type = found.get("Content-Type", "")
-        assert not body or content_type in {"application/json", "image/svg+xml"} or "; charset=" in content_type, shown
+        assert not body or content_type in WITHOUT_CHARSET or "; charset=" in content_type, shown
         assert found.get("Location", "http://localhost/").startswith(("http://localhost/", "http://localhost:")), shown
 
 

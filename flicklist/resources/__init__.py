@@ -16,7 +16,7 @@ from flicklist.resources.account import (
     TwoFactorResource,
 )
 from flicklist.resources.base import Resource
-from flicklist.resources.root import PasswordResetResource, Root
+from flicklist.resources.root import PasswordResetResource, Root, TouchIconResource, WellKnownResource
 from flicklist.resources.watchlist import (
     ChangeResource,
     ChangesResource,
@@ -40,11 +40,13 @@ __all__ = [
     "MovieResource",
     "PasswordResetResource",
     "Root",
+    "TouchIconResource",
     "TwoFactorResource",
     "ViewingResource",
     "ViewingsResource",
     "WatchlistResource",
     "WatchlistsResource",
+    "WellKnownResource",
 ]
 
 

@@ -1,5 +1,7 @@
 """``/``: the root of the tree."""
 
+import re
+
 from pyramid.authorization import DENY_ALL, Allow, Authenticated
 from pyramid.request import Request
 
@@ -7,6 +9,9 @@ from flicklist.permissions import Permission
 from flicklist.resources.account import AccountResource
 from flicklist.resources.base import AccessControlList, Resource
 from flicklist.resources.watchlist import WatchlistResource, WatchlistsResource
+
+# Apple's devices also ask for apple-touch-icon-120x120.png and apple-touch-icon-precomposed.png.
+TOUCH_ICON = re.compile(r"apple-touch-icon(-[a-z0-9]+)*\.png", re.ASCII)
 
 
 class Root(Resource):
@@ -25,8 +30,11 @@ class Root(Resource):
         branches = {
             "account": AccountResource,
             "password-reset": PasswordResetResource,
+            ".well-known": WellKnownResource,
             "watchlists": WatchlistsResource,
         }
+        if TOUCH_ICON.fullmatch(name):
+            return TouchIconResource(self, name)
         return branches[name](self, name)
 
     def own_watchlist(self) -> WatchlistResource:
@@ -36,3 +44,11 @@ class Root(Resource):
 
 class PasswordResetResource(Resource):
     """``/password-reset/``: a new password for a person who forgot theirs."""
+
+
+class WellKnownResource(Resource):
+    """``/.well-known/``: addresses with a standard meaning (RFC 8615)."""
+
+
+class TouchIconResource(Resource):
+    """``/apple-touch-icon.png``, and its names for other sizes."""

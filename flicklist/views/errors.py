@@ -17,6 +17,7 @@ from flicklist.assets import STATIC_SEGMENT
 from flicklist.flash import flash_error, flash_info
 from flicklist.forms.fields import OutdatedForm
 from flicklist.permissions import Permission
+from flicklist.resources import WellKnownResource
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.rate_limits import RateLimited
@@ -71,6 +72,12 @@ def outdated_button(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
     """Lead back to the page of a form without text, such as a button."""
     flash_error(request, f"{exc.reason} Nothing was changed.")
     return redirect(form_page(request) or request.path_to(request.root))
+
+
+@notfound_view_config(containment=WellKnownResource, renderer=BARE_PAGE)
+def well_known_not_found(exc: Exception, request: Request) -> dict[str, Any]:
+    """Respond without session and cookie. Programs ask whether an address exists, and do not log in."""
+    return _page(request, HTTPStatus.NOT_FOUND)
 
 
 @exception_view_config(BadCSRFToken, renderer=PAGE)
