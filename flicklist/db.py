@@ -7,6 +7,7 @@ raised or the answer is a 4xx or a 5xx.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Any
 
 import zope.sqlalchemy
@@ -15,7 +16,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid_retry import mark_error_retryable
 from pyramid_tm import default_commit_veto
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from flicklist.models.meta import to_json
@@ -33,6 +34,13 @@ BEGIN_SNAPSHOT = {
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
 SQLSTATE_CLASS_ROLLBACK = "40"  # serialization failure, deadlock
+MIGRATION_WAIT = 600_000  # milliseconds that a migration of an SQLite file waits for another one
+
+
+class AdvisoryLock(IntEnum):
+    """The keys of PostgreSQL's advisory locks. Any number will do, if no other application on the database uses it."""
+
+    MIGRATION = 7_381_240_001
 
 
 def reading_engine(url: str) -> Engine:
@@ -60,6 +68,12 @@ def snapshot(read_db: Session) -> Iterator[Session]:
         read_db.close()  # returns the connection to the pool, which rolls it back
 
 
+def lock_until_commit(connection: Connection, lock: AdvisoryLock) -> None:
+    """Wait until no other transaction holds a lock, and take it. SQLite's BEGIN IMMEDIATE has done that already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
 def migrating_engine(url: str) -> Engine:
     """Return an engine for migrations.
 
@@ -68,8 +82,13 @@ def migrating_engine(url: str) -> Engine:
     """
     engine = writing_engine(url)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = OFF"))
+        event.listen(engine, "connect", _prepare_sqlite_for_migration)
     return engine
+
+
+def _prepare_sqlite_for_migration(connection: Any, record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute(f"PRAGMA busy_timeout = {MIGRATION_WAIT}")
 
 
 def connect_args(url: str) -> dict[str, str]:

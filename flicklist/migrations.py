@@ -1,18 +1,23 @@
 """Run the migrations, or check that they have been run."""
 
+from contextlib import suppress
+from pathlib import Path
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pyramid.config import Configurator
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, inspect, make_url
 from sqlalchemy.exc import DBAPIError
 
 from flicklist.db import connect_args
 
+OWNER_ONLY = 0o600  # the mode of a new SQLite file
+
 
 class DatabaseNotReadyError(SystemExit):
-    """The database does not answer, or has other migrations than this version.
+    """The database does not answer, cannot be migrated, or has other migrations than this version.
 
     The message is one line. A `SystemExit`, so that ``pserve`` prints it and no traceback.
     """
@@ -26,30 +31,38 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Run every migration that the database has not seen. Raises `DatabaseNotReadyError`."""
+    """Run every migration that the database has not seen. Raises `DatabaseNotReadyError`.
+
+    If several processes do this at once, each waits for the one before, and then finds nothing to do.
+    """
+    file = _sqlite_file(url)
+    if file is not None:
+        _create(file)
     _require_known_heads(url, _script(url))
-    command.upgrade(alembic_config(url), "head")
+    try:
+        command.upgrade(alembic_config(url), "head")
+    except DBAPIError as error:
+        raise DatabaseNotReadyError(f"{_name(url)} cannot be migrated: {_reason(error)}") from None
 
 
 def require_newest(url: str) -> None:
     """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
+    file = _sqlite_file(url)
+    if file is not None and not file.exists():  # connecting would create it
+        raise DatabaseNotReadyError(
+            f"{_name(url)} does not exist. Run “flicklist migrate” with the settings of the site, or correct the path."
+        )
     script = _script(url)
     if _require_known_heads(url, script) != set(script.get_heads()):
         raise DatabaseNotReadyError(
-            "The database lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
+            f"{_name(url)} lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
         )
 
 
-def _require_utf8(connection: Connection) -> None:
-    """Raise `DatabaseNotReadyError` if the database cannot store every title, or would sort titles in another order."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    encoding = connection.exec_driver_sql("PRAGMA encoding" if is_sqlite else "SHOW server_encoding").scalar()
-    if encoding not in {"UTF-8", "UTF8"}:
-        raise DatabaseNotReadyError(f"The database has the encoding {encoding}. Create one with the encoding UTF-8.")
-
-
-def _script(url: str) -> ScriptDirectory:
-    return ScriptDirectory.from_config(alembic_config(url))
+def _create(file: Path) -> None:
+    """Create an SQLite file that only its owner can read. SQLite gives its other files the same mode."""
+    with suppress(OSError):  # it exists, or SQLite will say why it cannot be created
+        file.touch(mode=OWNER_ONLY, exist_ok=False)
 
 
 def _require_known_heads(url: str, script: ScriptDirectory) -> set[str]:
@@ -57,7 +70,8 @@ def _require_known_heads(url: str, script: ScriptDirectory) -> set[str]:
     heads = _current_heads(url)
     if unknown := heads - {revision.revision for revision in script.walk_revisions()}:
         raise DatabaseNotReadyError(
-            f"The database belongs to a newer version of FlickList (migration {min(unknown)}). Update FlickList."
+            f"{_name(url)} belongs to a newer version of FlickList, or to another application "
+            f"(migration {min(unknown)}). Update FlickList, or use another database."
         )
     return heads
 
@@ -67,13 +81,53 @@ def _current_heads(url: str) -> set[str]:
     engine = create_engine(url, connect_args=connect_args(url))
     try:
         with engine.connect() as connection:
-            _require_utf8(connection)
+            _require_utf8(connection, _name(url))
+            _require_own_tables(connection, _name(url))
             return set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
-        raise DatabaseNotReadyError(f"The database does not answer: {reason}") from None
+        raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error)}") from None
     finally:
         engine.dispose()
+
+
+def _require_utf8(connection: Connection, name: str) -> None:
+    """Raise `DatabaseNotReadyError` if the database cannot store every title, or would sort titles in another order."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    encoding = connection.exec_driver_sql("PRAGMA encoding" if is_sqlite else "SHOW server_encoding").scalar()
+    if encoding not in {"UTF-8", "UTF8"}:
+        raise DatabaseNotReadyError(f"{name} has the encoding {encoding}. Create one with the encoding UTF-8.")
+
+
+def _require_own_tables(connection: Connection, name: str) -> None:
+    """Raise `DatabaseNotReadyError` if the database has tables, but not the one in which Alembic notes migrations."""
+    tables = inspect(connection).get_table_names()
+    if tables and "alembic_version" not in tables:
+        raise DatabaseNotReadyError(
+            f"{name} has tables of another application, such as {min(tables)}. Give FlickList a database of its own."
+        )
+
+
+def _script(url: str) -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config(url))
+
+
+def _sqlite_file(url: str) -> Path | None:
+    """Return the absolute path of an SQLite file. A relative one depends on the folder of the process."""
+    parts = make_url(url)
+    is_file = parts.get_backend_name() == "sqlite" and not (parts.database or "").startswith("file:")
+    return Path(parts.database or "").absolute() if is_file else None
+
+
+def _name(url: str) -> str:
+    """Return the database as the subject of an error message, without the password."""
+    parts = make_url(url)
+    host = f" on {parts.host}" if parts.host else ""
+    return f"The database {_sqlite_file(url) or parts.database}{host}"
+
+
+def _reason(error: DBAPIError) -> str:
+    """Return what the database says, in one line."""
+    return " ".join(str(error.orig).split())
 
 
 def includeme(config: Configurator) -> None:

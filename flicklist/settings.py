@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import limits
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from flicklist.services.catalog import DEFAULT_PATH
 
@@ -46,7 +46,18 @@ def _database_url(text: str) -> str:
         raise ValueError(f"must be a URL of sqlite or postgresql, not {dialect!r}")
     if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
         raise ValueError("must name a file: a database in memory is lost at every restart")
+    _require_driver(text)
     return text
+
+
+def _require_driver(url: str) -> None:
+    try:
+        make_url(url).get_dialect().import_dbapi()
+    except (NoSuchModuleError, ImportError):
+        raise ValueError(
+            f"names a driver that is not installed, {make_url(url).drivername!r}; "
+            "for PostgreSQL, use postgresql+psycopg:// and install '.[postgresql]'"
+        ) from None
 
 
 def _secret(text: str) -> str:

@@ -13,17 +13,19 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from alembic import command
 
+from flicklist import migrations
 from flicklist.services.passwords import MAX_PENDING_HASHES
 from tests.conftest import SECRET
 
 BIN = Path(sys.executable).parent
 
 
-def run(command, ini, **environment):
+def run(words, ini, **environment):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
     return subprocess.run(
-        [BIN / command[0], *command[1:], ini],
+        [BIN / words[0], *words[1:], ini],
         env=kept | environment,
         capture_output=True,
         text=True,
@@ -52,16 +54,18 @@ def production(root):
         ({"FLICKLIST_DATABASE_URL": "{url}"}, "Invalid setting: FLICKLIST_SECRET (flicklist.secret) is missing"),
         (
             {"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET},
-            "The database lacks migrations of this version. Run “flicklist migrate” with the settings of the site.",
+            "lacks migrations of this version. Run “flicklist migrate” with the settings of the site.",
         ),
     ],
 )
 def test_production_does_not_start_without_required_settings(production, empty_database_url, environment, said):
+    migrations.upgrade(empty_database_url)
+    command.downgrade(migrations.alembic_config(empty_database_url), "base")
     environment = {name: value.format(url=empty_database_url) for name, value in environment.items()}
     stopped = run(["pserve"], production, **environment)
     assert stopped.returncode == 1
     (line,) = stopped.stderr.splitlines()  # no warnings
-    assert line.startswith(said)
+    assert said in line
 
 
 def test_production_starts_after_migration(production, empty_database_url, tmp_path):

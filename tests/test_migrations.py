@@ -1,6 +1,7 @@
 """Migrations match the models, and can be downgraded."""
 
 import os
+import re
 
 import pytest
 from alembic import command
@@ -110,7 +111,7 @@ def test_migrating_twice_changes_nothing(migrated, empty_database_url):
     migrations.require_newest(empty_database_url)
 
 
-def test_outdated_database_stops_start(empty_database_url, ini):
+def test_outdated_database_stops_start(first_version, empty_database_url, ini):
     settings = ini | {"flicklist.database_url": empty_database_url, "flicklist.migrate_at_start": "false"}
     with pytest.raises(DatabaseNotReadyError, match="Run “flicklist migrate”"):
         main({}, **settings)
@@ -126,8 +127,8 @@ def test_newer_database_stops_start(migrated, empty_database_url, ini):
 def test_unreachable_database_stops_start_with_one_line():
     for url in ("sqlite:////no/such/folder/flicklist.db", "postgresql+psycopg://nobody@127.0.0.1:1/flicklist"):
         with pytest.raises(DatabaseNotReadyError) as stopped:
-            migrations.require_newest(url)
-        assert str(stopped.value).startswith("The database does not answer: ")
+            migrations.upgrade(url)
+        assert re.match("The database (/no/such/folder/flicklist.db|flicklist on 127.0.0.1) ", str(stopped.value))
         assert "\n" not in str(stopped.value)
 
 

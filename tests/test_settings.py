@@ -36,6 +36,7 @@ def test_missing_setting_has_its_default():
             {"flicklist.database_url": "mysql://localhost/flicklist"},
             "must be a URL of sqlite or postgresql, not 'mysql'",
         ),
+        ({"flicklist.database_url": "postgresql+nothing://localhost/x"}, "names a driver that is not installed"),
         ({"flicklist.database_url": "flicklist.db"}, "is not a database URL"),
         ({"flicklist.database_url": "sqlite://"}, "must name a file"),
         ({"flicklist.bcrypt_cost": "3"}, "must be a whole number from 4 to 16, not '3'"),

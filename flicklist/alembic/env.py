@@ -2,14 +2,14 @@
 
 from alembic import context
 
-from flicklist.db import migrating_engine
+from flicklist.db import AdvisoryLock, lock_until_commit, migrating_engine
 from flicklist.models.meta import Base
 
 engine = migrating_engine(context.config.attributes["url"])
-with engine.connect() as connection:
+with engine.begin() as connection:
+    lock_until_commit(connection, AdvisoryLock.MIGRATION)
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
-    with context.begin_transaction():
-        context.run_migrations()
-        if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
-            raise RuntimeError("The migration left invalid foreign keys and was rolled back.")
+    context.run_migrations()
+    if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        raise RuntimeError("The migration left invalid foreign keys and was rolled back.")
 engine.dispose()
