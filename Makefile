@@ -42,7 +42,7 @@ serve demo: export FLICKLIST_PUBLIC_URL ?= http://localhost:$(PORT)
 
 serve: install  ## Run the site on http://localhost:6543; PORT=7000 sets another port.
 	@echo "Starting FlickList on http://localhost:$(PORT) (press Ctrl-C to stop)"
-	@$(BIN)/pserve development.ini port=$(PORT) --reload
+	@$(BIN)/flicklist serve development.ini port=$(PORT) --reload
 
 demo: install  ## Create the account demo@example.com with movies, or reset its password.
 	@$(BIN)/flicklist demo development.ini

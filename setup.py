@@ -82,6 +82,8 @@ setup(
     },
     entry_points={
         "paste.app_factory": ["main = flicklist:main"],
+        "paste.server_factory": ["main = flicklist.server:make_server"],
+        "plaster.wsgi_loader_factory": ["utf8ini = flicklist.ini_files:Loader"],
         "console_scripts": ["flicklist = flicklist.cli:flicklist"],
     },
 )

@@ -1,5 +1,6 @@
 """The ``flicklist`` command, for operators."""
 
+import configparser
 import sqlite3
 import sys
 from collections import Counter
@@ -12,12 +13,13 @@ from typing import IO
 from urllib.parse import urlencode
 
 import click
-import plaster
+from pyramid.scripts.pserve import main as pserve
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
 from flicklist.db import reading_engine, snapshot, writing_engine
 from flicklist.importer import open_importer
+from flicklist.ini_files import ini_uri, read_app_settings
 from flicklist.models import Import, Mail, User
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
@@ -51,6 +53,20 @@ def migrate(ini: str) -> None:
     """Run all migrations on the database of INI."""
     migrations.upgrade(_settings(ini).database_url)
     click.echo("The database is up to date.")
+
+
+@flicklist.command()
+@ini_file
+@click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--reload", "reloads", is_flag=True, help="Start again when the code changes.")
+def serve(ini: str, values: tuple[str, ...], reloads: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Run the site of INI until it is stopped.
+
+    This is pserve, except that INI is read as UTF-8. NAME=VALUE replaces a value in the section DEFAULT.
+    """
+    with _readable(ini):
+        read_app_settings(ini)
+    pserve(["pserve", ini_uri(ini), *values, *(["--reload"] if reloads else [])])
 
 
 @flicklist.command()
@@ -300,8 +316,17 @@ def _report(looked_up: list[film_facts.LookedUp], filled: int) -> None:
 
 
 def _settings(ini: str) -> Settings:
-    loader = plaster.get_loader(ini, protocols=["wsgi"])
-    return Settings.read(loader.get_wsgi_app_settings())
+    with _readable(ini):
+        return Settings.read(read_app_settings(ini))
+
+
+@contextmanager
+def _readable(ini: str) -> Iterator[None]:
+    """Report an ini file that cannot be read in one line."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, LookupError, configparser.Error) as error:
+        raise click.ClickException(f"{ini} cannot be read: {' '.join(str(error).split())}") from None
 
 
 @contextmanager

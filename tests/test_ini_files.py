@@ -79,7 +79,7 @@ def test_production_starts_after_migration(production, empty_database_url, tmp_p
     port = free_port()
     ini = tmp_path / "production.ini"
     ini.write_text(re.sub(r"(?m)^listen = .*$", f"listen = 127.0.0.1:{port}", production.read_text()))
-    page, headers, printed = serve_and_get([BIN / "pserve", ini], port, environment)
+    page, headers, printed = serve_and_get([BIN / "flicklist", "serve", ini], port, environment)
     assert "<h1>" in page
     assert re.search(r"__Host-flicklist=.*; Path=/; .*secure; HttpOnly; SameSite=Lax", headers["Set-Cookie"])
     assert "Warning" not in printed
@@ -89,7 +89,7 @@ def test_development_creates_missing_database(root, tmp_path):
     port = free_port()
     ini = tmp_path / "development.ini"
     ini.write_text((root / "development.ini").read_text().replace("\nport = 6543\n", f"\nport = {port}\n"))
-    page, headers, printed = serve_and_get([BIN / "pserve", ini], port, {})
+    page, headers, printed = serve_and_get([BIN / "flicklist", "serve", ini], port, {})
     assert "<h1>" in page
     assert "secure" not in headers["Set-Cookie"]
     assert (tmp_path / "flicklist.db").exists()

@@ -35,7 +35,7 @@ def free_port():
 
 
 class Server:
-    """`pserve` with production.ini, which can be killed and started again."""
+    """`flicklist serve` with production.ini, which can be killed and started again."""
 
     def __init__(self, folder, database_url):
         self.port = free_port()
@@ -63,7 +63,7 @@ class Server:
         """Start the server, and wait until it answers."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [BIN / "pserve", self.ini], env=self.environment | environment, stdout=log, stderr=log
+                [BIN / "flicklist", "serve", self.ini], env=self.environment | environment, stdout=log, stderr=log
             )
         wait_until(lambda: self.process.poll() is not None or self.answers(), "the server answers")
         assert self.process.poll() is None, self.log.read_text()

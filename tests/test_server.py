@@ -1,0 +1,154 @@
+"""The server stops after the requests under way, and answers unusual but valid requests."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.clients import PASSWORD
+from tests.faults.conftest import Client, Server, free_port, token_in, wait_until
+
+MAX_STOP_SECONDS = 2
+BIG = 20_000_000
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path, f"sqlite:///{tmp_path}/flicklist.db")
+    server.migrate()
+    yield server
+    server.stop()
+
+
+def stop(process):
+    """Send SIGTERM, and return how long the process still ran, and its exit code."""
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=60)
+    return time.monotonic() - begun, code
+
+
+def test_sigterm_stops_idle_server(server):
+    server.start()
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+    idle[0].sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n")  # half a request
+    seconds, code = stop(server.process)
+    assert (code, seconds < MAX_STOP_SECONDS) == (0, True)
+    for connection in idle:
+        connection.close()
+
+
+def test_sigterm_waits_for_request_under_way(server):
+    """The login hashes for some seconds, longer than the server takes to stop otherwise."""
+    server.start(FLICKLIST_BCRYPT_COST="14")
+    client = Client(server)
+    client.token = token_in(client.get("/login"))
+    answered = []
+
+    def log_in():
+        answer = client.post("/login", email="alice@example.com", password=PASSWORD)
+        answered.append((answer.status, time.monotonic()))
+
+    request = threading.Thread(target=log_in)
+    request.start()
+    time.sleep(0.3)
+    stop(server.process)
+    stopped_at = time.monotonic()
+    request.join()
+    ((status, answered_at),) = answered
+    assert status == 303
+    assert stopped_at - answered_at < MAX_STOP_SECONDS
+
+
+BIG_RESPONSE = f"""
+from flicklist.server import make_server
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "{BIG}")])
+    return [b"x" * {BIG}]
+
+make_server({{}}, listen="127.0.0.1:PORT")(app)
+"""
+
+
+def test_sigterm_waits_until_response_is_sent():
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", BIG_RESPONSE.replace("PORT", str(port))])
+    connection = connect(port)
+    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    received = connection.recv(65_536)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not accepts(port), "the server accepts no more connections")
+    while more := connection.recv(65_536):
+        received += more
+    assert len(received.partition(b"\r\n\r\n")[2]) == BIG
+    assert process.wait(timeout=MAX_STOP_SECONDS) == 0
+    connection.close()
+
+
+def connect(port):
+    wait_until(lambda: accepts(port), "the server accepts connections")
+    return socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_sigterm_stops_process_1_of_a_container(server, monkeypatch):
+    """The kernel ignores a signal that process 1 does not handle."""
+    unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid() != 0 or subprocess.run([*unshare, "true"], check=False).returncode:
+        pytest.skip("a process namespace can be made by root only")
+    begin = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: begin([*unshare, *command], **options))
+    server.start()
+    container = server.process.pid
+    (first,) = Path(f"/proc/{container}/task/{container}/children").read_text().split()
+    begun = time.monotonic()
+    os.kill(int(first), signal.SIGTERM)
+    assert server.process.wait(timeout=60) == 0
+    assert time.monotonic() - begun < MAX_STOP_SECONDS
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order-mark"])
+def test_ini_file_is_read_as_utf8_whatever_the_locale(server, mark):
+    text = server.ini.read_text().replace("egg:flicklist\n", "egg:flicklist\nflicklist.terrible_movies = Amélie\n", 1)
+    server.ini.write_text(mark + text, encoding="utf-8")
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    server.environment |= ascii_locale
+    server.migrate()
+    server.start()
+    alice = Client(server).register("alice@example.com")
+    assert (alice.add("Heat"), alice.add("Amélie")) == (303, 400)
+
+
+def test_request_that_expects_100_continue_gets_it(server):
+    server.start()
+    with connect(server.port) as connection:
+        connection.sendall(
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\n"
+        )
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"a=b")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_malformed_ipv6_url_is_not_answered_and_stops_nothing(server):
+    """docs/deployment.md says so."""
+    server.start()
+    with connect(server.port) as connection:
+        connection.sendall(b"GET http://[::1/login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(65_536) == b""
+    assert Client(server).get("/login").status == 200

@@ -1,0 +1,197 @@
+"""A start that fails prints one line, which says what to fix. Each test runs the real command."""
+
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url
+
+from flicklist.db import AdvisoryLock, lock_until_commit, writing_engine
+from tests.conftest import POSTGRESQL_URL, SECRET, postgresql_database
+
+BIN = Path(sys.executable).parent
+COMMANDS = {
+    "migrate": [BIN / "flicklist", "migrate"],
+    "serve": [BIN / "flicklist", "serve"],
+    "pserve": [BIN / "pserve"],
+}
+SERVERS = ["serve", "pserve"]
+MIGRATION_AND_START = ["migrate", "pserve"]
+
+
+@pytest.fixture
+def fail(root, tmp_path):
+    """Return a function that runs a command with production.ini, and returns the one line that it prints."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+
+    def run(command, database_url, listen="127.0.0.1:0", change=lambda text: text.encode(), **environment):
+        ini = tmp_path / "production.ini"
+        text = re.sub(r"(?m)^listen = .*$", f"listen = {listen}", (root / "production.ini").read_text())
+        ini.write_bytes(change(text))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
+        settings = {"FLICKLIST_DATABASE_URL": database_url, "FLICKLIST_SECRET": SECRET}
+        failed = subprocess.run(
+            [*COMMANDS[command], ini],
+            env=kept | settings | environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (failed.returncode, failed.stdout) == (1, "")
+        (line,) = failed.stderr.splitlines()
+        return line
+
+    yield run
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def postgresql_url():
+    if not POSTGRESQL_URL:
+        pytest.skip("needs PostgreSQL")
+    with postgresql_database(f"flicklist_start_{os.getpid()}") as url:
+        yield url
+
+
+@pytest.mark.parametrize("command", MIGRATION_AND_START)
+def test_database_with_other_encoding(fail, command):
+    if not POSTGRESQL_URL:
+        pytest.skip("needs PostgreSQL")
+    options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"
+    with postgresql_database(f"flicklist_ascii_{os.getpid()}", options) as url:
+        assert fail(command, url) == (
+            f"The database flicklist_ascii_{os.getpid()} on {make_url(url).host} has the encoding SQL_ASCII. "
+            "Create one with the encoding UTF-8."
+        )
+
+
+def test_role_that_may_not_create_tables(fail, postgresql_url):
+    role = f"flicklist_poor_{os.getpid()}"
+    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+        try:
+            url = make_url(postgresql_url).set(username=role, password="x").render_as_string(hide_password=False)
+            line = fail("migrate", url)
+        finally:
+            connection.exec_driver_sql(f"DROP ROLE {role}")
+    engine.dispose()
+    assert re.fullmatch(r"The database flicklist_start_\d+ on \S+ cannot be migrated: permission denied .*", line)
+
+
+@pytest.mark.parametrize("command", MIGRATION_AND_START)
+def test_database_of_another_application(fail, empty_database_url, command):
+    engine = create_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE users (id INTEGER)")
+    line = fail(command, empty_database_url)
+    assert "has tables of another application, such as users. Give FlickList a database of its own." in line
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE users")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("command", MIGRATION_AND_START)
+def test_file_that_is_no_database(fail, tmp_path, command):
+    file = tmp_path / "notes.txt"
+    file.write_text("Movies to watch\n" * 100)
+    assert fail(command, f"sqlite:///{file}") == f"The database {file} does not answer: file is not a database"
+    assert file.read_text() == "Movies to watch\n" * 100
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_relative_path_is_shown_as_it_was_understood(fail, tmp_path, command):
+    """The migrated database is in another folder."""
+    sqlite3.connect(tmp_path / "flicklist.db").close()
+    line = fail(command, "sqlite:///flicklist.db")
+    assert line.startswith(f"The database {tmp_path}/elsewhere/flicklist.db does not exist. Run “flicklist migrate”")
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_port_in_use_stops_start_before_migrations(fail, tmp_path, command):
+    file = tmp_path / "flicklist.db"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        line = fail(command, f"sqlite:///{file}", listen=address, FLICKLIST_MIGRATE_AT_START="true")
+    port = address.partition(":")[2]
+    assert line == f"The server cannot listen on 127.0.0.1, port {port}: Address already in use."
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_address_that_the_machine_lacks(fail, tmp_path, command):
+    """It lacks ::1, to which localhost leads, if IPv6 is off."""
+    line = fail(command, f"sqlite:///{tmp_path}/flicklist.db", listen="[2001:db8::1]:6543")
+    assert re.fullmatch(
+        r"The server cannot listen on 2001:db8::1, port 6543: .*\. "
+        r"If IPv6 is off, listen on 127\.0\.0\.1 instead of localhost\.",
+        line,
+    )
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_host_name_that_does_not_exist(fail, tmp_path, command):
+    line = fail(command, f"sqlite:///{tmp_path}/flicklist.db", listen="no-such-host.invalid:6543")
+    assert line.startswith("Invalid section [server:main]: ")
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("[app:main]", "# é\n[app:main]").encode("latin-1"), "can't decode byte 0xe9"),
+        (lambda text: text.replace("[app:main]", "app:main").encode(), "no section"),
+        (lambda text: text.replace("[app:main]", "[app:main]\nuse = egg:a\nuse = egg:b").encode(), "already exists"),
+    ],
+    ids=["not-utf8", "no-section", "twice"],
+)
+def test_ini_file_that_cannot_be_read(fail, tmp_path, command, change, said):
+    line = fail(command, f"sqlite:///{tmp_path}/flicklist.db", change=change)
+    assert line.startswith(f"Error: {tmp_path}/production.ini cannot be read: ")
+    assert said in line
+
+
+def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_database_url):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
+    settings = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
+    begun = [
+        subprocess.Popen(
+            [*COMMANDS["migrate"], root / "production.ini"],
+            env=kept | settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    assert [each.communicate(timeout=60)[0] for each in begun] == ["The database is up to date.\n"] * 4
+    assert [each.returncode for each in begun] == [0] * 4
+
+
+def test_migration_waits_for_another_one(root, empty_database_url):
+    """Whatever the timing of the processes above, the second one waits."""
+    if empty_database_url.startswith("sqlite"):
+        sqlite3.connect(make_url(empty_database_url).database).close()
+    engine = writing_engine(empty_database_url)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
+    settings = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
+    with engine.begin() as connection:
+        lock_until_commit(connection, AdvisoryLock.MIGRATION)
+        waiting = subprocess.Popen([*COMMANDS["migrate"], root / "production.ini"], env=kept | settings)
+        time.sleep(3)
+        assert waiting.poll() is None
+    assert waiting.wait(timeout=60) == 0
+    engine.dispose()
+
+
+def test_new_sqlite_file_is_private(root, tmp_path):
+    database = tmp_path / "flicklist.db"
+    settings = {"FLICKLIST_DATABASE_URL": f"sqlite:///{database}", "FLICKLIST_SECRET": SECRET}
+    subprocess.run([*COMMANDS["migrate"], root / "production.ini"], env=os.environ | settings, check=True, umask=0o022)
+    connection = sqlite3.connect(database)
+    connection.execute("DELETE FROM users")  # writes -wal and -shm
+    files = list(tmp_path.iterdir())
+    assert {file.name for file in files} == {"flicklist.db", "flicklist.db-wal", "flicklist.db-shm"}
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    connection.close()
