@@ -122,7 +122,7 @@ def check(request: Request) -> None:
 def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
     host = HOST.fullmatch(request.host)
-    if host is None or (hosts and host[1].lower() not in hosts):
+    if host is None or (hosts and host[1].lower().removesuffix(".") not in hosts):  # the dot ends a full domain name
         raise RequestRejected(400, "Unknown host", "This site doesn’t answer to the host name in the address.")
 
 

@@ -72,6 +72,25 @@ def test_https_cookie_is_bound_to_host(over_https):
     assert "Domain" not in cookie
 
 
+def test_sites_on_several_ports_of_a_host_keep_their_own_cookies(app):
+    browser = Client(app)  # it sends its cookies to every port of the host, as browsers do
+    ports = ["localhost", "localhost:8001", "localhost:8002", "[::1]:8002"]
+    for number, host in enumerate(ports[:3]):
+        browser.extra_environ = {"HTTP_HOST": host}
+        browser.register(f"person{number}@example.com")
+    for number, host in enumerate(ports[:3]):
+        browser.extra_environ = {"HTTP_HOST": host}
+        assert browser.get("/account/").html.select_one(".email").text == f"person{number}@example.com"
+    assert set(browser.cookies) == {"flicklist", "flicklist-8001", "flicklist-8002"}
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("localhost:00080", "flicklist"), ("[::1]:8002", "flicklist-8002"), ("[::1]", "flicklist")]
+)
+def test_cookie_is_named_after_port(visitor, host, name):
+    assert visitor.get("/register", headers={"Host": host}).headers["Set-Cookie"].startswith(f"{name}=")
+
+
 def test_cookie_is_not_resent_on_every_page(alice):
     alice.get(alice.list_path)  # consumes the welcome message
     assert "Set-Cookie" not in alice.get(alice.list_path).headers

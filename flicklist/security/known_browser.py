@@ -54,7 +54,7 @@ def _send(request: Request, response: Response, cookie: str) -> None:
 
 
 def _name(request: Request) -> str:
-    return f"{cookie_name(request.settings)}-browser"
+    return f"{cookie_name(request, request.settings)}-browser"
 
 
 def _serializer(request: Request) -> URLSafeTimedSerializer:

@@ -1,10 +1,13 @@
 """The session cookie: signed, with the token of the login session, the CSRF token and the flash messages."""
 
+import re
 import secrets
+from collections.abc import Callable
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from pyramid.csrf import SessionCSRFStoragePolicy
-from pyramid.interfaces import ISessionFactory
+from pyramid.interfaces import ISession, ISessionFactory
 from pyramid.request import Request
 from pyramid.session import SignedCookieSessionFactory
 
@@ -17,6 +20,9 @@ COOKIE_REISSUE_SECONDS = 600
 DAY_SECONDS = 86_400
 LOGIN_CHANGED = "Your login changed since this page opened."
 NO_COOKIE = "Your browser sent no cookie, and this site needs one."
+PORT = re.compile(r":([0-9]{1,5})$")
+HTTP_PORT = 80
+MAX_NAMES = 8  # a site has one or two; a client can claim any port in its Host header
 
 
 class CSRFStoragePolicy(SessionCSRFStoragePolicy):
@@ -30,7 +36,7 @@ class CSRFStoragePolicy(SessionCSRFStoragePolicy):
             return True
         if is_from_this_site(request):
             audit(request, AuditEvent.CSRF_FAILED)
-            raise OutdatedForm(LOGIN_CHANGED if cookie_name(request.settings) in request.cookies else NO_COOKIE)
+            raise OutdatedForm(LOGIN_CHANGED if cookie_name(request, request.settings) in request.cookies else NO_COOKIE)
         return False
 
 
@@ -40,14 +46,28 @@ def is_from_this_site(request: Request) -> bool:
     return f"{sender.scheme}://{sender.netloc}" == request.host_url
 
 
-def cookie_name(settings: Settings) -> str:
-    return "__Host-flicklist" if settings.https else "flicklist"
+def cookie_name(request: Request, settings: Settings) -> str:
+    """Return the name of the session cookie.
+
+    Browsers send a cookie to every port of its host. Without https, its name has the port, so that sites on several
+    ports do not replace each other's cookie: ``flicklist-8080``, or ``flicklist`` for http's own port.
+    """
+    if settings.https:
+        return "__Host-flicklist"
+    port = PORT.search(request.host)
+    return f"flicklist-{int(port[1])}" if port and int(port[1]) != HTTP_PORT else "flicklist"
 
 
-def session_factory(settings: Settings) -> SignedCookieSessionFactory:
+def session_factory(settings: Settings) -> Callable[[Request], ISession]:
+    """Return a function that makes the session of a request."""
+    of_name = lru_cache(maxsize=MAX_NAMES)(partial(_cookie_session, settings))
+    return lambda request: of_name(cookie_name(request, settings))(request)
+
+
+def _cookie_session(settings: Settings, cookie_name: str) -> Callable[[Request], ISession]:
     return SignedCookieSessionFactory(
         derive_key(settings.secret, "session"),
-        cookie_name=cookie_name(settings),
+        cookie_name=cookie_name,
         secure=settings.https,
         httponly=True,
         samesite="Lax",
