@@ -153,7 +153,9 @@ def _storage_url(text: str) -> str:
 
 
 def _hosts(text: str) -> frozenset[str]:
-    hosts = frozenset(text.lower().replace(",", " ").split())
+    hosts = frozenset(host.removesuffix(".") for host in text.lower().replace(",", " ").split())
+    if not hosts:
+        raise ValueError("must name at least one host, such as movies.example.com")
     for host in hosts:
         if not re.fullmatch(HOST_NAME, host, re.ASCII):
             raise ValueError(f"must be host names without scheme and port, such as movies.example.com, not {host!r}")
@@ -191,7 +193,8 @@ class Settings:
     )
     hosts: frozenset[str] = _setting(
         _hosts,
-        "host names of the site, separated by spaces, without port; empty accepts any host",
+        "host names of the site, separated by spaces, without port; required by `production.ini`; "
+        "without this setting, any host is accepted",
         default=frozenset(),
     )
     bcrypt_cost: int = _setting(

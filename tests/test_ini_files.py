@@ -54,6 +54,10 @@ def production(root):
         ({"FLICKLIST_DATABASE_URL": "{url}"}, "Invalid setting: FLICKLIST_SECRET (flicklist.secret) is missing"),
         (
             {"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET},
+            "Invalid setting: FLICKLIST_HOSTS (flicklist.hosts) must name at least one host",
+        ),
+        (
+            {"FLICKLIST_DATABASE_URL": "{url}", "FLICKLIST_SECRET": SECRET, "FLICKLIST_HOSTS": "localhost"},
             "lacks migrations of this version. Run “flicklist migrate” with the settings of the site.",
         ),
     ],
@@ -69,7 +73,11 @@ def test_production_does_not_start_without_required_settings(production, empty_d
 
 
 def test_production_starts_after_migration(production, empty_database_url, tmp_path):
-    environment = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
+    environment = {
+        "FLICKLIST_DATABASE_URL": empty_database_url,
+        "FLICKLIST_SECRET": SECRET,
+        "FLICKLIST_HOSTS": "localhost",
+    }
     migrated = run(["flicklist", "migrate"], production, **environment)
     assert (migrated.returncode, migrated.stdout, migrated.stderr) == (
         0,

@@ -148,15 +148,25 @@ def test_malformed_origin_or_referer_is_refused(ask, name):
     assert_refused(ask("GET", "/login", **{f"HTTP_{name.upper()}": "https://a:b"}), 400)
 
 
-OTHERS = ["evil.example", 'a"><script>/x', "a, b", "", "movies.example.evil.example", "[::2]", "[::1"]
+OTHERS = [
+    "evil.example",
+    'a"><script>/x',
+    "a, b",
+    "",
+    "movies.example.evil.example",
+    "movies.example..",
+    "[::2]",
+    "[::1",
+]
 BEHIND_THE_NAME = ["movies.example:@evil.example", "movies.example:evil", "movies.example:80/../x", "movies.example:"]
 
 
 @pytest.mark.parametrize("host", OTHERS + BEHIND_THE_NAME)
 def test_unknown_host_is_refused(make_app, host):
-    person = Client(make_app(hosts="movies.example\nwww.movies.example\n[::1]"))
+    person = Client(make_app(hosts="movies.example\nwww.movies.example.\n[::1]"))
     assert person.get("/login", headers={"Host": host}, status=400)
-    for own in ("Movies.example:8080", "www.movies.example", "[::1]", "[::1]:8080"):
+    with_dot = ("movies.example.", "Movies.example.:8080", "www.movies.example.")
+    for own in ("Movies.example:8080", "www.movies.example", "[::1]", "[::1]:8080", *with_dot):
         person.get("/login", headers={"Host": own}, status=200)
 
 

@@ -51,6 +51,7 @@ def test_missing_setting_has_its_default():
         ({"flicklist.smtp_url": "smtps://mail.example:port"}, "must be like smtp://user:password@host:587"),
         ({"flicklist.smtp_url": "smtp://user:123#abc@mail.example:25"}, "percent-encoded, such as %23 for #"),
         ({"flicklist.smtp_url": "smtp://user:12/3@mail.example"}, "percent-encoded, such as %23 for #"),
+        ({"flicklist.hosts": " "}, "must name at least one host"),
         ({"flicklist.hosts": "https://movies.example"}, "must be host names without scheme and port"),
         ({"flicklist.hosts": "movies.example:443"}, "must be host names without scheme and port"),
         ({"flicklist.hosts": "bücher.example"}, "must be host names without scheme and port"),

@@ -36,7 +36,7 @@ def fail(root, tmp_path):
         text = re.sub(r"(?m)^listen = .*$", f"listen = {listen}", (root / "production.ini").read_text())
         ini.write_bytes(change(text))
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
-        settings = {"FLICKLIST_DATABASE_URL": database_url, "FLICKLIST_SECRET": SECRET}
+        settings = {"FLICKLIST_DATABASE_URL": database_url, "FLICKLIST_SECRET": SECRET, "FLICKLIST_HOSTS": "localhost"}
         failed = subprocess.run(
             [*COMMANDS[command], ini],
             env=kept | settings | environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
@@ -157,7 +157,11 @@ def test_ini_file_that_cannot_be_read(fail, tmp_path, command, change, said):
 
 def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_database_url):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
-    settings = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
+    settings = {
+        "FLICKLIST_DATABASE_URL": empty_database_url,
+        "FLICKLIST_SECRET": SECRET,
+        "FLICKLIST_HOSTS": "localhost",
+    }
     begun = [
         subprocess.Popen(
             [*COMMANDS["migrate"], root / "production.ini"],
@@ -175,7 +179,11 @@ def test_migration_waits_for_another_one(root, empty_database_url):
         sqlite3.connect(make_url(empty_database_url).database).close()
     engine = writing_engine(empty_database_url)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
-    settings = {"FLICKLIST_DATABASE_URL": empty_database_url, "FLICKLIST_SECRET": SECRET}
+    settings = {
+        "FLICKLIST_DATABASE_URL": empty_database_url,
+        "FLICKLIST_SECRET": SECRET,
+        "FLICKLIST_HOSTS": "localhost",
+    }
     with engine.begin() as connection:
         lock_until_commit(connection, AdvisoryLock.MIGRATION)
         waiting = subprocess.Popen([*COMMANDS["migrate"], root / "production.ini"], env=kept | settings)
@@ -187,7 +195,11 @@ def test_migration_waits_for_another_one(root, empty_database_url):
 
 def test_new_sqlite_file_is_private(root, tmp_path):
     database = tmp_path / "flicklist.db"
-    settings = {"FLICKLIST_DATABASE_URL": f"sqlite:///{database}", "FLICKLIST_SECRET": SECRET}
+    settings = {
+        "FLICKLIST_DATABASE_URL": f"sqlite:///{database}",
+        "FLICKLIST_SECRET": SECRET,
+        "FLICKLIST_HOSTS": "localhost",
+    }
     subprocess.run([*COMMANDS["migrate"], root / "production.ini"], env=os.environ | settings, check=True, umask=0o022)
     connection = sqlite3.connect(database)
     connection.execute("DELETE FROM users")  # writes -wal and -shm

@@ -15,6 +15,11 @@ SECURITY_HEADERS = {
     # With "no-referrer" browsers send "Origin: null", and the CSRF check refuses every form over https.
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",  # for browsers without frame-ancestors
+    # No page uses these, so injected code cannot either.
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+        "microphone=(), midi=(), payment=(), serial=(), usb=()"
+    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

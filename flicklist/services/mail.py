@@ -151,7 +151,8 @@ def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, 
 
 def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The email address of your FlickList account was changed. You can no longer log in with this address.\n\n"
+        "The email address of your FlickList account was changed. You can no longer log in with this address. "
+        "Every browser was logged out, except the one in which the change was made.\n\n"
         "If this was not you, tell the person who runs the site."
     )
     return "Your email address for FlickList was changed", text

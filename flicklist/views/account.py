@@ -141,9 +141,12 @@ def _change_email(request: Request, email: str) -> None:
     except accounts.EmailTaken:
         flash_error(request, EMAIL_TAKEN)
         return
+    login_sessions.end_others(request.db, user_id, request.identity.login_session_id)
     audit(request, AuditEvent.EMAIL_CHANGED)
     queue_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
-    flash_success(request, "Your email address was changed. From now on, log in with the new one.")
+    flash_success(
+        request, "Your email address was changed. Log in with the new one. All other browsers are logged out."
+    )
 
 
 def _refuse_link(context: AccountResource, request: Request, token: str = "") -> HTTPSeeOther:

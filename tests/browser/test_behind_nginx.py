@@ -67,11 +67,16 @@ def plain():
 
 
 @pytest.fixture(scope="module")
-def origin(served, plain, documented, tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("nginx")
+
+
+@pytest.fixture(scope="module")
+def origin(served, plain, documented, folder):
     """Start nginx with the documented configuration, on other ports."""
     if NGINX is None:
         pytest.fail("These tests need nginx. On Debian: apt-get install nginx-light")
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    port = free_port()
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     issued = trustme.CA().issue_cert(HOST)
     issued.private_key_pem.write_to_path(key)
@@ -255,15 +260,44 @@ def test_tokens_in_links_are_not_logged(context, origin, path):
     assert context.new_page().goto(f"{origin}/{path}0123456789").status == 200
 
 
-def test_rate_limited_client_gets_retry_after(origin):
-    """Must be the last test: all tests share one client address, which is blocked afterwards."""
+def send(origin, method, path, content_length=0):
+    """Send the headers of a request, and return the connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for _ in range(40):
-        connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(origin).port, context=context)
-        connection.request("POST", "/login", headers={"Host": HOST, "Content-Length": "0"})
-        answer = connection.getresponse()
+    connection = http.client.HTTPSConnection("127.0.0.1", urlsplit(origin).port, context=context)
+    connection.request(method, path, headers={"Host": HOST, "Content-Length": str(content_length)})
+    return connection
+
+
+def answer_to(connection):
+    answer = connection.getresponse()
+    connection.close()
+    return answer
+
+
+@pytest.mark.parametrize("query", ["token=0123456789", "a=b&invitation=0123456789", "next=%2F%3Ftoken%3D0123456789"])
+def test_log_has_path_of_every_request_without_query(origin, folder, query):
+    path = f"/{query.partition('=')[0]}-in-query"
+    assert answer_to(send(origin, "GET", f"{path}?{query}")).status == 303
+    log = folder / "access.log"
+    wait_until(lambda: f'"GET {path} HTTP/1.1" 303 ' in log.read_text(), "the request is logged")
+    assert not re.search(r'"(GET|POST) [^" ]*\?', log.read_text())
+
+
+def test_requests_under_way_from_one_address_are_limited(origin, documented):
+    limit = int(re.search(r"limit_conn connections (\d+);", documented)[1])
+    waiting = [send(origin, "POST", "/", content_length=1) for _ in range(limit)]  # the body never comes
+    refused = answer_to(send(origin, "GET", "/login"))
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "3")
+    for connection in waiting:
         connection.close()
+    wait_until(lambda: answer_to(send(origin, "GET", "/login")).status == 200, "others are served again")
+
+
+def test_rate_limited_client_gets_retry_after(origin):
+    """Must be the last test: all tests share one client address, which is blocked afterwards."""
+    for _ in range(40):
+        answer = answer_to(send(origin, "POST", "/login"))
         if answer.status == 429:
             break
     assert (answer.status, answer.headers["Retry-After"]) == (429, "3")

@@ -47,6 +47,7 @@ class Server:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")} | {
             "FLICKLIST_DATABASE_URL": database_url,
             "FLICKLIST_SECRET": SECRET,
+            "FLICKLIST_HOSTS": "127.0.0.1 localhost",
             "FLICKLIST_HTTPS": "false",
             "FLICKLIST_BCRYPT_COST": "4",
             "FLICKLIST_MAX_CONCURRENT_HASHES": "8",

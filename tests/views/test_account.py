@@ -63,6 +63,14 @@ def test_changed_email_logs_in(alice, app):
     Client(app).log_in("ally@example.com")
 
 
+def test_changing_email_ends_all_other_login_sessions(alice, app):
+    phone = Client(app, "alice@example.com")
+    phone.log_in()
+    page = submit(alice, "email", email="ally@example.com", current_password=PASSWORD).follow()
+    assert "All other browsers are logged out." in messages(page, "success")[0]
+    assert (alice.is_logged_in, phone.is_logged_in) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("email", "current_password", "reason"),
     [
