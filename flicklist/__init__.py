@@ -23,6 +23,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.security.reauth")
         config.include("flicklist.mailer")
         config.include("flicklist.importer")
+        config.include("flicklist.clean_up")
         config.include("flicklist.resources")
         config.include("flicklist.assets")
         config.include("flicklist.templates")

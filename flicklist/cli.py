@@ -26,6 +26,7 @@ from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWIN
 from flicklist.models.outbox import MailKind
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
+from flicklist.services.clean_up import AlreadyRunning, delete_outdated_rows
 from flicklist.services.export.archive import write_archive
 from flicklist.services.film_lookup import NoMatch
 from flicklist.services.imports.importer import Busy, Progress
@@ -250,6 +251,22 @@ def send_mail(ini: str) -> None:
     engine = writing_engine(settings.database_url)
     click.echo(f"Emails sent: {Sender(settings, engine).send_due()}.")
     engine.dispose()
+
+
+@flicklist.command("clean-up")
+@ini_file
+def clean_up(ini: str) -> None:
+    """Delete what nobody can use any more, such as movies removed long ago. A running server does this every hour."""
+    settings = _settings(ini)
+    migrations.require_newest(settings.database_url)
+    engine = writing_engine(settings.database_url)
+    try:
+        deleted = delete_outdated_rows(engine, settings)
+    except AlreadyRunning:
+        raise click.ClickException("A server is doing this at the moment.") from None
+    finally:
+        engine.dispose()
+    click.echo(f"Deleted: {', '.join(f'{kind}: {number}' for kind, number in deleted.items())}.")
 
 
 @flicklist.group("catalog")

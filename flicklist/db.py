@@ -7,7 +7,6 @@ raised or the answer is a 4xx or a 5xx.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Any
 
 import zope.sqlalchemy
@@ -16,7 +15,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid_retry import mark_error_retryable
 from pyramid_tm import default_commit_veto
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from flicklist.models.meta import to_json
@@ -35,12 +34,6 @@ BEGIN_SNAPSHOT = {
 }
 SQLSTATE_CLASS_ROLLBACK = "40"  # serialization failure, deadlock
 MIGRATION_WAIT = 600_000  # milliseconds that a migration of an SQLite file waits for another one
-
-
-class AdvisoryLock(IntEnum):
-    """The keys of PostgreSQL's advisory locks. Any number will do, if no other application on the database uses it."""
-
-    MIGRATION = 7_381_240_001
 
 
 def reading_engine(url: str) -> Engine:
@@ -66,12 +59,6 @@ def snapshot(read_db: Session) -> Iterator[Session]:
         yield read_db
     finally:
         read_db.close()  # returns the connection to the pool, which rolls it back
-
-
-def lock_until_commit(connection: Connection, lock: AdvisoryLock) -> None:
-    """Wait until no other transaction holds a lock, and take it. SQLite's BEGIN IMMEDIATE has done that already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def migrating_engine(url: str) -> Engine:

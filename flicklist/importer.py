@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
@@ -11,7 +12,9 @@ from sqlalchemy.orm import Session
 from flicklist.db import reading_engine, snapshot, writing_engine
 from flicklist.services.imports.importer import Database, Importer, Progress
 from flicklist.settings import Settings
-from flicklist.threads import WorkingThread
+from flicklist.threads import PeriodicThread
+
+PAUSE_SECONDS = 30
 
 
 @contextmanager
@@ -54,5 +57,5 @@ def includeme(config: Configurator) -> None:
     settings = config.registry.flicklist
     config.registry.import_thread = None
     if settings.runs_imports:
-        config.registry.import_thread = WorkingThread("flicklist-imports", lambda: _open_work(settings))
+        config.registry.import_thread = PeriodicThread("imports", partial(_open_work, settings), PAUSE_SECONDS)
         config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

@@ -1,25 +1,18 @@
 """Queue mail in a request's transaction, and send it from a thread of the server."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.request import Request
+from sqlalchemy import Engine
 
-from flicklist.db import writing_engine
 from flicklist.models import Mail
 from flicklist.models.outbox import MailKind
 from flicklist.services.mail import Sender
-from flicklist.settings import Settings
-from flicklist.threads import WorkingThread
+from flicklist.threads import PeriodicThread, with_engine
 
-
-@contextmanager
-def _open_work(settings: Settings) -> Iterator[Callable[[], int]]:
-    engine = writing_engine(settings.database_url)
-    yield Sender(settings, engine).send_due
-    engine.dispose()
+PAUSE_SECONDS = 30
 
 
 def queue_mail(request: Request, kind: MailKind, recipient: str, user_id: int | None = None) -> None:
@@ -34,6 +27,11 @@ def queue_mail(request: Request, kind: MailKind, recipient: str, user_id: int | 
 def includeme(config: Configurator) -> None:
     """Start the thread with the application, if the site sends mail."""
     settings = config.registry.flicklist
+
+    def send_mail(engine: Engine) -> None:
+        Sender(settings, engine).send_due()
+
     if settings.sends_mail:
-        config.registry.mail_thread = WorkingThread("flicklist-mail", lambda: _open_work(settings))
+        open_work = partial(with_engine, settings.database_url, send_mail)
+        config.registry.mail_thread = PeriodicThread("mail", open_work, PAUSE_SECONDS)
         config.add_subscriber(lambda event: event.app.registry.mail_thread.start(), ApplicationCreated)

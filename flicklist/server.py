@@ -3,6 +3,8 @@
 The section ``[server:main]`` of an ini file names it with ``use = egg:flicklist``. Its other options are waitress's.
 """
 
+import logging
+import os
 import signal
 import socket
 import threading
@@ -35,10 +37,18 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     def serve(app: Any) -> None:
         server = create_server(app, **options)
-        # Even if SIGTERM is ignored by default, as it is for process 1 of a container.
-        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_shut_down, args=(server,)).start())
+        shutdown = threading.Thread(target=_shut_down, args=(server,), daemon=True)
+
+        def stop(*_: Any) -> None:
+            if not shutdown.ident:  # this is the first signal
+                shutdown.start()
+
+        signal.signal(signal.SIGTERM, stop)  # for process 1 of a container, too, which has no default handler
         server.print_listen("Serving on http://{}:{}")
         server.run()
+        if shutdown.ident:
+            logging.shutdown()
+            os._exit(0)  # without waiting for the threads of libraries
 
     return serve
 

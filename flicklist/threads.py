@@ -1,25 +1,35 @@
-"""A thread of the server that works when woken, and now and then."""
+"""Threads of the server that do something periodically."""
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+from sqlalchemy import Engine
+
+from flicklist.db import writing_engine
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 30
 
+class PeriodicThread(threading.Thread):
+    """Works when woken, and after each pause. A failure is logged, because the database may be back later.
 
-class WorkingThread(threading.Thread):
-    """Calls a function when woken, and every half minute. Errors are logged, because the database may be back later.
-
-    `open_work` is a context manager that returns the function. It is entered in the thread.
+    `open_work` is a context manager that returns the function to call. It is entered in the thread.
     """
 
-    def __init__(self, name: str, open_work: Callable[[], AbstractContextManager[Callable[[], Any]]]) -> None:
-        super().__init__(name=name, daemon=True)
+    def __init__(
+        self,
+        name: str,
+        open_work: Callable[[], AbstractContextManager[Callable[[], Any]]],
+        pause_seconds: float,
+        first_pause_seconds: float = 0,
+    ) -> None:
+        super().__init__(name=f"flicklist-{name}", daemon=True)
         self._open_work = open_work
+        self._pause_seconds = pause_seconds
+        self._first_pause_seconds = first_pause_seconds
         self._wake = threading.Event()
         self._stop_requested = False
 
@@ -33,10 +43,22 @@ class WorkingThread(threading.Thread):
 
     def run(self) -> None:
         with self._open_work() as work:
-            while not self._stop_requested:
-                self._wake.clear()
+            self._wake.wait(self._first_pause_seconds)
+            self._wake.clear()
+            while not self._stop_requested:  # checked after `clear`, so that no stop is missed
                 try:
                     work()
                 except Exception:
-                    log.exception("The thread %s could not work", self.name)
-                self._wake.wait(PAUSE_SECONDS)
+                    log.exception("The thread %s failed", self.name)
+                self._wake.wait(self._pause_seconds)
+                self._wake.clear()
+
+
+@contextmanager
+def with_engine(database_url: str, work: Callable[[Engine], Any]) -> Iterator[Callable[[], Any]]:
+    """Open work that needs an engine, for `PeriodicThread`."""
+    engine = writing_engine(database_url)
+    try:
+        yield lambda: work(engine)
+    finally:
+        engine.dispose()

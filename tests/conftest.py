@@ -105,6 +105,7 @@ def session_app(ini):
 
 
 def dispose(app):
+    app.registry.clean_up_thread.stop()
     if app.registry.flicklist.sends_mail:
         app.registry.mail_thread.stop()
     if app.registry.flicklist.runs_imports:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url
 
-from flicklist.db import AdvisoryLock, lock_until_commit, writing_engine
+from flicklist.db import writing_engine
+from flicklist.locks import Lock, lock_until_commit
 from tests.conftest import POSTGRESQL_URL, SECRET, postgresql_database
 
 BIN = Path(sys.executable).parent
@@ -185,7 +186,7 @@ def test_migration_waits_for_another_one(root, empty_database_url):
         "FLICKLIST_HOSTS": "localhost",
     }
     with engine.begin() as connection:
-        lock_until_commit(connection, AdvisoryLock.MIGRATION)
+        lock_until_commit(connection, Lock.MIGRATION)
         waiting = subprocess.Popen([*COMMANDS["migrate"], root / "production.ini"], env=kept | settings)
         time.sleep(3)
         assert waiting.poll() is None

@@ -36,7 +36,9 @@ class CSRFStoragePolicy(SessionCSRFStoragePolicy):
             return True
         if is_from_this_site(request):
             audit(request, AuditEvent.CSRF_FAILED)
-            raise OutdatedForm(LOGIN_CHANGED if cookie_name(request, request.settings) in request.cookies else NO_COOKIE)
+            raise OutdatedForm(
+                LOGIN_CHANGED if cookie_name(request, request.settings) in request.cookies else NO_COOKIE
+            )
         return False
 
 
