@@ -1,7 +1,7 @@
 """Compose the mail of the outbox, and send it.
 
 A request only writes a row, the same for a known and an unknown address. So its response time does not reveal who has
-an account, and an unavailable mail server delays no request and loses no mail.
+an account, and an unavailable mail server delays no request. An email is given up after 17 hours of attempts.
 """
 
 import logging
