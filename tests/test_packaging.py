@@ -1,4 +1,4 @@
-"""The metadata in setup.py, the pinned dependencies, the vendored files and the source distribution."""
+"""The metadata in setup.py, the pinned dependencies, the vendored files, the source distribution, and CI."""
 
 import ast
 import hashlib
@@ -9,6 +9,8 @@ import sys
 import tarfile
 
 import pytest
+
+from tests.faults.conftest import skip_outside_ci
 
 NOT_DISTRIBUTED = {"node_modules", "__pycache__", "catalog.sqlite"}
 
@@ -92,3 +94,20 @@ def test_source_distribution_contains_what_its_tests_need(root, sdist):
     assert len(names) > 200
     assert names - sdist == set()
     assert not [name for name in sdist if NOT_DISTRIBUTED & set(name.split("/"))]
+
+
+def test_faults_that_cannot_be_injected_are_skipped_outside_ci_only(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no disk"):
+        skip_outside_ci("no disk")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no disk"):
+        skip_outside_ci("no disk")
+
+
+def test_ci_installs_what_moves_the_clock_and_skips_no_fault(root):
+    script = (root / ".ci" / "run").read_text(encoding="utf-8")
+    installs, _, faults = script.rpartition("\nmake test-faults\n")
+    assert faults
+    assert "needed+=(libfaketime)" in installs
+    assert "export CI=true" in installs

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import PASSWORD
-from tests.faults.conftest import Client, Server, free_port, token_in, wait_until
+from tests.faults.conftest import Client, Server, free_port, skip_outside_ci, token_in, wait_until
 
 MAX_STOP_SECONDS = 2
 BIG = 20_000_000
@@ -109,7 +109,7 @@ def test_sigterm_stops_process_1_of_a_container(server, monkeypatch):
     """The kernel ignores a signal that process 1 does not handle."""
     unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0 or subprocess.run([*unshare, "true"], check=False).returncode:
-        pytest.skip("a process namespace can be made by root only")
+        skip_outside_ci("a process namespace can be made by root only")
     begin = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda command, **options: begin([*unshare, *command], **options))
     server.start()
