@@ -3,6 +3,7 @@
 The section ``[server:main]`` of an ini file names it with ``use = egg:flicklist``. Its other options are waitress's.
 """
 
+import errno
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -70,7 +72,8 @@ def _bound_socket(family: int, kind: int, protocol: int, address: tuple[Any, ...
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
     except OSError as error:
-        hint = " If IPv6 is off, listen on 127.0.0.1 instead of localhost." if family == socket.AF_INET6 else ""
+        lacks_ipv6 = family == socket.AF_INET6 and error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+        hint = " If IPv6 is off, listen on 127.0.0.1 instead of localhost." if lacks_ipv6 else ""
         raise CannotListenError(
             f"The server cannot listen on {address[0]}, port {address[1]}: {error.strerror}.{hint}"
         ) from None
@@ -87,8 +90,22 @@ def _shut_down(server: Any) -> None:
     deadline = time.monotonic() + MAX_SHUTDOWN_SECONDS
     while watched:
         is_late = time.monotonic() > deadline
-        listeners[0].trigger.pull_trigger(lambda is_late=is_late: _close(watched, listeners, is_late=is_late))
+        _run_in_loop(listeners[0], partial(_close, watched, listeners, is_late=is_late))
         time.sleep(PAUSE_SECONDS)
+
+
+def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> None:
+    """Run a function in the thread of waitress's loop, and wait until it has returned."""
+    is_done = threading.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            is_done.set()
+
+    listener.trigger.pull_trigger(run)
+    is_done.wait()
 
 
 def _close(watched: dict[int, Any], listeners: list[BaseWSGIServer], *, is_late: bool) -> None:

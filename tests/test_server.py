@@ -73,13 +73,14 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "{BIG}")])
     return [b"x" * {BIG}]
 
-make_server({{}}, listen="127.0.0.1:PORT")(app)
+make_server({{}}, listen="LISTEN")(app)
 """
 
 
-def test_sigterm_waits_until_response_is_sent():
+@pytest.mark.parametrize("other", ["", " 127.0.0.1:0"], ids=["one-address", "two-addresses"])
+def test_sigterm_waits_until_response_is_sent(other):
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", BIG_RESPONSE.replace("PORT", str(port))])
+    process = subprocess.Popen([sys.executable, "-c", BIG_RESPONSE.replace("LISTEN", f"127.0.0.1:{port}{other}")])
     connection = connect(port)
     connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
     received = connection.recv(65_536)
