@@ -143,7 +143,7 @@ def test_request_that_expects_100_continue_gets_it(server):
         )
         assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"a=b")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 403 Forbidden\r\n")
 
 
 def test_malformed_ipv6_url_is_not_answered_and_stops_nothing(server):

@@ -106,3 +106,39 @@ NAME_OF_FOCUSED = """() => {
   label?.querySelectorAll("input, small, select").forEach((part) => part.remove());
   return (element.ariaLabel || label?.textContent || element.textContent || "").trim();
 }"""
+
+
+def test_first_visit_on_a_phone_takes_few_taps(open_browser):
+    """Ten movies, three of them watched, rated and dated, one found again, and a mistake undone."""
+    reader = open_browser(390, height=844, has_touch=True)
+    reader.register()
+    page, taps = reader.page, []
+
+    def tap(locator, **position):
+        taps.append(locator)
+        locator.tap(**position)
+
+    tap(reader.title_field)
+    for title in ("Heat", "Ran", "Alien", "Jaws", "Stalker", "Vertigo", "Psycho", "Amélie", "Parasite", "Yi Yi"):
+        page.keyboard.type(title)
+        page.keyboard.press("Enter")
+    expect(page.locator(".movies > li")).to_have_count(10)
+    for title in ("Ran", "Jaws", "Vertigo"):
+        tap(reader.check_of(title))
+        message = page.get_by_role("status")
+        expect(message).to_contain_text(f"Watched “{title}”.")
+        stars = message.get_by_role("slider")
+        box = stars.bounding_box()
+        tap(stars, position={"x": box["width"] * 0.75, "y": box["height"] / 2})
+        expect(message).to_contain_text(f"You rated “{title}” 4 ★.")
+        tap(message.get_by_role("button", name="Yesterday"))
+        expect(message).to_contain_text(f"Watched “{title}” on ")
+    tap(reader.check_of("Alien"))
+    tap(page.get_by_role("button", name="Undo", exact=True))
+    expect(page.get_by_role("status")).to_contain_text("Undone.")
+    tap(reader.title_field)
+    page.keyboard.type("vert")
+    tap(page.get_by_role("option", name="Vertigo watched"))
+    expect(page.get_by_role("heading", name="Vertigo")).to_be_visible()
+    assert reader.page.locator("main").get_by_role("slider").get_attribute("aria-valuetext") == "4 of 5 stars"
+    assert len(taps) == 14

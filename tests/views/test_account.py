@@ -261,6 +261,11 @@ def test_deleted_account_leaves_nothing(alice, bob, db):
         "outbox": 0,
         "two_factor": 0,
         "recovery_codes": 0,
+        "imports": 0,
+        "import_chunks": 0,
+        "import_rows": 0,
+        "import_snapshots": 0,
+        "leases": 0,
     }
     assert bob.is_logged_in
 

@@ -134,12 +134,12 @@ def test_edited_movie_is_kept(heat, db):
 def test_movie_to_add_is_kept(alice, db):
     form = alice.get(alice.list_path).forms["add"]
     change_login(alice)
-    form["title"], form["year"], form["why"] = "Ran", "1985", "because"
+    form["title"], form["why"] = "Ran (1985)", "because"
     page = submit_outdated(form)
     assert messages(page) == SAVED_NOTHING
     assert db.scalars(select(Movie)).all() == []
     again = page.forms["add"]
-    assert [again[name].value for name in ("title", "year", "why")] == ["Ran", "1985", "because"]
+    assert [again[name].value for name in ("title", "why")] == ["Ran (1985)", "because"]
     again.submit(status=303)
     assert alice.watchlist() == ["Ran"]
 
