@@ -60,7 +60,7 @@ test-browser: $(VENV)/tools-installed tests/browser/node_modules  ## Run the bro
 	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { echo "Install nginx first. On Debian: apt-get install nginx-light"; exit 1; }
 	@command -v java >/dev/null || { echo "Install Java first. On Debian: apt-get install default-jre-headless"; exit 1; }
-	$(BIN)/pytest --numprocesses auto --quiet tests/browser
+	$(BIN)/pytest --numprocesses auto --dist loadfile --quiet tests/browser
 
 test-faults: $(VENV)/tools-installed  ## Run the fault tests: kill the server, fill its disk, restart its database, move its clock. Disks need root.
 	$(BIN)/pytest --quiet -r s tests/faults

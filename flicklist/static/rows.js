@@ -49,6 +49,7 @@ function revert(row, button, status) {
   const title = row.querySelector(".title").textContent;
   const reason = status ? "The site had a problem." : "The site did not answer. Check your connection.";
   if (status === 0 || status >= 500 || status === 429) showError(`“${title}” wasn’t changed. ${reason} Try again.`);
+  else whenIdle("refresh", refresh); // the form may be outdated
 }
 
 // An error page would take the place of the whole list, although the other rows still work.
@@ -71,7 +72,6 @@ function leaveIfUnused() {
 }
 
 function refresh() {
-  if (!document.querySelector(STRUCK)) return;
   const changing = document.getElementById("changing");
   htmx.ajax("GET", location.href, { source: changing, target: changing, select: "#changing", swap: "outerHTML show:none" }).catch(() => {});
 }
