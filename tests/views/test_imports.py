@@ -4,6 +4,8 @@ import csv
 import time
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import select, update
@@ -19,10 +21,37 @@ from flicklist.services.leases import acquire
 from flicklist.settings import Settings
 from tests.clients import PASSWORD, Client, messages, rows_of, titles
 from tests.exports import read_export
+from tests.services.imports.files import SAMPLES, zipped
 
-# Each sample is imported, imported again and taken back. One of each format belongs here.
-SAMPLES = {
-    "list.txt": "Ran (1985)\n[x] Heat (1995)\nAlien\nRan (1985)\n[x] Stalker\n",
+
+class Sample(NamedTuple):
+    """What an empty list becomes when a sample is imported, and how many rows are not imported."""
+
+    movies: int
+    on_watchlist: int
+    viewings_with_day: int
+    viewings_without_day: int
+    rated: int
+    refused: int = 0
+    undecided: int = 0
+
+
+SAMPLES_OF_FORMATS = {
+    "letterboxd-export": Sample(3391, 777, 2132, 527, 5, undecided=226),  # one film is in two lists
+    "letterboxd-export-2024.zip": Sample(271, 4, 293, 44, 266, undecided=2),
+    "letterboxd-export-2025-no-diary.zip": Sample(214, 24, 0, 190, 0),
+    "letterboxd-import-format.csv": Sample(754, 0, 785, 0, 752),
+    "imdb-ratings.csv": Sample(5, 0, 0, 5, 5, refused=1),
+    "made/letterboxd-import.csv": Sample(1, 0, 2, 0, 1, undecided=1),
+    "made/imdb/v1-watchlist.csv": Sample(1, 0, 0, 1, 1, refused=1),
+    "made/imdb/v2-ratings.csv": Sample(1, 0, 0, 1, 1),
+    "made/imdb/v2-watchlist-cp1252.csv": Sample(1, 1, 0, 0, 0, refused=1),
+    "made/imdb/v3-watchlist.csv": Sample(4, 3, 0, 1, 1, refused=2),
+    "made/trakt": Sample(3, 1, 3, 0, 1),
+    "made/trakt-2026": Sample(5, 1, 4, 2, 3, refused=2),
+    "made/trakt-website.csv": Sample(1, 0, 0, 1, 1, refused=1),
+    "made/trakt-import.csv": Sample(2, 1, 1, 0, 1, refused=2),
+    "made/plain-list.txt": Sample(8, 7, 0, 1, 0, refused=1, undecided=1),
 }
 OF_MOVIES = ("movies", "viewings")
 LONG = "x" * 300  # no title can have so many characters
@@ -60,6 +89,12 @@ def counts(page):
     return {
         term.text: int(term.find_next("dd").text.replace(",", "")) for term in page.html.select(".import-counts dt")
     }
+
+
+def counts_of_rows(page):
+    """Return the number of rows with each outcome."""
+    texts = [link.text.rpartition(" ") for link in page.html.select(".import-filter a")]
+    return {outcome: int(number.replace(",", "")) for outcome, _, number in texts if outcome}
 
 
 def listed_rows(page):
@@ -113,37 +148,95 @@ def test_confirmed_import_adds_movies(alice, import_file, db):
     assert db.scalars(select(ImportChunk)).all() == []
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_promise_to_nothing_changes_and_nothing_remains(alice, import_file, take_back, db, name):
-    """Import; import again: nothing changes. Take the import back: nothing remains."""
+@pytest.mark.parametrize("name", SAMPLES_OF_FORMATS)
+def test_every_sample_is_imported_again_taken_back_and_restored(alice, import_file, take_back, db, name):
+    """Import; import again: nothing changes; take back: nothing remains; import the export: the exports are equal."""
+    upload = upload_of(name)
     empty = state_of(db, alice)
-    first = import_file(SAMPLES[name], name)
+    first = import_file(*upload)
     imported, export = state_of(db, alice), exported(alice)
-    assert imported["movies"]
-    import_file(SAMPLES[name], name)
+    assert summary(imported, counts_of_rows(first)) == SAMPLES_OF_FORMATS[name]
+    second = import_file(*upload)
+    assert state_of(db, alice) == imported
+    assert set(counts(second).values()) == {0}
+    assert not {"added", "changed"} & set(counts_of_rows(second))
+    take_back(second)
     assert state_of(db, alice) == imported
     take_back(first)
     assert state_of(db, alice) == empty
-    import_file(SAMPLES[name], name)
-    assert without_times(exported(alice)) == without_times(export)
+    import_file(zipped(export.files), "flicklist.zip")
+    assert exported(alice).files == export.files
 
 
-def without_times(export):
-    return [{key: value for key, value in movie.items() if not key.endswith("_at")} for movie in export.data["movies"]]
+def test_every_sample_is_among_those():
+    names = {str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*") if path.is_file()} - {"NOTICE.md"}
+    parents = {name: {name, *map(str, Path(name).parents)} for name in names}
+    assert [name for name in names if not parents[name] & set(SAMPLES_OF_FORMATS)] == []
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_promise_that_export_restores_everything(alice, bob, import_file, name):
+def test_answered_sample_is_imported_again_and_taken_back(alice, work_on_imports, import_file, take_back, db):
+    page = alice.upload(*upload_of("made/letterboxd-import.csv"))
+    work_on_imports()
+    form = alice.get(page.request.path).forms["answer"]
+    form["letterboxd_import"] = "watched"
+    form.submit(status=303)
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    work_on_imports()
+    imported, first = state_of(db, alice), alice.get(page.request.path)
+    assert summary(imported, counts_of_rows(first)) == Sample(2, 0, 2, 1, 1)
+    import_file(*upload_of("made/letterboxd-import.csv"))
+    assert state_of(db, alice) == imported
+    take_back(first)
+    assert state_of(db, alice) == {name: [] for name in OF_MOVIES}
+
+
+def test_second_account_is_taken_back_from_the_first(alice, import_file, take_back, db):
+    """Two real accounts have films in common. The second one changes them, and taking it back restores them."""
+    import_file(*upload_of("letterboxd-export-2025-no-diary.zip"))
+    before = state_of(db, alice)
+    page = import_file(*upload_of("letterboxd-export-2024.zip"))
+    assert counts(page)["Movies changed"] > 20
+    take_back(page)
+    assert state_of(db, alice) == before
+
+
+def test_export_of_edited_account_is_restored_after_deletion(alice, import_file):
     """Export, wipe, import, export: the two exports are equal."""
-    pytest.importorskip("flicklist.services.imports.formats.flicklist_export")
-    import_file(SAMPLES[name], name)
-    alice.press(alice.get(alice.list_path), "I watched it! Ran")
+    import_file(*upload_of("letterboxd-export-2024.zip"))
+    for title in ("=1+1", "Ran", "Heat"):
+        alice.add(title)
+    alice.cross_off("Ran")
     alice.rate("Ran", "4.5")
+    alice.move_to_watchlist("Ran")
+    alice.press(alice.get(alice.movie_path("Heat") + "/"), "Remove")
     export = exported(alice)
-    archive = alice.get("/account/").forms["export"]
-    archive["current_password"] = PASSWORD
-    import_file(archive.submit().body, "flicklist.zip", person=bob)
-    assert exported(bob).data["movies"] == export.data["movies"]
+    form = alice.get("/account/").forms["delete"]
+    form["current_password"], form["word"] = PASSWORD, "delete"
+    form.submit(status=303)
+    alice.register()
+    assert alice.watchlist() == []
+    import_file(zipped(export.files), "flicklist.zip")
+    assert exported(alice).files == export.files
+
+
+def upload_of(name):
+    """Return a sample as it is uploaded, and the name of the file."""
+    path = SAMPLES / name
+    return (zipped(path), f"{path.name}.zip") if path.is_dir() else (path.read_bytes(), path.name)
+
+
+def summary(state, rows):
+    movies, days = state["movies"], [viewing.watched_on for viewing in state["viewings"]]
+    return Sample(
+        movies=len(movies),
+        on_watchlist=sum(movie.watched_at is None for movie in movies),
+        viewings_with_day=sum(day is not None for day in days),
+        viewings_without_day=days.count(None),
+        rated=sum(movie.rating is not None for movie in movies),
+        refused=rows.get("refused", 0),
+        undecided=rows.get("needs a decision", 0),
+    )
 
 
 def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, take_back, db):
