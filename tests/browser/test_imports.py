@@ -1,0 +1,58 @@
+"""Importing a real account on a phone, with and without JavaScript."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import WIDTHS
+from tests.browser.test_pages import check_page
+from tests.services.imports.files import SAMPLES, zipped
+
+IMPORT_MILLISECONDS = 60_000
+FILE = {"name": "letterboxd-alice-2026-11-27-12-00-utc.zip", "mimeType": "application/zip"}
+NUMBERS = ["3,391", "0", "2,659"]
+
+
+@pytest.fixture(params=[True, False], ids=["scripts", "plain"])
+def phone(request, open_browser):
+    return open_browser(WIDTHS["phone"], javascript=request.param)
+
+
+def test_real_account_is_imported_and_taken_back(phone):
+    page = phone.page
+    phone.register()
+    page.get_by_role("link", name="Bring your list").click()
+    expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
+    check_page(phone, "imports, empty")
+    page.get_by_label("File").set_input_files(FILE | {"buffer": zipped(SAMPLES / "letterboxd-export")})
+    page.get_by_role("button", name="Upload").click()
+    wait_until_finished(phone, page.get_by_role("button", name="Import", exact=True), "file is read")
+    assert numbers(page) == NUMBERS
+    page.get_by_role("button", name="Import", exact=True).click()
+    wait_until_finished(phone, page.get_by_role("button", name="Take back"), "import is written")
+    assert numbers(page) == NUMBERS
+    page.get_by_role("link", name="needs a decision 226").click()
+    expect(page.locator(".import-rows > li").first).to_contain_text("only in a list")
+    check_page(phone, "report, filtered")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.get_by_text("The import was taken back.")).to_be_visible(timeout=IMPORT_MILLISECONDS)
+    check_page(phone, "import, taken back")
+    page.get_by_role("link", name="All imports").click()
+    expect(page.locator(".import-list")).to_contain_text("taken back")
+    check_page(phone, "imports")
+    page.get_by_role("link", name="Back to my watchlist").click()
+    expect(page.get_by_role("link", name="Bring your list")).to_be_visible()
+
+
+def wait_until_finished(phone, sign, name):
+    """Check the page with the progress bar, which refreshes itself, and the page that follows."""
+    expect(phone.page.get_by_role("progressbar")).to_be_visible()
+    with phone.with_javascript():
+        phone.page.evaluate("window.stop()")  # a page that refreshes itself cannot be checked
+    check_page(phone, f"import, while the {name}")
+    phone.page.get_by_role("link", name="Refresh now").click()
+    expect(sign).to_be_visible(timeout=IMPORT_MILLISECONDS)
+    check_page(phone, f"import, after the {name}")
+
+
+def numbers(page):
+    return page.locator(".import-counts dd").all_inner_texts()
