@@ -51,7 +51,7 @@ ROWS_BETWEEN_PAUSES = 50
 PAUSE_SECONDS = 0.001
 STEPS_PER_ROW = 3  # compared, merged, reported
 FAILED = "The server could not finish this import. Nothing was changed. Tell the person who runs the site."
-ALWAYS_CHANGING = "Your list changed all the time, so nothing was imported. Try again."
+ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
 
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and their total."""
@@ -148,7 +148,7 @@ class Importer:
                     leases.release(db, LEASE, self._holder)
 
     def _work(self, import_id: int) -> bool:
-        """Do the next piece of work on an import. Return whether that ended as it should, also with a refusal."""
+        """Do the next piece of work on an import. Return `False` after an unexpected error."""
         try:
             movie_import = self._begin(import_id)
             if movie_import is not None:

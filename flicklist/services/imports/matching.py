@@ -16,11 +16,11 @@ from flicklist.film_facts import MAX_LETTERBOXD_URI_LENGTH, MAX_TMDB_ID, FilmFac
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import BEST_RATING, MAX_TITLE_LENGTH, REMOVED_RETENTION, movie_key
 from flicklist.models.movie_import import Outcome
+from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.rows import Row, Status, UnusableRow
 from flicklist.text import compare_key, has_visible_character, quote
 
 ONLY_IN_LISTS = "This movie is only in a list or among the liked ones, and such movies are not added."
-NO_TITLE = "This row has no title."
 WAS_REMOVED = "You removed this movie. Restore it first, then import the file again."
 DIFFERENT_IDS = "The ids in this row belong to different movies."
 
@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What else decides on a row.
+    """The limits that rows are checked against.
 
     `latest` is the last day that is not in the future for the person. `room` is how many movies the account can still
     have.

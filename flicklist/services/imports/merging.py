@@ -31,10 +31,9 @@ from flicklist.models.movie import (
 )
 from flicklist.models.movie_import import Outcome
 from flicklist.services.imports.matching import Target, says_watched
-from flicklist.services.imports.rows import Row, RowViewing, Status
+from flicklist.services.imports.rows import REWATCH, Row, RowViewing, Status
 from flicklist.text import compare_key, quote
 
-REWATCH = "rewatch"
 NOTE_IN_NOTES = "The text is too long for the note of a viewing, so it belongs in the notes of the movie."
 MAX_FACT_LENGTHS = {
     "original_title": MAX_ORIGINAL_TITLE_LENGTH,
@@ -127,10 +126,10 @@ class _Merger:
 
     def _merge_texts(self, row: Row, effect: Effect) -> None:
         details = self.movie.details
-        if row.why and self._can_be_set("why", details.why, row.why, MAX_WHY_LENGTH, effect):
+        if row.why and self._check_text("why", details.why, row.why, MAX_WHY_LENGTH, effect):
             details = details._replace(why=row.why)
         is_set = row.notes and row.is_complete
-        if is_set and self._can_be_set("notes", details.notes, row.notes, MAX_NOTES_LENGTH, effect):
+        if is_set and self._check_text("notes", details.notes, row.notes, MAX_NOTES_LENGTH, effect):
             details = details._replace(notes=row.notes)
         if details != self.movie.details:
             self.movie.set_details(details)
@@ -138,12 +137,12 @@ class _Merger:
             self._add_to_notes(row.notes, effect)
 
     @staticmethod
-    def _can_be_set(name: str, present: str, text: str, max_length: int, effect: Effect) -> bool:
-        """Return whether a text of the movie is empty and the new one fits, and say so in the effect."""
+    def _check_text(name: str, present: str, text: str, max_length: int, effect: Effect) -> bool:
+        """Return whether a new text can be set, because there is none yet and it fits. Record that in the effect."""
         if text == present:
             return False
         if present:
-            effect.remarks.append(f"“{name.capitalize()}” has another text already, which stays.")
+            effect.remarks.append(f"“{name.capitalize()}” already has another text, which stays.")
         elif len(text) > max_length:
             effect.failed.append(f"“{name.capitalize()}” can have at most {max_length:,} characters.")
         else:

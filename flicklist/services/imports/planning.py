@@ -42,11 +42,11 @@ class PlannedRow(NamedTuple):
     movie_id: int | None = None
 
 
-_LEFT_ALONE = PlannedRow(Outcome.PRESENT, "")
+_UNCHANGED = PlannedRow(Outcome.PRESENT, "")
 
 
 class Fingerprint(NamedTuple):
-    """What changes whenever the movies of a person do. Each change of a movie gives it another `change_id`."""
+    """Numbers that tell two states of a list apart. Each change of a movie gives it another `change_id`."""
 
     movies: int
     sum_of_ids: int
@@ -141,7 +141,7 @@ class Planner:
         self.reserve_ids = reserve_ids
 
     def plan(self) -> Plan:
-        plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_LEFT_ALONE] * len(self.rows))
+        plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_UNCHANGED] * len(self.rows))
         matched = self._match()
         for position, verdict in matched.verdicts.items():
             plan.rows[position] = PlannedRow(*verdict)

@@ -1,5 +1,7 @@
 """What can be wrong with one row of a file."""
 
+NO_TITLE = "The row has no title."
+
 
 class RowProblem(Exception):
     """Raised when a row cannot be imported. The message is the reason, and is shown to the person."""

@@ -65,9 +65,9 @@ def read_upload(
     with _open_upload(path, file_name, answers, limits, time_zone) as upload:
         formats = [each for each in FORMATS if each.recognizes(upload)] or _fallbacks(upload)
         chosen = [each for each in formats if each.name == answers.get(WHICH_FORMAT)] or formats
-        return (
-            chosen[0].parse(upload) if len(chosen) == 1 else ParsedUpload("", (), questions=[_question(chosen, upload)])
-        )
+        if len(chosen) > 1:
+            return ParsedUpload("", (), questions=[_question(chosen, upload)])
+        return chosen[0].parse(upload)
 
 
 @contextmanager

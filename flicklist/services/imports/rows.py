@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from flicklist.film_facts import FilmFacts
 
+# Tags that several formats give: to what a person likes, and to watched movies that are still on their watchlist.
+LIKED, REWATCH = "liked", "rewatch"
+
 
 class Status(StrEnum):
     """The list that a row puts a movie on."""

@@ -24,7 +24,7 @@ from flicklist.models.movie import (
     MAX_VIEWING_NOTE_LENGTH,
     MAX_WHY_LENGTH,
 )
-from flicklist.services.imports.problems import RowRefused, RowUndecided
+from flicklist.services.imports.problems import NO_TITLE, RowRefused, RowUndecided
 from flicklist.text import MAX_NORMALIZED_LENGTH, has_visible_character, quote
 
 _CONTROL = regex.compile(r"\p{Cc}+")
@@ -108,7 +108,7 @@ def read_title(value: object) -> str:
 def require_title(title: str, facts: FilmFacts) -> str:
     """Return the title. It may be empty if there is an id. Raises `RowRefused` if nothing says which movie it is."""
     if not (title or facts.imdb_id or facts.tmdb_id or facts.letterboxd_uri):
-        raise RowRefused("The row has no title.")
+        raise RowRefused(NO_TITLE)
     return title
 
 

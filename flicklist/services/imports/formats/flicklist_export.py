@@ -28,7 +28,7 @@ from flicklist.models.movie import (
 from flicklist.services.export.json_file import VERSION
 from flicklist.services.export.spreadsheets import VIEWINGS_HEADER, WATCHLIST_HEADER
 from flicklist.services.imports.json_members import Element, as_object
-from flicklist.services.imports.problems import RowRefused, RowUndecided
+from flicklist.services.imports.problems import NO_TITLE, RowRefused, RowUndecided
 from flicklist.services.imports.ratings import read_rating
 from flicklist.services.imports.rows import ParsedUpload, Row, RowViewing, Status, UploadRefused
 from flicklist.services.imports.uploads import Format, Upload, UploadedFile, read_rows
@@ -78,7 +78,7 @@ def _check_version(file: UploadedFile) -> None:
 def _row(movie: Element) -> Row:
     title = _line(movie["title"], MAX_TITLE_LENGTH)
     if not title:
-        raise RowRefused("The row has no title.")
+        raise RowRefused(NO_TITLE)
     watched_at = _time(movie["watched_at"])
     return Row(
         movie.file,

@@ -10,7 +10,7 @@ from flicklist.services.imports.days import read_added_at
 from flicklist.services.imports.list_only import with_list_only_question
 from flicklist.services.imports.problems import RowRefused, RowUndecided
 from flicklist.services.imports.ratings import read_rating
-from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, Status
+from flicklist.services.imports.rows import REWATCH, Option, ParsedUpload, Question, Row, Status
 from flicklist.services.imports.uploads import Format, Upload, UploadedFile, read_rows
 from flicklist.services.imports.values import (
     clean_line,
@@ -24,7 +24,6 @@ from flicklist.services.imports.values import (
 from flicklist.text import quote
 
 NAME = "IMDb"
-REWATCH = "rewatch"
 WHICH_LIST = "imdb_list"
 _WATCHLIST, _TAG = "watchlist", "tag"
 _FILMS = {

@@ -17,6 +17,7 @@ from flicklist.services.imports.list_only import with_list_only_question
 from flicklist.services.imports.problems import RowUndecided
 from flicklist.services.imports.ratings import read_rating
 from flicklist.services.imports.rows import (
+    LIKED,
     Option,
     ParsedUpload,
     Question,
@@ -40,7 +41,6 @@ from flicklist.services.imports.values import (
 from flicklist.text import compare_key
 
 NAME = "Letterboxd export"
-LIKED = "liked"
 WHICH_FILE = "letterboxd_file"
 _FILM = {"date", "name", "year", "letterboxd uri"}
 _LIST = {"date", "name", "tags", "url", "description"}

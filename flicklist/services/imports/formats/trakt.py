@@ -17,6 +17,7 @@ from flicklist.services.imports.list_only import with_list_only_question
 from flicklist.services.imports.problems import RowProblem, RowRefused
 from flicklist.services.imports.ratings import read_rating
 from flicklist.services.imports.rows import (
+    LIKED,
     Option,
     ParsedUpload,
     Question,
@@ -43,7 +44,6 @@ from flicklist.services.imports.values import (
 from flicklist.text import quote
 
 NAME = "Trakt export"
-LIKED = "liked"
 WHICH_LIST = "trakt_list"
 HISTORY, WATCHED, RATINGS = "watched-history", "watched-movies", "ratings-movies"
 WATCHLIST, FAVORITES, LISTS, LIST = "lists-watchlist", "lists-favorites", "lists-lists", "lists-list"

@@ -9,7 +9,7 @@ from flicklist.services.imports.days import read_added_at, read_day
 from flicklist.services.imports.json_members import Element, as_object
 from flicklist.services.imports.problems import RowRefused, RowUndecided
 from flicklist.services.imports.ratings import read_rating
-from flicklist.services.imports.rows import ParsedUpload, Row, RowViewing, Status
+from flicklist.services.imports.rows import REWATCH, ParsedUpload, Row, RowViewing, Status
 from flicklist.services.imports.uploads import Format, Upload, UploadedFile, read_rows
 from flicklist.services.imports.values import (
     clean_line,
@@ -22,7 +22,6 @@ from flicklist.services.imports.values import (
 from flicklist.text import quote
 
 NAME = "Trakt list"
-REWATCH = "rewatch"
 _IDS = {"imdb_id", "tmdb_id", "trakt_id", "imdb", "tmdb", "trakt", "ids", "id"}
 _TIMES = {"watched_at", "date_watched", "watchlisted_at", "listed_at", "rated_at", "is_watchlisted"}
 _VIEWED, _LISTED = ("watched_at", "date_watched"), ("watchlisted_at", "listed_at")
