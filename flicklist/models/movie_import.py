@@ -111,9 +111,14 @@ class Import(Base):
         return self.state in WORKING
 
     @property
+    def chosen_answers(self) -> dict[str, str]:
+        """The answer to each question, which can be the default one. Empty if there is none."""
+        return {each["name"]: self.answers.get(each["name"]) or each["default"] for each in self.questions}
+
+    @property
     def unanswered(self) -> list[dict[str, Any]]:
         """The questions without an answer, also without a default one."""
-        return [each for each in self.questions if not (self.answers.get(each["name"]) or each["default"])]
+        return [each for each in self.questions if not self.chosen_answers[each["name"]]]
 
     @property
     def can_be_confirmed(self) -> bool:

@@ -29,11 +29,11 @@ from flicklist.views import redirect, requested_page
 REFRESH_SECONDS = "2"
 # What the pages say about the state of an import.
 STATES = {
-    ImportState.UPLOADED: "is being read",
-    ImportState.READY: "waits for you",
-    ImportState.CONFIRMED: "is being imported",
+    ImportState.UPLOADED: "reading the file",
+    ImportState.READY: "waiting for you",
+    ImportState.CONFIRMED: "importing",
     ImportState.FINISHED: "imported",
-    ImportState.TAKING_BACK: "is being taken back",
+    ImportState.TAKING_BACK: "taking back",
     ImportState.TAKEN_BACK: "taken back",
     ImportState.REFUSED: "refused",
 }
@@ -51,6 +51,7 @@ def imports_page(context: ImportsResource, request: Request) -> dict[str, Any]:
         "imports": imports,
         "states": STATES,
         "max_size": request.settings.max_upload_size,
+        "ImportState": ImportState,
         "NEW_MOVIES": NEW_MOVIES,
     }
 
@@ -90,6 +91,7 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "movie_import": movie_import,
         "page": page,
         "shown": shown,
+        "PROBLEMS": PROBLEMS,
         "problems": problems,
         "states": STATES,
         "outcomes": list(Outcome),
@@ -126,6 +128,11 @@ def answer(context: ImportResource, request: Request) -> HTTPSeeOther:
 
 @view_config(context=ImportResource, name="confirm", request_method="POST", permission=Permission.EDIT)
 def confirm(context: ImportResource, request: Request) -> HTTPSeeOther:
+    """Import what the preview shows. If the person has chosen other answers since, show another preview first."""
+    form = AnswersForm.to(context.movie_import.questions, request.POST)
+    if form.has_other_answers(context.movie_import.chosen_answers):
+        flash_info(request, "Your answers change the import. Check the preview again, then import.")
+        return answer(context, request)
     storage.confirm(context.movie_import)
     wake_importer(request)
     return redirect(request.path_to(context))

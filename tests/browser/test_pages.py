@@ -10,9 +10,11 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NODE_MODULES
 from tests.clients import PASSWORD
+from tests.services.imports.files import MADE
 
 AXE = (NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 VNU = NODE_MODULES / "vnu-jar" / "build" / "dist" / "vnu.jar"
+WORK_MILLISECONDS = 20_000  # for the thread that works on imports, and the refresh of its page
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -206,7 +208,38 @@ def account_pages(reader):
     yield "not found"
 
 
-PAGES = (public_pages, list_pages, changes_pages, movie_pages, account_pages)
+def import_pages(reader):
+    """Go on as the member."""
+    page = reader.page
+    reader.go("/")
+    page.get_by_role("link", name="Import", exact=True).click()
+    expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
+    yield "imports, empty"
+    imports = page.url
+    upload(page, "picture.png", b"\x89PNG\r\n\x1a\n")
+    expect(page.get_by_text("This is a picture.")).to_be_visible(timeout=WORK_MILLISECONDS)
+    yield "import, refused"
+    page.goto(imports)
+    upload(page, f"{'x' * 60}.csv", (MADE / "letterboxd-import.csv").read_bytes())
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible(timeout=WORK_MILLISECONDS)
+    yield "import, with a question"
+    page.get_by_label("I watched them").check()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Check the preview again")
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible(timeout=WORK_MILLISECONDS)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("button", name="Take back")).to_be_visible(timeout=WORK_MILLISECONDS)
+    yield "import, finished"
+    page.goto(imports)
+    yield "imports"
+
+
+def upload(page, name, content):
+    page.get_by_label("File").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
+    page.get_by_role("button", name="Upload").click()
+
+
+PAGES = (public_pages, list_pages, changes_pages, movie_pages, account_pages, import_pages)
 
 
 def follow(page, title):

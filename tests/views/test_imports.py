@@ -123,7 +123,7 @@ def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_impo
     alice.add("Heat", "1995")
     before = state_of(db, alice)
     page = alice.upload(f"[x] Heat (1995)\nRan (1985)\n\n{LONG}\n{LONG}")
-    assert "Is being read" in page
+    assert "Reading the file" in page
     assert page.headers["Refresh"] == "2"
     work_on_imports()
     page = alice.get(page.request.path)
@@ -177,10 +177,11 @@ def test_every_sample_is_among_those():
 def test_answered_sample_is_imported_again_and_taken_back(alice, work_on_imports, import_file, take_back, db):
     page = alice.upload(*upload_of("made/letterboxd-import.csv"))
     work_on_imports()
-    form = alice.get(page.request.path).forms["answer"]
+    form = alice.get(page.request.path).forms["confirm"]
     form["letterboxd_import"] = "watched"
-    form.submit(status=303)
+    assert "Check the preview again" in messages(form.submit(status=303).follow(), "info")[0]
     work_on_imports()
+    assert state_of(db, alice) == {name: [] for name in OF_MOVIES}
     press(alice.get(page.request.path), "confirm")
     work_on_imports()
     imported, first = state_of(db, alice), alice.get(page.request.path)
@@ -379,7 +380,7 @@ def test_empty_file_is_accepted_and_has_no_rows(alice, work_on_imports):
 def test_report_is_filtered_and_paged(alice, import_file):
     page = import_file("".join(f"Movie {number}\n" for number in range(70)) + f"Movie 1\n{LONG}\n")
     links = {link.text: link["href"] for link in page.html.select(".import-filter a")}
-    assert set(links) == {"all", "added 70", "already there 1", "refused 1"}
+    assert set(links) == {"all", "not imported 1", "added 70", "already there 1", "refused 1"}
     assert len(listed_rows(page)) == 50
     assert len(listed_rows(alice.get(page.html.select_one("[rel=next]")["href"]))) == 22
     assert listed_rows(alice.get(links["already there 1"])) == [("Movie 1", "already there", "")]
@@ -511,7 +512,7 @@ def test_only_one_process_works_at_a_time(alice, work_on_imports, db):
     acquire(db, importer.LEASE, "another process", timedelta(minutes=1))
     db.commit()
     assert work_on_imports() == 0
-    assert "Is being read" in alice.get(page.request.path)
+    assert "Reading the file" in alice.get(page.request.path)
     db.execute(update(Lease).values(expires_at=utc_now() - timedelta(seconds=1)))
     db.commit()
     assert work_on_imports() == 1
