@@ -8,5 +8,4 @@ import "./search.js";
 import "./suggest.js";
 import { showStars } from "./stars.js";
 
-document.documentElement.classList.add("js");
 showStars();

@@ -48,10 +48,12 @@ function halvesAt(slider, event) {
 
 const sliderOf = (event) => event.target.closest?.("[role=slider]");
 
-document.addEventListener("pointermove", (event) => {
-  const slider = sliderOf(event);
-  if (slider && event.pointerType === "mouse") show(slider, halvesAt(slider, event));
-});
+for (const type of ["pointerover", "pointermove"]) {
+  document.addEventListener(type, (event) => {
+    const slider = sliderOf(event);
+    if (slider && event.pointerType === "mouse") show(slider, halvesAt(slider, event));
+  });
+}
 
 for (const type of ["pointerout", "focusout"]) {
   document.addEventListener(type, (event) => {
