@@ -175,7 +175,7 @@ def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_databas
 
 
 def test_migration_waits_for_another_one(root, empty_database_url):
-    """Whatever the timing of the processes above, the second one waits."""
+    """The second one waits. In the test above, the processes may happen to run one after the other."""
     if empty_database_url.startswith("sqlite"):
         sqlite3.connect(make_url(empty_database_url).database).close()
     engine = writing_engine(empty_database_url)

@@ -23,7 +23,7 @@ LEFT_ALONE = "left alone"  # movies that were edited since, and stay when the im
 
 
 class ImportState(StrEnum):
-    """What an import waits for, or how it ended."""
+    """The state of an import: whose turn it is, or how it ended."""
 
     UPLOADED = "uploaded"
     """The server reads the file and prepares the preview."""

@@ -27,7 +27,7 @@ from flicklist.text import quote
 from flicklist.views import redirect, requested_page
 
 REFRESH_SECONDS = "2"
-# What the pages say about the state of an import.
+# The words for each state of an import.
 STATES = {
     ImportState.UPLOADED: "reading the file",
     ImportState.READY: "waiting for you",

@@ -25,7 +25,7 @@ from tests.services.imports.files import SAMPLES, zipped
 
 
 class Sample(NamedTuple):
-    """What an empty list becomes when a sample is imported, and how many rows are not imported."""
+    """The movies that a sample adds to an empty list, and the rows that are not imported."""
 
     movies: int
     on_watchlist: int

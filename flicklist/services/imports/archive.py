@@ -27,7 +27,7 @@ _CLUTTER = regex.compile(r"(?:^|/)(?:__MACOSX/.*|\._[^/]*|\.DS_Store|Thumbs\.db)
 
 
 class UploadLimits(NamedTuple):
-    """What an upload may contain at most. Sizes are in bytes, unpacked."""
+    """The limits of an upload. Sizes are in bytes, unpacked."""
 
     max_entries: int = 1_000
     max_entry_size: int = 100_000_000

@@ -47,7 +47,7 @@ _NO_FACTS = FilmFacts()
 
 @dataclass(slots=True)
 class Effect:
-    """What a row does to its movie: what it adds, what it cannot add, and remarks."""
+    """The effect of a row on its movie: texts about what was added, what could not be added, and remarks."""
 
     added: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)

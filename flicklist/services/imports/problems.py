@@ -1,4 +1,4 @@
-"""What can be wrong with one row of a file."""
+"""Reasons why a row of a file cannot be imported."""
 
 NO_TITLE = "The row has no title."
 

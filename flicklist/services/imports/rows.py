@@ -1,4 +1,4 @@
-"""What the rows of an uploaded file say, in one form for all formats."""
+"""The rows of an uploaded file, in one form for all formats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class RowViewing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one row of a file says about one movie.
+    """One row of a file, which is about one movie.
 
     `line` is the first line of the row in the file, or the number of the element in a list of JSON, both from 1.
     Without a `status` the row only tags or rates a movie that other rows add: a film of a Letterboxd list, for example.
@@ -77,7 +77,7 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the person must say before the file can be read right. `name` is the form field of the answer."""
+    """A question that must be answered before the file can be read right. `name` is the form field of the answer."""
 
     name: str
     text: str

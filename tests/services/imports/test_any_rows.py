@@ -1,4 +1,4 @@
-"""Whatever the rows of an upload are: none is unaccounted for, and the promise of imports holds.
+"""Every row of any upload is accounted for, and the promise of imports holds.
 
 Import; import again: nothing changes. Take the import back: nothing remains.
 """

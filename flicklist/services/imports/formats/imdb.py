@@ -100,7 +100,7 @@ class _Reader:
         if rating:
             return Status.WATCHED
         if not self._kind:
-            raise RowUndecided("The row has no rating, so it does not say whether you watched the movie.")
+            raise RowUndecided("The row has no rating, so it is unclear whether you watched the movie.")
         return Status.WATCHLIST if self._kind == _WATCHLIST else None
 
     def _tags(self, rating: int | None) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class _Line:
 
 
 class _Titled(NamedTuple):
-    """What a line says behind its marker. `rest` is a remark of the person behind the year."""
+    """The parts of a line behind its marker. `rest` is a remark behind the year."""
 
     title: str
     year: int | None
