@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -23,7 +24,7 @@ from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
 from flicklist.services.tags import outcome_of_tagging
 from flicklist.services.watchlist import IsRemoved, MovieExists, NothingSelected
-from flicklist.text import quote
+from flicklist.text import parse_row_id, quote
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
@@ -61,10 +62,11 @@ SELECT, SELECT_ALL = "some", "all"
 
 
 class Selection(NamedTuple):
-    """Whether the page has checkboxes, whether all are checked, and the pages that change this."""
+    """Whether the page has checkboxes, which are checked, and the pages that change this."""
 
     is_on: bool
     is_all: bool
+    movie_ids: frozenset[int | None]
     path: str
     """The same page with checkboxes, or without if it has them."""
     all_path: str
@@ -72,7 +74,13 @@ class Selection(NamedTuple):
     """The page after an action for the selected movies."""
 
 
-@view_config(context=WatchlistResource, request_method="GET", permission=Permission.VIEW, renderer=WATCHLIST_PAGE)
+@view_config(
+    context=WatchlistResource,
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer=WATCHLIST_PAGE,
+    repeated_fields=("select",),
+)
 def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     return _watchlist_page(context, request, AddForm())
 
@@ -105,6 +113,7 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
     request_method="GET",
     permission=Permission.VIEW,
     renderer=WATCHED_PAGE,
+    repeated_fields=("select",),
 )
 def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     return _watched_page(context, request, AddForm())
@@ -261,10 +270,10 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
-        return redirect_back(request, context)
+        return _back_to_selection(request, context)
     if not all(movie.is_watched for movie in movies):
         flash_error(request, "Mark all selected movies as watched first, then rate them.")
-        return redirect_back(request, context)
+        return _back_to_selection(request, context)
     rating = form.half_stars
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: movie.rate(rating), form.outcome)
     flash_rating(request, movies, change, form)
@@ -309,7 +318,7 @@ def _change_tags(
     form = TagsForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
-        return redirect_back(request, context)
+        return _back_to_selection(request, context)
     labels = form.tags.labels
     outcome = outcome_of_tagging(verb, labels)
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: action(movie, labels), outcome)
@@ -344,7 +353,7 @@ def _find_selected(context: WatchlistResource, request: Request, *, include_remo
 @exception_view_config(NothingSelected)
 def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
     flash_error(request, "Select at least one movie.")
-    return redirect_back(request, request.root.own_watchlist())
+    return _back_to_selection(request, request.root.own_watchlist())
 
 
 @exception_view_config(IsRemoved)
@@ -369,16 +378,23 @@ def _search_form(request: Request) -> SearchForm:
     return form
 
 
+def _back_to_selection(request: Request, otherwise: WatchlistResource) -> HTTPSeeOther:
+    """Redirect to the page of a refused form, with the same movies selected."""
+    back = redirect_back(request, otherwise).location
+    selected = [("select", str(each)) for each in SelectionForm(request.POST).movie_ids] or [("select", SELECT)]
+    return redirect(f"{back}{'&' if '?' in back else '?'}{urlencode(selected)}")
+
+
 def _selection(context: WatchlistResource, request: Request, view: str) -> Selection:
-    value = request.GET.get("select")
+    values = request.GET.getall("select")
+    movie_ids = frozenset(map(parse_row_id, values))
     without = {name: typed for name, typed in request.GET.items() if name != "select"}
 
     def page(**more: str) -> str:
         return request.path_to(context, view, query={**without, **more} or None)
 
-    is_on = value in {SELECT, SELECT_ALL}
-    path = page() if is_on else page(select=SELECT)
-    return Selection(is_on, value == SELECT_ALL, path, page(select=SELECT_ALL), page())
+    path = page() if values else page(select=SELECT)
+    return Selection(bool(values), SELECT_ALL in values, movie_ids, path, page(select=SELECT_ALL), page())
 
 
 def _count_elsewhere(

@@ -93,7 +93,10 @@ def test_refused_action_keeps_the_selection(list_of_movies):
     page.get_by_label("Tags for the selected movies").fill("x" * 41)
     page.get_by_role("button", name="Add tags").click()
     expect(page.get_by_role("alert")).to_contain_text("at most 40 characters")
-    list_of_movies.page.wait_for_timeout(300)
+    for number in (20, 21):
+        expect(page.get_by_label(f"Select Movie {number}")).to_be_checked()
+    expect(page.get_by_label("Select Movie 22")).not_to_be_checked()
+    expect(page.get_by_label("Tags for the selected movies")).to_have_value("x" * 41)
 
 
 def test_rating_on_movie_page_stays_on_page(list_of_movies):

@@ -137,6 +137,19 @@ def test_checkboxes_appear_only_while_movies_are_selected(alice, view):
     assert page.request.path_qs == f"{path}?sort=title"
 
 
+def test_refused_action_keeps_the_selection(alice):
+    for title in ("Heat", "Ran", "Alien"):
+        alice.add(title)
+    page = alice.change_selected(alice.list_path, ["Heat", "Alien"], "Add tags", tags="")
+    assert messages(page, "error")
+    checked = [box["aria-label"] for box in page.html.select("[name=movie][checked]")]
+    assert checked == ["Select Alien", "Select Heat"]
+    page = alice.change_selected(f"{alice.list_path}?sort=title", [], "Add tags", tags="own it")
+    assert messages(page, "error") == ["Select at least one movie."]
+    assert len(page.html.select("[name=movie]:not([checked])")) == 3
+    assert page.forms["selection"]["back"].value == f"{alice.list_path}?sort=title"
+
+
 def test_selecting_stays_on_its_page(alice, db):
     fill(alice, db, 120)
     second = alice.get(alice.get(alice.list_path).html.select_one("[rel=next]")["href"])
