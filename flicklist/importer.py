@@ -14,6 +14,7 @@ from flicklist.services.imports.importer import Database, Importer, Progress
 from flicklist.settings import Settings
 from flicklist.threads import PeriodicThread
 
+FIRST_PAUSE_SECONDS = 5  # the first pages come first; an upload ends the pause
 PAUSE_SECONDS = 30
 
 
@@ -57,5 +58,7 @@ def includeme(config: Configurator) -> None:
     settings = config.registry.flicklist
     config.registry.import_thread = None
     if settings.runs_imports:
-        config.registry.import_thread = PeriodicThread("imports", partial(_open_work, settings), PAUSE_SECONDS)
+        config.registry.import_thread = PeriodicThread(
+            "imports", partial(_open_work, settings), PAUSE_SECONDS, FIRST_PAUSE_SECONDS
+        )
         config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

@@ -42,16 +42,23 @@ class PeriodicThread(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        with self._open_work() as work:
-            self._wake.wait(self._first_pause_seconds)
+        self._pause(self._first_pause_seconds)
+        while not self._stop_requested:
+            try:
+                with self._open_work() as work:
+                    while not self._stop_requested:
+                        work()
+                        self._pause(self._pause_seconds)
+            except Exception:
+                # Its connections are closed by now. One that SQLite opened on a read-only disk would keep all others of
+                # the process from writing.
+                log.exception("The thread %s failed", self.name)
+                self._pause(self._pause_seconds)
+
+    def _pause(self, seconds: float) -> None:
+        self._wake.wait(seconds)
+        if not self._stop_requested:  # otherwise the next pause must end at once, too
             self._wake.clear()
-            while not self._stop_requested:  # checked after `clear`, so that no stop is missed
-                try:
-                    work()
-                except Exception:
-                    log.exception("The thread %s failed", self.name)
-                self._wake.wait(self._pause_seconds)
-                self._wake.clear()
 
 
 @contextmanager

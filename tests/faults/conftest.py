@@ -120,11 +120,14 @@ class Client:
         self.list_path = None
         self.token = None
 
+    @property
+    def cookie(self):
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
     def request(self, method, path, **fields):
         """Send a request. Raises `OSError` if the server does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=STORAGE_TIMEOUT_SECONDS)
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = self.headers | ({"Cookie": cookie} if cookie else {})
+        headers = self.headers | ({"Cookie": self.cookie} if self.cookies else {})
         body = urlencode(fields) if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
