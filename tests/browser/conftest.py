@@ -83,8 +83,8 @@ class Reader:
         page.on("request", self.note_request)
 
     def complain(self, text: str) -> None:
-        # Chromium logs this for every 4xx page, such as a refused form.
-        if not text.startswith("Failed to load resource: the server responded with a status of 4"):
+        # Chromium logs this for every 4xx page, such as a refused form, and now and then hints about forms.
+        if not text.startswith(("Failed to load resource: the server responded with a status of 4", "[DOM] ")):
             self.complaints.append(text)
 
     def note_request(self, request) -> None:
