@@ -17,7 +17,7 @@ from pyramid.scripts.pserve import main as pserve
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
-from flicklist.db import reading_engine, snapshot, writing_engine
+from flicklist.db import disposing, reading_engine, snapshot, writing_engine
 from flicklist.importer import open_importer
 from flicklist.ini_files import ini_uri, read_app_settings
 from flicklist.models import Import, Mail, User
@@ -248,9 +248,8 @@ def send_mail(ini: str) -> None:
     if not settings.sends_mail:
         raise click.ClickException("No mail is sent: FLICKLIST_SMTP_URL is empty.")
     migrations.require_newest(settings.database_url)
-    engine = writing_engine(settings.database_url)
-    click.echo(f"Emails sent: {Sender(settings, engine).send_due()}.")
-    engine.dispose()
+    with disposing(writing_engine(settings.database_url)) as engine:
+        click.echo(f"Emails sent: {Sender(settings, engine).send_due()}.")
 
 
 @flicklist.command("clean-up")
@@ -259,13 +258,11 @@ def clean_up(ini: str) -> None:
     """Delete what nobody can use any more, such as movies removed long ago. A running server does this every hour."""
     settings = _settings(ini)
     migrations.require_newest(settings.database_url)
-    engine = writing_engine(settings.database_url)
     try:
-        deleted = delete_outdated_rows(engine, settings)
+        with disposing(writing_engine(settings.database_url)) as engine:
+            deleted = delete_outdated_rows(engine, settings)
     except AlreadyRunning:
         raise click.ClickException("A server is doing this at the moment.") from None
-    finally:
-        engine.dispose()
     click.echo(f"Deleted: {', '.join(f'{kind}: {number}' for kind, number in deleted.items())}.")
 
 
@@ -350,24 +347,16 @@ def _readable(ini: str) -> Iterator[None]:
 def _database(settings: Settings) -> Iterator[Session]:
     """Open a session on the site's database and commit at the end."""
     migrations.require_newest(settings.database_url)
-    engine = writing_engine(settings.database_url)
-    try:
-        with Session(engine) as db, db.begin():
-            yield db
-    finally:
-        engine.dispose()
+    with disposing(writing_engine(settings.database_url)) as engine, Session(engine) as db, db.begin():
+        yield db
 
 
 @contextmanager
 def _read_database(settings: Settings) -> Iterator[Session]:
     """Open a session for reading, which does not block a running site."""
     migrations.require_newest(settings.database_url)
-    engine = reading_engine(settings.database_url)
-    try:
-        with Session(engine) as db:
-            yield db
-    finally:
-        engine.dispose()
+    with disposing(reading_engine(settings.database_url)) as engine, Session(engine) as db:
+        yield db
 
 
 def _copy(source: IO[bytes], path: Path, *, overwrites: bool) -> None:

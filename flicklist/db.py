@@ -51,6 +51,15 @@ def writing_engine(url: str) -> Engine:
 
 
 @contextmanager
+def disposing(engine: Engine) -> Iterator[Engine]:
+    """Close the connections of an engine at the end."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def snapshot(read_db: Session) -> Iterator[Session]:
     """Let a session for reading see one state of the database, whatever others commit. It is closed at the end."""
     connection = read_db.connection()

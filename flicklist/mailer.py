@@ -1,16 +1,14 @@
 """Queue mail in a request's transaction, and send it from a thread of the server."""
 
-from functools import partial
-
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.request import Request
-from sqlalchemy import Engine
 
+from flicklist.db import disposing, writing_engine
 from flicklist.models import Mail
 from flicklist.models.outbox import MailKind
 from flicklist.services.mail import Sender
-from flicklist.threads import PeriodicThread, with_engine
+from flicklist.threads import PeriodicThread
 
 PAUSE_SECONDS = 30
 
@@ -28,10 +26,10 @@ def includeme(config: Configurator) -> None:
     """Start the thread with the application, if the site sends mail."""
     settings = config.registry.flicklist
 
-    def send_mail(engine: Engine) -> None:
-        Sender(settings, engine).send_due()
+    def send_mail() -> None:
+        with disposing(writing_engine(settings.database_url)) as engine:
+            Sender(settings, engine).send_due()
 
     if settings.sends_mail:
-        open_work = partial(with_engine, settings.database_url, send_mail)
-        config.registry.mail_thread = PeriodicThread("mail", open_work, PAUSE_SECONDS)
+        config.registry.mail_thread = PeriodicThread("mail", send_mail, PAUSE_SECONDS)
         config.add_subscriber(lambda event: event.app.registry.mail_thread.start(), ApplicationCreated)

@@ -11,7 +11,7 @@ from pyramid.config import Configurator
 from sqlalchemy import Connection, create_engine, inspect, make_url
 from sqlalchemy.exc import DBAPIError
 
-from flicklist.db import connect_args
+from flicklist.db import connect_args, disposing
 
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
@@ -80,14 +80,12 @@ def _current_heads(url: str) -> set[str]:
     # A plain engine: the pragmas of the site would change an SQLite file that may not be ours.
     engine = create_engine(url, connect_args=connect_args(url))
     try:
-        with engine.connect() as connection:
+        with disposing(engine), engine.connect() as connection:
             _require_utf8(connection, _name(url))
             _require_own_tables(connection, _name(url))
             return set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
         raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error)}") from None
-    finally:
-        engine.dispose()
 
 
 def _require_utf8(connection: Connection, name: str) -> None:

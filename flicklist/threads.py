@@ -2,13 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from typing import Any
-
-from sqlalchemy import Engine
-
-from flicklist.db import writing_engine
 
 log = logging.getLogger(__name__)
 
@@ -16,18 +11,15 @@ log = logging.getLogger(__name__)
 class PeriodicThread(threading.Thread):
     """Works when woken, and after each pause. A failure is logged, because the database may be back later.
 
-    `open_work` is a context manager that returns the function to call. It is entered in the thread.
+    `work` closes its database connections at its end. One that SQLite opened while the disk was read-only would keep
+    the whole process from writing, as long as it is open.
     """
 
     def __init__(
-        self,
-        name: str,
-        open_work: Callable[[], AbstractContextManager[Callable[[], Any]]],
-        pause_seconds: float,
-        first_pause_seconds: float = 0,
+        self, name: str, work: Callable[[], Any], pause_seconds: float, first_pause_seconds: float = 0
     ) -> None:
         super().__init__(name=f"flicklist-{name}", daemon=True)
-        self._open_work = open_work
+        self._work = work
         self._pause_seconds = pause_seconds
         self._first_pause_seconds = first_pause_seconds
         self._wake = threading.Event()
@@ -45,27 +37,11 @@ class PeriodicThread(threading.Thread):
         self._pause(self._first_pause_seconds)
         while not self._stop_requested:
             try:
-                with self._open_work() as work:
-                    while not self._stop_requested:
-                        work()
-                        self._pause(self._pause_seconds)
+                self._work()
             except Exception:
-                # Its connections are closed by now. One that SQLite opened on a read-only disk would keep all others of
-                # the process from writing.
                 log.exception("The thread %s failed", self.name)
-                self._pause(self._pause_seconds)
+            self._pause(self._pause_seconds)
 
     def _pause(self, seconds: float) -> None:
         self._wake.wait(seconds)
-        if not self._stop_requested:  # otherwise the next pause must end at once, too
-            self._wake.clear()
-
-
-@contextmanager
-def with_engine(database_url: str, work: Callable[[Engine], Any]) -> Iterator[Callable[[], Any]]:
-    """Open work that needs an engine, for `PeriodicThread`."""
-    engine = writing_engine(database_url)
-    try:
-        yield lambda: work(engine)
-    finally:
-        engine.dispose()
+        self._wake.clear()  # before the caller looks at `_stop_requested`, so that no stop is missed
