@@ -1,7 +1,7 @@
 // Adding a movie: the field is cleared and keeps the focus, so that the next title can be typed at once.
 
 import { showError, stop } from "./dom.js";
-import { whenIdle } from "./in_place.js";
+import { post, whenIdle } from "./in_place.js";
 
 let count = 0;
 
@@ -23,18 +23,15 @@ function clear(form) {
 }
 
 async function send(form, typed) {
-  let status = 0;
-  const remember = (event) => { status = event.detail.xhr.status; };
-  form.addEventListener("htmx:afterRequest", remember, { once: true });
   const values = { ...Object.fromEntries(typed), ...(form.back && { back: location.pathname + location.search }) };
-  const source = form.querySelector("button"); // htmx would not send the form itself while its field is empty
-  await htmx.ajax("POST", form.action, { source, values }).catch(() => {});
-  if (status === 0 || status >= 500) restore(form, typed);
+  const button = form.querySelector("button"); // htmx would not send the form itself while its field is empty
+  const { failure } = await post(button, form.action, { values });
+  if (failure) restore(form, typed, failure);
 }
 
 // Put the text back. If something else is in the field by now, the message keeps it.
-function restore(form, typed) {
-  if (form.title.value) return showError(`“${typed.get("title")}” wasn’t added. Try again.`);
+function restore(form, typed, failure) {
+  if (form.title.value) return showError(`“${typed.get("title")}” wasn’t added. ${failure}`);
   for (const name of ["title", "film", "why"]) form[name].value = typed.get(name);
   form.querySelector("details").open = typed.get("why") !== "";
 }

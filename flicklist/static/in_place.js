@@ -8,6 +8,7 @@ const ROWS = ".movies > li";
 const CONTROLS = "a:not(.tags a, .chip), button, input, select, textarea, summary, [role=slider]";
 const TWO_CLICKS_MILLISECONDS = 300;
 const NO_ANSWER = "The site did not answer. Check your connection and try again.";
+const TOO_MANY_REQUESTS = 429;
 
 // --- One request at a time, because its response replaces forms on the page ---
 
@@ -63,6 +64,26 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.repeat && event.key === "Enter" && event.target.closest("[data-hx-boost] button, .movies button")) stop(event);
 }, true);
+
+// --- Failures: nothing is swapped, so what was typed stays ---
+
+// Return why a request failed, or null: a refused form did not fail.
+function failureOf(xhr) {
+  if (xhr.status !== TOO_MANY_REQUESTS && xhr.status < 500) return null;
+  const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+  return page.querySelector(".failure h1 + p")?.textContent ?? "The site had a problem. Try again.";
+}
+
+// Send a POST from an element, and return its response, or why it failed.
+export async function post(source, path, options) {
+  const response = { html: "", failure: NO_ANSWER };
+  const keep = ({ detail: { xhr } }) => {
+    if (xhr.status) Object.assign(response, { html: xhr.responseText, failure: failureOf(xhr) });
+  };
+  source.addEventListener("htmx:afterRequest", keep, { once: true });
+  await htmx.ajax("POST", path, { source, ...options }).catch(() => {});
+  return response;
+}
 
 // --- Redirects to another page, such as the login wall ---
 
@@ -153,6 +174,11 @@ let seen = null;
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, requestConfig } = event.detail;
+  const failure = failureOf(xhr);
+  if (failure) {
+    event.detail.shouldSwap = false;
+    return showError(failure);
+  }
   const landed = new URL(xhr.responseURL);
   if (landed.pathname !== location.pathname) {
     event.detail.shouldSwap = false;

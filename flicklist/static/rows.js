@@ -2,7 +2,7 @@
 // Otherwise the next row would move under the pointer.
 
 import { all, showError, today } from "./dom.js";
-import { whenIdle } from "./in_place.js";
+import { post, whenIdle } from "./in_place.js";
 
 const STRUCK = ".movies > .crossed-off";
 let pointerIsOnList = false;
@@ -19,14 +19,11 @@ document.addEventListener("click", (event) => {
 });
 
 async function send(row, button) {
-  const response = { status: 0 };
-  const keep = ({ detail: { xhr } }) => { Object.assign(response, { status: xhr.status, html: xhr.responseText }); };
-  row.addEventListener("htmx:afterRequest", keep, { once: true });
-  const options = { source: row, target: row, swap: "none", values: { today: today() } };
-  await htmx.ajax("POST", button.getAttribute("formaction"), options).catch(() => {});
+  const options = { target: row, swap: "none", values: { today: today() } };
+  const { html, failure } = await post(row, button.getAttribute("formaction"), options);
   row.ariaBusy = null;
-  if (response.status === 200 && !document.querySelector("#said-alert .message")) finish(row, button, response.html);
-  else revert(row, button, response.status);
+  if (failure || document.querySelector("#said-alert .message")) revert(row, failure);
+  else finish(row, button, html);
   leaveIfUnused();
 }
 
@@ -44,21 +41,11 @@ function finish(row, button, html) {
   button.ariaLabel = isStruck ? `Undo: ${title}` : `I watched it! ${title}`;
 }
 
-function revert(row, button, status) {
+function revert(row, failure) {
   row.classList.toggle("crossed-off");
-  const title = row.querySelector(".title").textContent;
-  const reason = status ? "The site had a problem." : "The site did not answer. Check your connection.";
-  if (status === 0 || status >= 500 || status === 429) showError(`“${title}” wasn’t changed. ${reason} Try again.`);
+  if (failure) showError(`“${row.querySelector(".title").textContent}” wasn’t changed. ${failure}`);
   else whenIdle("refresh", refresh); // the form may be outdated
 }
-
-// An error page would take the place of the whole list, although the other rows still work.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { requestConfig, xhr } = event.detail;
-  if (!requestConfig.elt.matches?.(".movies > li") || (xhr.status < 500 && xhr.status !== 429)) return;
-  event.detail.shouldSwap = false;
-  event.stopImmediatePropagation();
-}, true);
 
 function watchPointer(event) {
   pointerIsOnList = event.target.closest?.(".movies") !== null;

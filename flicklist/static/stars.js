@@ -3,7 +3,7 @@
 import { all } from "./dom.js";
 
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
-const MOST = 10; // half-stars
+const MAX_HALVES = 10; // half-stars
 
 const selectOf = (slider) => slider.nextElementSibling;
 const savedOf = (slider) => Number(slider.dataset.saved);
@@ -43,7 +43,7 @@ function save(slider, halves) {
 
 function halvesAt(slider, event) {
   const { left, width } = slider.getBoundingClientRect();
-  return Math.min(MOST, Math.max(1, Math.ceil(((event.clientX - left) / width) * MOST)));
+  return Math.min(MAX_HALVES, Math.max(1, Math.ceil(((event.clientX - left) / width) * MAX_HALVES)));
 }
 
 const sliderOf = (event) => event.target.closest?.("[role=slider]");
@@ -73,9 +73,9 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   const slider = sliderOf(event);
   if (!slider || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.key in STEPS) show(slider, Math.min(MOST, Math.max(0, shownOf(slider) + STEPS[event.key])));
+  if (event.key in STEPS) show(slider, Math.min(MAX_HALVES, Math.max(0, shownOf(slider) + STEPS[event.key])));
   else if (event.key === "Home") show(slider, 0);
-  else if (event.key === "End") show(slider, MOST);
+  else if (event.key === "End") show(slider, MAX_HALVES);
   else if (/^[0-5]$/.test(event.key)) show(slider, Number(event.key) * 2);
   else if (event.key === "Enter" && !event.repeat) save(slider, shownOf(slider));
   else return;

@@ -156,12 +156,17 @@ def test_refused_title_stays_in_the_field(person):
     expect(person.title_field).to_be_focused()
 
 
-def test_title_comes_back_if_the_site_does_not_answer(person):
+@pytest.mark.parametrize("failure", ["abort", 429, 500])
+def test_title_comes_back_if_the_movie_was_not_added(person, failure):
     page = person.page
-    page.route("**/add", lambda route: route.abort())
+    if failure == "abort":
+        page.route("**/add", lambda route: route.abort())
+    else:
+        page.route("**/add", lambda route: route.fulfill(status=failure, body="down"))
     person.title_field.fill("Heat")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
+    said = "The site did not answer." if failure == "abort" else "The site had a problem."
+    expect(page.get_by_role("alert")).to_contain_text(said)
     expect(person.title_field).to_have_value("Heat")
     page.unroute("**/add")
     page.keyboard.press("Enter")

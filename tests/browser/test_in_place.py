@@ -99,6 +99,21 @@ def test_refused_action_keeps_the_selection(list_of_movies):
     expect(page.get_by_label("Tags for the selected movies")).to_have_value("x" * 41)
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_failed_request_keeps_the_page_and_what_was_typed(list_of_movies, status):
+    page = list_of_movies.page
+    page.get_by_role("link", name="Movie 30").click()
+    page.get_by_label("Notes").fill("half a thou")
+    page.route("**/cross-off", lambda route: route.fulfill(status=status, body="down"))
+    page.get_by_role("button", name="I watched it!").click()
+    expect(page.get_by_role("alert")).to_contain_text("The site had a problem. Try again.")
+    expect(page.get_by_label("Notes")).to_have_value("half a thou")
+    page.unroute("**/cross-off")
+    page.get_by_role("button", name="I watched it!").click()
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
+    list_of_movies.complaints.clear()  # Chromium logs the failed request, too
+
+
 def test_rating_on_movie_page_stays_on_page(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("link", name="Movie 30").click()
