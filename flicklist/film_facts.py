@@ -1,6 +1,7 @@
 """Facts about a film. A movie on a list can have them, and the catalog knows them."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 MAX_ORIGINAL_TITLE_LENGTH = 200
@@ -27,6 +28,33 @@ class FilmFacts(NamedTuple):
     imdb_id: str = ""
     tmdb_id: int | None = None
     letterboxd_uri: str = ""
+
+
+_MAX_LENGTHS = {
+    "original_title": MAX_ORIGINAL_TITLE_LENGTH,
+    "directors": MAX_DIRECTORS_LENGTH,
+    "genres": MAX_GENRES_LENGTH,
+    "countries": MAX_COUNTRIES_LENGTH,
+    "letterboxd_uri": MAX_LETTERBOXD_URI_LENGTH,
+}
+
+
+def invalid_facts(facts: FilmFacts) -> list[str]:
+    """Return the names of the facts that no movie can have."""
+    invalid = [name for name, length in _MAX_LENGTHS.items() if len(getattr(facts, name)) > length]
+    if facts.imdb_id and not is_imdb_id(facts.imdb_id):
+        invalid.append("imdb_id")
+    if facts.tmdb_id is not None and not 0 < facts.tmdb_id <= MAX_TMDB_ID:
+        invalid.append("tmdb_id")
+    if facts.runtime is not None and not 0 < facts.runtime <= MAX_RUNTIME:
+        invalid.append("runtime")
+    return invalid
+
+
+def without_facts(facts: FilmFacts, names: Iterable[str]) -> FilmFacts:
+    """Return the facts, with those of these names unknown."""
+    unknown = FilmFacts()
+    return facts._replace(**{name: getattr(unknown, name) for name in names})
 
 
 def is_imdb_id(text: str) -> bool:

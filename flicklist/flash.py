@@ -19,13 +19,13 @@ REFUSED_FORM = "refused-form"  # the session key of `flicklist.post_redirect_get
 
 
 class NewViewing(NamedTuple):
-    """A movie that was just crossed off. Its message has fields for the rating and for the date of the viewing.
+    """A viewing of a movie that was just crossed off. Its message has fields for the rating and the date.
 
-    The paths end with a slash. `rating` is in half-stars.
+    `movie_path` ends with a slash. `rating` is in half-stars.
     """
 
+    id: int
     movie_path: str
-    viewing_path: str
     rating: int | None
 
 

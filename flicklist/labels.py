@@ -6,13 +6,13 @@ import regex
 
 from flicklist.text import compare_key, has_visible_character
 
-_COMMA = regex.compile("[,،、，]")  # in Latin, Arabic and Chinese script, and full-width
+COMMA = regex.compile("[,،、，]")  # in Latin, Arabic and Chinese script, and full-width
 
 
 def split_labels(text: str) -> list[str]:
     """Return the labels of a text. Of labels with the same `compare_key`, only the first is returned."""
     unique: dict[str, str] = {}
-    for label in map(_normalize_spaces, _COMMA.split(text)):
+    for label in map(_normalize_spaces, COMMA.split(text)):
         if has_visible_character(label):
             unique.setdefault(compare_key(label), label)
     return list(unique.values())

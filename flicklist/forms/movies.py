@@ -28,6 +28,7 @@ from flicklist.models.movie import (
     MAX_WHY_LENGTH,
     MovieDetails,
 )
+from flicklist.ratings import rating_text
 from flicklist.services.pagination import PAGE_SIZE
 from flicklist.text import compare_key, has_visible_character, parse_row_id, plain_digits, quote
 
@@ -39,16 +40,6 @@ WHY_NOUN = "text of “Why it’s on the list”"
 def form_value(rating: int) -> str:
     """Return a rating of 1 to 10 half-stars as the value of a form field: ``0.5`` to ``5`` stars."""
     return f"{rating / 2:g}"
-
-
-def number_of_stars(rating: int) -> str:
-    """Return 1 to 10 half-stars as a number of stars: 9 is ``4½``."""
-    return f"{rating // 2 or ''}{'½' * (rating % 2)}"
-
-
-def rating_text(rating: int) -> str:
-    """Return 1 to 10 half-stars as text: 9 is ``4½ ★``."""
-    return f"{number_of_stars(rating)} ★"
 
 
 class MovieForm(SiteForm):

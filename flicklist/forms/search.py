@@ -16,9 +16,10 @@ from flicklist.forms.fields import (
     TextField,
 )
 from flicklist.forms.film_facts import parse_runtime
-from flicklist.forms.movies import RatingForm, rating_text
+from flicklist.forms.movies import RatingForm
 from flicklist.labels import split_labels
 from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TITLE_LENGTH
+from flicklist.ratings import rating_text
 from flicklist.services.search import SearchFilters
 from flicklist.text import quote
 

@@ -97,7 +97,6 @@ class Import(Base):
     """Steps of the work, for the progress bar. Zero until they are known."""
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # The change of all movies that the import added or changed. Those that have another one now were edited since.
     change_id: Mapped[int | None] = mapped_column(BigId)
 

@@ -17,7 +17,7 @@ from flicklist.film_facts import (
     MAX_ORIGINAL_TITLE_LENGTH,
 )
 from flicklist.flash import take_messages
-from flicklist.forms.movies import form_value, number_of_stars, rating_text
+from flicklist.forms.movies import form_value
 from flicklist.labels import split_labels
 from flicklist.models.change import MAX_CHANGES
 from flicklist.models.movie import (
@@ -30,6 +30,7 @@ from flicklist.models.movie import (
     MAX_WHY_LENGTH,
 )
 from flicklist.models.user import MAX_EMAIL_LENGTH
+from flicklist.ratings import number_of_stars, rating_text
 from flicklist.services.changes import MAX_SHOWN_TITLES
 from flicklist.services.passwords import MAX_PASSWORD_LENGTH
 from flicklist.titles import poster_color

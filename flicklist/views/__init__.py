@@ -130,8 +130,7 @@ def new_viewing(request: Request, movie: Movie, viewing: Viewing | None) -> NewV
     if viewing is None or not movie.is_watched:
         return None
     watchlist = find_interface(request.context, WatchlistResource)
-    movie_path = request.path_to(watchlist, str(movie.id), "")
-    return NewViewing(movie_path, f"{movie_path}viewings/{viewing.id}/", movie.rating)
+    return NewViewing(viewing.id, request.path_to(watchlist, str(movie.id), ""), movie.rating)
 
 
 def undo_path(request: Request, change: Change) -> str:

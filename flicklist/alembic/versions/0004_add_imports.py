@@ -34,7 +34,6 @@ def upgrade() -> None:
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("counts", sa.JSON(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.Column("finished_at", TIME),
         sa.Column("change_id", BIG_ID),
         sa.CheckConstraint("length(file_name) <= 200", name=op.f("ck_imports_file_name_length")),
         sa.CheckConstraint("size >= 0", name=op.f("ck_imports_size_possible")),

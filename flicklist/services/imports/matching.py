@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day
-from flicklist.film_facts import MAX_LETTERBOXD_URI_LENGTH, MAX_TMDB_ID, FilmFacts, is_imdb_id
+from flicklist.film_facts import FilmFacts, invalid_facts, without_facts
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import BEST_RATING, MAX_TITLE_LENGTH, REMOVED_RETENTION, movie_key
 from flicklist.models.movie_import import Outcome
@@ -121,7 +121,7 @@ class _Matcher:
                 outcome = Outcome.UNDECIDED if row.needs_decision else Outcome.REFUSED
                 self.verdicts[position] = Verdict(outcome, row.reason)
             else:
-                self._match_row(position, _with_valid_ids(row))
+                self._match_row(position, _with_valid_facts(row))
             step()
         for target in self.only_in_lists:
             self.verdicts.update(dict.fromkeys(target.rows, Verdict(Outcome.UNDECIDED, ONLY_IN_LISTS)))
@@ -272,16 +272,10 @@ def says_watched(row: Row) -> bool:
     return puts_on_list(row)
 
 
-def _with_valid_ids(row: Row) -> Row:
-    """Return the row without ids that no movie can have. Otherwise rows could be compared by ids that are not kept."""
-    facts = row.facts
-    if facts.imdb_id and not is_imdb_id(facts.imdb_id):
-        facts = facts._replace(imdb_id="")
-    if facts.tmdb_id is not None and not 0 < facts.tmdb_id <= MAX_TMDB_ID:
-        facts = facts._replace(tmdb_id=None)
-    if len(facts.letterboxd_uri) > MAX_LETTERBOXD_URI_LENGTH:
-        facts = facts._replace(letterboxd_uri="")
-    return row if facts is row.facts else replace(row, facts=facts)
+def _with_valid_facts(row: Row) -> Row:
+    """Return the row without impossible facts. Otherwise rows could be compared by ids that are not kept."""
+    invalid = invalid_facts(row.facts)
+    return replace(row, facts=without_facts(row.facts, invalid)) if invalid else row
 
 
 def _has_id(facts: FilmFacts) -> bool:

@@ -7,17 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flicklist.film_facts import (
-    MAX_COUNTRIES_LENGTH,
-    MAX_DIRECTORS_LENGTH,
-    MAX_GENRES_LENGTH,
-    MAX_LETTERBOXD_URI_LENGTH,
-    MAX_ORIGINAL_TITLE_LENGTH,
-    MAX_RUNTIME,
-    MAX_TMDB_ID,
-    FilmFacts,
-    is_imdb_id,
-)
+from flicklist.film_facts import FilmFacts, invalid_facts, without_facts
 from flicklist.labels import split_labels
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
@@ -30,18 +20,12 @@ from flicklist.models.movie import (
     LimitReached,
 )
 from flicklist.models.movie_import import Outcome
+from flicklist.ratings import rating_text
 from flicklist.services.imports.matching import Target, says_watched
 from flicklist.services.imports.rows import REWATCH, Row, RowViewing, Status
 from flicklist.text import compare_key, quote
 
 NOTE_IN_NOTES = "The text is too long for the note of a viewing, so it belongs in the notes of the movie."
-MAX_FACT_LENGTHS = {
-    "original_title": MAX_ORIGINAL_TITLE_LENGTH,
-    "directors": MAX_DIRECTORS_LENGTH,
-    "genres": MAX_GENRES_LENGTH,
-    "countries": MAX_COUNTRIES_LENGTH,
-    "letterboxd_uri": MAX_LETTERBOXD_URI_LENGTH,
-}
 _NO_FACTS = FilmFacts()
 
 
@@ -272,7 +256,7 @@ class _Merger:
             effect.added.append("a rating")
         else:
             effect.remarks.append(
-                f"You rated it {_stars(self.movie.rating)}, which stays. The file says {_stars(rating)}."
+                f"You rated it {rating_text(self.movie.rating)}, which stays. The file says {rating_text(rating)}."
             )
 
 
@@ -288,20 +272,10 @@ def _is_any(viewing: Viewing, of_row: RowViewing) -> bool:
     return True
 
 
-def _stars(rating: int) -> str:
-    return f"{rating / 2:g} ★"
-
-
 def _valid_facts(facts: FilmFacts, effect: Effect) -> FilmFacts:
     """Return the facts that a movie can have. The effect names the others."""
     if facts == _NO_FACTS:
         return facts
-    invalid = [name for name, length in MAX_FACT_LENGTHS.items() if len(getattr(facts, name)) > length]
-    if facts.imdb_id and not is_imdb_id(facts.imdb_id):
-        invalid.append("imdb_id")
-    if facts.tmdb_id is not None and not 0 < facts.tmdb_id <= MAX_TMDB_ID:
-        invalid.append("tmdb_id")
-    if facts.runtime is not None and not 0 < facts.runtime <= MAX_RUNTIME:
-        invalid.append("runtime")
+    invalid = invalid_facts(facts)
     effect.remarks += (f"The {name.replace('_', ' ')} is left out, because it is invalid." for name in invalid)
-    return facts._replace(**{name: getattr(_NO_FACTS, name) for name in invalid})
+    return without_facts(facts, invalid)

@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
+from flicklist.ratings import rating_text
 from flicklist.services.imports.problems import RowUndecided
 from flicklist.services.imports.values import clean_line
 from flicklist.text import quote
@@ -45,4 +46,4 @@ def _half_stars(number: Decimal, best: int) -> RowRating:
     rounded = int(exact.to_integral_value(ROUND_HALF_UP))
     if rounded == exact:
         return RowRating(rounded)
-    return RowRating(rounded, f"Rating {number:f} of {best} became {rounded / 2:g} stars.")
+    return RowRating(rounded, f"Rating {number:f} of {best} became {rating_text(rounded)}.")

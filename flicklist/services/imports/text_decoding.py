@@ -13,19 +13,17 @@ OpenBytes = Callable[[], BinaryIO]
 
 
 class Encoding(NamedTuple):
-    """How a file is decoded. With `has_broken_rows`, bytes that are not text become surrogates, as in PEP 383."""
+    """How a file is decoded. With ``surrogateescape``, bytes that are not text become surrogates, as in PEP 383."""
 
     name: str
     errors: str = "strict"
-    has_broken_rows: bool = False
     notice: str = ""
 
 
 _UTF_8 = Encoding("utf-8-sig")
-_PARTLY_UTF_8 = Encoding("utf-8-sig", "surrogateescape", has_broken_rows=True)
+_PARTLY_UTF_8 = Encoding("utf-8-sig", "surrogateescape")
 _CP1252 = Encoding(
     *("cp1252", "surrogateescape"),
-    has_broken_rows=True,
     notice="The file is not in UTF-8, so it was read as Windows-1252. Check a title with an accent.",
 )
 

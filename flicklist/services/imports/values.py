@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import regex
@@ -15,7 +16,7 @@ from flicklist.film_facts import (
     FilmFacts,
     is_imdb_id,
 )
-from flicklist.labels import split_labels
+from flicklist.labels import COMMA, split_labels
 from flicklist.models.movie import (
     MAX_NOTES_LENGTH,
     MAX_TAG_LENGTH,
@@ -30,12 +31,8 @@ from flicklist.text import MAX_NORMALIZED_LENGTH, has_visible_character, quote
 _CONTROL = regex.compile(r"\p{Cc}+")
 _CONTROL_IN_LINES = regex.compile(r"[\p{Cc}--[\n\t]]+", regex.VERSION1)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Invisible at the ends of a text. Variation selectors are not among them: the heart in "❤️" has one.
-_CATEGORIES = {"Cc", "Cf", "Zs", "Zl", "Zp"}
-_INVISIBLE = "".join(char for char in map(chr, range(0x10000)) if unicodedata.category(char) in _CATEGORIES)
 # Sorting the accents of one letter takes time that is quadratic. No language has more than a few of them.
 _MANY_ACCENTS = regex.compile(r"(\p{M}{30})\p{M}+")
-_COMMAS = regex.compile("[,،、，]")
 _NO_VALUE = {"", "0", "-1", "null", "none"}
 _YEAR = re.compile(r"([0-9]{4})(?:\.0)?", re.ASCII)
 _IMDB_DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -74,7 +71,14 @@ def _normalize(text: str) -> str:
 
 def strip_invisible(text: str) -> str:
     """Return the text without blanks and invisible characters at its ends."""
-    return text.strip(_INVISIBLE)
+    return text.strip(_invisible_characters())
+
+
+@cache  # not at import: it takes some milliseconds
+def _invisible_characters() -> str:
+    # Variation selectors are not among them: the heart in "❤️" has one.
+    categories = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+    return "".join(char for char in map(chr, range(0x10000)) if unicodedata.category(char) in categories)
 
 
 def printable(value: object) -> str:
@@ -160,7 +164,7 @@ def read_tags(names: Iterable[object]) -> tuple[Sequence[str], str]:
 
 def read_tag(name: object) -> str:
     """Return the name of a list as a tag, which has no comma and a limited length."""
-    tag = " ".join(_COMMAS.sub(" ", clean_line(name)).split())
+    tag = " ".join(COMMA.sub(" ", clean_line(name)).split())
     return _shortened(tag, MAX_TAG_LENGTH)
 
 

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie, User, Viewing
 from flicklist.models.change import restore_snapshot, snapshot
-from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH
 from flicklist.models.movie_import import LEFT_ALONE, MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, ImportState
 from flicklist.services.changes import record_import
@@ -101,8 +100,7 @@ def write_import(db: Session, movie_import: Import, fingerprint: Fingerprint, wr
     for some in chunks(writes.new_movies):
         db.execute(insert(_MOVIES), [dict(zip(NEW_COLUMNS, each, strict=True), change_id=change_id) for each in some])
     _write(db, writes, change_id)
-    movie_import.change_id, movie_import.finished_at = change_id, utc_now()
-    movie_import.state = ImportState.FINISHED
+    movie_import.change_id, movie_import.state = change_id, ImportState.FINISHED
 
 
 def plan_taking_back(read_db: Session, movie_import: Import) -> tuple[Fingerprint, Writes]:

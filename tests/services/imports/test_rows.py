@@ -244,7 +244,7 @@ def test_rating_is_added_and_another_one_stays(db, import_rows):
     assert import_rows(watched("Heat", rating=9)) == [CHANGED]
     assert import_rows(watched("Heat", rating=7)) == [PRESENT]
     assert the_movie(db).rating == 9
-    assert import_rows.report[0].reason == "You rated it 4.5 ★, which stays. The file says 3.5 ★."
+    assert import_rows.report[0].reason == "You rated it 4½ ★, which stays. The file says 3½ ★."
 
 
 def test_rating_of_movie_that_was_moved_back_needs_a_decision(db, import_rows):
