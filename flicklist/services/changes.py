@@ -71,7 +71,7 @@ class ListedChange(NamedTuple):
 
 def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
     """Return a page of `ListedChange`, the newest first."""
-    page = _NEWEST_FIRST.page(db, {"owner_id": owner_id}, requested, [~_has_expired()])
+    page = _NEWEST_FIRST.page(db, {"owner_id": owner_id}, requested, [~has_expired()])
     if not page.rows:
         return page
     undoable = last_changes(db, owner_id, [change_id for change_id, *_ in page.rows])
@@ -101,7 +101,7 @@ def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int 
 
 
 def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:
-    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id, ~_has_expired()))
+    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id, ~has_expired()))
 
 
 def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], outcome: str) -> Change | None:
@@ -148,7 +148,7 @@ def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outco
     It need not have changed all of them: some may have needed no change.
     """
     last = max((movie.change_id for movie in movies if movie.change_id), default=None)
-    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id == last, ~_has_expired())
+    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id == last, ~has_expired())
     change = db.scalars(select(Change).where(*same)).first()
     changed = [movie.id for movie in movies if movie.change_id == last]
     return change if change is not None and change.movie_ids == changed else None
@@ -164,14 +164,14 @@ def _delete_old_changes(db: Session, owner_id: int) -> None:
     number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
     numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
     each = numbered.where(Change.owner_id == owner_id).subquery()
-    is_too_old = _has_expired(each.c.created_at)
+    is_too_old = has_expired(each.c.created_at)
     is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
     outdated = select(each.c.id).where(is_too_old | is_too_much)
     old_changes = delete(Change).where(Change.owner_id == owner_id, Change.id.in_(outdated))
     db.execute(old_changes.execution_options(synchronize_session=False))
 
 
-def _has_expired(created_at: Any = Change.created_at) -> ColumnElement[bool]:
+def has_expired(created_at: Any = Change.created_at) -> ColumnElement[bool]:
     return created_at < utc_now() - CHANGE_RETENTION
 
 

@@ -10,10 +10,9 @@ from sqlalchemy import Engine, Select, delete, select
 
 from flicklist.locks import Lock, try_lock_until_commit
 from flicklist.models import Change, Invitation, LoginSession, Mail, Movie
-from flicklist.models.change import CHANGE_RETENTION
 from flicklist.models.login_session import IS_ACTIVE, active_at
 from flicklist.models.meta import utc_now
-from flicklist.models.movie import IS_REMOVED, REMOVED_RETENTION
+from flicklist.services import changes, watchlist
 from flicklist.settings import Settings
 
 # Mail is deleted when it was sent or given up. This is left if the site no longer sends mail.
@@ -43,11 +42,10 @@ def delete_outdated_rows(engine: Engine, settings: Settings) -> dict[str, int]:
 def _outdated(settings: Settings) -> list[tuple[str, Any, Select[Any]]]:
     """Return what to delete: its name, the model, and a statement that finds the ids."""
     now = utc_now()
-    is_expired_movie = IS_REMOVED & (Movie.removed_at < now - REMOVED_RETENTION)
     active = active_at(now, settings.login_session_days, settings.login_session_idle_days)
     return [
-        ("removed movies", Movie, select(Movie.id).where(is_expired_movie)),
-        ("changes", Change, select(Change.id).where(Change.created_at < now - CHANGE_RETENTION)),
+        ("removed movies", Movie, select(Movie.id).where(watchlist.has_expired())),
+        ("changes", Change, select(Change.id).where(changes.has_expired())),
         ("login sessions", LoginSession, select(LoginSession.id).where(~IS_ACTIVE).params(active)),
         ("invitations", Invitation, select(Invitation.id).where(Invitation.expires_at < now)),
         ("unsent emails", Mail, select(Mail.id).where(Mail.due_at < now - UNSENT_MAIL_RETENTION)),

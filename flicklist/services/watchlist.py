@@ -85,6 +85,11 @@ class NothingSelected(Exception):
     """Raised when none of the selected movies is found, or none was selected."""
 
 
+def has_expired() -> ColumnElement[bool]:
+    """Match movies that were removed too long ago to be restored."""
+    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_RETENTION)
+
+
 def find_owner_id(db: Session, slug: str) -> int | None:
     """Return the id of the user whose list has this slug."""
     return db.scalar(_OWNER, {"slug": slug})
@@ -115,7 +120,7 @@ def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Pa
 
     The number of movies is capped; see `Keyset.count`.
     """
-    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~_has_expired()])
+    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~has_expired()])
 
 
 def _page(
@@ -156,7 +161,7 @@ def find_movies(db: Session, owner_id: int, movie_ids: Sequence[int], *, for_upd
 def _among(owner_id: int, movie_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
     """Match the person's movies with these ids, except removed ones that can no longer be restored."""
     # The sum keeps SQLite from reading all movies of the owner. It prefers that to ten ids or more.
-    return Movie.id.in_(movie_ids), Movie.owner_id + 0 == owner_id, ~_has_expired()
+    return Movie.id.in_(movie_ids), Movie.owner_id + 0 == owner_id, ~has_expired()
 
 
 def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -> Movie | None:
@@ -166,7 +171,7 @@ def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -
 
 def own_movie_ids(db: Session, owner_id: int) -> Sequence[int]:
     """Return the ids of all movies of a person, except removed ones that can no longer be restored."""
-    return db.scalars(select(Movie.id).where(Movie.owner_id == owner_id, ~_has_expired()).order_by(Movie.id)).all()
+    return db.scalars(select(Movie.id).where(Movie.owner_id == owner_id, ~has_expired()).order_by(Movie.id)).all()
 
 
 def existing_ids(db: Session, owner_id: int, movie_ids: Sequence[int]) -> set[int]:
@@ -176,7 +181,7 @@ def existing_ids(db: Session, owner_id: int, movie_ids: Sequence[int]) -> set[in
 
 def last_changes(db: Session, owner_id: int, change_ids: Sequence[int]) -> set[int | None]:
     """Return those of the changes that are the last one of at least one movie that `find_movies` finds."""
-    own = (Movie.owner_id == owner_id, Movie.change_id.in_(change_ids), ~_has_expired())
+    own = (Movie.owner_id == owner_id, Movie.change_id.in_(change_ids), ~has_expired())
     return set(db.scalars(select(Movie.change_id).where(*own).distinct()))
 
 
@@ -224,7 +229,7 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
 
 def delete_expired_movies(db: Session, owner_id: int) -> None:
     """Delete removed movies that can no longer be restored."""
-    db.execute(delete(Movie).where(Movie.owner_id == owner_id, _has_expired()))
+    db.execute(delete(Movie).where(Movie.owner_id == owner_id, has_expired()))
 
 
 def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
@@ -269,8 +274,3 @@ def movies_with_similar_title(db: Session, movie: Movie) -> Sequence[Movie]:
     found = db.scalars(select(Movie).where(Movie.id.in_(candidates)).order_by(Movie.sort_year, Movie.id))
     folded = fold(movie.title)
     return [other for other in found if fold(other.title) == folded]
-
-
-def _has_expired() -> ColumnElement[bool]:
-    """Match movies that were removed too long ago to be restored."""
-    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_RETENTION)
