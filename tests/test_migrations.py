@@ -10,6 +10,8 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
     CheckConstraint,
+    Integer,
+    LargeBinary,
     String,
     create_engine,
     func,
@@ -24,7 +26,7 @@ from flicklist import main, migrations
 from flicklist.db import migrating_engine
 from flicklist.migrations import DatabaseNotReadyError
 from flicklist.models import Base, LoginSession, Movie, User
-from flicklist.models.meta import utc_now
+from flicklist.models.meta import UtcDateTime, utc_now
 from tests.conftest import POSTGRESQL_URL, postgresql_database
 
 
@@ -210,9 +212,14 @@ def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_d
 
 def test_browser_names_are_stored_for_login_sessions_that_exist(first_version, empty_database_url):
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
-    before = sql.table(
-        "login_sessions", *map(sql.column, ("user_id", "token_hash", "user_agent", "created_at", "last_seen_at"))
-    )
+    types = {
+        "user_id": Integer,
+        "token_hash": LargeBinary,
+        "user_agent": String,
+        "created_at": UtcDateTime,
+        "last_seen_at": UtcDateTime,
+    }
+    before = sql.table("login_sessions", *(sql.column(name, type_) for name, type_ in types.items()))
     now = utc_now()
     with first_version.begin() as connection:
         user_id = connection.scalar(select(User.id))
