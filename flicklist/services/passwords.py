@@ -25,7 +25,7 @@ MAX_PASSWORD_LENGTH = 1000
 # Each one that waits occupies a thread of the server. Of the 16 in the ini files, at least four are left for pages.
 MAX_PENDING_HASHES = 12
 MAX_PENDING_HASHES_OF_CLIENT = 8
-NICENESS = 5  # as in nice(1): pages get the processor first
+NICENESS = 10  # as in nice(1): pages get the processor first
 MIN_STRENGTH = 3
 _SCHEME = "$hs384$"
 # Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
