@@ -26,7 +26,7 @@ from tests.faults.conftest import Client, Server, token_in
 
 PEOPLE = 8
 READERS = 2
-BURSTS = 5
+BURSTS = 10
 CONNECTIONS = 12
 IDLE_SECONDS, LOOP_SECONDS, FLOOD_SECONDS = 5, 45, 10
 
@@ -95,12 +95,15 @@ def all_at_once(people: list[Person]) -> tuple[int, float]:
 
 
 def burst(server: Server, people: list[Person]) -> None:
+    shares = []
     for _ in range(BURSTS):
         _, times, idle = pages_during(server, lambda: time.sleep(IDLE_SECONDS))
         report("idle", times, idle)
         (successes, seconds), times, busy = pages_during(server, lambda: all_at_once(people))
         report("burst", times, busy)
         print(f"         {successes} of {len(people)} logins in {seconds:.1f} s, {busy / idle:.0%} of the pages")
+        shares.append(busy / idle)
+    print(f"         median {statistics.median(shares):.0%} of the pages, {min(shares):.0%} to {max(shares):.0%}")
 
 
 def loop(server: Server, attacker: Person, victim: Person) -> None:
