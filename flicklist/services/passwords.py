@@ -9,7 +9,6 @@ import base64
 import copy
 import hmac
 import os
-import secrets
 import sys
 import threading
 import unicodedata
@@ -19,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Self, TypeVar
 
 import bcrypt
-import zxcvbn
 
 MAX_PASSWORD_LENGTH = 1000
 # Each one that waits occupies a thread of the server. Of the 16 in the ini files, at least four are left for pages.
@@ -31,6 +29,8 @@ _SCHEME = "$hs384$"
 # Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
 # the database, and losing it would lose every account.
 _DOMAIN = b"flicklist.passwords"
+# Of a random password. Comparing with it takes as long as with any hash of the same cost.
+_DUMMY_SALT_AND_HASH = "zedB/YCjh9d9PxnSOwyF1.PxHWgHhwQHD904IQwaqZaxPS17eVJ66"
 # zxcvbn accepts 72 characters, but takes 4 s if each replaces a letter, as in "4@8({". It takes 0.4 s for 24.
 _JUDGED_LENGTH = 24
 _SITE_NAME = "flicklist"
@@ -108,8 +108,7 @@ class PasswordHasher:
         self.min_length = min_length
         self.client = ""
         self._queue = HashQueue(at_once)
-        # Not in the queue: a server that forks after this would lose its threads.
-        self._dummy_hash = _hash(secrets.token_urlsafe(), cost)
+        self._dummy_hash = f"$2b${cost:02}${_DUMMY_SALT_AND_HASH}"
 
     def for_client(self, client: str) -> Self:
         """Return a hasher with the same queue, and with the share of one client in it."""
@@ -153,6 +152,8 @@ class PasswordHasher:
             return f"A password needs at least {self.min_length} characters."
         if len(password) > MAX_PASSWORD_LENGTH:
             return f"A password can have at most {MAX_PASSWORD_LENGTH:,} characters."
+        import zxcvbn  # noqa: PLC0415 - 12 MB, which a process without registrations does not need
+
         words = [word[:_JUDGED_LENGTH] for word in (_SITE_NAME, *known_words)]
         judged = self._queue.run(self.client, zxcvbn.zxcvbn, password[:_JUDGED_LENGTH], user_inputs=words)
         return _problem(judged["sequence"]) if judged["score"] < MIN_STRENGTH else None

@@ -55,6 +55,21 @@ def test_wrong_password_does_not_verify(password, other):
     assert not HASHER.verify(other, HASHER.hash(password))
 
 
+@pytest.mark.parametrize("cost", [4, 5])
+def test_password_of_missing_account_is_compared_at_the_same_cost(cost, monkeypatch):
+    results = []
+
+    def checkpw(password, hashed):
+        assert hashed.startswith(b"$2b$%02d$" % cost)
+        results.append(compare(password, hashed))  # a malformed hash would raise ValueError at once
+        return results[-1]
+
+    compare = bcrypt.checkpw
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    assert PasswordHasher(cost).verify("anything", None) is False
+    assert results == [False]
+
+
 @pytest.mark.parametrize("stored", [None, "", "junk", "$hs384$", "$hs384$$2b$04$short", "$2b$04$" + "x" * 53])
 def test_missing_or_damaged_hash_verifies_nothing_and_raises_nothing(stored):
     assert HASHER.verify("anything", stored) is False
