@@ -4,7 +4,6 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-import ua_parser
 from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint, bindparam
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,6 +40,8 @@ def browser_name(user_agent: str) -> str:
 
     It is stored, because parsing takes 2 ms.
     """
+    import ua_parser  # noqa: PLC0415 - the first login can wait for it, the start should not
+
     parsed = ua_parser.parse(user_agent.replace("\0", "")[:MAX_USER_AGENT_LENGTH])
     name = parsed.user_agent.family if parsed.user_agent else "An unknown browser"
     return (f"{name} on {parsed.os.family}" if parsed.os else name)[:MAX_BROWSER_LENGTH]
