@@ -2,17 +2,19 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pyramid.config import Configurator
-from sqlalchemy import Connection, create_engine, inspect, make_url
+from sqlalchemy import Connection, column, create_engine, inspect, make_url, select, table
 from sqlalchemy.exc import DBAPIError
 
 from flicklist.db import connect_args, disposing
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSIONS = Path(__file__).with_name("alembic") / "versions"
+ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
 
@@ -23,7 +25,9 @@ class DatabaseNotReadyError(SystemExit):
     """
 
 
-def alembic_config(url: str) -> Config:
+def alembic_config(url: str) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - see `upgrade`
+
     config = Config()
     config.set_main_option("script_location", "flicklist:alembic")
     config.attributes["url"] = url
@@ -38,7 +42,11 @@ def upgrade(url: str) -> None:
     file = _sqlite_file(url)
     if file is not None:
         _create(file)
-    _require_known_heads(url, _script(url))
+    if _last_run(url) == revisions()[-1]:
+        return
+    # Most starts run no migrations, so they don't need the time and memory that Alembic takes.
+    from alembic import command  # noqa: PLC0415
+
     try:
         command.upgrade(alembic_config(url), "head")
     except DBAPIError as error:
@@ -52,8 +60,7 @@ def require_newest(url: str) -> None:
         raise DatabaseNotReadyError(
             f"{_name(url)} does not exist. Run “flicklist migrate” with the settings of the site, or correct the path."
         )
-    script = _script(url)
-    if _require_known_heads(url, script) != set(script.get_heads()):
+    if _last_run(url) != revisions()[-1]:
         raise DatabaseNotReadyError(
             f"{_name(url)} lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
         )
@@ -65,25 +72,31 @@ def _create(file: Path) -> None:
         file.touch(mode=OWNER_ONLY, exist_ok=False)
 
 
-def _require_known_heads(url: str, script: ScriptDirectory) -> set[str]:
-    """Return the last migrations that the database has run. Raises `DatabaseNotReadyError` if one is unknown here."""
-    heads = _current_heads(url)
-    if unknown := heads - {revision.revision for revision in script.walk_revisions()}:
+def revisions() -> list[str]:
+    """Return the ids of all migrations, in order. The name of each file begins with its id."""
+    return sorted(file.stem.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py"))
+
+
+def _last_run(url: str) -> str | None:
+    """Return the last migration that the database has run. Raises `DatabaseNotReadyError` if it is unknown here."""
+    revision = _stored_revision(url)
+    if revision is not None and revision not in revisions():
         raise DatabaseNotReadyError(
             f"{_name(url)} belongs to a newer version of FlickList, or to another application "
-            f"(migration {min(unknown)}). Update FlickList, or use another database."
+            f"(migration {revision}). Update FlickList, or use another database."
         )
-    return heads
+    return revision
 
 
-def _current_heads(url: str) -> set[str]:
+def _stored_revision(url: str) -> str | None:
     # A plain engine: the pragmas of the site would change an SQLite file that may not be ours.
     engine = create_engine(url, connect_args=connect_args(url))
     try:
         with disposing(engine), engine.connect() as connection:
             _require_utf8(connection, _name(url))
-            _require_own_tables(connection, _name(url))
-            return set(MigrationContext.configure(connection).get_current_heads())
+            tables = inspect(connection).get_table_names()
+            _require_own_tables(tables, _name(url))
+            return connection.scalar(select(ALEMBIC_VERSION)) if ALEMBIC_VERSION.name in tables else None
     except DBAPIError as error:
         raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error)}") from None
 
@@ -96,17 +109,12 @@ def _require_utf8(connection: Connection, name: str) -> None:
         raise DatabaseNotReadyError(f"{name} has the encoding {encoding}. Create one with the encoding UTF-8.")
 
 
-def _require_own_tables(connection: Connection, name: str) -> None:
+def _require_own_tables(tables: list[str], name: str) -> None:
     """Raise `DatabaseNotReadyError` if the database has tables, but not the one in which Alembic notes migrations."""
-    tables = inspect(connection).get_table_names()
-    if tables and "alembic_version" not in tables:
+    if tables and ALEMBIC_VERSION.name not in tables:
         raise DatabaseNotReadyError(
             f"{name} has tables of another application, such as {min(tables)}. Give FlickList a database of its own."
         )
-
-
-def _script(url: str) -> ScriptDirectory:
-    return ScriptDirectory.from_config(alembic_config(url))
 
 
 def _sqlite_file(url: str) -> Path | None:

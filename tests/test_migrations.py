@@ -8,6 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     CheckConstraint,
     Integer,
@@ -208,6 +209,11 @@ def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_d
     engine.dispose()
     with Session(migrated) as session:
         assert session.scalar(select(func.count()).select_from(Movie)) == 1
+
+
+def test_names_of_migration_files_begin_with_their_ids():
+    script = ScriptDirectory.from_config(migrations.alembic_config("sqlite://"))
+    assert migrations.revisions() == [each.revision for each in script.walk_revisions()][::-1]
 
 
 def test_browser_names_are_stored_for_login_sessions_that_exist(first_version, empty_database_url):
