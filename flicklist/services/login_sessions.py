@@ -44,7 +44,7 @@ def start(db: Session, settings: Settings, user_id: int, user_agent: str) -> tup
 def find_person(db: Session, settings: Settings, token: str) -> Any:
     """Return user id, email, watchlist slug, session id and last visit of an active session, or ``None``."""
     parameters = {"token_hash": token_hash(token), **_active_now(settings)}
-    return db.execute(_PERSON, parameters).one_or_none()
+    return db.connection().execute(_PERSON, parameters).one_or_none()
 
 
 def record_visit(db: Session, login_session_id: int, now: datetime) -> None:

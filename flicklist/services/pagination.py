@@ -81,9 +81,10 @@ class Keyset:
 
         An invalid cursor means the first page. If no row follows an `after` cursor, return the last page.
         """
+        connection = db.connection()  # rows of columns need nothing of the session, which would take longer
 
         def read(statement: RowsStatement, cursor: Mapping[str, Any]) -> Sequence[AnyRow]:
-            return db.execute(statement.where(*criteria) if criteria else statement, {**scope, **cursor}).all()
+            return connection.execute(statement.where(*criteria) if criteria else statement, {**scope, **cursor}).all()
 
         if cursor := self._decode(requested.after):
             rows = read(self._after, cursor)
@@ -101,7 +102,7 @@ class Keyset:
     def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
         """Return the number of rows on all pages, at most `MAX_COUNT` + 1."""
         statement = _capped_count(self.statement.where(*criteria)) if criteria else self._count
-        return db.scalar(statement, scope) or 0
+        return db.connection().scalar(statement, scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(
