@@ -1,5 +1,6 @@
 """The form that searches, filters and sorts a list."""
 
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 from wtforms import Field, ValidationError
@@ -34,7 +35,10 @@ class Chip(NamedTuple):
 
 
 class SearchForm(SiteForm):
-    """Search filters and sort order of a list. They come from the URL, so every field is optional."""
+    """Search filters and sort order of a list. They come from the URL, so every field is optional.
+
+    Validate it first: its properties ignore invalid fields, and are computed once.
+    """
 
     q = TextField(validators=[NoControlCharacters("search text"), MaxLength("search text", MAX_TITLE_LENGTH)])
     tag = TextField(validators=[NoControlCharacters("tag"), MaxLength("tag", MAX_TAG_LENGTH)])
@@ -108,7 +112,7 @@ class SearchForm(SiteForm):
         if start.data and end.data and start.name not in self.errors and first_day(start.data) >= day_after(end.data):
             raise ValidationError("The first date is after the second.")
 
-    @property
+    @cached_property
     def filters(self) -> SearchFilters:
         valid = self.query
         return SearchFilters(
@@ -144,7 +148,7 @@ class SearchForm(SiteForm):
     def min_rating_choices(self) -> list[tuple[str, str]]:
         return [(typed, rating_text(rating)) for typed, rating in reversed(RatingForm.SCALE.items()) if rating]
 
-    @property
+    @cached_property
     def chips(self) -> list[Chip]:
         """The active filters, in the order of the fields."""
         found = self.filters
@@ -170,7 +174,7 @@ class SearchForm(SiteForm):
         words = [f"{word} {format_date(end)}" for word, end in ends if end]
         return " ".join([name, *words]) if words else ""
 
-    @property
+    @cached_property
     def query(self) -> dict[str, str]:
         """The valid parameters of this search, for its URL."""
         return {name: typed for name, typed in self.data.items() if typed and name not in self.errors}
