@@ -20,6 +20,7 @@ from flicklist.importer import open_importer
 from flicklist.models import Base
 from flicklist.settings import Settings
 from tests.clients import Client
+from tests.postbox import running_postbox
 
 # The same examples in every run. pytest --hypothesis-profile=default tries others.
 settings.register_profile("flicklist", derandomize=True, database=None, deadline=None)
@@ -144,6 +145,19 @@ def make_app(app, ini):
     yield make
     for each in made:
         dispose(each)
+
+
+@pytest.fixture
+def postbox():
+    """A mail server that keeps the mails it receives."""
+    with running_postbox() as box:
+        yield box
+
+
+@pytest.fixture
+def mailing_site(postbox, make_app):
+    """The site with a mail server. The server comes first, so that it stops after the site, which sends mail to it."""
+    return make_app(smtp_url=postbox.url, public_url="https://movies.example", mail_from="FlickList <f@movies.example>")
 
 
 @pytest.fixture

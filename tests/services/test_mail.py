@@ -1,20 +1,12 @@
 """Mail, sent through a real SMTP server on this machine."""
 
-import email
-import gc
-import re
 import smtplib
-import socket
 import ssl
 import time
-import warnings
-from contextlib import contextmanager
 from email.message import EmailMessage
-from urllib.parse import urlsplit
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from sqlalchemy import event, select, update
 
 import flicklist.services.mail
@@ -24,50 +16,7 @@ from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MAX_ATTEMPTS
 from flicklist.services.mail import Sender, deliver, is_this_machine
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
-
-
-class Postbox:
-    """A mail server that keeps the mails it receives."""
-
-    def __init__(self):
-        self.mails = []
-        self.refuses = False
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd calls it by this name
-        if self.refuses:
-            return "451 come back later"
-        self.mails.append(email.message_from_bytes(envelope.content))
-        return "250 OK"
-
-    def wait_for(self, number):
-        for _ in range(500):
-            if len(self.mails) >= number:
-                return self.mails[-1]
-            time.sleep(0.01)
-        raise AssertionError(f"{len(self.mails)} mails came")
-
-
-@contextmanager
-def running_postbox(scheme="smtp", **options):
-    box = Postbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Controller(box, hostname="127.0.0.1", port=port, **options)
-    server.start()
-    box.url = f"{scheme}://127.0.0.1:{port}"
-    yield box
-    # aiosmtpd leaves open connections to the garbage collector, which can run at any time.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        server.stop()
-        gc.collect()
-
-
-@pytest.fixture
-def postbox():
-    with running_postbox() as box:
-        yield box
+from tests.postbox import link_in, running_postbox
 
 
 @pytest.fixture
@@ -77,8 +26,8 @@ def make_app(postbox, make_app):
 
 
 @pytest.fixture
-def site(make_app, postbox, alice):
-    return make_app(smtp_url=postbox.url, public_url="https://movies.example", mail_from="FlickList <f@movies.example>")
+def site(mailing_site, alice):
+    return mailing_site
 
 
 @pytest.fixture
@@ -86,11 +35,6 @@ def alice_on_site(site, alice):
     person = Client(site, "alice@example.com")
     person.log_in()
     return person
-
-
-def link_in(mail):
-    (link,) = re.findall(r"https://movies\.example/\S+\?token=\S+", mail.get_payload(decode=True).decode())
-    return urlsplit(link).path + "?" + urlsplit(link).query
 
 
 def ask(site, address):
