@@ -250,11 +250,14 @@ class Settings:
     )
     rate_limit_mail: Limits = _setting(
         _limits,
-        "password-reset emails to one address, and emails that confirm a new address of one account",
+        "emails to one address that reset a password, those that confirm it, and those that confirm a new address of "
+        "one account, each counted alone",
         default=_limits("3 per hour"),
     )
     rate_limit_mail_per_client: Limits = _setting(
-        _limits, "emails of either kind from one client", default=_limits("30 per hour")
+        _limits,
+        "emails that reset a password, and those that confirm an address, from one client, each counted alone",
+        default=_limits("30 per hour"),
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
     max_movies: int = _setting(

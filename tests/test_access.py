@@ -36,6 +36,7 @@ TABLE = {
     ("AccountResource", "", "GET"): (WALL, "200", "200"),
     ("AccountResource", "change-password", "POST"): (WALL, "400", "400"),
     ("AccountResource", "change-email", "POST"): (WALL, "400", "400"),
+    ("AccountResource", "send-confirmation", "POST"): (WALL, "303", "303"),
     ("AccountResource", "confirm-email", "GET"): (WALL, "303", "303"),
     ("AccountResource", "confirm-email", "POST"): (WALL, "303", "303"),
     ("AccountResource", "export", "POST"): (WALL, "400", "400"),

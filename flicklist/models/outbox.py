@@ -17,7 +17,8 @@ class MailKind(StrEnum):
     """The kinds of mail."""
 
     PASSWORD_RESET = "password-reset"  # noqa: S105 - a kind of mail
-    CONFIRM_EMAIL = "confirm-email"
+    CONFIRM_NEW_EMAIL = "confirm-email"
+    CONFIRM_CURRENT_EMAIL = "confirm-current"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a kind of mail
     EMAIL_CHANGED = "email-changed"
     TWO_FACTOR_ON = "two-factor-on"

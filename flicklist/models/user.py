@@ -64,3 +64,5 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(128))
     watchlist_slug: Mapped[str] = mapped_column(String(22), default=new_slug)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    email_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the person showed that mail to this address reaches them. None if they have not done so yet."""

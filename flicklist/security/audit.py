@@ -34,6 +34,7 @@ class AuditEvent(StrEnum):
     MALFORMED = "malformed"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an event
     EMAIL_CHANGED = "email-changed"
+    EMAIL_CONFIRMED = "email-confirmed"
     TWO_FACTOR_FAILED = "two-factor-failed"
     TWO_FACTOR_ON = "two-factor-on"
     TWO_FACTOR_OFF = "two-factor-off"

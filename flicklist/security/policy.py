@@ -29,6 +29,8 @@ class Identity:
     user_id: int
     email: str
     watchlist_slug: str
+    created_at: datetime
+    email_confirmed_at: datetime | None
     login_session_id: int
 
 
@@ -68,7 +70,8 @@ class SecurityPolicy:
         request.session["login_session"] = token
         remember_browser(request, userid)
         user = request.db.get_one(User, userid)
-        self._identity.set(request, Identity(user.id, user.email, user.watchlist_slug, login_session.id))
+        person = user.id, user.email, user.watchlist_slug, user.created_at, user.email_confirmed_at
+        self._identity.set(request, Identity(*person, login_session.id))
         return []
 
     def forget(self, request: Request, **_: Any) -> list[tuple[str, str]]:

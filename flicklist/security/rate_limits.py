@@ -153,14 +153,25 @@ def password_reset_rules(request: Request, email_key: str, user_id: int | None) 
     ]
 
 
-def confirm_email_rules(request: Request) -> list[Rule]:
+def confirm_current_email_rules(request: Request, email_key: str) -> list[Rule]:
+    """Limit mails that confirm the address of an account, per recipient and per client.
+
+    Per recipient, because the same address can be registered again after its account was deleted.
+    """
+    return [
+        Rule(request.settings.rate_limit_mail_per_client, "confirm-email-of-client", (client_key(request),)),
+        Rule(request.settings.rate_limit_mail, "confirm-current-email", (email_key,)),
+    ]
+
+
+def confirm_new_email_rules(request: Request) -> list[Rule]:
     """Limit mails that confirm a new address, per person and per client.
 
     Not per recipient: the address may be that of somebody else, whose mail nobody else may use up.
     """
     return [
         Rule(request.settings.rate_limit_mail_per_client, "confirm-email-of-client", (client_key(request),)),
-        Rule(request.settings.rate_limit_mail, "confirm-email", (str(request.identity.user_id),)),
+        Rule(request.settings.rate_limit_mail, "confirm-new-email", (str(request.identity.user_id),)),
     ]
 
 

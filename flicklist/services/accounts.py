@@ -1,4 +1,4 @@
-"""Accounts: register, check and change the password, change the email address, delete.
+"""Accounts: register, check and change the password, change and confirm the email address, delete.
 
 Credentials are rows of ``id``, ``email``, ``email_key`` and ``password_hash``. They are read outside the database
 transaction, because a slow password hash follows. After it, `replace_password_hash` or `lock_if_password_unchanged`
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flicklist.models import User
+from flicklist.models.meta import utc_now
 from flicklist.models.user import email_key
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.queries import read_and_release
@@ -104,9 +105,10 @@ def is_email_taken(read_db: Session, key: str, user_id: int) -> bool:
     return read_and_release(read_db, other) is not None
 
 
-def change_email(db: Session, user_id: int, email: str) -> None:
+def change_email(db: Session, user_id: int, email: str, *, is_confirmed: bool) -> None:
     """Give an account another email address. Raises `EmailTaken`."""
-    values = {"email": email, "email_key": email_key(email)}
+    confirmed_at = utc_now() if is_confirmed else None
+    values = {"email": email, "email_key": email_key(email), "email_confirmed_at": confirmed_at}
     try:
         with db.begin_nested():
             db.execute(update(User).where(User.id == user_id).values(values))
@@ -115,12 +117,19 @@ def change_email(db: Session, user_id: int, email: str) -> None:
 
 
 def email_to_confirm(db: Session, tokens: Tokens, token: str, user_id: int) -> str | None:
-    """Return the new email address that a token confirms, or ``None`` if the token is not valid for this account."""
-    owner_id, new_email = tokens.read(token) or (None, "")
+    """Return the email address that a token confirms, or ``None`` if the token is not valid for this account."""
+    owner_id, email = tokens.read(token) or (None, "")
     if owner_id != user_id:
         return None
     row = db.execute(_BY_ID, {"user_id": user_id}).one_or_none()
-    return new_email if row and tokens.matches(token, row.email_key, row.password_hash) else None
+    return email if row and tokens.matches(token, row.email_key, row.password_hash) else None
+
+
+def confirm_email(db: Session, user_id: int, key: str) -> bool:
+    """Record that mail reaches the person, if the account has this email key. Return whether that is news."""
+    unconfirmed = (User.id == user_id, User.email_key == key, User.email_confirmed_at.is_(None))
+    confirmed = update(User).where(*unconfirmed).values(email_confirmed_at=utc_now()).returning(User.id)
+    return db.scalar(confirmed) is not None
 
 
 def find_by_email(db: Session, email: str) -> User | None:

@@ -18,7 +18,10 @@ from flicklist.settings import Settings
 MAX_LOGIN_SESSIONS = 50
 _LAST_VISITED_FIRST = LoginSession.last_seen_at.desc(), LoginSession.id.desc()
 _PERSON = (
-    select(User.id, User.email, User.watchlist_slug, LoginSession.id, LoginSession.last_seen_at)
+    select(
+        *(User.id, User.email, User.watchlist_slug, User.created_at, User.email_confirmed_at),
+        *(LoginSession.id, LoginSession.last_seen_at),
+    )
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(LoginSession.token_hash == bindparam("token_hash"), IS_ACTIVE)
 )
@@ -42,7 +45,7 @@ def start(db: Session, settings: Settings, user_id: int, user_agent: str) -> tup
 
 
 def find_person(db: Session, settings: Settings, token: str) -> Any:
-    """Return user id, email, watchlist slug, session id and last visit of an active session, or ``None``."""
+    """Return the fields of `Identity` and the last visit of an active session, or ``None``."""
     parameters = {"token_hash": token_hash(token), **_active_now(settings)}
     return db.connection().execute(_PERSON, parameters).one_or_none()
 

@@ -65,11 +65,17 @@ class Sender:
         return message is not None
 
     def _compose(self, mail: Mail) -> EmailMessage | None:
-        """Return the message, or ``None`` if no account has this address."""
+        """Return the message, or ``None`` if no account has this address, or the mail is no longer needed."""
         with Session(self._engine) as db:
             whose = User.email_key == mail.recipient if mail.user_id is None else User.id == mail.user_id
             user = db.scalar(select(User).where(whose))
-            return None if user is None else compose(mail, user, self._settings)
+            return None if user is None or not _is_needed(mail, user) else compose(mail, user, self._settings)
+
+
+def _is_needed(mail: Mail, user: User) -> bool:
+    """Return whether the address is still the one of the account, and unconfirmed, if the mail is to confirm it."""
+    is_outdated = user.email != mail.recipient or user.email_confirmed_at is not None
+    return mail.kind != MailKind.CONFIRM_CURRENT_EMAIL or not is_outdated
 
 
 def compose(mail: Mail, user: User, settings: Settings) -> EmailMessage:
@@ -122,22 +128,36 @@ def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, st
     text = (
         "Someone asked to reset the password of your FlickList account. "
         "Open this link within an hour to set a new one:\n\n"
-        f"{password_reset_link(settings, user)}\n\n"
+        f"{password_reset_link(settings, user, is_mailed=True)}\n\n"
         "If this was not you, you can ignore this email."
     )
     return "Reset your FlickList password", text
 
 
-def _confirm_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
-    token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key, user.password_hash)
-    link = f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
+def _confirm_current_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
+    text = (
+        "Someone entered this email address for a FlickList account. "
+        "If it was you, open this link within a day and press “Confirm”, "
+        "so that you can reset your password if you forget it:\n\n"
+        f"{_confirmation_link(mail, user, settings)}\n\n"
+        "If it was not you, you can ignore this email."
+    )
+    return "Confirm your email address for FlickList", text
+
+
+def _confirm_new_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "Someone asked to use this email address for their FlickList account. "
-        "If it was you, open this link within an hour. "
-        f"If you are asked to log in, use your old address.\n\n{link}\n\n"
+        "If it was you, open this link within a day. "
+        f"If you are asked to log in, use your old address.\n\n{_confirmation_link(mail, user, settings)}\n\n"
         "If it was not you, you can ignore this email. Nothing will change."
     )
     return "Confirm your new email address for FlickList", text
+
+
+def _confirmation_link(mail: Mail, user: User, settings: Settings) -> str:
+    token = email_tokens(settings.secret).make(user.id, mail.recipient, user.email_key, user.password_hash)
+    return f"{settings.public_url}/account/confirm-email?{urlencode({'token': token})}"
 
 
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
@@ -177,7 +197,8 @@ def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, st
 
 _COMPOSERS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {
     MailKind.PASSWORD_RESET: _password_reset,
-    MailKind.CONFIRM_EMAIL: _confirm_email,
+    MailKind.CONFIRM_CURRENT_EMAIL: _confirm_current_email,
+    MailKind.CONFIRM_NEW_EMAIL: _confirm_new_email,
     MailKind.PASSWORD_CHANGED: _password_changed,
     MailKind.EMAIL_CHANGED: _email_changed,
     MailKind.TWO_FACTOR_ON: _two_factor_on,

@@ -16,7 +16,10 @@ from flicklist.models import User
 from flicklist.settings import Settings
 
 LINK_MAX_AGE = timedelta(hours=1)
+# Longer, because the link alone confirms nothing: the person must also be logged in.
+EMAIL_LINK_MAX_AGE = timedelta(days=1)
 PENDING_LOGIN_MAX_AGE = timedelta(minutes=10)
+MAILED = "mailed"  # the subject of a token to reset a password that goes to the address of the account
 
 
 def derive_key(secret: str, purpose: str) -> str:
@@ -63,18 +66,19 @@ def password_reset_tokens(secret: str) -> Tokens:
     return Tokens(secret, "reset")
 
 
-def password_reset_link(settings: Settings, user: User) -> str:
-    """Return the link with which a person sets a new password."""
-    token = password_reset_tokens(settings.secret).make(user.id, "", user.email_key, user.password_hash)
+def password_reset_link(settings: Settings, user: User, *, is_mailed: bool = False) -> str:
+    """Return the link with which a person sets a new password. If it is mailed, using it confirms the address."""
+    subject = MAILED if is_mailed else ""
+    token = password_reset_tokens(settings.secret).make(user.id, subject, user.email_key, user.password_hash)
     return f"{settings.public_url}/password-reset/new?{urlencode({'token': token})}"
 
 
 def email_tokens(secret: str) -> Tokens:
-    """Tokens that confirm a new email address.
+    """Tokens that confirm an email address: the current one, or a new one that is to replace it.
 
-    The subject is the new address. They depend on the current email key and the password hash.
+    The subject is the address. They depend on the current email key and the password hash.
     """
-    return Tokens(secret, "email")
+    return Tokens(secret, "email", EMAIL_LINK_MAX_AGE)
 
 
 def pending_login_tokens(secret: str) -> Tokens:

@@ -10,7 +10,7 @@ from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.db import snapshot
-from flicklist.flash import flash_error, flash_success
+from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
 from flicklist.forms.fields import FormRefused, OutdatedForm
 from flicklist.mailer import queue_mail
@@ -19,19 +19,20 @@ from flicklist.models.user import email_key
 from flicklist.permissions import Permission
 from flicklist.resources import AccountResource
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import confirm_email_rules
+from flicklist.security.rate_limits import confirm_current_email_rules, confirm_new_email_rules
 from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.export.archive import write_archive
 from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import email_tokens
 from flicklist.text import quote
-from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, refuse, show_again
+from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, redirect_back, redirect_home, refuse, show_again
 
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "email"  # noqa: S105
-WHAT_NEXT = "Open it within an hour to confirm the change. Until then, log in with your old address."
+WHAT_NEXT = "Open it within a day to confirm the change. Until then, log in with your old address."
 EMAIL_TAKEN = "An account with that email address already exists."
+CONFIRMED = "Your email address is confirmed."
 
 
 @view_config(context=AccountResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
@@ -75,7 +76,7 @@ def validate_new_email(context: AccountResource, request: Request) -> str:
         raise FormRefused(form)
     key = email_key(form.email.data)
     if request.settings.sends_mail:
-        request.limiter.check(confirm_email_rules(request))
+        request.limiter.check(confirm_new_email_rules(request))
     elif accounts.is_email_taken(request.read_db, key, request.identity.user_id):
         form.refuse("email", EMAIL_TAKEN)
         raise FormRefused(form)
@@ -93,12 +94,25 @@ def validate_new_email(context: AccountResource, request: Request) -> str:
 def change_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     email = request.prepared
     if request.settings.sends_mail:
-        request.limiter.count(confirm_email_rules(request))
-        queue_mail(request, MailKind.CONFIRM_EMAIL, email, request.identity.user_id)
+        request.limiter.count(confirm_new_email_rules(request))
+        queue_mail(request, MailKind.CONFIRM_NEW_EMAIL, email, request.identity.user_id)
         flash_success(request, f"We’re sending a link to {quote(email)}. {WHAT_NEXT}")
     else:
-        _change_email(request, email)
+        _change_email(request, email, is_confirmed=False)
     return redirect(request.path_to(context))
+
+
+@view_config(context=AccountResource, name="send-confirmation", request_method="POST", permission=Permission.EDIT)
+def send_confirmation(context: AccountResource, request: Request) -> HTTPSeeOther:
+    """Mail another link that confirms the current address."""
+    email = request.identity.email
+    if request.identity.email_confirmed_at is not None:
+        flash_info(request, CONFIRMED)
+    elif request.settings.sends_mail:
+        request.limiter.count(confirm_current_email_rules(request, email_key(email)))
+        queue_mail(request, MailKind.CONFIRM_CURRENT_EMAIL, email, request.identity.user_id)
+        flash_success(request, f"We’re sending a new link to {quote(email)}. Open it within a day.")
+    return redirect_back(request, context)
 
 
 @view_config(
@@ -115,7 +129,9 @@ def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedi
         request.session[SESSION_TOKEN_KEY] = token
         return redirect(request.path_to(context, "confirm-email"))
     email = None if token else _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
-    return _refuse_link(context, request, token or "") if email is None else {"email": email}
+    if email is None:
+        return _refuse_link(context, request, token or "")
+    return {"email": email, "is_new": email != request.identity.email}
 
 
 @view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
@@ -124,20 +140,31 @@ def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
     if email is None:
         return _refuse_link(context, request)
     del request.session[SESSION_TOKEN_KEY]
-    _change_email(request, email)
+    if email == request.identity.email:
+        return _confirm_current_email(request)
+    _change_email(request, email, is_confirmed=True)
     return redirect(request.path_to(context))
 
 
 def _email_to_confirm(request: Request, token: str) -> str | None:
-    tokens = email_tokens(request.settings.secret)
-    return accounts.email_to_confirm(request.db, tokens, token, request.identity.user_id)
+    """Return the address that a token confirms, or ``None`` if it is invalid or there is nothing left to confirm."""
+    tokens, identity = email_tokens(request.settings.secret), request.identity
+    email = accounts.email_to_confirm(request.db, tokens, token, identity.user_id)
+    return None if email == identity.email and identity.email_confirmed_at else email
 
 
-def _change_email(request: Request, email: str) -> None:
+def _confirm_current_email(request: Request) -> HTTPSeeOther:
+    accounts.confirm_email(request.db, request.identity.user_id, email_key(request.identity.email))
+    audit(request, AuditEvent.EMAIL_CONFIRMED)
+    flash_success(request, CONFIRMED)
+    return redirect_home(request)
+
+
+def _change_email(request: Request, email: str, *, is_confirmed: bool) -> None:
     """Change the email address and flash the result, which may be that the address has just been taken."""
     user_id, old_email = request.identity.user_id, request.identity.email
     try:
-        accounts.change_email(request.db, user_id, email)
+        accounts.change_email(request.db, user_id, email, is_confirmed=is_confirmed)
     except accounts.EmailTaken:
         flash_error(request, EMAIL_TAKEN)
         return
@@ -151,13 +178,17 @@ def _change_email(request: Request, email: str) -> None:
 
 def _refuse_link(context: AccountResource, request: Request, token: str = "") -> HTTPSeeOther:
     """Redirect to the account page, and say why the link of this token does not work."""
-    claim = email_tokens(request.settings.secret).read(token)
-    if claim is not None and claim[0] != request.identity.user_id:
-        problem = "This link belongs to another account. Log in to that account to use it."
-    else:
-        problem = f"{OUTDATED_LINK} To change your email address, enter it again."
+    identity = request.identity
+    user_id, email = email_tokens(request.settings.secret).read(token) or (identity.user_id, None)
     request.session.pop(SESSION_TOKEN_KEY, None)
-    flash_error(request, problem)
+    if user_id != identity.user_id:
+        flash_error(request, "This link belongs to another account. Log in to that account to use it.")
+    elif email == identity.email and identity.email_confirmed_at:
+        flash_info(request, CONFIRMED)
+    elif identity.email_confirmed_at:
+        flash_error(request, f"{OUTDATED_LINK} To change your email address, enter it again.")
+    else:
+        flash_error(request, f"{OUTDATED_LINK} You can get a new one here.")
     return redirect(request.path_to(context))
 
 
@@ -227,7 +258,9 @@ def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
 
 
 # The forms that are on the account page.
-@exception_view_config(OutdatedForm, path_info="^/account/(?!confirm-email|two-factor/confirm)", renderer=PAGE)
+@exception_view_config(
+    OutdatedForm, path_info="^/account/(?!confirm-email|send-confirmation|two-factor/confirm)", renderer=PAGE
+)
 @exception_view_config(TooBusy, path_info="^/account/(?!two-factor/confirm)", renderer=PAGE)
 def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, Any]:
     return show_again(exc, request, _page(request, ChangeEmailForm(request.POST).email.data))

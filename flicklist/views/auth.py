@@ -1,5 +1,6 @@
 """``/register``, ``/login``, ``/login-code`` and ``/logout``."""
 
+from contextlib import suppress
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -10,11 +11,20 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.auth import CodeForm, LogInForm, RegisterForm
 from flicklist.forms.fields import OutdatedForm
+from flicklist.mailer import queue_mail
+from flicklist.models import User
+from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import Root
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import count_password, count_registration, log_in_rules
+from flicklist.security.rate_limits import (
+    RateLimited,
+    confirm_current_email_rules,
+    count_password,
+    count_registration,
+    log_in_rules,
+)
 from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
 from flicklist.services.passwords import TooBusy
@@ -84,8 +94,17 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
         raise _refused(request, form, "email", EMAIL_TAKEN) from None
     remember(request, user.id)
     audit(request, AuditEvent.REGISTERED)
+    _mail_confirmation(request, user)
     flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
     return redirect_home(request)
+
+
+def _mail_confirmation(request: Request, user: User) -> None:
+    """Mail a link that confirms the address. If too many were sent, the person can ask for one later."""
+    if request.settings.sends_mail:
+        with suppress(RateLimited):
+            request.limiter.count(confirm_current_email_rules(request, user.email_key))
+            queue_mail(request, MailKind.CONFIRM_CURRENT_EMAIL, user.email, user.id)
 
 
 def _validate_registration(request: Request, form: RegisterForm) -> None:

@@ -20,7 +20,7 @@ from flicklist.security.known_browser import remember_browser
 from flicklist.security.rate_limits import count_password, password_reset_rules
 from flicklist.services import accounts, login_sessions
 from flicklist.services.passwords import TooBusy
-from flicklist.services.tokens import password_reset_tokens
+from flicklist.services.tokens import MAILED, password_reset_tokens
 from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, show_again
 
 REQUEST_PAGE = "flicklist:templates/password_reset/request.jinja2"
@@ -108,6 +108,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     password_hash = request.passwords.hash(form.password.data)
     if not accounts.replace_password_hash(request.db, credentials.id, credentials.password_hash, password_hash):
         return _outdated(request)
+    _confirm_email(request, credentials)
     login_sessions.end_all(request.db, credentials.id)
     queue_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
     audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
@@ -115,6 +116,14 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     remember_browser(request, credentials.id)  # strangers cannot keep the owner of the mailbox out
     flash_success(request, "Your password was changed. Log in with the new one.")
     return redirect(request.path_to(request.root, "login"))
+
+
+def _confirm_email(request: Request, credentials: Any) -> None:
+    """Confirm the email address if the link was mailed to it. The command line prints links, too."""
+    claim = password_reset_tokens(request.settings.secret).read(request.session[SESSION_TOKEN_KEY])
+    is_mailed = claim is not None and claim[1] == MAILED
+    if is_mailed and accounts.confirm_email(request.db, credentials.id, credentials.email_key):
+        audit(request, AuditEvent.EMAIL_CONFIRMED, credentials.id)
 
 
 def _credentials(request: Request, token: str) -> Any:

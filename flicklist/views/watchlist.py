@@ -1,6 +1,7 @@
 """``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and actions on selected movies."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from flicklist.forms.search import SearchForm
 from flicklist.forms.tags import TagsForm
 from flicklist.labels import join_labels
 from flicklist.models import Movie
+from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
 from flicklist.permissions import Permission
 from flicklist.resources import WatchlistResource
@@ -63,6 +65,8 @@ SELECT, SELECT_ALL = "some", "all"
 EMPTY_FORM = AddForm()
 NO_SEARCH = SearchForm()
 NO_SEARCH.validate()
+# For this long, the watchlist asks to confirm the email address. After that, only the account page does.
+NEW_ACCOUNT_PERIOD = timedelta(days=7)
 
 
 class Selection(NamedTuple):
@@ -108,6 +112,7 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
         "form": form,
         "count_elsewhere": _count_elsewhere(context, request, search, page, watchlist.watched_page),
         "selection": _selection(context, request, ""),
+        "is_new_account": utc_now() - request.identity.created_at < NEW_ACCOUNT_PERIOD,
     }
 
 

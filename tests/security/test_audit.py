@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from flicklist.models import User
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal
+from tests.postbox import link_in
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 [a-z-]+ user=(\d+|-) client=([0-9a-f.:]+/\d+|-)")
 FORGED = "x\r\n2026-01-01T00:00:00+00:00 logged-in user=1 client=-"
@@ -58,6 +59,15 @@ def test_every_event_is_logged(app, lines, db, alice, bob):
     alice.send("/account/delete", current_password=new, word="delete")
     events = ["exported", "email-changed", "password-changed", "login-sessions-ended", "account-deleted"]
     assert lines() == [f"{event} user={alice_id} client=-" for event in events]
+
+
+def test_confirmation_of_email_is_logged(lines, db, mailing_site, postbox):
+    carol = Client(mailing_site)
+    carol.register("carol@example.com")
+    user_id = db.scalars(select(User.id)).one()
+    lines()
+    carol.get(link_in(postbox.wait_for(1))).follow().forms["confirm"].submit(status=303)
+    assert lines() == [f"email-confirmed user={user_id} client=-"]
 
 
 def test_every_two_factor_event_is_logged(app, lines, db, alice):

@@ -144,7 +144,7 @@ def change_email(person, address="ally@example.com"):
 def test_new_email_is_confirmed_by_link_and_old_email_is_notified(site, postbox, alice_on_site):
     page = change_email(alice_on_site)
     assert messages(page, "success")[-1] == (
-        "We’re sending a link to “ally@example.com”. Open it within an hour to confirm the change. "
+        "We’re sending a link to “ally@example.com”. Open it within a day to confirm the change. "
         "Until then, log in with your old address."
     )
     assert page.html.header.select_one(".email").text == "alice@example.com"
