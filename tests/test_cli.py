@@ -19,7 +19,7 @@ from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
 from tests.conftest import SECRET
-from tests.services.test_mail import running_postbox
+from tests.postbox import running_postbox
 
 INVALID_INVITATION = (
     "This invitation link has expired or was already used. Ask the person who runs this site for a new one."
