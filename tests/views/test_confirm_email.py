@@ -57,8 +57,8 @@ def test_registration_works_at_once_and_mails_a_link(carol, postbox):
 
 def test_notice_names_the_address_until_it_is_confirmed(carol, postbox, db):
     text = (
-        "Confirm your email address. Open the link in our email to Carol@example.com, "
-        "so that you can reset your password if you forget it. Send a new link Wrong address?"
+        "Confirm your email address with the link in our email to Carol@example.com, "
+        "so that you can reset your password. Send a new link Wrong address?"
     )
     assert notice_on(carol, carol.list_path) == text
     assert notice_on(carol, "/account/") == text
