@@ -39,7 +39,7 @@ _WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tag
 _WATCHED_ROWS = select(
     Movie.id, Movie.title, Movie.year, Movie.rating, Movie.last_watched_on, Movie.tags, Movie.runtime
 ).where(_OWN, IS_WATCHED)
-_REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.removed_at).where(_OWN, IS_REMOVED)
+_REMOVED_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.rating, Movie.removed_at).where(_OWN, IS_REMOVED)
 WATCHLIST_ORDERS = {
     Sort.ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=True),
     Sort.EARLIEST_ADDED: Keyset(_WATCHLIST_ROWS, Movie.added_at, Movie.id, descending=False),
@@ -116,7 +116,7 @@ def watched_page(
 
 
 def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
-    """Return a page of ``(id, title, year, removed_at)``, and the number on all pages.
+    """Return a page of ``(id, title, year, rating, removed_at)``, and the number on all pages.
 
     The number of movies is capped; see `Keyset.count`.
     """

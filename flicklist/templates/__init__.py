@@ -1,7 +1,8 @@
 """The templates, and the filters and globals they use. Each view module with templates has a folder of its name."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
+from math import ceil
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value
 from flicklist.labels import split_labels
 from flicklist.models.change import MAX_CHANGES
+from flicklist.models.meta import utc_now
 from flicklist.models.movie import (
     BEST_RATING,
     MAX_NOTES_LENGTH,
@@ -28,6 +30,7 @@ from flicklist.models.movie import (
     MAX_TITLE_LENGTH,
     MAX_VIEWING_NOTE_LENGTH,
     MAX_WHY_LENGTH,
+    REMOVED_RETENTION,
 )
 from flicklist.models.user import MAX_EMAIL_LENGTH
 from flicklist.ratings import number_of_stars, rating_text
@@ -72,6 +75,12 @@ def day(time: datetime, request: Request) -> str:
     return time.astimezone(request.settings.time_zone).date().isoformat()
 
 
+def days_left(removed_at: datetime) -> str:
+    """Return how long a removed movie is kept: ``18 days left``, or ``last day``."""
+    days = ceil((removed_at + REMOVED_RETENTION - utc_now()) / timedelta(days=1))
+    return f"{days} days left" if days > 1 else "last day"
+
+
 def format_runtime(minutes: int) -> str:
     """Return a runtime as people write it: ``2 h 50 min``, ``2 h``, ``50 min``."""
     hours, rest = divmod(minutes, 60)
@@ -98,6 +107,7 @@ def includeme(config: Configurator) -> None:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {
         "day": day,
+        "days_left": days_left,
         "time_of_day": time_of_day,
         "format_date": format_date,
         "stars": stars,
