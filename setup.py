@@ -51,6 +51,7 @@ setup(
         "itsdangerous>=2.2",
         "Jinja2>=3.1.6",
         "limits>=5",
+        "markdown-it-py>=3",
         "multipart>=2",
         "plaster",
         "plaster_pastedeploy",

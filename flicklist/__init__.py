@@ -1,5 +1,7 @@
 """FlickList: a movie watchlist you own."""
 
+from pathlib import Path
+
 from pyramid.config import Configurator
 from pyramid.router import Router
 
@@ -11,11 +13,12 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
 
     Raises `flicklist.settings.InvalidSettingError`, whose one line says what to mend.
     """
-    settings = Settings.read(ini)
+    settings = Settings.read(ini, here=Path(global_config.get("here", "")))
     with Configurator(settings=ini) as config:
         config.registry.flicklist = settings
         config.add_request_method(lambda request: settings, "settings", reify=True)
-        config.include("flicklist.migrations")  # first: everything else needs the tables
+        config.include("flicklist.site_pages")  # before the database is changed, because it can stop the start
+        config.include("flicklist.migrations")  # before everything that needs the tables
         config.include("flicklist.db")
         config.include("flicklist.security")
         config.include("flicklist.sanity")

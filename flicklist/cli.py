@@ -331,7 +331,7 @@ def _report(looked_up: list[film_facts.LookedUp], filled: int) -> None:
 
 def _settings(ini: str) -> Settings:
     with _readable(ini):
-        return Settings.read(read_app_settings(ini))
+        return Settings.read(read_app_settings(ini), here=Path(ini).absolute().parent)
 
 
 @contextmanager

@@ -11,14 +11,15 @@ from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import limits
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from flicklist.models.user import ascii_email
 from flicklist.services.catalog import DEFAULT_PATH
 
 UTC = ZoneInfo("UTC")
@@ -27,6 +28,7 @@ Limits = tuple[limits.RateLimitItem, ...]
 REGISTRATION = ("open", "invitation", "closed")
 MIN_SECRET_LENGTH = 64
 MIN_SECRET_VARIETY = 10
+MAX_CONTACT_LENGTH = 200
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - a prefix, not a secret
 
 
@@ -35,6 +37,13 @@ class InvalidSettingError(SystemExit):
 
     It is a `SystemExit`, so that ``pserve`` and other WSGI servers print that line and no traceback.
     """
+
+
+class Contact(NamedTuple):
+    """How to reach the person who runs the site. The link is empty for a text that is no address or URL."""
+
+    text: str
+    link: str
 
 
 def _database_url(text: str) -> str:
@@ -90,6 +99,22 @@ def _absolute_path(text: str) -> Path:
     if not path.is_absolute():
         raise ValueError(f"must be an absolute path, not {text!r}")
     return path
+
+
+def _optional_path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _contact(text: str) -> Contact:
+    if len(text) > MAX_CONTACT_LENGTH or not text.isprintable():
+        raise ValueError(f"must be one line of at most {MAX_CONTACT_LENGTH} characters")
+    if re.match(r"https?:", text, re.IGNORECASE):
+        if not (re.fullmatch(r"https?://[!-~]+", text, re.ASCII | re.IGNORECASE) and urlsplit(text).hostname):
+            raise ValueError(f"must be like https://example.com/contact, not {text!r}")
+        return Contact(text, text)
+    with suppress(ValueError):
+        return Contact(text, f"mailto:{quote(ascii_email(text), safe='@')}")
+    return Contact(text, "")
 
 
 def _time_zone(text: str) -> ZoneInfo:
@@ -215,6 +240,19 @@ class Settings:
         default="",
     )
     mail_from: str = _setting(_mail_from, "the sender of emails", default="FlickList <flicklist@localhost>")
+    contact: Contact = _setting(
+        _contact,
+        "how to reach the person who runs the site, for people who forgot their password: an email address, a URL or "
+        "a text",
+        default=Contact("", ""),
+    )
+    privacy_page: Path | None = _setting(
+        _optional_path,
+        "a Markdown file in UTF-8 that is shown at /privacy and linked on every page; a relative path starts at the "
+        "folder of the ini file",
+        default=None,
+    )
+    contact_page: Path | None = _setting(_optional_path, "the same, at /contact", default=None)
     min_password_length: int = _setting(
         _whole_number(8, 64), "the minimum length of a new password, from 8 to 64 characters", default=8
     )
@@ -324,13 +362,18 @@ class Settings:
         return bool(self.smtp_url)
 
     @classmethod
-    def read(cls, ini: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Self:
-        """Read all settings. Raises `InvalidSettingError` if one is missing, malformed or unknown."""
+    def read(cls, ini: Mapping[str, str], environ: Mapping[str, str] = os.environ, *, here: Path = Path()) -> Self:
+        """Read all settings. Raises `InvalidSettingError` if one is missing, malformed or unknown.
+
+        Relative paths start at `here`, the folder of the ini file.
+        """
         settings_by_key = {ini_key(setting): setting for setting in fields(cls)}
         for key in ini:
             if key.startswith("flicklist.") and key not in settings_by_key:
                 raise InvalidSettingError(f"Invalid setting: the ini file has the unknown setting {key}.")
-        settings = cls(**{setting.name: _value(setting, ini, environ) for setting in settings_by_key.values()})
+        values = {setting.name: _value(setting, ini, environ) for setting in settings_by_key.values()}
+        paths = {name: here / value for name, value in values.items() if isinstance(value, Path)}
+        settings = cls(**{**values, **paths})
         if settings.smtp_url and settings.public_url == cls.public_url:
             raise InvalidSettingError(
                 "Invalid setting: FLICKLIST_PUBLIC_URL (flicklist.public_url) is missing, but emails need it."

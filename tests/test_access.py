@@ -27,6 +27,8 @@ TABLE = {
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
     ("Root", "favicon.ico", "GET"): ("200", "200", "200"),
     ("Root", "robots.txt", "GET"): ("200", "200", "200"),
+    ("Root", "privacy", "GET"): (WALL, "404", "404"),  # no site has these pages unless somebody writes them
+    ("Root", "contact", "GET"): (WALL, "404", "404"),
     ("TouchIconResource", "", "GET"): ("200", "200", "200"),
     ("WellKnownResource", "change-password", "GET"): (PASSWORD_FORM, PASSWORD_FORM, PASSWORD_FORM),
     ("PasswordResetResource", "", "GET"): ("200", "200", "200"),
@@ -98,6 +100,8 @@ PUBLIC = {
     ("Root", "logout", "POST"),
     ("Root", "favicon.ico", "GET"),
     ("Root", "robots.txt", "GET"),
+    ("Root", "privacy", "GET"),
+    ("Root", "contact", "GET"),
     ("TouchIconResource", "", "GET"),
     ("WellKnownResource", "change-password", "GET"),
     ("PasswordResetResource", "", "GET"),

@@ -56,6 +56,15 @@ def test_missing_setting_has_its_default():
         ({"flicklist.hosts": "movies.example:443"}, "must be host names without scheme and port"),
         ({"flicklist.hosts": "bücher.example"}, "must be host names without scheme and port"),
         ({"flicklist.catalog_path": "films.sqlite"}, "must be an absolute path, not 'films.sqlite'"),
+        ({"flicklist.contact": "Anna\nBcc: b@x.example"}, "must be one line of at most 200 characters"),
+        ({"flicklist.contact": "x" * 201}, "must be one line of at most 200 characters"),
+        ({"flicklist.contact": "https:///contact"}, "must be like https://example.com/contact"),
+        ({"flicklist.contact": "https://example.com/our contact"}, "must be like https://example.com/contact"),
+        ({"flicklist.privacy_page": "/no/such/file.md"}, "names /no/such/file.md, which cannot be read: No such file"),
+        (
+            {"flicklist.contact_page": "/"},
+            "FLICKLIST_CONTACT_PAGE (flicklist.contact_page) names /, which cannot be read",
+        ),
         ({"flicklist.registration": "sometimes"}, "must be open, invitation or closed, not 'sometimes'"),
         ({"flicklist.time_zone": "Vienna"}, "must be a time zone such as Europe/Vienna, not 'Vienna'"),
         ({"flicklist.public_url": "movies.example"}, "must be like https://movies.example.com"),
@@ -82,6 +91,28 @@ def test_error_message_does_not_contain_the_secret():
     with pytest.raises(InvalidSettingError) as stopped:
         Settings.read(GOOD | {"flicklist.secret": "hunter2"}, {})
     assert "hunter2" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("anna@example.com", "mailto:anna@example.com"),
+        ("a?b&c@example.com", "mailto:a%3Fb%26c@example.com"),
+        ("https://example.com/contact?a=1", "https://example.com/contact?a=1"),
+        ("Anna in flat 3", ""),
+        ("@anna@social.example", ""),
+        ("javascript:alert(1)", ""),
+        ("", ""),
+    ],
+)
+def test_contact_is_a_link_if_it_is_an_email_address_or_url(text, link):
+    assert Settings.read(GOOD | {"flicklist.contact": text}, {}).contact == (text, link)
+
+
+def test_relative_path_starts_at_folder_of_ini_file(tmp_path):
+    ini = GOOD | {"flicklist.privacy_page": "privacy.md", "flicklist.contact_page": "/srv/contact.md"}
+    settings = Settings.read(ini, {}, here=tmp_path)
+    assert (settings.privacy_page, str(settings.contact_page)) == (tmp_path / "privacy.md", "/srv/contact.md")
 
 
 def test_settings_md_describes_every_setting(root):

@@ -20,6 +20,8 @@ User-agent: *
 Disallow: /login-code
 Allow: /login
 Allow: /register
+Allow: /privacy
+Allow: /contact
 Disallow: /
 """
 

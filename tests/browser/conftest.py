@@ -31,20 +31,49 @@ TIMEOUT_MILLISECONDS = 10_000
 MARK = "document.querySelector('html').dataset.marked = 'yes'"
 IS_MARKED = "document.querySelector('html').dataset.marked === 'yes'"
 
+PRIVACY = """# Privacy
+
+This site stores your email address, and the movies on your list. Nobody else sees them.
+
+## Cookies
+
+There is one cookie, which keeps you logged in.
+
+| what | how long |
+| --- | --- |
+| cookie | 90 days |
+| backups of everything, on a disk at home | 4 weeks |
+
+### Questions
+
+- Write to <anna@example.com>.
+- Or see [the pages about data protection](https://example.com/a-very-long-address-that-must-wrap-on-a-small-phone).
+"""
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "privacy.md").write_text(PRIVACY, encoding="utf-8")
+    with running_site(folder, privacy_page="privacy.md", contact="anna@example.com") as url:
+        yield url
+
+
+@contextmanager
+def running_site(folder: Path, **changed: str) -> Iterator[str]:
+    """Run the site with other settings, on a database in a folder. Yields its URL."""
     settings = {
-        "flicklist.database_url": f"sqlite:///{tmp_path_factory.mktemp('site')}/flicklist.db",
+        "flicklist.database_url": f"sqlite:///{folder}/flicklist.db",
         "flicklist.migrate_at_start": "true",
         "flicklist.secret": SECRET,
         "flicklist.https": "false",
         "flicklist.bcrypt_cost": "4",
         **{f"flicklist.{name}": "" for name in LIMITS},
+        **{f"flicklist.{name}": value for name, value in changed.items()},
     }
-    app = main({}, **settings)
+    app = main({"here": str(folder)}, **settings)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,13 +86,19 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def playwright():
+    """Playwright, of which a process can have one at a time."""
     if CHROMIUM is None:
         pytest.exit(HOW_TO_GET_ONE, returncode=1)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright):
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 class Reader:

@@ -68,6 +68,9 @@ def public_pages(reader):
     yield "log in"
     reader.go("/password-reset/")
     yield "forgot"
+    page.get_by_role("link", name="Privacy").click()
+    expect(page.get_by_role("heading", name="Cookies")).to_be_visible()
+    yield "privacy"
     reader.go("/static/nothing.css")
     yield "page not found"
 

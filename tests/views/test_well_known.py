@@ -56,16 +56,14 @@ def test_icons_and_robots_can_be_cached_for_a_day(browser, path):
     assert "max-age=86400" in browser(path).headers["Cache-Control"]
 
 
-def test_crawlers_may_read_pages_to_register_and_log_in_only(browser, alice):
+def test_crawlers_may_read_public_pages_only(browser, alice):
     response = browser("/robots.txt", status=200)
     assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
     robots = RobotFileParser()
     robots.parse(response.text.splitlines())
+    public = {"/register", "/login", "/privacy", "/contact"}
     paths = ["/", "/login-code", "/password-reset/", "/account/", "/logout"]
-    assert {path for path in [*paths, alice.list_path, "/register", "/login"] if robots.can_fetch("a", path)} == {
-        "/register",
-        "/login",
-    }
+    assert {path for path in [*paths, alice.list_path, *public] if robots.can_fetch("a", path)} == public
 
 
 def test_change_password_address_leads_to_the_form(alice, visitor):
