@@ -13,7 +13,7 @@ ERRORS_ONLY := 2>$(VENV)/pip-errors.txt || { cat $(VENV)/pip-errors.txt >&2; exi
 # The installation builds the catalog of films from these.
 CATALOG_SOURCES := flicklist/data/films.csv.gz $(addprefix flicklist/,services/catalog.py film_facts.py search_words.py text.py)
 
-.PHONY: help install constraints serve demo test test-browser test-faults check format lint types templates
+.PHONY: help install constraints serve demo icons test test-browser test-faults check format lint types templates
 
 help:  ## Show this help.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ serve: install  ## Run the site on http://localhost:6543; PORT=7000 sets another
 
 demo: install  ## Create the account demo@example.com with movies, or reset its password.
 	@$(BIN)/flicklist demo development.ini
+
+icons: $(VENV)/tools-installed  ## Draw the PNG icons from the SVG icons. Needs Chromium.
+	$(BIN)/python tests/browser/draw_icons.py
 
 test: $(VENV)/tools-installed  ## Run the tests on SQLite, and on PostgreSQL if FLICKLIST_TEST_POSTGRESQL_URL is set.
 	$(BIN)/pytest --numprocesses auto --quiet

@@ -27,6 +27,7 @@ TABLE = {
     ("Root", "logout", "POST"): (LOG_IN, LOG_IN, LOG_IN),
     ("Root", "favicon.ico", "GET"): ("200", "200", "200"),
     ("Root", "robots.txt", "GET"): ("200", "200", "200"),
+    ("Root", "manifest.webmanifest", "GET"): ("200", "200", "200"),
     ("Root", "privacy", "GET"): (WALL, "404", "404"),  # no site has these pages unless somebody writes them
     ("Root", "contact", "GET"): (WALL, "404", "404"),
     ("TouchIconResource", "", "GET"): ("200", "200", "200"),
@@ -100,6 +101,7 @@ PUBLIC = {
     ("Root", "logout", "POST"),
     ("Root", "favicon.ico", "GET"),
     ("Root", "robots.txt", "GET"),
+    ("Root", "manifest.webmanifest", "GET"),
     ("Root", "privacy", "GET"),
     ("Root", "contact", "GET"),
     ("TouchIconResource", "", "GET"),

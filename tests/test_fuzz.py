@@ -124,7 +124,7 @@ TYPED = [
     *("javascript:alert(1)", "W10", "WzFd", "WyIiLCIiXQ", "e30", "=", "title", "watched", "yes", "<script>", OWN_TOKEN),
 ]
 FORM = "application/x-www-form-urlencoded"
-WITHOUT_CHARSET = {"application/json", "image/png", "image/svg+xml", "image/x-icon"}
+WITHOUT_CHARSET = {"application/json", "application/manifest+json", "image/png", "image/svg+xml", "image/x-icon"}
 ODD_TYPES = [
     *(f"{FORM}; charset=utf-16", f"{FORM}; charset=nothing", "multipart/form-data", "multipart/form-data; boundary=x"),
     *("application/json", "text/plain", "", ";", "\xff"),

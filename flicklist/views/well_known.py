@@ -3,6 +3,8 @@
 They are answered before the login wall, without session, cookie and flash message.
 """
 
+from typing import Any
+
 from pyramid.asset import abspath_from_asset_spec
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -14,6 +16,7 @@ from flicklist.resources import Root, TouchIconResource, WellKnownResource
 from flicklist.views import redirect
 
 DAY_SECONDS = 86_400
+PAPER = "#faf7f2"  # the background of the pages in light, as in flicklist.css
 # The order is for crawlers that use the first line that matches, instead of the longest.
 ROBOTS = """\
 User-agent: *
@@ -41,6 +44,45 @@ def favicon(context: Root, request: Request) -> Response:
 def touch_icon(context: TouchIconResource, request: Request) -> Response:
     """Return one icon for every size. Apple's devices scale it."""
     return _static_file(request, "apple-touch-icon.png", "image/png")
+
+
+@view_config(
+    context=Root,
+    name="manifest.webmanifest",
+    request_method="GET",
+    permission=NO_PERMISSION_REQUIRED,
+    renderer="json",
+    http_cache=DAY_SECONDS,
+)
+def manifest(context: Root, request: Request) -> dict[str, Any]:
+    """Describe the site as an app that a phone or a desktop can install (https://www.w3.org/TR/appmanifest/)."""
+    request.response.content_type = "application/manifest+json"
+    home = request.path_to(context)
+    return {
+        "name": "FlickList",
+        "short_name": "FlickList",
+        "description": "A movie watchlist you own.",
+        "lang": "en",
+        "id": home,
+        "start_url": home,
+        "scope": home,
+        "display": "standalone",
+        "background_color": PAPER,
+        "theme_color": PAPER,
+        "icons": [
+            _icon(request, "favicon.svg", "image/svg+xml", "any"),
+            _icon(request, "app-icon-192.png", "image/png", "192x192"),
+            _icon(request, "app-icon-512.png", "image/png", "512x512"),
+            _icon(request, "app-icon-maskable-512.png", "image/png", "512x512", "maskable"),
+            _icon(request, "app-icon-maskable.svg", "image/svg+xml", "any", "maskable"),
+        ],
+    }
+
+
+def _icon(request: Request, name: str, content_type: str, sizes: str, purpose: str = "any") -> dict[str, str]:
+    """Return an icon of the manifest. A maskable one can be cut to any shape, because its edges are empty."""
+    source = request.static_path(f"flicklist:static/{name}")
+    return {"src": source, "type": content_type, "sizes": sizes, "purpose": purpose}
 
 
 @view_config(

@@ -1,5 +1,6 @@
 """Addresses that browsers and crawlers request on their own get an answer, and no login wall."""
 
+import json
 import struct
 from urllib.robotparser import RobotFileParser
 
@@ -14,7 +15,7 @@ TOUCH_ICONS = [
     "/apple-touch-icon-180x180-precomposed.png",
 ]
 MISSING = ["/.well-known/", "/.well-known", "/.well-known/security.txt", "/.well-known/acme-challenge/x"]
-ALL = ["/favicon.ico", "/robots.txt", "/.well-known/change-password", *TOUCH_ICONS, *MISSING]
+ALL = ["/favicon.ico", "/manifest.webmanifest", "/robots.txt", "/.well-known/change-password", *TOUCH_ICONS, *MISSING]
 
 
 @pytest.fixture
@@ -51,7 +52,31 @@ def size_of_png(image):
     return struct.unpack(">II", image[16:24])
 
 
-@pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt", "/apple-touch-icon.png"])
+def test_manifest_names_icons_of_their_size_and_the_start_page(browser):
+    response = browser("/manifest.webmanifest", status=200)
+    assert response.content_type == "application/manifest+json"
+    manifest = json.loads(response.body)
+    assert (manifest["name"], manifest["start_url"], manifest["scope"]) == ("FlickList", "/", "/")
+    assert {(icon["sizes"], icon["purpose"]) for icon in manifest["icons"]} == {
+        *(("192x192", "any"), ("512x512", "any"), ("512x512", "maskable"), ("any", "any"), ("any", "maskable"))
+    }
+    for icon in manifest["icons"]:
+        image = browser(icon["src"], status=200)
+        assert image.content_type == icon["type"]
+        if icon["sizes"] != "any":
+            assert size_of_png(image.body) == tuple(map(int, icon["sizes"].split("x")))
+
+
+def test_manifest_works_below_a_prefix(app):
+    prefix = {"SCRIPT_NAME": "/movies"}
+    page = Client(app).get("/login", extra_environ=prefix)
+    assert page.html.find("link", rel="manifest")["href"] == "/movies/manifest.webmanifest"
+    manifest = json.loads(Client(app).get("/manifest.webmanifest", extra_environ=prefix).body)
+    assert {manifest[name] for name in ("id", "start_url", "scope")} == {"/movies/"}
+    assert all(icon["src"].startswith("/movies/static/") for icon in manifest["icons"])
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/manifest.webmanifest", "/robots.txt", "/apple-touch-icon.png"])
 def test_icons_and_robots_can_be_cached_for_a_day(browser, path):
     assert "max-age=86400" in browser(path).headers["Cache-Control"]
 
