@@ -150,6 +150,15 @@ def test_link_confirms_nothing_without_logging_in_to_its_account(carol, postbox,
     assert not is_confirmed(db, "Carol@example.com")
 
 
+def test_link_works_in_another_browser_after_logging_in_there(carol, postbox, mailing_site, db):
+    link = link_in(postbox.wait_for(1))
+    phone = Client(mailing_site, "carol@example.com")
+    page = phone.get(link, status=303).follow()
+    page = phone.log_in(page=page.html.select_one(".message a")["href"]).follow().follow()
+    page.forms["confirm"].submit(status=303)
+    assert is_confirmed(db, "Carol@example.com")
+
+
 def test_wrong_address_can_be_changed_and_new_one_is_confirmed_by_its_link(carol, postbox, db):
     page = carol.get(carol.list_path)
     page = page.click("Wrong address")
