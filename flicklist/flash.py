@@ -5,6 +5,7 @@ message quotes only the beginning of typed text.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,12 +22,14 @@ REFUSED_FORM = "refused-form"  # the session key of `flicklist.post_redirect_get
 class NewViewing(NamedTuple):
     """A viewing of a movie that was just crossed off. Its message has fields for the rating and the date.
 
-    `movie_path` ends with a slash. `rating` is in half-stars.
+    `movie_path` ends with a slash. `rating` is in half-stars. `readings` are the dates that an
+    ambiguous date can be, in ISO 8601.
     """
 
     id: int
     movie_path: str
     rating: int | None
+    readings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

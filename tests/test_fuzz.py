@@ -46,6 +46,7 @@ PLACES = {
 }
 FIELDS = [
     *("title", "year", "why", "notes", "version", "rating", "movie", "back", "next", "today", "watched_on", "note"),
+    "button_date",
     *(
         "move_to_watchlist",
         "email",
@@ -92,6 +93,8 @@ TYPED = [
         "1995",
         "2009-07",
         "2009-02-30",
+        "yesterday",
+        "03/04/2021",
         "9223372036854775807",
         "9223372036854775808",
         "9" * 900,

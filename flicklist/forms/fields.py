@@ -8,7 +8,7 @@ from wtforms import Field, Form, StringField, TextAreaField, ValidationError
 from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
-from flicklist.dates import first_day
+from flicklist.dates import AmbiguousDate, format_date, parse_date
 from flicklist.labels import join_labels, split_labels
 from flicklist.models.user import email_key
 from flicklist.text import normalize, parse_row_id, plain_digits
@@ -50,18 +50,6 @@ class MaxLength:
             raise StopValidation(f"The {self.noun} can have at most {self.length:,} characters.")
 
 
-class DateOfAnyPrecision:
-    """Accept a day, a month, a year, or nothing."""
-
-    def __call__(self, form: Form, field: Field) -> None:
-        if not field.data:
-            return
-        try:
-            first_day(field.data)
-        except ValueError:
-            raise StopValidation("Enter a date like 2009-07-14, 2009-07 or 2009.") from None
-
-
 class TextField(StringField):
     """One line of text, normalized. A missing field is empty."""
 
@@ -83,6 +71,34 @@ class DigitsField(TextField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(filters=[plain_digits], **options)
+
+
+class DateField(DigitsField):
+    """A day, a month or a year, as people write dates, or nothing. `data` stays as typed. The form has a `today`.
+
+    If the date is ambiguous, `readings` are the two dates that it can be, in ISO 8601.
+    """
+
+    readings: tuple[str, ...] = ()
+    _parsed = ""
+
+    @property
+    def iso(self) -> str:
+        """The date in ISO 8601, or an empty text if there is none, or one that was refused."""
+        return "" if self.errors else self._parsed
+
+    def pre_validate(self, form: Any) -> None:
+        if not self.data:
+            return
+        try:
+            self._parsed = parse_date(self.data, form.today)
+        except AmbiguousDate as ambiguous:
+            self.readings = ambiguous.readings
+            day_first, month_first = map(format_date, self.readings)
+            problem = f"Is {self.data} {day_first} or {month_first}? Write the month as a word."
+            raise StopValidation(problem) from None
+        except ValueError:
+            raise StopValidation("Enter a date like 14 Jul 2009, July 2009 or 2009.") from None
 
 
 class LinesField(TextAreaField):

@@ -1,6 +1,6 @@
 """The forms for movies: adding, editing, selecting, viewings and ratings."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, ClassVar
 
 import regex
@@ -8,7 +8,7 @@ from wtforms import BooleanField, Field, HiddenField, ValidationError
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, parse_year
 from flicklist.forms.fields import (
-    DateOfAnyPrecision,
+    DateField,
     DigitsField,
     LinesField,
     MaxLength,
@@ -125,25 +125,29 @@ class EditMovieForm(MovieForm, FilmFactsForm):
 
 
 class ViewingDateForm(SiteForm):
-    """When a movie was watched. ``yesterday`` is the day before `today`, and `latest` is the last date allowed."""
+    """When a movie was watched. `today` is the date for the person, and `latest` is the last date allowed."""
 
-    watched_on = DigitsField(validators=[DateOfAnyPrecision()])
+    watched_on = DateField()
 
     def __init__(self, *args: Any, today: date, latest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.today = today
         self.latest = latest
-        if self.watched_on.data.casefold() == "yesterday":
-            self.watched_on.data = (today - timedelta(days=1)).isoformat()
 
-    def validate_watched_on(self, field: Field) -> None:
-        if field.data and first_day(field.data) > self.latest:
+    def validate_watched_on(self, field: DateField) -> None:
+        if field.iso and first_day(field.iso) > self.latest:
             raise ValidationError("That date is in the future.")
 
 
 class ViewingForm(ViewingDateForm):
-    """One viewing of a movie: when, and a note."""
+    """One viewing of a movie: when, and a note. The date of a button replaces the one in the field."""
 
+    button_date = TextField()
     note = TextField(validators=[NoControlCharacters("note"), MaxLength("note", MAX_VIEWING_NOTE_LENGTH)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.watched_on.data = self.button_date.data or self.watched_on.data
 
 
 class DeleteViewingForm(SiteForm):

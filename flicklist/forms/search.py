@@ -1,14 +1,15 @@
 """The form that searches, filters and sorts a list."""
 
+from datetime import date
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from wtforms import Field, ValidationError
 
 from flicklist.dates import day_after, first_day, format_date
 from flicklist.film_facts import MAX_GENRES_LENGTH, MAX_RUNTIME
 from flicklist.forms.fields import (
-    DateOfAnyPrecision,
+    DateField,
     DigitsField,
     LabelsField,
     MaxLength,
@@ -37,7 +38,8 @@ class Chip(NamedTuple):
 class SearchForm(SiteForm):
     """Search filters and sort order of a list. They come from the URL, so every field is optional.
 
-    Validate it first: its properties ignore invalid fields, and are computed once.
+    Validate it first: its properties ignore invalid fields, and are computed once. `today` is the date that ``today``
+    and ``yesterday`` refer to.
     """
 
     q = TextField(validators=[NoControlCharacters("search text"), MaxLength("search text", MAX_TITLE_LENGTH)])
@@ -47,10 +49,10 @@ class SearchForm(SiteForm):
     max_runtime = DigitsField()
     rated = TextField()
     min_rating = TextField()
-    added_from = DigitsField(validators=[DateOfAnyPrecision()])
-    added_to = DigitsField(validators=[DateOfAnyPrecision()])
-    watched_from = DigitsField(validators=[DateOfAnyPrecision()])
-    watched_to = DigitsField(validators=[DateOfAnyPrecision()])
+    added_from = DateField()
+    added_to = DateField()
+    watched_from = DateField()
+    watched_to = DateField()
     sort = TextField()
 
     DECADES: ClassVar[dict[str, int]] = {str(decade): decade for decade in range(LAST_DECADE, FIRST_DECADE - 1, -10)}
@@ -87,6 +89,10 @@ class SearchForm(SiteForm):
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
     SPANS: ClassVar[dict[str, str]] = {"added": "Date added", "watched": "Date watched"}
 
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
     @property
     def problem(self) -> str:
         """The first error. One about a date begins with the label of its two fields."""
@@ -102,14 +108,14 @@ class SearchForm(SiteForm):
         if field.data and parse_runtime(field.data) is None:
             raise ValidationError(f"Enter the longest runtime in minutes, from 1 to {MAX_RUNTIME:,}.")
 
-    def validate_added_to(self, field: Field) -> None:
+    def validate_added_to(self, field: DateField) -> None:
         self._require_span(self.added_from, field)
 
-    def validate_watched_to(self, field: Field) -> None:
+    def validate_watched_to(self, field: DateField) -> None:
         self._require_span(self.watched_from, field)
 
-    def _require_span(self, start: Field, end: Field) -> None:
-        if start.data and end.data and start.name not in self.errors and first_day(start.data) >= day_after(end.data):
+    def _require_span(self, start: DateField, end: DateField) -> None:
+        if start.iso and end.iso and first_day(start.iso) >= day_after(end.iso):
             raise ValidationError("The first date is after the second.")
 
     @cached_property
@@ -123,10 +129,10 @@ class SearchForm(SiteForm):
             max_runtime=parse_runtime(valid.get("max_runtime", "")),
             rated=self.RATED.get(self.rated.data),
             min_rating=RatingForm.SCALE.get(self.min_rating.data),
-            added_from=valid.get("added_from", ""),
-            added_to=valid.get("added_to", ""),
-            watched_from=valid.get("watched_from", ""),
-            watched_to=valid.get("watched_to", ""),
+            added_from=self.added_from.iso,
+            added_to=self.added_to.iso,
+            watched_from=self.watched_from.iso,
+            watched_to=self.watched_to.iso,
         )
 
     @property
@@ -170,7 +176,8 @@ class SearchForm(SiteForm):
 
     def _span_text(self, name: str) -> str:
         """Return the dates of a span, or an empty text: ``watched from July 2009 to 2010``."""
-        ends = [(word, self.query.get(f"{name}_{word}")) for word in ("from", "to")]
+        fields: dict[str, Any] = {word: self[f"{name}_{word}"] for word in ("from", "to")}
+        ends = [(word, field.iso) for word, field in fields.items()]
         words = [f"{word} {format_date(end)}" for word, end in ends if end]
         return " ".join([name, *words]) if words else ""
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from pyramid.config import Configurator
 from pyramid.request import Request
 
-from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, MAX_DATE_LENGTH, format_date
 from flicklist.film_facts import (
     MAX_COUNTRIES_LENGTH,
     MAX_DIRECTORS_LENGTH,
@@ -123,6 +123,7 @@ def includeme(config: Configurator) -> None:
         "take_messages": take_messages,
         "FACT_FIELDS": FACT_FIELDS,
         "MAX_CHANGES": MAX_CHANGES,
+        "MAX_DATE_LENGTH": MAX_DATE_LENGTH,
         "MAX_SHOWN_TITLES": MAX_SHOWN_TITLES,
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,
         "MAX_PASSWORD_LENGTH": MAX_PASSWORD_LENGTH,

@@ -10,6 +10,7 @@ from flicklist.permissions import Permission
 from flicklist.resources import Root, WatchlistResource
 from flicklist.services.suggestions import suggest
 from flicklist.services.watchlist import find_matches
+from flicklist.views import today
 
 
 @view_config(context=Root, name="suggestions", request_method="GET", permission=Permission.VIEW, renderer="json")
@@ -24,6 +25,6 @@ def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
 )
 def matches(context: WatchlistResource, request: Request) -> list[dict[str, Any]]:
     """Return movies of the person, on the watchlist or watched."""
-    form = SearchForm(request.GET)
+    form = SearchForm(request.GET, today=today(request))
     text = form.query.get("q") if form.validate() else None
     return [match._asdict() for match in find_matches(request.db, context.owner_id, text)] if text else []

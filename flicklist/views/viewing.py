@@ -7,7 +7,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.dates import watched_when
+from flicklist.dates import format_date, watched_when
 from flicklist.flash import flash_error
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
@@ -39,7 +39,9 @@ def add(context: ViewingsResource, request: Request) -> PageOrRedirect:
 
 @view_config(context=ViewingResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def viewing(context: ViewingResource, request: Request) -> dict[str, Any]:
-    return _page(_form(request, watched_on=context.viewing.watched_on, note=context.viewing.note), context)
+    watched_on = context.viewing.watched_on
+    shown = format_date(watched_on) if watched_on else ""
+    return _page(_form(request, watched_on=shown, note=context.viewing.note), context)
 
 
 @view_config(context=ViewingResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
@@ -57,9 +59,10 @@ def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
     form = ViewingDateForm(request.POST, today=today(request), latest=latest_day(request))
     if not form.validate():
         flash_error(request, form.problem)
-        flash_change(request, f"Watched {movie.quoted_label}.", None, new_viewing(request, movie, viewing))
+        shown = new_viewing(request, movie, viewing, readings=form.watched_on.readings)
+        flash_change(request, f"Watched {movie.quoted_label}.", None, shown)
     else:
-        watched_on = form.watched_on.data or None
+        watched_on = form.watched_on.iso or None
         change = changes.change_movie(
             request.db, movie, lambda movie: movie.edit_viewing(viewing, watched_on, viewing.note), "viewing saved"
         )
@@ -79,7 +82,7 @@ def _save(
     form = _form(request)
     if not form.validate():
         return refuse(request, form.problem, _page(form, context))
-    watched_on, note = form.watched_on.data or None, form.note.data
+    watched_on, note = form.watched_on.iso or None, form.note.data
     try:
         change = changes.change_movie(
             request.db, movie, lambda movie: action(movie, watched_on, note), f"viewing {outcome}"
@@ -113,7 +116,7 @@ def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
     return redirect(request.path_to(context.movie_resource))
 
 
-def _form(request: Request, **shown: str | None) -> ViewingForm:
+def _form(request: Request, **shown: str) -> ViewingForm:
     return ViewingForm(request.POST, today=today(request), latest=latest_day(request), **shown)
 
 

@@ -1,7 +1,7 @@
 """``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and actions on selected movies."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -63,7 +63,7 @@ WATCHED_SORTS = {
 SELECT, SELECT_ALL = "some", "all"
 # Shared by all requests without input, because creating a form takes a tenth of the time of a page.
 EMPTY_FORM = AddForm()
-NO_SEARCH = SearchForm()
+NO_SEARCH = SearchForm(today=date.min)  # it has no dates
 NO_SEARCH.validate()
 # For this long, the watchlist asks to confirm the email address. After that, only the account page does.
 NEW_ACCOUNT_PERIOD = timedelta(days=7)
@@ -383,7 +383,7 @@ def limit_reached(exc: LimitReached, request: Request) -> HTTPSeeOther:
 def _search_form(request: Request) -> SearchForm:
     if not request.GET:
         return NO_SEARCH
-    form = SearchForm(request.GET)
+    form = SearchForm(request.GET, today=today(request))
     if not form.validate():
         flash_error(request, form.problem)
     return form

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import delete, select, update
 
+from flicklist.dates import format_date
 from flicklist.models import Movie, User, Viewing
 from flicklist.search_words import query_words
 from flicklist.services.catalog import DEFAULT_PATH, all_films
@@ -355,11 +356,11 @@ def test_empty_result_has_message_and_link_to_whole_list(shelf):
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ({"added_from": "yesterday"}, "Date added: enter a date like 2009-07-14, 2009-07 or 2009."),
-        ({"watched_to": "2009-13"}, "Date watched: enter a date like 2009-07-14, 2009-07 or 2009."),
+        ({"added_from": "last week"}, "Date added: enter a date like 14 Jul 2009, July 2009 or 2009."),
+        ({"watched_to": "2009-13"}, "Date watched: enter a date like 14 Jul 2009, July 2009 or 2009."),
         ({"q": "x" * 201}, "The search text can have at most 200 characters."),
         ({"q": "bell\a"}, "There are invisible characters in the search text. Try typing instead of pasting."),
-        ({"added_to": "9999-12-31"}, "Date added: enter a date like 2009-07-14, 2009-07 or 2009."),
+        ({"added_to": "9999-12-31"}, "Date added: enter a date like 14 Jul 2009, July 2009 or 2009."),
     ],
 )
 def test_invalid_filter_is_reported_and_ignored(shelf, query, problem):
@@ -387,6 +388,23 @@ def test_invalid_filter_stays_in_its_field(shelf):
     form = page.html.select_one("form#search")
     assert form.select_one("[name=added_from]")["value"] == "soon"
     assert form.select_one("details").has_attr("open")
+
+
+def test_filters_take_dates_as_people_write_them(shelf):
+    watched = shelf.list_path + "watched"
+    page = shelf.get(watched, {"watched_from": "1.1.2009", "watched_to": "July 13, 2009"})
+    assert list(chips(page)) == ["watched from 1 Jan 2009 to 13 Jul 2009"]
+    assert titles(page) == ["Ran"]
+    today = format_date(datetime.now(UTC).date().isoformat())
+    assert list(chips(shelf.get(watched, {"added_to": "today"}))) == [f"added to {today}"]
+
+
+def test_ambiguous_date_in_filter_has_a_link_for_each_reading(shelf):
+    page = shelf.get(shelf.list_path, {"added_to": "03/04/2021", "q": "amelie"})
+    assert messages(page, "error") == ["Date added: is 03/04/2021 3 Apr 2021 or 4 Mar 2021? Write the month as a word."]
+    page = page.click("4 Mar 2021")
+    assert list(chips(page)) == ["“amelie”", "added to 4 Mar 2021"]
+    assert page.forms["search"]["added_to"].value == "4 Mar 2021"
 
 
 def test_every_word_must_match_and_quote_style_does_not_matter(shelf):

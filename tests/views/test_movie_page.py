@@ -208,7 +208,7 @@ def test_viewing_date_can_have_digits_and_dashes_of_any_script(heat, db, typed, 
     assert db.scalars(select(Viewing.watched_on)).one() == watched_on
 
 
-@pytest.mark.parametrize("watched_on", ["soon", "2009-13", "2009-02-30", "1850", "09", "2009-7-4", "2009-07-14T10"])
+@pytest.mark.parametrize("watched_on", ["soon", "2009-13", "2009-02-30", "1850", "09", "3.4.21", "2009-07-14T10"])
 def test_invalid_date_is_refused_and_typed_text_is_kept(heat, db, watched_on):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
     assert "Enter a date like" in messages(page, "error")[0]

@@ -177,7 +177,7 @@ def test_movie_is_rated_and_dated_in_the_message(alice, db):
     page = send(other_day, watched_on="2009-07")
     assert messages(page) == ["Watched “Heat (1995)” in July 2009."]
     page = send(other_day, watched_on="soon")
-    assert messages(page, "error") == ["Enter a date like 2009-07-14, 2009-07 or 2009."]
+    assert messages(page, "error") == ["Enter a date like 14 Jul 2009, July 2009 or 2009."]
     assert page.html.select_one(".new-viewing")
     assert db.scalars(select(Viewing.watched_on)).one() == "2009-07"
     page = send(other_day, watched_on="")
