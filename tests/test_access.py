@@ -67,6 +67,7 @@ TABLE = {
     ("WatchlistResource", "untag", "POST"): (WALL, "404", "303"),
     ("WatchlistResource", "tags", "GET"): (WALL, "404", "200"),
     ("MovieResource", "", "GET"): (WALL, "404", "200"),
+    ("MovieResource", "edit", "GET"): (WALL, "404", "200"),
     ("MovieResource", "edit", "POST"): (WALL, "404", "303"),
     ("MovieResource", "cross-off", "POST"): (WALL, "404", "303"),
     ("MovieResource", "move-to-watchlist", "POST"): (WALL, "404", "303"),

@@ -69,12 +69,13 @@ def test_account_page_costs_three_statements(alice, statements, has_two_factor):
     assert len(statements) == 3, statements
 
 
-def test_movie_page_costs_three_statements(alice, statements):
+@pytest.mark.parametrize("view", ["", "edit"])
+def test_movie_page_costs_three_statements(alice, statements, view):
     alice.add("Heat")
     alice.cross_off("Heat")
     movie_path = alice.movie_path("Heat")
     statements.clear()
-    alice.get(movie_path + "/")
+    alice.get(f"{movie_path}/{view}")
     assert len(statements) == 3, statements
 
 

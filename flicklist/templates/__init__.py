@@ -20,6 +20,7 @@ from flicklist.film_facts import (
 from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value
 from flicklist.labels import split_labels
+from flicklist.links import link_urls
 from flicklist.models.change import MAX_CHANGES
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import (
@@ -118,6 +119,7 @@ def includeme(config: Configurator) -> None:
         "poster_color": poster_color,
         "format_runtime": format_runtime,
         "split_labels": split_labels,
+        "link_urls": link_urls,
     }
     environment.globals |= {
         "take_messages": take_messages,

@@ -28,25 +28,37 @@ from flicklist.views import (
     today,
 )
 
-PAGE = "flicklist:templates/movie/movie.jinja2"
+EDIT_PAGE = "flicklist:templates/movie/edit.jinja2"
 NOT_SAVED = "so your changes are not saved yet. Save again to replace that version with yours."
 
 
-@view_config(context=MovieResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
+@view_config(
+    context=MovieResource,
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="flicklist:templates/movie/movie.jinja2",
+)
 def movie(context: MovieResource, request: Request) -> dict[str, Any]:
+    return {"movie": context.movie}
+
+
+@view_config(context=MovieResource, name="edit", request_method="GET", permission=Permission.EDIT, renderer=EDIT_PAGE)
+def edit_page(context: MovieResource, request: Request) -> PageOrRedirect:
     movie = context.movie
-    return _page(movie, EditMovieForm.of(movie.details))
+    if movie.is_removed:  # its page has the button to restore it
+        return redirect(request.path_to(context))
+    return _edit_page(movie, EditMovieForm.of(movie.details))
 
 
-@view_config(context=MovieResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=PAGE)
+@view_config(context=MovieResource, name="edit", request_method="POST", permission=Permission.EDIT, renderer=EDIT_PAGE)
 def edit(context: MovieResource, request: Request) -> PageOrRedirect:
     form = EditMovieForm(request.POST, version=context.movie.details.version)
     if not form.validate():
-        return refuse(request, form.problem, _page(context.movie, form))
+        return refuse(request, form.problem, _edit_page(context.movie, form))
     if _was_changed_meanwhile(context.movie, form):
         problem = f"{context.movie.quoted_label} was changed in another window, {NOT_SAVED}"
         form.version.data = context.movie.details.version
-        return refuse(request, problem, _page(context.movie, form, is_conflict=True), 409)
+        return refuse(request, problem, _edit_page(context.movie, form, is_conflict=True), 409)
 
     def edit_movie(movie: Movie) -> None:
         watchlist.edit_movie(request.db, movie, form.details)
@@ -58,13 +70,13 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
     return redirect(request.path_to(context))
 
 
-@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/[0-9]+/edit/?$", renderer=PAGE)
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/[0-9]+/edit/?$", renderer=EDIT_PAGE)
 def edit_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
-    page = _page(request.context.movie, EditMovieForm(request.POST))
+    page = _edit_page(request.context.movie, EditMovieForm(request.POST))
     return show_again(exc, request, page | {"context": request.context})
 
 
-def _page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> dict[str, Any]:
+def _edit_page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> dict[str, Any]:
     return {"movie": movie, "form": form, "is_conflict": is_conflict}
 
 

@@ -106,8 +106,7 @@ def list_pages(reader):
         page.get_by_label("Tags for the selected movies").press_sequentially("own")
         expect(page.locator(".suggestions [role=option]")).to_be_visible()
     yield "watchlist, with tags"
-    page.goto(f"{watchlist}?q=heat&decade=1990")
-    page.goto(f"{watchlist}?q=heat&tag=own+it")
+    page.goto(f"{watchlist}?q=heat&tag=own+it&added_from=03/04/2021")
     yield "watchlist, with active filters"
     page.goto(f"{watchlist}?q=nothing+like+it")
     yield "watchlist, nothing found"
@@ -150,27 +149,37 @@ def movie_pages(reader):
     follow(page, "Heat")
     page.get_by_text("Add a viewing").click()
     yield "movie, watched"
-    page.get_by_label("Date", exact=True).fill("soon")
-    page.locator("#viewing button").click()
-    expect(page.get_by_role("alert")).to_contain_text("Enter a date like")
+    page.get_by_label("Date", exact=True).fill("03/04/2021")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("3 Apr 2021 or 4 Mar 2021?")
     yield "viewing, refused"
     page.goto(f"{watchlist}watched")
     follow(page, "Heat")
-    page.locator(".viewings a").first.click()
+    page.get_by_role("link", name="Edit viewing").first.click()
     expect(page.get_by_role("heading", name="Viewing", exact=True)).to_be_visible()
     yield "viewing"
     page.goto(watchlist)
     follow(page, "Amélie")
     yield "movie, to watch"
     token = page.locator("[name=csrf_token]").first.input_value()
-    elsewhere = {"csrf_token": token, "title": "Amélie", "why": "Ann said so", "notes": "in Montmartre"}
-    page.request.post(f"{page.url}edit", form=elsewhere)
+    edit = f"{page.url}edit"
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_text("About the film").click()
+    yield "movie, edited"
+    page.get_by_label("Runtime").fill("long")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("Enter the runtime in minutes")
+    yield "movie, refused"
+    page.get_by_label("Runtime").fill("")
+    elsewhere = {"csrf_token": token, "title": "Amélie", "why": "Ann said so", "notes": "See https://example.org/"}
+    page.request.post(edit, form=elsewhere)
     page.get_by_label("Notes").fill("in Paris")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("was changed in another window")
     yield "movie, changed meanwhile"
     page.goto(watchlist)
     follow(page, "Amélie")
+    yield "movie, with notes"
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("status")).to_contain_text("Removed “")
     page.goto(f"{watchlist}removed")

@@ -1,4 +1,4 @@
-"""A printed list has one line per movie, dark on white, and nothing that only works on a screen."""
+"""A printed page is dark on white and has nothing that only works on a screen. A list has one line per movie."""
 
 import pytest
 from playwright.sync_api import expect
@@ -56,4 +56,21 @@ def test_list_is_printed_with_one_line_per_movie(printed, path, lines):
         assert row.bounding_box()["height"] < 1.6 * page.evaluate(LINE_HEIGHT)
         assert row.evaluate(HAS_BOX) == (path == "")
         expect(row).to_have_css("color", INK)
+    assert [each for each in page.locator(ON_SCREEN_ONLY).all() if each.is_visible()] == []
+
+
+def test_movie_page_is_printed_with_rating_notes_and_viewings(printed):
+    page = printed("watched")
+    movie = page.get_by_role("link", name="Heat").get_attribute("href")
+    token = page.locator("[name=csrf_token]").first.input_value()
+    text = {"csrf_token": token, "title": "Heat", "year": "1995", "notes": "The coffee scene", "why": "Ann said so"}
+    page.request.post(page.url.partition("/watchlists/")[0] + movie + "edit", form=text)
+    added = {"csrf_token": token, "watched_on": "2009-07", "note": "in Lisbon"}
+    page.request.post(page.url.partition("/watchlists/")[0] + movie + "viewings/add", form=added)
+    page = printed(movie.partition("/watchlists/")[2].partition("/")[2])
+    lines = [line.strip() for line in page.locator("main").inner_text().splitlines() if line.strip()]
+    for line in ("Heat", "★★★½", "Ann said so", "The coffee scene", "July 2009", "in Lisbon"):
+        assert line in lines
+    assert "Edit" not in lines
+    expect(page.get_by_role("heading", name="Heat")).to_have_css("color", INK)
     assert [each for each in page.locator(ON_SCREEN_ONLY).all() if each.is_visible()] == []

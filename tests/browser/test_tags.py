@@ -14,6 +14,7 @@ def tagged(request, open_browser):
     for title in ("Heat", "Ran", "Amélie"):
         reader.add(title)
     open_movie(reader, "Heat")
+    reader.page.get_by_role("link", name="Edit", exact=True).click()
     tags_field(reader).fill("own it, with Mum")
     reader.page.get_by_role("button", name="Save").click()
     expect(reader.page.get_by_role("status")).to_contain_text("Saved “Heat”.")

@@ -107,7 +107,7 @@ def test_fill_adds_facts_and_reports_every_movie(listed, fill, db):
 
 
 def test_fill_replaces_nothing(listed, fill, db):
-    form = listed.get(listed.movie_path("Heat") + "/").forms["edit"]
+    form = listed.get(listed.movie_path("Heat") + "/edit").forms["edit"]
     form["runtime"], form["genres"] = "171", "Heist"
     form.submit(status=303)
     assert "Heat (1995): directors, countries, imdb id" in fill().output

@@ -69,7 +69,7 @@ def heat(alice):
 
 
 def edit(person, title="Heat", status=303, **fields):
-    form = person.get(person.movie_path(title) + "/").forms["edit"]
+    form = person.get(person.movie_path(title) + "/edit").forms["edit"]
     for name, typed in fields.items():
         form[name] = typed
     return form.submit(status=status)
@@ -78,18 +78,19 @@ def edit(person, title="Heat", status=303, **fields):
 def test_every_fact_can_be_edited_and_is_shown(heat, db):
     facts = movie(db).facts
     assert {name: str(value) for name, value in facts._asdict().items()} == HEAT
+    form = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
+    assert {name: form[name].value for name in HEAT} == HEAT
     page = heat.get(heat.movie_path("Heat") + "/")
-    assert {name: page.forms["edit"][name].value for name in HEAT} == HEAT
-    shown = page.html.select_one(".panel .heading").text
+    shown = page.html.select_one(".movie-page").text
     for text in ("Directed by Michael Mann", "2 h 50 min", "Crime", "United States"):
         assert text in " ".join(shown.split())
-    links = {link["href"] for link in page.html.select(".panel .heading a[rel]")}
+    links = {link["href"] for link in page.html.select(".movie-page a[rel]")}
     assert links == {
         "https://www.imdb.com/title/tt0113277/",
         "https://www.themoviedb.org/movie/949",
         "https://letterboxd.com/film/heat-1995/",
     }
-    assert all("noopener" in link["rel"] for link in page.html.select(".panel .heading a[rel]"))
+    assert all("noopener" in link["rel"] for link in page.html.select(".movie-page a[rel]"))
 
 
 def test_every_fact_can_be_emptied_undone_and_redone(heat, db):
@@ -103,7 +104,7 @@ def test_every_fact_can_be_emptied_undone_and_redone(heat, db):
 
 
 def test_facts_that_were_changed_in_another_window_are_shown(heat, db):
-    early = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
+    early = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
     edit(heat, directors="Somebody Else", runtime="99")
     early["genres"] = "Heist"
     page = early.submit(status=409)

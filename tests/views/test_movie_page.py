@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from flicklist.dates import format_date
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
-from tests.clients import Client, messages, titles
+from tests.clients import Client, is_marked_invalid, messages, titles
 
 TODAY = datetime.now(UTC).date()
 
@@ -21,6 +21,12 @@ def heat(alice):
 
 def movie_path(person, title="Heat"):
     return person.movie_path(title) + "/"
+
+
+def open_viewing(person, iso):
+    """Return the page of the viewing of Heat on that date."""
+    page = person.get(movie_path(person))
+    return page.goto(page.html.find("time", attrs={"datetime": iso}).find_parent("li").a["href"])
 
 
 def test_total_length_of_viewing_notes_is_limited(alice, db):
@@ -43,7 +49,7 @@ def test_total_length_of_viewing_notes_is_limited(alice, db):
 
 
 def test_edit_does_not_overwrite_newer_text_without_warning(heat, db):
-    old = heat.get(movie_path(heat)).forms["edit"]
+    old = heat.get(movie_path(heat) + "edit").forms["edit"]
     edit(heat, notes="from the phone")
     old["why"] = "Ann said so"
     page = old.submit(status=409)
@@ -62,7 +68,7 @@ def test_edit_does_not_overwrite_newer_text_without_warning(heat, db):
 
 
 def test_refused_edit_keeps_its_base_version(heat, db):
-    early = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
+    early = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
     edit(heat, "Heat", notes="from the phone")
     early["title"] = ""
     form = early.submit(status=400).forms["edit"]
@@ -73,14 +79,14 @@ def test_refused_edit_keeps_its_base_version(heat, db):
 
 
 def test_saving_same_form_twice_is_no_conflict(heat):
-    form = heat.get(movie_path(heat)).forms["edit"]
+    form = heat.get(movie_path(heat) + "edit").forms["edit"]
     form["why"] = "Ann said so"
     form.submit(status=303)
     form.submit(status=303)
 
 
 def edit(person, of="Heat", **fields):
-    form = person.get(movie_path(person, of)).forms["edit"]
+    form = person.get(movie_path(person, of) + "edit").forms["edit"]
     for name, typed in fields.items():
         form[name] = typed
     return form.submit()
@@ -92,7 +98,8 @@ def test_movie_page_shows_all_details(heat):
     assert page.html.h1.text == "Heat"
     assert "1995" in page.html.select_one(".facts").text
     assert page.html.select_one(".why").text == "Ann said so"
-    assert page.forms["edit"]["notes"].value == "With De Niro\nand Pacino"
+    assert page.html.select_one(".notes").text == "With De Niro\nand Pacino"
+    assert page.click("^Edit$").forms["edit"]["notes"].value == "With De Niro\nand Pacino"
 
 
 def test_every_field_of_a_movie_can_be_edited(heat, db):
@@ -122,9 +129,47 @@ def test_refused_edit_keeps_typed_text(heat, field, typed, reason, db):
     fields = {"title": "Heat", "year": "1995", "why": "new why", "notes": "new notes", field: typed}
     page = heat.send(movie_path(heat) + "edit", status=400, **fields)
     assert messages(page, "error") == [reason]
+    assert is_marked_invalid(page, field, reason)
     shown = page.forms["edit"]
     assert shown["notes" if field != "notes" else "why"].value == ("new notes" if field != "notes" else "new why")
     assert db.scalars(select(Movie.why)).one() == ""
+
+
+def test_texts_are_shown_as_text_with_links(heat):
+    notes = 'A <b>note</b>:\nhttps://example.org/?a=1&b=2, "and" javascript:alert(1)'
+    edit(heat, why="See https://example.org/why", notes=notes)
+    heat.send(movie_path(heat) + "viewings/add", note="https://example.org/viewing")
+    main = heat.get(movie_path(heat)).html.main
+    shown = main.select_one(".notes")
+    assert shown.text == notes
+    assert [tag.name for tag in shown.find_all()] == ["a"]
+    for place, url in ((".why", "why"), (".notes", "?a=1&b=2"), (".note", "viewing")):
+        link = main.select_one(f"{place} a")
+        assert (link["href"], link["rel"]) == (f"https://example.org/{url}", ["noopener", "nofollow"])
+
+
+def test_main_control_is_to_watch_the_movie_then_to_rate_it(heat):
+    buttons = heat.get(movie_path(heat)).html.select(".state button")
+    assert [(button.text, button.get("class")) for button in buttons] == [("I watched it!", None)]
+    heat.cross_off("Heat")
+    buttons = heat.get(movie_path(heat)).html.select(".state button")
+    assert [(button.text, button.get("class")) for button in buttons] == [
+        ("Rate", None),
+        ("Watched again", ["quiet"]),
+        ("Move to watchlist", ["quiet"]),
+    ]
+
+
+def test_remove_button_is_apart_from_editing(heat):
+    remove = heat.get(movie_path(heat)).html.main.select("form")[-1]
+    assert (remove["id"], remove.button["class"]) == ("remove", ["danger"])
+    assert [button.text for button in heat.get(movie_path(heat) + "edit").html.main.select("button")] == ["Save"]
+
+
+def test_edit_page_of_removed_movie_leads_to_the_page_that_restores_it(heat):
+    path = movie_path(heat)
+    heat.send(path + "remove")
+    assert heat.get(path + "edit", status=303).location == f"http://localhost{path}"
 
 
 def test_duplicate_title_is_accepted_with_a_note(heat):
@@ -186,8 +231,8 @@ def test_viewing_date_can_be_day_month_year_or_unknown(heat, db, watched_on, sho
     page = form.submit(status=303).follow()
     assert messages(page, "success") == ["Viewing added. “Heat (1995)” is now on your watched list."]
     viewing = page.html.select_one(".viewings li")
-    assert viewing.a.text == shown
-    assert " ".join(viewing.text.split()) == f"{shown} with Ann"
+    assert " ".join(viewing.text.split()) == f"{shown} with Ann Edit"
+    assert viewing.a["aria-label"] == f"Edit viewing: {shown}"
     assert (viewing.time["datetime"] if viewing.time else "") == watched_on
     assert db.scalars(select(Viewing.watched_on)).one() == (watched_on or None)
     assert heat.watched() == ["Heat"]
@@ -229,7 +274,7 @@ def test_viewing_in_the_future_is_refused(heat):
 
 def test_viewing_is_edited_on_its_own_page(heat, db):
     heat.cross_off("Heat")
-    page = heat.get(movie_path(heat)).click(TODAY.isoformat())
+    page = open_viewing(heat, TODAY.isoformat())
     form = page.forms["viewing"]
     form["watched_on"], form["note"] = "2009-07", "on tape"
     page = form.submit(status=303).follow()
@@ -240,7 +285,7 @@ def test_viewing_is_edited_on_its_own_page(heat, db):
 def test_deleting_last_viewing_offers_move_to_watchlist(heat, db):
     heat.cross_off("Heat")
     heat.rate("Heat", "4")
-    viewing = heat.get(movie_path(heat)).click(TODAY.isoformat())
+    viewing = open_viewing(heat, TODAY.isoformat())
     form = viewing.forms["delete"]
     form["move_to_watchlist"] = True
     page = form.submit(status=303).follow()
@@ -251,7 +296,7 @@ def test_deleting_last_viewing_offers_move_to_watchlist(heat, db):
 
 def test_movie_can_stay_watched_without_viewings(heat, db):
     heat.cross_off("Heat")
-    heat.get(movie_path(heat)).click(TODAY.isoformat()).forms["delete"].submit(status=303)
+    open_viewing(heat, TODAY.isoformat()).forms["delete"].submit(status=303)
     assert heat.watched() == ["Heat"]
     assert db.scalars(select(Viewing)).all() == []
 
@@ -259,7 +304,7 @@ def test_movie_can_stay_watched_without_viewings(heat, db):
 def test_deleting_one_of_two_viewings_asks_nothing(heat):
     heat.cross_off("Heat")
     heat.send(movie_path(heat) + "viewings/add", watched_on="2001")
-    form = heat.get(movie_path(heat)).click("2001").forms["delete"]
+    form = open_viewing(heat, "2001").forms["delete"]
     assert "move_to_watchlist" not in form.fields
 
 

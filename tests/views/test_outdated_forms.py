@@ -117,7 +117,7 @@ def test_edited_viewing_is_kept(heat, db):
 
 
 def test_edited_movie_is_kept(heat, db):
-    form = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
+    form = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
     change_login(heat)
     notes = "One\nmore " + "line\n" * 900
     form["title"], form["notes"], form["why"] = "Heat!", notes, "Sam said so"
