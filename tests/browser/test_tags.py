@@ -13,18 +13,18 @@ def tagged(request, open_browser):
     reader.register()
     for title in ("Heat", "Ran", "Amélie"):
         reader.add(title)
-    open_movie(reader, "Heat")
-    reader.page.get_by_role("link", name="Edit", exact=True).click()
+    open_edit_form(reader, "Heat")
     tags_field(reader).fill("own it, with Mum")
     reader.page.get_by_role("button", name="Save").click()
     expect(reader.page.get_by_role("status")).to_contain_text("Saved “Heat”.")
     return reader
 
 
-def open_movie(reader, title):
+def open_edit_form(reader, title):
     reader.go("/")
     reader.page.get_by_role("link", name=title, exact=True).click()
     expect(reader.page.get_by_role("heading", name=title)).to_be_visible()
+    reader.page.get_by_role("link", name="Edit", exact=True).click()
 
 
 def tags_field(reader):
@@ -51,7 +51,7 @@ def assert_in_window(reader, option):
 
 
 def test_keyboard_completes_last_tag_in_edit_form(tagged):
-    open_movie(tagged, "Ran")
+    open_edit_form(tagged, "Ran")
     page, field = tagged.page, tags_field(tagged)
     field.press_sequentially("Netflix, mum")
     option = page.get_by_role("option", name="with Mum")
@@ -61,14 +61,14 @@ def test_keyboard_completes_last_tag_in_edit_form(tagged):
     page.keyboard.press("Enter")
     expect(field).to_have_value("Netflix, with Mum")
     expect(option).to_be_hidden()
-    expect(page.get_by_role("heading", name="Ran")).to_be_visible()  # the form is not sent yet
+    expect(page.get_by_role("heading", name="Edit Ran")).to_be_visible()  # the form is not sent yet
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Saved “Ran”.")
-    expect(page.locator(".heading .tags")).to_have_text("Netflix with Mum", use_inner_text=True)
+    expect(page.locator("main .tags")).to_have_text("Netflix with Mum", use_inner_text=True)
 
 
 def test_mouse_completes_tag_in_edit_form(tagged):
-    open_movie(tagged, "Ran")
+    open_edit_form(tagged, "Ran")
     page, field = tagged.page, tags_field(tagged)
     page.get_by_label("Year").fill("1985")
     field.press_sequentially("own")
@@ -118,7 +118,7 @@ def test_chosen_tag_filters_list(tagged):
 
 
 def test_logged_out_person_gets_no_completions(tagged):
-    open_movie(tagged, "Ran")
+    open_edit_form(tagged, "Ran")
     tagged.page.context.clear_cookies()
     field = tags_field(tagged)
     field.press_sequentially("own")
