@@ -6,6 +6,8 @@ import "./rows.js";
 import "./messages.js";
 import "./search.js";
 import "./suggest.js";
+import "./account.js";
+import "./passwords.js";
 import { showStars } from "./stars.js";
 
 showStars();

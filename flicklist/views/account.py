@@ -12,7 +12,7 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.db import snapshot
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
-from flicklist.forms.fields import FormRefused, OutdatedForm
+from flicklist.forms.fields import FormRefused, OutdatedForm, SiteForm
 from flicklist.mailer import queue_mail
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
@@ -263,22 +263,24 @@ def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
 )
 @exception_view_config(TooBusy, path_info="^/account/(?!two-factor/confirm)", renderer=PAGE)
 def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, Any]:
-    return show_again(exc, request, _page(request, ChangeEmailForm(request.POST).email.data))
+    return show_again(exc, request, _page(request))
 
 
 @exception_view_config(FormRefused, renderer=PAGE)
 def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
-    """Show the account page again, with the email address that was typed into it."""
-    return refuse(request, exc.form.problem, _page(request, ChangeEmailForm(request.POST).email.data))
+    return refuse(request, exc.form.problem, _page(request, exc.form))
 
 
-def _page(request: Request, typed_email: str = "") -> dict[str, Any]:
+def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:
+    """Return the values of the account page. After a POST, the section of that form is open."""
     user_id = request.identity.user_id
     return {
+        "submitted": request.view_name,
+        "form": refused,
         # The transaction may have been aborted, so read outside it.
         "login_sessions": login_sessions.list_active(request.read_db, request.settings, user_id),
         "recovery_codes_left": two_factor.recovery_codes_left(request.read_db, user_id),
-        "email": typed_email,
+        "typed_email": ChangeEmailForm(request.POST).email.data,
         "min_length": request.passwords.min_length,
         "word": DeleteAccountForm.WORD,
     }

@@ -13,8 +13,9 @@ from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ConfirmTwoFactorForm
-from flicklist.forms.fields import FormRefused, OutdatedForm
+from flicklist.forms.fields import FormRefused, OutdatedForm, SiteForm
 from flicklist.mailer import queue_mail
+from flicklist.models import TwoFactor
 from flicklist.models.outbox import MailKind
 from flicklist.permissions import Permission
 from flicklist.resources import TwoFactorResource
@@ -28,6 +29,9 @@ from flicklist.views import PageOrRedirect, redirect, refuse, show_again
 PAGE = "flicklist:templates/two_factor/two_factor.jinja2"
 CODES_PAGE = "flicklist:templates/two_factor/codes.jinja2"
 CONFIRM_PATH = "/account/two-factor/confirm/?$"
+WRONG_FIRST_CODE = (
+    "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
+)
 QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 
@@ -45,7 +49,7 @@ def start(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
 @view_config(context=TwoFactorResource, request_method="GET", permission=Permission.VIEW, renderer=PAGE)
 def two_factor_page(context: TwoFactorResource, request: Request) -> PageOrRedirect:
     factor = two_factor.pending(request.db, request.identity.user_id)
-    return redirect(request.path_to(context.__parent__)) if factor is None else {"factor": factor}
+    return redirect(request.path_to(context.__parent__)) if factor is None else _page(factor)
 
 
 @view_config(context=TwoFactorResource, name="qr", request_method="GET", permission=Permission.VIEW)
@@ -75,13 +79,12 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
         return redirect(request.path_to(context.__parent__))
     rules = two_factor_rules(request, identity.user_id)
     request.limiter.check(rules)
-    step = factor.valid_step(ConfirmTwoFactorForm(request.POST).code.data)
+    form = ConfirmTwoFactorForm(request.POST)
+    step = factor.valid_step(form.code.data)
     if step is None:
         request.limiter.count(rules)
-        problem = (
-            "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
-        )
-        return refuse(request, problem, {"factor": factor})
+        form.refuse("code", WRONG_FIRST_CODE)
+        return refuse(request, form.problem, _page(factor, form))
     factor.confirm(step)
     login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)
     remember(request, identity.user_id)
@@ -98,7 +101,7 @@ def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTP
     if factor is None:
         flash_error(request, exc.form.problem)
         return redirect(request.path_to(request.root["account"]))
-    return refuse(request, exc.form.problem, {"factor": factor})
+    return refuse(request, exc.form.problem, _page(factor, exc.form))
 
 
 @exception_view_config(OutdatedForm, path_info=CONFIRM_PATH, renderer=PAGE)
@@ -107,7 +110,11 @@ def confirm_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedire
     factor = two_factor.pending(request.read_db, request.identity.user_id)
     if factor is None:
         return redirect(request.path_to(request.root["account"]))
-    return show_again(exc, request, {"factor": factor})
+    return show_again(exc, request, _page(factor))
+
+
+def _page(factor: TwoFactor, refused: SiteForm | None = None) -> dict[str, Any]:
+    return {"factor": factor, "form": refused}
 
 
 @view_config(

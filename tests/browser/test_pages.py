@@ -193,6 +193,7 @@ def account_pages(reader):
     page = reader.page
     reader.go("/account/")
     yield "account"
+    reader.go("/account/#two-factor")
     page.get_by_role("button", name="Set up").click()
     expect(page.get_by_role("heading", name="Two-step verification")).to_be_visible()
     assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
@@ -210,7 +211,7 @@ def account_pages(reader):
     reader.go("/login")
     page.get_by_label("Email").fill(reader.email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.locator("#log-in button").click()
+    page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Two-step verification")).to_be_visible()
     yield "code"
     page.get_by_label("Code").fill(code)

@@ -52,7 +52,7 @@ def test_whole_story_by_mouse(reader):
 def log_in(page, email, password):
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
-    page.locator("#log-in button").click()
+    page.get_by_role("button", name="Log in").click()
 
 
 def test_whole_story_by_keyboard_alone(reader):

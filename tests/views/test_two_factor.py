@@ -262,7 +262,7 @@ def test_reauth_needs_code(alice, codes, phone, path, fields):
 
 def test_every_form_with_password_has_code_field(alice, codes):
     forms = alice.get("/account/").html.select("form:has([name=current_password])")
-    assert len(forms) == 5
+    assert len(forms) == 6
     assert all(form.select("[name=code]") for form in forms)
 
 
