@@ -1,9 +1,11 @@
 """The forms of the account page."""
 
-from wtforms import PasswordField, ValidationError
+from wtforms import Field, PasswordField, ValidationError
 
 from flicklist.forms.fields import DigitsField, EmailField, SiteForm, TextField
 from flicklist.forms.password_reset import PasswordResetForm
+from flicklist.models.two_factor import RECOVERY_CODES
+from flicklist.text import normalize
 
 
 class ReauthForm(SiteForm):
@@ -39,3 +41,18 @@ class ConfirmTwoFactorForm(SiteForm):
     """The first code of an authenticator app."""
 
     code = DigitsField()
+
+
+class CodesField(Field):
+    """A repeated field with recovery codes. More than a person can have are ignored."""
+
+    data: list[str]
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = [normalize(typed) for typed in valuelist[:RECOVERY_CODES]]
+
+
+class DownloadCodesForm(SiteForm):
+    """The recovery codes on the page that shows them."""
+
+    code = CodesField()

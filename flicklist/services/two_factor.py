@@ -1,5 +1,6 @@
 """Two-factor authentication: set it up, check its codes, turn it off."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
@@ -73,6 +74,16 @@ def renew_recovery_codes(db: Session, user_id: int) -> list[str]:
     db.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     db.add_all(RecoveryCode(user_id=user_id, code_hash=recovery_code_hash(code)) for code in codes)
     return codes
+
+
+def unused_recovery_codes(db: Session, user_id: int, codes: Sequence[str]) -> list[str]:
+    """Return those of the codes that are unused recovery codes of the person."""
+    hashes = {code: recovery_code_hash(code) for code in codes}
+    unused = select(RecoveryCode.code_hash).where(
+        RecoveryCode.user_id == user_id, RecoveryCode.code_hash.in_(hashes.values())
+    )
+    found = set(db.scalars(unused))
+    return [code for code in codes if hashes[code] in found]
 
 
 def recovery_codes_left(db: Session, user_id: int) -> int | None:

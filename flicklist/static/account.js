@@ -1,4 +1,7 @@
-// The account page: the address names the open section, and passwords leave the page with the form.
+// The account page: the address names the open section, and passwords leave the page with the form. Recovery codes can
+// be copied and printed.
+
+import { all } from "./dom.js";
 
 const ROWS = ".settings .setting[name]";
 const idOf = (row) => row.lastElementChild.id;
@@ -38,4 +41,19 @@ openNamed();
 // The page stays when the response is a download, so the password would stay in its field.
 document.addEventListener("submit", (event) => {
   if (event.target.id === "export") setTimeout(() => event.target.reset());
+});
+
+// --- Recovery codes ---
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy], [data-print]");
+  if (!button) return;
+  if (button.matches("[data-print]")) return print();
+  const status = button.form.querySelector("[role=status]");
+  try {
+    await navigator.clipboard.writeText(all(button.dataset.copy).map((each) => each.textContent).join("\n"));
+    status.textContent = "Copied.";
+  } catch {
+    status.textContent = "Your browser didn’t allow copying. Select the codes and copy them yourself.";
+  }
 });

@@ -12,7 +12,7 @@ from pyramid.security import remember
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
-from flicklist.forms.account import ConfirmTwoFactorForm
+from flicklist.forms.account import ConfirmTwoFactorForm, DownloadCodesForm
 from flicklist.forms.fields import FormRefused, OutdatedForm, SiteForm
 from flicklist.mailer import queue_mail
 from flicklist.models import TwoFactor
@@ -129,6 +129,32 @@ def renew_codes(context: TwoFactorResource, request: Request) -> Response | HTTP
         return redirect(request.path_to(context.__parent__))
     audit(request, AuditEvent.RECOVERY_CODES_RENEWED)
     return _renew_and_show_codes(request)
+
+
+@view_config(
+    context=TwoFactorResource,
+    name="download-codes",
+    request_method="POST",
+    permission=Permission.VIEW,
+    repeated_fields=("code",),
+)
+def download_codes(context: TwoFactorResource, request: Request) -> Response | HTTPSeeOther:
+    """Return the recovery codes in the form as a text file. The site itself knows only their hashes.
+
+    Codes that are not the person's are left out, so that no other site can make this one offer a file of its own.
+    """
+    identity = request.identity
+    codes = two_factor.unused_recovery_codes(request.db, identity.user_id, DownloadCodesForm(request.POST).code.data)
+    if not codes:
+        flash_error(request, "These recovery codes no longer work. Create new ones.")
+        return redirect(f"{request.path_to(context.__parent__)}#recovery-codes")
+    lines = [f"Recovery codes of FlickList for {identity.email} at {request.host}", "Each works once.", "", *codes, ""]
+    return Response(
+        text="\r\n".join(lines),
+        content_type="text/plain",
+        charset="utf-8",
+        content_disposition='attachment; filename="flicklist-recovery-codes.txt"',
+    )
 
 
 @view_config(

@@ -180,6 +180,54 @@ def test_password_is_cleared_after_export(open_browser):
     expect(field).to_have_value("")
 
 
+def test_recovery_codes_are_downloaded(member):
+    page = turn_on_two_factor(member)
+    codes = page.locator(".codes code").all_inner_texts()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "flicklist-recovery-codes.txt"
+    assert not [code for code in codes if code.split()[0] in download.value.url]
+    lines = download.value.path().read_text(encoding="utf-8").split("\n")
+    assert [line for line in lines if line in codes] == codes
+    expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+
+
+def test_recovery_codes_are_copied(open_browser):
+    reader = open_browser(permissions=["clipboard-read", "clipboard-write"])
+    reader.register()
+    page = turn_on_two_factor(reader)
+    page.get_by_role("button", name="Copy").click()
+    expect(page.locator("#download-codes [role=status]")).to_have_text("Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.split("\n") == page.locator(".codes code").all_inner_texts()
+
+
+def test_recovery_codes_are_printed_without_controls(member):
+    page = turn_on_two_factor(member)
+    page.emulate_media(media="print")
+    expect(page.locator(".codes code").last).to_be_visible()
+    expect(page.get_by_text(f"For {member.email}")).to_be_visible()
+    assert [each for each in page.locator("button, .button, nav, footer, .message").all() if each.is_visible()] == []
+
+
+def test_print_button_prints(open_browser):
+    reader = open_browser()
+    reader.register()
+    page = turn_on_two_factor(reader)
+    page.evaluate("window.print = () => { document.body.dataset.printed = 'yes' }")
+    page.get_by_role("button", name="Print").click()
+    expect(page.locator("body")).to_have_attribute("data-printed", "yes")
+
+
+def test_copy_and_print_need_javascript(open_browser):
+    reader = open_browser(javascript=False)
+    reader.register()
+    page = turn_on_two_factor(reader)
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
+    for name in ("Copy", "Print"):
+        expect(page.get_by_text(name, exact=True)).to_be_hidden()
+
+
 def test_typed_password_can_be_shown(open_browser):
     reader = open_browser(390, height=844)
     page = reader.go("/register")

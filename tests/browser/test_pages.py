@@ -205,7 +205,7 @@ def account_pages(reader):
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     yield "recovery codes"
     code = page.locator(".codes code").first.inner_text()
-    page.get_by_role("link", name="I’ve written them down").click()
+    page.get_by_role("link", name="I’ve saved them").click()
     yield "account, with two-step verification"
     page.locator("#log-out button").click()
     reader.go("/login")

@@ -239,6 +239,29 @@ def test_new_recovery_codes_replace_old_ones(app, alice, codes, phone):
     type_code(page, new[1])
 
 
+def test_recovery_codes_are_downloaded_as_text(alice, phone):
+    page = set_up(alice, phone)
+    codes = [code.text for code in page.html.select(".codes code")]
+    answer = page.forms["download-codes"].submit()
+    assert answer.content_type == "text/plain"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="flicklist-recovery-codes.txt"'
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.request.query_string == ""
+    assert answer.text.splitlines() == [
+        f"Recovery codes of FlickList for {EMAIL} at localhost:80", "Each works once.", "", *codes,
+    ]  # fmt: skip
+
+
+def test_only_own_unused_recovery_codes_are_downloaded(alice, app, bob, codes):
+    _, page = start_login(app)
+    type_code(page, codes[0])
+    answer = alice.send(PLACE + "download-codes", code=[*codes[:2], "<script>"], status=200)
+    assert answer.text.splitlines()[3:] == [codes[1]]
+    for typed in ([], codes):
+        page = bob.send(PLACE + "download-codes", code=typed).follow()
+        assert messages(page, "error") == ["These recovery codes no longer work. Create new ones."]
+
+
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
