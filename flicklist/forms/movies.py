@@ -166,6 +166,16 @@ class SelectionForm(SiteForm):
         return self.movie.data
 
 
+class TagsForm(SelectionForm):
+    """Tags to add to the selected movies, or to remove from them."""
+
+    tags = TagsField()
+
+    def validate_tags(self, field: TagsField) -> None:
+        if not field.labels:
+            raise ValidationError("Enter a tag, such as “own it”.")
+
+
 class RatingForm(SiteForm):
     """No rating, or a number of stars from 0.5 to 5 in halves."""
 

@@ -1,10 +1,10 @@
-"""The field and the form for tags."""
+"""The field for tags."""
 
 from typing import Any
 
 from wtforms import Form, ValidationError
 
-from flicklist.forms.fields import NoControlCharacters, SiteForm, TextField
+from flicklist.forms.fields import NoControlCharacters, TextField
 from flicklist.labels import split_labels
 from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TAGS
 
@@ -29,13 +29,3 @@ class TagsField(TextField):
     def labels(self) -> list[str]:
         """The tags, each once."""
         return split_labels(self.data)
-
-
-class TagsForm(SiteForm):
-    """Tags to add to the selected movies, or to remove from them."""
-
-    tags = TagsField()
-
-    def validate_tags(self, field: TagsField) -> None:
-        if not field.labels:
-            raise ValidationError("Enter a tag, such as “own it”.")

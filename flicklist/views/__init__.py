@@ -125,14 +125,12 @@ def flash_change(request: Request, text: str, change: Change | None, viewing: Ne
     flash_success(request, text, *action, viewing=viewing)
 
 
-def new_viewing(
-    request: Request, movie: Movie, viewing: Viewing | None, readings: tuple[str, ...] = ()
-) -> NewViewing | None:
+def new_viewing(request: Request, movie: Movie, viewing: Viewing | None) -> NewViewing | None:
     """Return what the message about a viewing needs for its fields, or None if there is no viewing."""
     if viewing is None or not movie.is_watched:
         return None
     watchlist = find_interface(request.context, WatchlistResource)
-    return NewViewing(viewing.id, request.path_to(watchlist, str(movie.id), ""), movie.rating, readings)
+    return NewViewing(viewing.id, request.path_to(watchlist, str(movie.id), ""), movie.rating)
 
 
 def undo_path(request: Request, change: Change) -> str:

@@ -7,7 +7,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.flash import flash_error, flash_info, flash_success
+from flicklist.flash import flash_info, flash_success
 from flicklist.forms.imports import PROBLEMS, AnswersForm, ReportForm, UploadForm
 from flicklist.importer import wake_importer
 from flicklist.models.movie import LimitReached
@@ -21,6 +21,7 @@ from flicklist.models.movie_import import (
     Outcome,
 )
 from flicklist.permissions import Permission
+from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import ImportResource, ImportsResource
 from flicklist.services.imports import report, storage
 from flicklist.text import quote
@@ -47,7 +48,10 @@ STATES = {
 )
 def imports_page(context: ImportsResource, request: Request) -> dict[str, Any]:
     imports = storage.list_imports(request.db, context.watchlist.owner_id)
+    form = UploadForm()
+    refill_form(request, form)
     return {
+        "form": form,
         "imports": imports,
         "states": STATES,
         "max_size": request.settings.max_upload_size,
@@ -60,14 +64,13 @@ def imports_page(context: ImportsResource, request: Request) -> dict[str, Any]:
 def upload(context: ImportsResource, request: Request) -> HTTPSeeOther:
     form = UploadForm(request.POST)
     if not form.validate():
-        flash_error(request, form.problem)
-        return redirect(request.path_to(context))
+        raise redirect_to_form(request, request.path_to(context), form)
     try:
         name, file = form.file.data
         movie_import = storage.store(request.db, context.watchlist.owner_id, name, file)
     except LimitReached as limit:
-        flash_error(request, str(limit))
-        return redirect(request.path_to(context))
+        form.refuse("file", str(limit))
+        raise redirect_to_form(request, request.path_to(context), form) from None
     wake_importer(request)
     return redirect(request.path_to(context, str(movie_import.id), ""))
 
@@ -87,7 +90,10 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
+    form = AnswersForm.to(movie_import.questions, None)
+    refill_form(request, form)
     return {
+        "form": form,
         "movie_import": movie_import,
         "page": page,
         "shown": shown,
@@ -119,10 +125,9 @@ def report_csv(context: ImportResource, request: Request) -> Response:
 def answer(context: ImportResource, request: Request) -> HTTPSeeOther:
     form = AnswersForm.to(context.movie_import.questions, request.POST)
     if not form.validate():
-        flash_error(request, form.problem)
-    else:
-        storage.answer(context.movie_import, form.answers)
-        wake_importer(request)
+        raise redirect_to_form(request, request.path_to(context), form)
+    storage.answer(context.movie_import, form.answers)
+    wake_importer(request)
     return redirect(request.path_to(context))
 
 

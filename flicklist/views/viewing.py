@@ -7,7 +7,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.dates import format_date, watched_when
+from flicklist.dates import MAX_DATE_LENGTH, format_date, watched_when
 from flicklist.flash import flash_error
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
@@ -59,8 +59,11 @@ def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
     form = ViewingDateForm(request.POST, today=today(request), latest=latest_day(request))
     if not form.validate():
         flash_error(request, form.problem)
-        shown = new_viewing(request, movie, viewing, readings=form.watched_on.readings)
-        flash_change(request, f"Watched {movie.quoted_label}.", None, shown)
+        shown = new_viewing(request, movie, viewing)
+        refused = shown and shown._replace(
+            problem=form.problem, typed=form.watched_on.data[:MAX_DATE_LENGTH], readings=form.watched_on.readings
+        )
+        flash_change(request, f"Watched {movie.quoted_label}.", None, refused)
     else:
         watched_on = form.watched_on.iso or None
         change = changes.change_movie(

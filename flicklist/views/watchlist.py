@@ -11,14 +11,14 @@ from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.fields import OutdatedForm
-from flicklist.forms.movies import AddForm, RatingForm, SelectionForm
+from flicklist.forms.movies import AddForm, RatingForm, SelectionForm, TagsForm
 from flicklist.forms.search import SearchForm
-from flicklist.forms.tags import TagsForm
 from flicklist.labels import join_labels
 from flicklist.models import Movie
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
 from flicklist.permissions import Permission
+from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import WatchlistResource
 from flicklist.services import changes, watchlist
 from flicklist.services.film_lookup import look_up_facts
@@ -80,6 +80,8 @@ class Selection(NamedTuple):
     all_path: str
     back: str
     """The page after an action for the selected movies."""
+    form: TagsForm | None
+    """The form for the selected movies, if the page has it."""
 
 
 @view_config(
@@ -279,10 +281,10 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     form = RatingForm(request.POST)
     if not form.validate():
         flash_error(request, form.problem)
-        return _back_to_selection(request, context)
+        return redirect(_path_of_selection(request, context))
     if not all(movie.is_watched for movie in movies):
         flash_error(request, "Mark all selected movies as watched first, then rate them.")
-        return _back_to_selection(request, context)
+        return redirect(_path_of_selection(request, context))
     rating = form.half_stars
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: movie.rate(rating), form.outcome)
     flash_rating(request, movies, change, form)
@@ -326,8 +328,7 @@ def _change_tags(
     movies = _find_selected(context, request)
     form = TagsForm(request.POST)
     if not form.validate():
-        flash_error(request, form.problem)
-        return _back_to_selection(request, context)
+        raise redirect_to_form(request, _path_of_selection(request, context), form)
     labels = form.tags.labels
     outcome = outcome_of_tagging(verb, labels)
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: action(movie, labels), outcome)
@@ -361,8 +362,9 @@ def _find_selected(context: WatchlistResource, request: Request, *, include_remo
 
 @exception_view_config(NothingSelected)
 def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
-    flash_error(request, "Select at least one movie.")
-    return _back_to_selection(request, request.root.own_watchlist())
+    form = TagsForm(request.POST)
+    form.refuse("movie", "Select at least one movie.")
+    return redirect_to_form(request, _path_of_selection(request, request.root.own_watchlist()), form)
 
 
 @exception_view_config(IsRemoved)
@@ -389,11 +391,11 @@ def _search_form(request: Request) -> SearchForm:
     return form
 
 
-def _back_to_selection(request: Request, otherwise: WatchlistResource) -> HTTPSeeOther:
-    """Redirect to the page of a refused form, with the same movies selected."""
+def _path_of_selection(request: Request, otherwise: WatchlistResource) -> str:
+    """Return the path of the page of a refused form, with the same movies selected."""
     back = redirect_back(request, otherwise).location
     selected = [("select", str(each)) for each in SelectionForm(request.POST).movie_ids] or [("select", SELECT)]
-    return redirect(f"{back}{'&' if '?' in back else '?'}{urlencode(selected)}")
+    return f"{back}{'&' if '?' in back else '?'}{urlencode(selected)}"
 
 
 def _selection(context: WatchlistResource, request: Request, view: str) -> Selection:
@@ -407,7 +409,10 @@ def _selection(context: WatchlistResource, request: Request, view: str) -> Selec
         return f"{list_path}?{query}" if query else list_path
 
     path = page() if values else page(select=SELECT)
-    return Selection(bool(values), SELECT_ALL in values, movie_ids, path, page(select=SELECT_ALL), page())
+    form = TagsForm() if values else None
+    if form:
+        refill_form(request, form)
+    return Selection(bool(values), SELECT_ALL in values, movie_ids, path, page(select=SELECT_ALL), page(), form)
 
 
 def _count_elsewhere(

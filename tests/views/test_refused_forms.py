@@ -1,0 +1,268 @@
+"""Every form that can be refused marks the field to correct: with the message, as invalid, and with the focus."""
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.forms import account, auth, film_facts, imports, movies, navigation, password_reset, search
+from flicklist.forms.fields import SiteForm
+from flicklist.models import LoginSession, User, Viewing
+from flicklist.models.movie_import import MAX_IMPORTS
+from flicklist.services.tokens import password_reset_tokens
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
+from tests.conftest import SECRET
+from tests.services.imports.files import MADE
+
+WRONG_PASSWORD = "That is not your current password."
+WRONG_CODE = "That code is wrong or was already used. Wait for the next code from your app, or use a recovery code."
+NO_EMAIL, BAD_EMAIL = "Enter your email address.", "That is not a valid email address."
+DIFFERENT = "The passwords don’t match."
+SHORT = "A password needs at least 8 characters."
+BAD_DATE = "Enter a date like 2009-07-14, 2009-07 or 2009."
+INVISIBLE = "There are invisible characters in the {}. Try typing instead of pasting."
+# The forms of the account page: the path to send to, the fields, the field to correct, and the message.
+ACCOUNT = [
+    ("change-password", {"password": "short", "verify": "short"}, "password", SHORT),
+    ("change-password", {"password": NEW_PASSWORD, "verify": "other"}, "verify", DIFFERENT),
+    ("change-email", {"email": ""}, "email", NO_EMAIL),
+    ("change-email", {"email": "nobody"}, "email", BAD_EMAIL),
+    ("change-email", {"email": "bob@example.com"}, "email", "An account with that email address already exists."),
+    ("delete", {"word": "yes"}, "word", "Type “delete” to confirm."),
+]
+# Each form that asks for the password again.
+REAUTH = [
+    ("change-password", {"password": NEW_PASSWORD, "verify": NEW_PASSWORD}),
+    ("change-email", {"email": "ally@example.com"}),
+    ("export", {}),
+    ("delete", {"word": "delete"}),
+    ("login-sessions/end-others", {}),
+    ("login-sessions/{other}/end", {}),
+    ("two-factor/renew-codes", {}),
+    ("two-factor/turn-off", {}),
+]
+REGISTER = [
+    ({"email": ""}, "email", NO_EMAIL),
+    ({"email": "nobody"}, "email", BAD_EMAIL),
+    (
+        {"email": "bob@example.com"},
+        "email",
+        "An account with that email address already exists. If it’s yours, log in.",
+    ),
+    ({"password": "short"}, "password", SHORT),
+    ({"verify": "other"}, "verify", DIFFERENT),
+]
+ADD = [
+    ({"title": ""}, "title", "Enter the title of the movie."),
+    ({"title": "x" * 201}, "title", "The title can have at most 200 characters."),
+    ({"title": "He\x01at"}, "title", INVISIBLE.format("title")),
+    (
+        {"title": "Gigli"},
+        "title",
+        "Trust me, you don’t want to add “Gigli” to your watchlist. This site refuses that title.",
+    ),
+    ({"title": "Heat", "why": "\x01"}, "why", INVISIBLE.format("text of “Why it’s on the list”")),
+]
+SEARCHES = [
+    ({"tag": "own it, lost"}, "tag", "Enter one tag, without commas."),
+    ({"max_runtime": "long"}, "max_runtime", "Enter the longest runtime in minutes, from 1 to 9,999."),
+    ({"added_from": "soon"}, "added_from", BAD_DATE),
+    ({"added_to": "soon"}, "added_to", BAD_DATE),
+    ({"added_from": "2010", "added_to": "2009"}, "added_to", "The first date is after the second."),
+    ({"watched_from": "soon"}, "watched_from", BAD_DATE),
+    ({"watched_from": "2010", "watched_to": "2009"}, "watched_to", "The first date is after the second."),
+]
+TESTED_HERE = {
+    auth.RegisterForm, auth.LogInForm, auth.CodeForm, password_reset.RequestPasswordResetForm,
+    password_reset.PasswordResetForm, account.ReauthForm, account.ChangePasswordForm, account.ChangeEmailForm,
+    account.DeleteAccountForm, account.ConfirmTwoFactorForm, movies.AddForm, movies.TagsForm, movies.SelectionForm,
+    movies.ViewingDateForm, imports.UploadForm, imports.AnswersForm, search.SearchForm,
+}  # fmt: skip
+NOT_TESTED_HERE = {
+    auth.NewPasswordForm: "a base of others",
+    movies.MovieForm: "a base of others",
+    film_facts.FilmFactsForm: "a base of others",
+    movies.EditMovieForm: "in test_movie_page",
+    movies.ViewingForm: "in test_movie_page",
+    movies.DeleteViewingForm: "a checkbox",
+    movies.RatingForm: "a list of choices",
+    imports.ReportForm: "links, which ignore what they do not know",
+    navigation.BackForm: "hidden fields, which are ignored if they are wrong",
+    account.DownloadCodesForm: "hidden fields",
+}
+
+
+def marked(page, form=None):
+    """Return the name of the one marked field and its message. Fails unless it is marked in every way."""
+    (field,) = page.html.select("[aria-invalid]")
+    home = field.find_parent("form") or page.html.find("form", id=field.get("form"))
+    assert form is None or form in {home.get("id"), home.get("action")}
+    assert [each.get("name") for each in page.html.select("[autofocus]")] == [name_of(field)]
+    (problem,) = page.html.select(".problem")
+    assert problem["id"] in field["aria-describedby"].split()
+    for details in field.find_parents("details"):
+        assert details.has_attr("open"), "the field is in a closed section"
+    assert problem.text.casefold() in messages(page, "error")[0].casefold()
+    return name_of(field), problem.text
+
+
+def name_of(field):
+    return field.get("name") or field.find("input")["name"]
+
+
+@pytest.mark.parametrize(("path", "fields", "name", "problem"), ACCOUNT)
+def test_account_form(alice, bob, path, fields, name, problem):
+    page = alice.send(f"/account/{path}", current_password=PASSWORD, status=400, **fields)
+    assert marked(page, f"/account/{path}") == (name, problem)
+
+
+@pytest.mark.parametrize(("path", "fields"), REAUTH, ids=[path for path, _ in REAUTH])
+def test_wrong_password_and_wrong_code(alice, app, db, path, fields):
+    alice.turn_on_two_factor()
+    own = db.scalars(select(LoginSession)).one()
+    _, other = LoginSession.start(own.user_id, "")
+    db.add(other)
+    db.commit()
+    path = f"/account/{path.format(other=other.id)}"
+    db.rollback()
+    page = alice.send(path, current_password="wrong", code="000000", status=400, **fields)
+    assert marked(page, path) == ("current_password", WRONG_PASSWORD)
+    page = alice.send(path, current_password=PASSWORD, code="000000", status=400, **fields)
+    assert marked(page, path) == ("code", WRONG_CODE)
+
+
+def test_first_code_of_an_app(alice):
+    alice.begin_two_factor()
+    page = alice.send("/account/two-factor/confirm", current_password="wrong", code="000000", status=400)
+    assert marked(page) == ("current_password", WRONG_PASSWORD)
+    page = alice.send("/account/two-factor/confirm", current_password=PASSWORD, code="000000", status=400)
+    assert marked(page)[0] == "code"
+
+
+@pytest.mark.parametrize(("fields", "name", "problem"), REGISTER)
+def test_registration(visitor, bob, fields, name, problem):
+    valid = {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD}
+    both = {"verify": fields["password"]} if "password" in fields else {}
+    page = visitor.send("/register", **{**valid, **both, **fields}).follow()
+    assert marked(page, "register") == (name, problem)
+
+
+def test_log_in(alice, visitor):
+    page = visitor.fail_to_log_in(alice.email, "wrong")
+    assert marked(page, "log-in") == ("password", "Wrong email or password.")
+
+
+def test_code_at_log_in(alice, app):
+    alice.turn_on_two_factor()
+    person = Client(app, alice.email)
+    form = person.log_in().follow().forms["code"]
+    form["code"] = "000000"
+    assert marked(form.submit(status=303).follow(), "code") == ("code", WRONG_CODE)
+
+
+@pytest.mark.parametrize(("email", "problem"), [("", NO_EMAIL), ("nobody", BAD_EMAIL)])
+def test_request_for_password_reset(make_app, email, problem):
+    person = Client(make_app(smtp_url="smtp://127.0.0.1:9", public_url="https://movies.example"))
+    page = person.send("/password-reset/", email=email).follow()
+    assert marked(page, "password-reset") == ("email", problem)
+
+
+@pytest.mark.parametrize(
+    ("password", "verify", "name", "problem"),
+    [("short", "short", "password", SHORT), (NEW_PASSWORD, "other", "verify", DIFFERENT)],
+)
+def test_new_password(alice, visitor, db, password, verify, name, problem):
+    user = db.scalars(select(User)).one()
+    token = password_reset_tokens(SECRET).make(user.id, "", user.email_key, user.password_hash)
+    form = visitor.get(f"/password-reset/new?token={token}").follow().forms["new-password"]
+    form["password"], form["verify"] = password, verify
+    assert marked(form.submit(status=303).follow(), "new-password") == (name, problem)
+
+
+@pytest.mark.parametrize("view", ["", "watched"])
+@pytest.mark.parametrize(("fields", "name", "problem"), ADD)
+def test_movie_to_add(alice, view, fields, name, problem):
+    page = alice.send(alice.list_path + "add", back=alice.list_path + view, status=400, **fields)
+    assert marked(page, "add") == (name, problem)
+
+
+def test_year_of_movie_to_add(alice):
+    page = alice.send(alice.list_path + "add", title="Heat", year="95", status=400)
+    field = page.html.find("input", attrs={"name": "title"})  # which has the year behind the title
+    assert (field["aria-describedby"], page.html.find(id="year-problem").text) == (
+        "year-problem",
+        "Enter a year from 1874 to 2100.",
+    )
+
+
+@pytest.mark.parametrize(("fields", "name", "problem"), SEARCHES)
+def test_search(alice, fields, name, problem):
+    page = alice.get(alice.list_path + "watched", fields)
+    assert marked(page, "search") == (name, problem)
+
+
+def test_first_of_two_wrong_fields_has_the_focus(alice):
+    page = alice.get(alice.list_path, {"max_runtime": "long", "added_from": "soon"})
+    assert [field["name"] for field in page.html.select("[aria-invalid]")] == ["max_runtime", "added_from"]
+    assert [field["name"] for field in page.html.select("[autofocus]")] == ["max_runtime"]
+
+
+@pytest.mark.parametrize("label", ["Add tags", "Remove tags"])
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [("", "Enter a tag, such as “own it”."), ("x" * 41, "A tag can have at most 40 characters.")],
+)
+def test_tags_for_selected_movies(alice, label, tags, problem):
+    alice.add("Heat")
+    page = alice.change_selected(alice.list_path, ["Heat"], label, tags=tags)
+    assert marked(page, "selection") == ("tags", problem)
+    assert page.html.find("input", attrs={"name": "tags"})["value"] == tags
+    assert page.html.find("input", attrs={"name": "movie"}).has_attr("checked")
+
+
+@pytest.mark.parametrize("label", ["Mark as watched", "Remove", "Add tags"])
+def test_no_movie_selected(alice, label):
+    alice.add("Heat")
+    page = alice.change_selected(alice.list_path, [], label)
+    assert marked(page, "selection") == ("movie", "Select at least one movie.")
+
+
+@pytest.mark.parametrize(("typed", "problem"), [("soon", BAD_DATE), ("2100", "That date is in the future.")])
+def test_date_in_message_about_watched_movie(alice, db, typed, problem):
+    alice.add("Heat")
+    movie_path = alice.movie_path("Heat")
+    alice.cross_off("Heat")
+    viewing = db.scalars(select(Viewing.id)).one()
+    page = alice.send(f"{movie_path}/viewings/{viewing}/change-date", watched_on=typed).follow()
+    assert marked(page) == ("watched_on", problem)
+    assert page.html.find("input", attrs={"name": "watched_on"})["value"] == typed
+
+
+def test_upload_without_file(alice):
+    page = alice.get(alice.list_path + "imports/").forms["upload"].submit(status=303).follow()
+    assert marked(page, "upload") == ("file", "Choose a file first.")
+
+
+def test_upload_beyond_the_limit(alice):
+    for _ in range(MAX_IMPORTS):
+        alice.upload("Heat")
+    name, problem = marked(alice.upload("Heat"), "upload")
+    assert (name, problem) == ("file", f"You have {MAX_IMPORTS} unfinished imports. Wait until they are finished.")
+
+
+def test_question_without_answer(alice, work_on_imports):
+    page = alice.upload((MADE / "letterboxd-import.csv").read_bytes(), "letterboxd-import.csv")
+    work_on_imports()
+    page = alice.get(page.request.path)
+    name, problem = marked(alice.send(page.request.path + "answer").follow())
+    assert problem.startswith("Choose an answer: ")
+    assert page.html.find("input", attrs={"name": name, "type": "radio"})
+
+
+def test_every_form_is_tested():
+    assert set(forms_below(SiteForm)) == TESTED_HERE | set(NOT_TESTED_HERE)
+
+
+def forms_below(form):
+    """Return all forms of the site that inherit from a form. Those for the questions of one import are made later."""
+    below = [each for each in form.__subclasses__() if each is not imports.AnswersForm]
+    found = [*below, *(each for child in below for each in forms_below(child))]
+    return [*found, imports.AnswersForm] if form is SiteForm else found
