@@ -17,7 +17,7 @@ MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
 IMPORTED = "imported"
 _TIMES = ("watched_at", "removed_at")
-_COLUMNS = ("title", "year", "why", "notes", "tags", *FilmFacts._fields, "rating")
+_COLUMNS = ("title", "year", "why", "notes", "tags", *FilmFacts._fields, "rating", "last_watched_on")
 
 
 class Change(Base):
@@ -52,14 +52,29 @@ class Change(Base):
     def movie_ids(self) -> list[int]:
         return self.earlier_values("id")
 
+    @property
+    def has_viewings(self) -> bool:
+        """Return whether all viewings of the movies were recorded."""
+        return any("viewings" in each for each in self.before)
+
+    def some_viewings_of(self, movie: Movie) -> list[dict[str, Any]]:
+        """Return the viewings that were recorded alone, because the change left the others of the movie as they were.
+
+        See `flicklist.services.viewings`.
+        """
+        return self._before(movie).get("some_viewings", [])
+
+    def _before(self, movie: Movie) -> dict[str, Any]:
+        (before,) = (each for each in self.before if each["id"] == movie.id)
+        return before
+
     def earlier_values(self, name: str) -> list[Any]:
         """Return one value of each movie before this change, such as ``rating``."""
         return [each[name] for each in self.before]
 
     def restore(self, movie: Movie) -> None:
         """Restore the state of the movie before this change."""
-        (before,) = (each for each in self.before if each["id"] == movie.id)
-        restore_snapshot(movie, before)
+        restore_snapshot(movie, self._before(movie))
 
 
 def is_undoing(outcome: str) -> bool:
@@ -71,14 +86,21 @@ def earlier_label(before: dict[str, Any]) -> str:
     return movie_label(before["title"], before["year"])
 
 
-def snapshot(movie: Movie) -> dict[str, Any]:
-    """Return everything that a change of the movie can affect, as JSON values."""
+def snapshot(movie: Movie, *, with_viewings: bool) -> dict[str, Any]:
+    """Return what a change of the movie can affect, as JSON values.
+
+    Most changes do not affect the viewings. Leave them out then: a movie can have `MAX_VIEWINGS`.
+    """
     return {
         "id": movie.id,
         **{name: getattr(movie, name) for name in _COLUMNS},
         **{name: iso_format(getattr(movie, name)) for name in _TIMES},
-        "viewings": [{"id": each.id, "watched_on": each.watched_on, "note": each.note} for each in movie.viewings],
+        **({"viewings": [_viewing_values(each) for each in movie.viewings]} if with_viewings else {}),
     }
+
+
+def _viewing_values(viewing: Viewing) -> dict[str, Any]:
+    return {"id": viewing.id, "watched_on": viewing.watched_on, "note": viewing.note}
 
 
 def size_of(before: list[dict[str, Any]]) -> int:
@@ -86,20 +108,26 @@ def size_of(before: list[dict[str, Any]]) -> int:
 
 
 def equals_snapshot(movie: Movie, before: dict[str, Any]) -> bool:
-    return snapshot(movie) == before
+    return snapshot(movie, with_viewings="viewings" in before) == before
 
 
 def restore_snapshot(movie: Movie, before: dict[str, Any]) -> None:
     """Restore the state of a movie that `snapshot` returned."""
-    before = snapshot(movie) | before  # a snapshot of an older version lacks newer columns
+    before = snapshot(movie, with_viewings=False) | before  # an older version recorded fewer columns
     facts = FilmFacts(*(before[name] for name in FilmFacts._fields))
     texts = {name: before[name] for name in ("title", "year", "why", "notes", "tags")}
     movie.set_details(MovieDetails(**texts, facts=facts))
     movie.rating = before["rating"]
     for name in _TIMES:
         setattr(movie, name, before[name] and datetime.fromisoformat(before[name]))
+    movie.last_watched_on = before["last_watched_on"]
+    if "viewings" in before:
+        _restore_viewings(movie, before["viewings"])
+
+
+def _restore_viewings(movie: Movie, rows: list[dict[str, Any]]) -> None:
     present = {viewing.id: viewing for viewing in movie.viewings}
-    movie.viewings = [present.get(row["id"]) or Viewing(id=row["id"]) for row in before["viewings"]]
-    for viewing, row in zip(movie.viewings, before["viewings"], strict=True):
+    movie.viewings = [present.get(row["id"]) or Viewing(id=row["id"]) for row in rows]
+    for viewing, row in zip(movie.viewings, rows, strict=True):
         viewing.watched_on, viewing.note = row["watched_on"], row["note"]
     movie.refresh_last_watched_on()

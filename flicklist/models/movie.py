@@ -42,9 +42,10 @@ MAX_TAGS = 20
 MAX_TAG_LENGTH = 40
 MAX_TAGS_LENGTH = MAX_TAGS * (MAX_TAG_LENGTH + len(", "))
 MAX_VIEWING_NOTE_LENGTH = 1000
-MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because every change of a movie records all its viewings
+MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because a change of a viewing records all of them
 DAY_LENGTH = len("2009-07-14")
 MAX_VIEWINGS = 1000
+TOO_MANY_VIEWINGS = f"A movie can have at most {MAX_VIEWINGS:,} viewings."
 BEST_RATING = 10  # half-stars
 REMOVED_RETENTION = timedelta(days=30)
 
@@ -198,9 +199,6 @@ class Movie(Base):
         """The viewing that was added last."""
         return max(self.viewings, key=lambda viewing: viewing.id, default=None)
 
-    def find_viewing(self, viewing_id: int | None) -> "Viewing | None":
-        return next((viewing for viewing in self.viewings if viewing.id == viewing_id), None)
-
     def set_title(self, title: str, year: int | None) -> None:
         """Set the title and year, and the columns that depend on them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
@@ -238,11 +236,15 @@ class Movie(Base):
     def add_viewing(self, watched_on: str | None, note: str = "") -> None:
         """Add a viewing. This also crosses the movie off. Raises `LimitReached`."""
         if len(self.viewings) >= MAX_VIEWINGS:
-            raise LimitReached(f"A movie can have at most {MAX_VIEWINGS:,} viewings.")
+            raise LimitReached(TOO_MANY_VIEWINGS)
         self._check_notes_length(note)
         self.viewings.append(Viewing(watched_on=watched_on, note=note))
+        self.mark_watched(watched_on)
+
+    def mark_watched(self, watched_on: str | None) -> None:
+        """Mark the movie as watched by a viewing that is added or exists on a date as in `Viewing`."""
         self.watched_at = utc_now()
-        self.refresh_last_watched_on()
+        self.last_watched_on = max(self.last_watched_on or "", watched_on or "")
 
     def rewatch(self, day: str) -> None:
         """Add a viewing on a day, unless there is one."""

@@ -26,6 +26,7 @@ from flicklist.models.change import (
     snapshot,
 )
 from flicklist.models.meta import utc_now
+from flicklist.services import viewings
 from flicklist.services.pagination import Keyset, Page, PageRequest
 from flicklist.services.watchlist import IsRemoved, change_with_unique_key, existing_ids, find_movies, last_changes
 
@@ -111,17 +112,48 @@ def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], out
     return change_movies(db, movie.owner_id, [movie], action, outcome)
 
 
+def change_viewings(db: Session, movie: Movie, action: Callable[[Movie], None], outcome: str) -> Change | None:
+    """Change the viewings of one listed movie, and record all of them; see `change_movies`. Raises `IsRemoved`."""
+    if movie.is_removed:
+        raise IsRemoved(movie)
+    snapshots = [(movie, snapshot(movie, with_viewings=True))]
+    action(movie)
+    return _record(db, movie.owner_id, [movie], snapshots, outcome)
+
+
 def change_movies(
     db: Session, owner_id: int, movies: Sequence[Movie], action: Callable[[Movie], None], outcome: str
 ) -> Change | None:
-    """Change movies, and record their earlier state for undo.
+    """Change movies, but not their viewings, and record their earlier state for undo.
 
-    `outcome` describes the change: ``crossed off``. Return the change. If no movie has changed, this may be a second
+    `outcome` describes the change: ``rated 4 ★``. Return the change. If no movie has changed, this may be a second
     click: return the change of the first click, or None.
     """
-    snapshots = [(movie, snapshot(movie)) for movie in movies]
+    snapshots = [(movie, snapshot(movie, with_viewings=False)) for movie in movies]
     for movie in movies:
         action(movie)
+    return _record(db, owner_id, movies, snapshots, outcome)
+
+
+def cross_off_movies(db: Session, owner_id: int, movies: Sequence[Movie], day: str) -> Change | None:
+    """Cross off movies, each with a viewing on a day, and record that; see `change_movies`.
+
+    The viewings that the movies have already are not loaded. Raises `LimitReached`.
+    """
+    unwatched = [movie for movie in movies if not movie.is_watched]
+    snapshots = [(movie, snapshot(movie, with_viewings=False)) for movie in unwatched]
+    added = viewings.add_to_movies(db, [movie.id for movie in unwatched], day)
+    for movie, before in snapshots:
+        movie.mark_watched(day)
+        if movie.id in added:
+            before["some_viewings"] = [{"id": added[movie.id]}]
+    return _record(db, owner_id, movies, snapshots, "crossed off")
+
+
+def _record(
+    db: Session, owner_id: int, movies: Sequence[Movie], snapshots: Sequence[tuple[Movie, dict[str, Any]]], outcome: str
+) -> Change | None:
+    """Record which movies have changed, with their snapshots. `movies` includes those that needed no change."""
     changed = [(movie, before) for movie, before in snapshots if not equals_snapshot(movie, before)]
     if not changed:
         return _find_same_change(db, owner_id, movies, outcome)
@@ -180,17 +212,28 @@ def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:
 
     Return the restored movies and the change that records this undo. If nothing was undone, return ``[]`` and None.
     """
-    found = find_movies(db, change.owner_id, change.movie_ids, for_update=True)
+    found = find_movies(db, change.owner_id, change.movie_ids, for_update=True, with_viewings=change.has_viewings)
     movies = [movie for movie in found if movie.change_id == change.id]
     if not movies:
         return [], None
-    outcome = change.outcome_of_undoing
     try:
         with db.begin_nested():
-            return movies, change_movies(db, change.owner_id, movies, change.restore, outcome)
+            return movies, _restore(db, change, movies, change.restore)
     except IntegrityError:  # another movie has the title now
-        restore = partial(_restore_with_unique_key, db, change)
-        return movies, change_movies(db, change.owner_id, movies, restore, outcome)
+        return movies, _restore(db, change, movies, partial(_restore_with_unique_key, db, change))
+
+
+def _restore(db: Session, change: Change, movies: Sequence[Movie], restore: Callable[[Movie], None]) -> Change | None:
+    """Restore movies and their viewings to how they were before a change, and record that."""
+    snapshots = [(movie, snapshot(movie, with_viewings=change.has_viewings)) for movie in movies]
+    for movie in movies:
+        restore(movie)
+    recorded = {movie.id: some for movie in movies if (some := change.some_viewings_of(movie))}
+    earlier = viewings.restore(db, recorded) if recorded else {}
+    for movie, before in snapshots:
+        if movie.id in earlier:
+            before["some_viewings"] = earlier[movie.id]
+    return _record(db, change.owner_id, movies, snapshots, change.outcome_of_undoing)
 
 
 def _restore_with_unique_key(db: Session, change: Change, movie: Movie) -> None:

@@ -49,7 +49,7 @@ def fill_gaps(db: Session, owner_id: int, looked_up: Sequence[LookedUp]) -> int:
     A movie that was removed or renamed since it was looked up is left alone.
     """
     by_id = {each.movie_id: each for each in looked_up if each.gaps}
-    found = find_movies(db, owner_id, list(by_id), for_update=True)
+    found = find_movies(db, owner_id, list(by_id), for_update=True, with_viewings=False)
     movies = [movie for movie in found if _can_be_filled(movie, by_id[movie.id])]
     if movies:
         change_movies(db, owner_id, movies, lambda movie: _fill(movie, by_id[movie.id].film), "facts filled in")

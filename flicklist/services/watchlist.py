@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, delete, select, union_all
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, raiseload, selectinload
 
 from flicklist.models import Movie, User
 from flicklist.models.meta import utc_now
@@ -145,17 +145,21 @@ def find_matches(db: Session, owner_id: int, text: str) -> list[Match]:
     return [Match(*row) for row in db.execute(found)]
 
 
-def find_movies(db: Session, owner_id: int, movie_ids: Sequence[int], *, for_update: bool) -> Sequence[Movie]:
+def find_movies(
+    db: Session, owner_id: int, movie_ids: Sequence[int], *, for_update: bool, with_viewings: bool
+) -> Sequence[Movie]:
     """Return the movies with these ids, including removed ones that can still be restored.
 
-    With `for_update`, lock the rows until the end of the transaction.
+    With `for_update`, lock the rows until the end of the transaction. Without `with_viewings`, reading the viewings of
+    a movie is an error: fifty movies can have 50,000.
     """
-    statement = (
-        select(Movie).where(*_among(owner_id, movie_ids)).order_by(Movie.id).options(selectinload(Movie.viewings))
-    )
-    if for_update:
-        statement = statement.with_for_update(of=Movie)
-    return db.scalars(statement).all()
+    viewings = selectinload(Movie.viewings) if with_viewings else raiseload(Movie.viewings)
+    return db.scalars(_select_movies(owner_id, movie_ids, for_update=for_update).options(viewings)).all()
+
+
+def _select_movies(owner_id: int, movie_ids: Sequence[int], *, for_update: bool) -> Select[Movie]:
+    statement = select(Movie).where(*_among(owner_id, movie_ids)).order_by(Movie.id)
+    return statement.with_for_update(of=Movie) if for_update else statement
 
 
 def _among(owner_id: int, movie_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
@@ -165,8 +169,8 @@ def _among(owner_id: int, movie_ids: Sequence[int]) -> tuple[ColumnElement[bool]
 
 
 def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -> Movie | None:
-    """Return the movie with this id; see `find_movies`."""
-    return next(iter(find_movies(db, owner_id, [movie_id], for_update=for_update)), None)
+    """Return the movie with this id; see `find_movies`. Its viewings are loaded when they are read."""
+    return db.scalar(_select_movies(owner_id, [movie_id], for_update=for_update))
 
 
 def own_movie_ids(db: Session, owner_id: int) -> Sequence[int]:
@@ -192,7 +196,7 @@ def find_selected_movies(
 
     Raises `NothingSelected` if no movie is found. Raises `IsRemoved` if all are removed and `include_removed` is false.
     """
-    movies = find_movies(db, owner_id, movie_ids, for_update=True)
+    movies = find_movies(db, owner_id, movie_ids, for_update=True, with_viewings=False)
     if not movies:
         raise NothingSelected
     included = [movie for movie in movies if include_removed or not movie.is_removed]

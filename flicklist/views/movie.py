@@ -13,7 +13,7 @@ from flicklist.forms.movies import EditMovieForm, RatingForm
 from flicklist.models import Movie
 from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
-from flicklist.services import changes, watchlist
+from flicklist.services import changes, viewings, watchlist
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
@@ -39,7 +39,9 @@ NOT_SAVED = "so your changes are not saved yet. Save again to replace that versi
     renderer="flicklist:templates/movie/movie.jinja2",
 )
 def movie(context: MovieResource, request: Request) -> dict[str, Any]:
-    return {"movie": context.movie}
+    shows_all = request.GET.get("viewings") == "all"
+    shown, has_more = viewings.newest_viewings(request.db, context.movie, shows_all=shows_all)
+    return {"movie": context.movie, "viewings": shown, "has_more_viewings": has_more}
 
 
 @view_config(context=MovieResource, name="edit", request_method="GET", permission=Permission.EDIT, renderer=EDIT_PAGE)
@@ -88,7 +90,7 @@ def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
-    change = changes.change_movie(request.db, movie, lambda movie: movie.cross_off(day), "crossed off")
+    change = changes.change_viewings(request.db, movie, lambda movie: movie.cross_off(day), "crossed off")
     request.db.flush()  # the id of the viewing
     viewing = new_viewing(request, movie, movie.newest_viewing)
     flash_change(request, f"Watched {movie.quoted_label}.", change, viewing)
@@ -101,7 +103,7 @@ def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     text = f"Added another viewing of {movie.quoted_label}."
     if movie.was_watched_on(day):
         text = f"{movie.quoted_label} already has a viewing today."
-    change = changes.change_movie(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
+    change = changes.change_viewings(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
 
@@ -124,7 +126,7 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
         change = changes.change_movie(
             request.db, context.movie, lambda movie: movie.rate(form.half_stars), form.outcome
         )
-        viewing = new_viewing(request, context.movie, context.movie.find_viewing(form.viewing_id))
+        viewing = new_viewing(request, context.movie, viewings.find_viewing(request.db, context.movie, form.viewing_id))
         flash_rating(request, [context.movie], change, form, viewing)
     return redirect_back(request, context)
 

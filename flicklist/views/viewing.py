@@ -66,7 +66,7 @@ def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
         flash_change(request, f"Watched {movie.quoted_label}.", None, refused)
     else:
         watched_on = form.watched_on.iso or None
-        change = changes.change_movie(
+        change = changes.change_viewings(
             request.db, movie, lambda movie: movie.edit_viewing(viewing, watched_on, viewing.note), "viewing saved"
         )
         when = f" {watched_when(watched_on)}" if watched_on else ", on an unknown date"
@@ -87,7 +87,7 @@ def _save(
         return refuse(request, form.problem, _page(form, context))
     watched_on, note = form.watched_on.iso or None, form.note.data
     try:
-        change = changes.change_movie(
+        change = changes.change_viewings(
             request.db, movie, lambda movie: action(movie, watched_on, note), f"viewing {outcome}"
         )
     except LimitReached as problem:
@@ -111,7 +111,7 @@ def delete(context: ViewingResource, request: Request) -> HTTPSeeOther:
     def delete_viewing(movie: Movie) -> None:
         movie.delete_viewing(context.viewing, moves_to_watchlist=moves_to_watchlist)
 
-    change = changes.change_movie(request.db, movie, delete_viewing, "viewing deleted")
+    change = changes.change_viewings(request.db, movie, delete_viewing, "viewing deleted")
     if was_watched and not movie.is_watched:
         flash_change(request, f"Viewing deleted. {moved_to_watchlist([movie], change)}", change)
     else:

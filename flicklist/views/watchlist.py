@@ -240,7 +240,9 @@ def _flash_existing(context: WatchlistResource, request: Request, movie: Movie) 
 def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
     movies = _find_selected(context, request)
-    return _change(context, request, movies, lambda movie: movie.cross_off(day), "crossed off", message="Watched {}.")
+    change = changes.cross_off_movies(request.db, context.owner_id, movies, day)
+    flash_change(request, f"Watched {name_movies(movies)}.", change)
+    return redirect_back(request, context)
 
 
 @view_config(

@@ -170,10 +170,10 @@ class Planner:
         """Plan what rows change in movies of the account."""
         for some in chunks(targets):
             by_id = {target.movie_id: target for target in some}
-            movies = find_movies(self.read_db, self.owner_id, list(by_id), for_update=False)
+            movies = find_movies(self.read_db, self.owner_id, list(by_id), for_update=False, with_viewings=True)
             self.read_db.expunge_all()  # nothing of what follows is written by this session
             for movie in movies:
-                before = snapshot(movie)
+                before = snapshot(movie, with_viewings=True)
                 if self._merge(plan, movie, by_id[movie.id], is_new=False):
                     plan.counts[CHANGED_MOVIES] += 1
                     if self.reserve_ids:

@@ -113,11 +113,11 @@ def plan_taking_back(read_db: Session, movie_import: Import) -> tuple[Fingerprin
             each.movie_id: each
             for each in read_db.scalars(select(ImportSnapshot).where(own, ImportSnapshot.movie_id.in_(some)))
         }
-        movies = find_movies(read_db, movie_import.owner_id, some, for_update=False)
+        movies = find_movies(read_db, movie_import.owner_id, some, for_update=False, with_viewings=True)
         read_db.expunge_all()
         for movie in movies:
             if movie.change_id == movie_import.change_id:
-                imported = snapshot(movie)
+                imported = snapshot(movie, with_viewings=True)
                 restore_snapshot(movie, snapshots[movie.id].before)
                 movie.change_id = snapshots[movie.id].change_id
                 writes.change(movie, imported)

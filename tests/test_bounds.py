@@ -1,0 +1,125 @@
+"""The work of a request is bounded, whatever a person has entered. docs/bounds.md has the bound of every view."""
+
+import pytest
+from sqlalchemy import insert, select
+
+from flicklist.models import Change, Movie, User, Viewing
+from flicklist.models.movie import MAX_VIEWINGS
+from flicklist.services.viewings import MAX_SHOWN
+from tests.clients import messages
+from tests.views.test_changes import remembered
+
+MOVIES = 3
+BULK_VERBS = [
+    ("cross-off", {}),
+    ("rate", {"rating": "4"}),
+    ("tag", {"tags": "own it"}),
+    ("untag", {"tags": "on tape"}),
+    ("move-to-watchlist", {}),
+    ("remove", {}),
+]
+
+
+def add_movies(person, db, viewings, *, number=MOVIES, is_watched=True):
+    """Give a person movies with many viewings each. Return the ids of the movies, as in a form."""
+    owner_id = db.scalars(select(User.id).where(User.email == person.email)).one()
+    movies = [Movie(title=f"Movie {each}", owner_id=owner_id, tags="on tape") for each in range(number)]
+    for movie in movies:
+        movie.last_watched_on = "2019-12-31"
+        if is_watched:
+            movie.mark_watched("2019-12-31")
+    db.add_all(movies)
+    db.flush()
+    values = [
+        {"movie_id": movie.id, "watched_on": f"20{each % 20:02}-12-31", "note": f"Viewing {each}"}
+        for movie in movies
+        for each in range(viewings)
+    ]
+    db.execute(insert(Viewing), values)
+    db.commit()
+    return [str(movie.id) for movie in movies]
+
+
+@pytest.mark.parametrize(("verb", "fields"), BULK_VERBS)
+def test_change_of_selected_movies_and_its_undo_do_not_read_viewings(alice, db, statements, verb, fields):
+    ids = add_movies(alice, db, MAX_VIEWINGS - 1, is_watched=verb != "cross-off")
+    before, token = remembered(db), alice.csrf_token()
+    statements.clear()
+    page = alice.post(alice.list_path + verb, {"csrf_token": token, "movie": ids, **fields}, status=303).follow()
+    assert _reading_viewings(statements) == (["count"] if verb == "cross-off" else [])
+    after = remembered(db)
+    assert after != before
+    for label, expected in (("Undo", before), ("Redo", after), ("Undo", before)):
+        statements.clear()
+        page = alice.press(page, label)
+        assert _reading_viewings(statements) == (["by id"] if verb == "cross-off" else [])
+        assert remembered(db) == expected
+    assert max(db.scalars(select(Change.size))) < 1_000 * MOVIES
+
+
+def _reading_viewings(statements):
+    """Return how the viewings were read: counted, a few by their ids, or all of the movies."""
+    reading = [statement for statement in statements if statement.startswith("SELECT") and "FROM viewings" in statement]
+    return [
+        "count" if "count(" in statement else "by id" if "viewings.id IN" in statement else "all"
+        for statement in reading
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_crossing_off_selected_movies_costs_the_same_number_of_statements(alice, db, statements, number):
+    ids = add_movies(alice, db, 2, number=number, is_watched=False)
+    token = alice.csrf_token()
+    statements.clear()
+    alice.post(alice.list_path + "cross-off", {"csrf_token": token, "movie": ids}, status=303)
+    verbs = [statement.split()[0] for statement in statements if "BEGIN" not in statement]
+    assert verbs == ["SELECT", "SELECT", "SELECT", "INSERT", "DELETE", "INSERT", "UPDATE"]
+
+
+def test_selected_movie_with_too_many_viewings_is_not_crossed_off(alice, db):
+    ids = add_movies(alice, db, MAX_VIEWINGS, is_watched=False)
+    before = remembered(db)
+    page = alice.send(alice.list_path + "cross-off", movie=ids).follow()
+    assert messages(page, "error") == ["A movie can have at most 1,000 viewings."]
+    assert remembered(db) == before
+
+
+def test_selected_movie_with_viewing_today_gets_no_other_one(alice, db):
+    """It was crossed off, and then moved back to the watchlist."""
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    alice.move_to_watchlist("Heat")
+    before = remembered(db)
+    page = alice.send(alice.list_path + "cross-off", movie=[str(db.scalars(select(Movie.id)).one())]).follow()
+    assert len(db.scalars(select(Viewing.id)).all()) == 1
+    assert alice.watched() == ["Heat"]
+    alice.press(page, "Undo")
+    assert remembered(db) == before
+
+
+@pytest.mark.parametrize("verb", ["rate", "move-to-watchlist", "remove"])
+def test_change_of_one_movie_records_no_viewings_that_it_leaves_alone(alice, db, statements, verb):
+    (movie_id,) = add_movies(alice, db, 100, number=1)
+    token = alice.csrf_token()
+    statements.clear()
+    alice.post(f"{alice.list_path}{movie_id}/{verb}", {"csrf_token": token, "rating": "3"}, status=303)
+    assert _reading_viewings(statements) == []
+    assert db.scalars(select(Change.size)).one() < 1_000
+
+
+def test_page_of_movie_shows_newest_viewings_and_links_to_all(alice, db, statements):
+    (movie_id,) = add_movies(alice, db, MAX_SHOWN + 1, number=1)
+    statements.clear()
+    page = alice.get(f"{alice.list_path}{movie_id}/")
+    assert len(statements) == 3, statements
+    assert len(page.html.select(".viewings li")) == MAX_SHOWN
+    everything = page.click("Show all viewings")
+    assert len(everything.html.select(".viewings li")) == MAX_SHOWN + 1
+    assert "Show all viewings" not in everything.text
+
+
+def test_page_of_movie_without_more_viewings_has_no_link_to_all(alice, db):
+    (movie_id,) = add_movies(alice, db, MAX_SHOWN, number=1)
+    page = alice.get(f"{alice.list_path}{movie_id}/")
+    assert len(page.html.select(".viewings li")) == MAX_SHOWN
+    assert "Show all viewings" not in page.text
