@@ -298,6 +298,19 @@ class Settings:
         default=_limits("30 per hour"),
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))
+    rate_limit_searches: Limits = _setting(
+        _limits,
+        "filtered pages of lists, pages of recent changes and pages of imports, requested by one person",
+        default=_limits("120 per minute"),
+    )
+    rate_limit_completions: Limits = _setting(
+        _limits,
+        "requests of one person for what is offered while they type; each pause in typing sends two",
+        default=_limits("1200 per minute"),
+    )
+    rate_limit_downloads: Limits = _setting(
+        _limits, "exports and reports of imports that one person downloads", default=_limits("30 per hour")
+    )
     max_movies: int = _setting(
         _whole_number(1, 10_000_000), "movies per person, including removed ones", default=100_000
     )

@@ -36,6 +36,9 @@ LIMITS = [
     "rate_limit_mail",
     "rate_limit_mail_per_client",
     "rate_limit_changes",
+    "rate_limit_searches",
+    "rate_limit_completions",
+    "rate_limit_downloads",
 ]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]
 SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"

@@ -28,6 +28,22 @@ from flicklist.text import quote
 FIRST_DECADE, LAST_DECADE = 1870, 2030
 
 
+# The fields of `SearchForm` that filter, each of which can read a whole list.
+SEARCH_FILTERS = (
+    "q",
+    "tag",
+    "decade",
+    "genre",
+    "max_runtime",
+    "rated",
+    "min_rating",
+    "added_from",
+    "added_to",
+    "watched_from",
+    "watched_to",
+)
+
+
 class Chip(NamedTuple):
     """An active filter: its text, and the parameters of the search without it."""
 

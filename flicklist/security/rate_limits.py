@@ -1,4 +1,4 @@
-"""Rate limits: for passwords, codes, registrations, mails and changes."""
+"""Rate limits: for passwords, codes, registrations, mails, changes, and requests that read much."""
 
 import logging
 import threading
@@ -15,6 +15,7 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
 
+from flicklist.forms.search import SEARCH_FILTERS
 from flicklist.security.audit import client_key
 from flicklist.security.known_browser import known_browser_id
 
@@ -199,7 +200,44 @@ def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Res
 limit_changes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
+class ReadLimit(NamedTuple):
+    """A limit on how often a person can request what reads much. A view names it in its option ``read_limit``."""
+
+    setting: str
+    applies_to: Callable[[Request], bool] = lambda request: True
+
+
+def _is_search(request: Request) -> bool:
+    """Return whether the query string has a filter. Without one, a page of a list reads only its own rows."""
+    return any(request.GET.get(name) for name in SEARCH_FILTERS)
+
+
+SEARCHES = ReadLimit("rate_limit_searches", _is_search)
+LONG_PAGES = ReadLimit("rate_limit_searches")
+COMPLETIONS = ReadLimit("rate_limit_completions")
+DOWNLOADS = ReadLimit("rate_limit_downloads")
+
+
+def limit_reading(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view that limits how often a logged-in person can send requests to which its ``read_limit`` applies."""
+    read_limit: ReadLimit | None = info.options.get("read_limit")
+    if read_limit is None:
+        return view
+
+    def limited(context: Any, request: Request) -> Response:
+        if request.identity is not None and read_limit.applies_to(request):
+            limits = getattr(request.settings, read_limit.setting)
+            request.limiter.count([Rule(limits, read_limit.setting, (str(request.identity.user_id),))])
+        return view(context, request)
+
+    return limited
+
+
+limit_reading.options = ("read_limit",)  # type: ignore[attr-defined]
+
+
 def includeme(config: Configurator) -> None:
     limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limit_changes, under="secured_view")
+    config.add_view_deriver(limit_reading, under="limit_changes", over="csrf_view")

@@ -14,7 +14,7 @@ from flicklist.search_words import query_words
 from flicklist.text import fold
 
 DECADE = 10
-MAX_WORDS = 20
+MAX_WORDS = 20  # of a search, and genres of a filter; others are ignored, because each reads the texts again
 
 
 class Sort(StrEnum):
@@ -56,7 +56,10 @@ class SearchFilters:
             found.append(Movie.tag_keys.contains(label_keys(self.tag), autoescape=True))
         if self.decade is not None:
             found.append(Movie.year.between(self.decade, self.decade + DECADE - 1))
-        found += [Movie.genre_keys.contains(label_keys(genre), autoescape=True) for genre in split_labels(self.genre)]
+        found += [
+            Movie.genre_keys.contains(label_keys(genre), autoescape=True)
+            for genre in split_labels(self.genre)[:MAX_WORDS]
+        ]
         if self.max_runtime is not None:
             found.append(Movie.runtime.is_(None) | (Movie.runtime <= self.max_runtime))
         if self.rated is not None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
+from pyramid.response import FileIter, Response
 from pyramid.traversal import find_interface
 
 from flicklist.dates import latest_local_day, local_today
@@ -26,7 +27,7 @@ RETRY_AFTER_SECONDS = 10
 BUSY = f"Many people are logging in at the moment. Try again in {RETRY_AFTER_SECONDS} seconds."
 OUTDATED_LINK = "This link has expired or was already used."
 
-PageOrRedirect: TypeAlias = dict[str, Any] | HTTPSeeOther
+PageOrRedirect: TypeAlias = dict[str, Any] | Response
 
 
 def refuse(request: Request, problem: str, page: dict[str, Any], status: int = 400) -> dict[str, Any]:
@@ -47,6 +48,16 @@ def show_again(exc: OutdatedForm | TooBusy, request: Request, page: dict[str, An
 def redirect(path: str) -> HTTPSeeOther:
     """Return a 303 response. A view must return it: raising it would abort the transaction."""
     return HTTPSeeOther(path)
+
+
+def download(request: Request, file: IO[bytes], name: str, **content: str) -> Response:
+    """Return a response that sends a file, which was just written, as a download of this name. It closes the file."""
+    size = file.tell()
+    file.seek(0)
+    # The server's own wrapper, if it has one, sends a file without keeping a thread. Both close it.
+    wrap_file = request.environ.get("wsgi.file_wrapper", FileIter)
+    disposition = f'attachment; filename="{name}"'
+    return Response(app_iter=wrap_file(file), content_length=size, content_disposition=disposition, **content)
 
 
 def redirect_home(request: Request) -> HTTPSeeOther:

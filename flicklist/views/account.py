@@ -5,7 +5,7 @@ from typing import IO, Any
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
-from pyramid.response import FileIter, Response
+from pyramid.response import Response
 from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
@@ -19,13 +19,22 @@ from flicklist.models.user import email_key
 from flicklist.permissions import Permission
 from flicklist.resources import AccountResource
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import confirm_current_email_rules, confirm_new_email_rules
+from flicklist.security.rate_limits import DOWNLOADS, confirm_current_email_rules, confirm_new_email_rules
 from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.export.archive import write_archive
 from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import email_tokens
 from flicklist.text import quote
-from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, redirect_back, redirect_home, refuse, show_again
+from flicklist.views import (
+    OUTDATED_LINK,
+    PageOrRedirect,
+    download,
+    redirect,
+    redirect_back,
+    redirect_home,
+    refuse,
+    show_again,
+)
 
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
@@ -219,20 +228,12 @@ def _close_unless_sent(request: Request) -> None:
     permission=Permission.VIEW,
     require_reauth=True,
     prepare=write_export,
+    read_limit=DOWNLOADS,
 )
 def export(context: AccountResource, request: Request) -> Response:
     audit(request, AuditEvent.EXPORTED)
     file, request.prepared = request.prepared, None
-    size = file.tell()
-    file.seek(0)
-    # The server's own wrapper, if it has one, sends a file without keeping a thread. Both close it.
-    wrap_file = request.environ.get("wsgi.file_wrapper", FileIter)
-    return Response(
-        app_iter=wrap_file(file),
-        content_length=size,
-        content_type="application/zip",
-        content_disposition='attachment; filename="flicklist.zip"',
-    )
+    return download(request, file, "flicklist.zip", content_type="application/zip")
 
 
 def validate_confirmation(context: AccountResource, request: Request) -> None:

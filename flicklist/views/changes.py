@@ -10,6 +10,7 @@ from flicklist.flash import flash_info, flash_success
 from flicklist.models.change import IMPORTED, REDONE, UNDONE
 from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, ChangesResource
+from flicklist.security.rate_limits import LONG_PAGES
 from flicklist.services import changes
 from flicklist.text import quote
 from flicklist.views import redirect_back, requested_page, undo_path
@@ -40,6 +41,7 @@ TAGGED, UNTAGGED = "tagged ", "untagged "
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/changes/changes.jinja2",
+    read_limit=LONG_PAGES,
 )
 def changes_page(context: ChangesResource, request: Request) -> dict[str, Any]:
     page = changes.changes_page(request.db, context.watchlist.owner_id, requested_page(request))

@@ -109,7 +109,8 @@ def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
     wait = seconds if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
     if request.identity is None:  # logging in, registering or resetting a password
         return _page(request, HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts", f"Try again in {wait}.")
-    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}. Nothing was saved.")
+    nothing_saved = " Nothing was saved." if request.may_write else ""
+    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}.{nothing_saved}")
 
 
 @exception_view_config(TooBusy, renderer=BARE_PAGE)

@@ -1,5 +1,6 @@
 """``/watchlists/pX3v…/imports/``: uploading files, and importing their movies."""
 
+from tempfile import TemporaryFile
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -23,9 +24,10 @@ from flicklist.models.movie_import import (
 from flicklist.permissions import Permission
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import ImportResource, ImportsResource
+from flicklist.security.rate_limits import DOWNLOADS, LONG_PAGES
 from flicklist.services.imports import report, storage
 from flicklist.text import quote
-from flicklist.views import redirect, requested_page
+from flicklist.views import download, redirect, requested_page
 
 REFRESH_SECONDS = "2"
 # The words for each state of an import.
@@ -80,6 +82,7 @@ def upload(context: ImportsResource, request: Request) -> HTTPSeeOther:
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/imports/import.jinja2",
+    read_limit=LONG_PAGES,
 )
 def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     movie_import = context.movie_import
@@ -110,15 +113,18 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     }
 
 
-@view_config(context=ImportResource, name="report.csv", request_method="GET", permission=Permission.VIEW)
+@view_config(
+    context=ImportResource,
+    name="report.csv",
+    request_method="GET",
+    permission=Permission.VIEW,
+    read_limit=DOWNLOADS,
+)
 def report_csv(context: ImportResource, request: Request) -> Response:
-    text = "".join(report.report_lines(request.read_db, context.movie_import.id))
-    return Response(
-        body=text.encode(),
-        content_type="text/csv",
-        charset="utf-8",
-        content_disposition='attachment; filename="flicklist-import.csv"',
-    )
+    """Send the report from a temporary file, because an import can have `max_import_rows`."""
+    file = TemporaryFile()  # noqa: SIM115 - the server closes it
+    file.writelines(line.encode() for line in report.report_lines(request.read_db, context.movie_import.id))
+    return download(request, file, "flicklist-import.csv", content_type="text/csv", charset="utf-8")
 
 
 @view_config(context=ImportResource, name="answer", request_method="POST", permission=Permission.EDIT)

@@ -8,12 +8,20 @@ from pyramid.view import view_config
 from flicklist.forms.search import SearchForm
 from flicklist.permissions import Permission
 from flicklist.resources import Root, WatchlistResource
+from flicklist.security.rate_limits import COMPLETIONS
 from flicklist.services.suggestions import suggest
 from flicklist.services.watchlist import find_matches
 from flicklist.views import today
 
 
-@view_config(context=Root, name="suggestions", request_method="GET", permission=Permission.VIEW, renderer="json")
+@view_config(
+    context=Root,
+    name="suggestions",
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="json",
+    read_limit=COMPLETIONS,
+)
 def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
     """Return films of the catalog."""
     found = suggest(request.settings.catalog_path, request.GET.get("q", ""))
@@ -21,7 +29,12 @@ def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
 
 
 @view_config(
-    context=WatchlistResource, name="matches", request_method="GET", permission=Permission.VIEW, renderer="json"
+    context=WatchlistResource,
+    name="matches",
+    request_method="GET",
+    permission=Permission.VIEW,
+    renderer="json",
+    read_limit=COMPLETIONS,
 )
 def matches(context: WatchlistResource, request: Request) -> list[dict[str, Any]]:
     """Return movies of the person, on the watchlist or watched."""

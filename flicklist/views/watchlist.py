@@ -20,6 +20,7 @@ from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
 from flicklist.permissions import Permission
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import WatchlistResource
+from flicklist.security.rate_limits import SEARCHES
 from flicklist.services import changes, watchlist
 from flicklist.services.film_lookup import look_up_facts
 from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
@@ -90,6 +91,7 @@ class Selection(NamedTuple):
     permission=Permission.VIEW,
     renderer=WATCHLIST_PAGE,
     repeated_fields=("select",),
+    read_limit=SEARCHES,
 )
 def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     return _watchlist_page(context, request, EMPTY_FORM)
@@ -125,6 +127,7 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
     permission=Permission.VIEW,
     renderer=WATCHED_PAGE,
     repeated_fields=("select",),
+    read_limit=SEARCHES,
 )
 def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     return _watched_page(context, request, EMPTY_FORM)

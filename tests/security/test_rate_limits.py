@@ -1,5 +1,6 @@
 """Rate limits, and the limit on concurrent password hashes."""
 
+import re
 import socket
 import threading
 import time
@@ -8,9 +9,10 @@ from dataclasses import fields
 from urllib.parse import urlsplit
 
 import bcrypt
+import limits
 import pytest
 from limits.errors import StorageError
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from flicklist.models import User
 from flicklist.security import rate_limits
@@ -362,3 +364,80 @@ def test_one_client_cannot_fill_the_queue_of_the_site(make_app, alice, monkeypat
         sent_by_other.result()
     assert other.is_logged_in
     assert [each.result().status_int for each in sent].count(303) == 8
+
+
+READING = {
+    "rate_limit_searches": "2 per minute",
+    "rate_limit_completions": "2 per minute",
+    "rate_limit_downloads": "2 per hour",
+}
+
+
+@pytest.fixture
+def reading(make_app, alice):
+    """Alice, on a site that allows two requests of each kind that reads much."""
+    person = Client(make_app(**READING), alice.email)
+    person.log_in().follow()
+    person.list_path = alice.list_path
+    return person
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "?q=heat",
+        "?genre=Drama",
+        "watched?q=heat",
+        "watched?watched_from=2001",
+        "changes/",
+        "matches?q=heat",
+        "tags?q=own",
+        "/suggestions?q=heat",
+    ],
+)
+def test_request_that_reads_much_is_limited(reading, path):
+    path = path if path.startswith("/") else reading.list_path + path
+    for _ in range(2):
+        reading.get(path, status=200)
+    refused = reading.get(path, status=429)
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.html.h1.text == "Too many requests"
+    assert re.fullmatch(r"Try again in \d+ seconds?\.", refused.html.select_one(".failure h1 + p").text)
+
+
+def test_searches_of_one_person_do_not_limit_another(reading, bob):
+    for status in (200, 200, 429):
+        reading.get(reading.list_path + "?q=heat", status=status)
+    other = Client(reading.app, bob.email)
+    other.log_in()
+    other.get(bob.list_path + "?q=heat", status=200)
+
+
+def test_pages_without_search_are_not_limited(reading):
+    for _ in range(4):
+        for path in ("", "?sort=title", "?select=some", "?q=", "watched", "removed", "imports/"):
+            reading.get(reading.list_path + path, status=200)
+
+
+def test_exports_are_limited(reading):
+    for status in (200, 200, 429):
+        reading.send("/account/export", current_password=PASSWORD, status=status)
+
+
+def test_fast_typing_does_not_meet_the_limit():
+    """Two requests are sent after a pause of 120 milliseconds, see suggest.js."""
+    (limit,) = limits.parse_many(DEFAULTS["rate_limit_completions"])
+    pauses_per_second = 1000 / 120
+    assert limit.amount / limit.get_expiry() > 2 * pauses_per_second
+
+
+def test_counting_searches_costs_no_statement(reading, alice):
+    assert _statements_of_search(reading) == _statements_of_search(alice)
+
+
+def _statements_of_search(person):
+    sent = []
+    for engine in person.app.registry.engines:
+        event.listen(engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+    person.get(person.list_path + "?q=heat")
+    return sent
