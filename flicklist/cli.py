@@ -37,7 +37,7 @@ from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
 
 # `catalog fill` makes one change of so many movies, so that undoing it is quick.
-MAX_FILLED_AT_ONCE = 500
+MAX_FILLED_AT_ONCE = 100
 STANDARD_OUTPUT = Path("-")
 PERCENT = 100
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
@@ -299,7 +299,7 @@ def fill_film_facts(ini: str, email: str) -> None:
     """Add director, runtime and other facts to the movies of EMAIL, where they are missing.
 
     A movie is looked up by title and year, and must be exactly one film of the catalog. Nothing that is there is
-    replaced. Each batch of 500 movies is one change, which EMAIL can undo.
+    replaced. Each batch of 100 movies is one change, which EMAIL can undo.
     """
     settings = _settings(ini)
     try:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from flicklist.models import Change, Import, LoginSession, Movie, User, Viewing
 from tests.clients import Client, rows_of
 
+BOUNDS_COLUMNS = 5
 PASSWORD_FORM = "303 /account/#change-password"
 WALL, OWN_LIST, LOG_IN = "303 /register", "303 own list", "303 /login"
 RESET = "303 /password-reset/"
@@ -141,6 +142,20 @@ def test_urls_md_lists_every_view_once(app, root):
             module = view["callable"].__module__.rpartition(".")[2]
             name = f"| `{module}.{view['callable'].__name__}` | `{view['context'].__name__}` |"
             assert len([row for row in rows if name in row and f"| {view['request_methods']}" in row]) == 1, name
+
+
+def test_bounds_md_lists_every_view_once(app, root):
+    rows = (root / "docs" / "bounds.md").read_text(encoding="utf-8").splitlines()
+    listed = [
+        row.split("|")[1].strip() for row in rows if row.startswith("| `") and row.count("|") == BOUNDS_COLUMNS + 1
+    ]
+    views = [item["introspectable"] for item in app.registry.introspector.get_category("views")]
+    expected = {
+        f"`{view['callable'].__module__.rpartition('.')[2]}.{view['callable'].__name__}`"
+        for view in views
+        if getattr(view["callable"], "__module__", "").startswith("flicklist.views") and not view["exception_only"]
+    }
+    assert sorted(listed) == sorted(expected)
 
 
 def test_only_registration_and_log_in_views_are_public(app):

@@ -1,11 +1,16 @@
 """The work of a request is bounded, whatever a person has entered. docs/bounds.md has the bound of every view."""
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from flicklist.models import Change, Movie, User, Viewing
-from flicklist.models.movie import MAX_VIEWINGS
+from flicklist.models.meta import utc_now
+from flicklist.models.movie import MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETENTION
+from flicklist.services.search import MAX_WORDS
 from flicklist.services.viewings import MAX_SHOWN
+from flicklist.services.watchlist import MAX_EXPIRED_DELETED
 from tests.clients import messages
 from tests.views.test_changes import remembered
 
@@ -123,3 +128,46 @@ def test_page_of_movie_without_more_viewings_has_no_link_to_all(alice, db):
     page = alice.get(f"{alice.list_path}{movie_id}/")
     assert len(page.html.select(".viewings li")) == MAX_SHOWN
     assert "Show all viewings" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "condition"),
+    [
+        ({"q": " ".join(map(chr, range(0x3041, 0x3090)))}, "search_text"),
+        ({"genre": ",".join("abcdefghijklmnopqrstuvwxyz")}, "genre_keys"),
+    ],
+)
+def test_search_compares_at_most_20_words_or_genres(alice, statements, query, condition):
+    statements.clear()
+    alice.get(alice.list_path, query)
+    searching = [statement for statement in statements if "LIKE" in statement]
+    assert {statement.count(f"movies.{condition} LIKE") for statement in searching} == {MAX_WORDS}
+    assert len(searching) == 2
+
+
+def test_longer_search_is_refused(alice, statements):
+    statements.clear()
+    page = alice.get(alice.list_path, {"q": "x" * (MAX_TITLE_LENGTH + 1)})
+    assert messages(page, "error") == ["The search text can have at most 200 characters."]
+    assert not [statement for statement in statements if "LIKE" in statement]
+
+
+@pytest.mark.parametrize("path", ["matches", "tags", "/suggestions"])
+def test_longer_text_is_not_completed(alice, statements, path):
+    path = path if path.startswith("/") else alice.list_path + path
+    statements.clear()
+    assert alice.get(path, {"q": "x" * (MAX_TITLE_LENGTH + 1)}).json == []
+    assert len(statements) == 1, statements
+
+
+def test_adding_a_movie_deletes_only_a_few_expired_movies(alice, db):
+    ids = add_movies(alice, db, 1, number=MAX_EXPIRED_DELETED + 20)
+    long_ago = utc_now() - REMOVED_RETENTION - timedelta(days=1)
+    db.execute(update(Movie).where(Movie.id.in_(map(int, ids))).values(removed_at=long_ago))
+    db.commit()
+    last = f"Movie {len(ids) - 1}"
+    alice.add(last)
+    assert alice.watchlist() == [last]
+    left = db.scalars(select(Movie.title).where(Movie.removed_at.is_not(None))).all()
+    assert len(left) in {19, 20}
+    assert last not in left

@@ -31,6 +31,7 @@ from flicklist.text import fold
 from flicklist.titles import sort_title, sort_titles_of_variants
 
 MAX_MATCHES = 4
+MAX_EXPIRED_DELETED = 50  # by one addition, while other writers wait
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 _WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tags, Movie.runtime).where(
@@ -206,11 +207,11 @@ def find_selected_movies(
 
 
 def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: int) -> Movie:
-    """Add a movie to the watchlist, and delete removed movies that can no longer be restored.
+    """Add a movie to the watchlist, and delete some removed movies that can no longer be restored.
 
     Raises `LimitReached`, and `MovieExists`, also if another transaction adds the movie first.
     """
-    delete_expired_movies(db, owner_id)
+    _delete_some_expired_movies(db, owner_id, movie_key(details.title, details.year))
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
@@ -234,6 +235,17 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
 def delete_expired_movies(db: Session, owner_id: int) -> None:
     """Delete removed movies that can no longer be restored."""
     db.execute(delete(Movie).where(Movie.owner_id == owner_id, has_expired()))
+
+
+def _delete_some_expired_movies(db: Session, owner_id: int, key: str) -> None:
+    """Delete the movie with this key and a few others, if they can no longer be restored.
+
+    The clean-up deletes the rest.
+    """
+    expired = (Movie.owner_id == owner_id, has_expired())
+    some = select(Movie.id).where(*expired).limit(MAX_EXPIRED_DELETED)
+    deleted = delete(Movie).where(*expired, (Movie.key == key) | Movie.id.in_(some))
+    db.execute(deleted.execution_options(synchronize_session=False))
 
 
 def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
