@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wtforms import Field, PasswordField, ValidationError
+from wtforms import Field, HiddenField, PasswordField, ValidationError
 
 from flicklist.forms.fields import DigitsField, EmailField, LocalPathField, SiteForm, TextField
 from flicklist.models.user import email_key
@@ -48,7 +48,7 @@ class RegisterForm(NewPasswordForm):
 
 
 class LogInForm(SiteForm):
-    """Email and password.
+    """Email and password. `unsent` is a form that was sent while logged out; see `flicklist.unsent_forms`.
 
     Nothing is validated. A malformed email counts as a wrong one, so that all failures look the same.
     """
@@ -56,6 +56,7 @@ class LogInForm(SiteForm):
     email = TextField()
     password = PasswordField()
     next = LocalPathField()
+    unsent = HiddenField(default="")
 
     @property
     def email_key(self) -> str | None:
@@ -70,3 +71,4 @@ class CodeForm(SiteForm):
 
     code = DigitsField()
     next = LocalPathField()
+    unsent = HiddenField(default="")

@@ -4,7 +4,9 @@ from contextlib import suppress
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.renderers import render_to_response
 from pyramid.request import Request
+from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
 from pyramid.view import exception_view_config, view_config
 
@@ -29,13 +31,14 @@ from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
 from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import pending_login_tokens
+from flicklist.unsent_forms import unpack
 from flicklist.urls import local_path
-from flicklist.views import PageOrRedirect, redirect, redirect_home, show_again
-from flicklist.views.errors import outdated_button
+from flicklist.views import PageOrRedirect, redirect, redirect_home, refuse, show_again
+from flicklist.views.errors import LOG_IN_PAGE, PAGE, outdated_button, rate_limited
 
 REGISTER_PAGE = "flicklist:templates/auth/register.jinja2"
-LOG_IN_PAGE = "flicklist:templates/auth/login.jinja2"
 CODE_PAGE = "flicklist:templates/auth/login_code.jinja2"
+UNSENT_PAGE = "flicklist:templates/auth/unsent.jinja2"
 # Session keys. In the session, the tokens stay out of URLs, logs and Referer headers.
 PENDING_LOGIN = "pending-login"
 INVITATION = "invitation"
@@ -163,17 +166,17 @@ def login_page(context: Root, request: Request) -> PageOrRedirect:
 @exception_view_config(OutdatedForm, path_info="^/login/?$", renderer=LOG_IN_PAGE)
 @exception_view_config(TooBusy, path_info="^/login/?$", renderer=LOG_IN_PAGE)
 def log_in_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
-    if request.identity:
-        return _already_logged_in(request)
     form = LogInForm(request.POST)
+    if request.identity:
+        return _unsent_page(request, form) or _already_logged_in(request)
     return show_again(exc, request, {"form": form, "next": form.next.path})
 
 
-@view_config(context=Root, name="login", request_method="POST", permission=NO_PERMISSION_REQUIRED)
-def log_in(context: Root, request: Request) -> HTTPSeeOther:
-    if request.identity:
-        return _already_logged_in(request)
+@view_config(context=Root, name="login", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=LOG_IN_PAGE)
+def log_in(context: Root, request: Request) -> PageOrRedirect:
     form = LogInForm(request.POST)
+    if request.identity:
+        return _unsent_page(request, form) or _already_logged_in(request)
     key = form.email_key
     credentials = accounts.credentials_by_email(request.read_db, key)
     rules = log_in_rules(request, key, credentials and credentials.id)
@@ -183,6 +186,8 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
         audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
         request.limiter.count(rules)
         form.refuse("password", "Wrong email or password.")
+        if form.unsent.data:
+            return refuse(request, form.problem, {"form": form, "next": form.next.path})
         raise redirect_to_form(request, _path_with_next(request, "login", form), form)
     if current := two_factor.credentials_if_on(request.db, credentials.id):
         token = pending_login_tokens(request.settings.secret).make(credentials.id, "", *current)
@@ -190,19 +195,45 @@ def log_in(context: Root, request: Request) -> HTTPSeeOther:
     return _finish_login(request, credentials.id, form)
 
 
-def _ask_for_code(request: Request, user_id: int, token: str, form: LogInForm) -> HTTPSeeOther:
+@exception_view_config(RateLimited, path_info="^/login(-code)?/?$", renderer=LOG_IN_PAGE)
+def log_in_later(exc: RateLimited, request: Request) -> dict[str, Any]:
+    """Show the error page, or the form again if it carries one that was sent while logged out."""
+    is_code = "code" in request.POST
+    form = CodeForm(request.POST) if is_code else LogInForm(request.POST)
+    page = rate_limited(exc, request)
+    if not form.unsent.data:
+        request.override_renderer = PAGE
+        return page
+    request.override_renderer = CODE_PAGE if is_code else LOG_IN_PAGE
+    flash_error(request, f"{page['title']}. {page['text']}")
+    return {"form": form, "next": form.next.path}
+
+
+def _ask_for_code(request: Request, user_id: int, token: str, form: LogInForm) -> PageOrRedirect:
     """Keep the pending login in the session, and go on to the page that asks for the code."""
     request.session.invalidate()
     request.session[PENDING_LOGIN] = token
     audit(request, AuditEvent.CODE_REQUIRED, user_id)
+    if form.unsent.data:
+        request.override_renderer = CODE_PAGE
+        return {"form": CodeForm(data={"unsent": form.unsent.data}), "next": form.next.path}
     return redirect(_path_with_next(request, "login-code", form))
 
 
-def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) -> HTTPSeeOther:
+def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) -> Response:
     remember(request, user_id)
     audit(request, AuditEvent.LOGGED_IN)
+    if page := _unsent_page(request, form):
+        return page
     flash_success(request, "Welcome back!")
     return redirect(form.next.path) if form.next.path else redirect_home(request)
+
+
+def _unsent_page(request: Request, form: LogInForm | CodeForm) -> Response | None:
+    """Return the page that leads back to the form that was sent while logged out, if it belongs to this person."""
+    list_path = f"/watchlists/{request.identity.watchlist_slug}/"
+    unsent = unpack(form.unsent.data, list_path)
+    return render_to_response(UNSENT_PAGE, {"unsent": unsent}, request) if unsent else None
 
 
 @view_config(
@@ -215,36 +246,40 @@ def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) ->
 def code_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
         return redirect_home(request)
-    if _pending_credentials(request) is None:
-        return _ask_for_password(request)
     form = CodeForm()
+    if _pending_credentials(request) is None:
+        return _ask_for_password(request, form)
     refill_form(request, form)
     return {"form": form, "next": local_path(request.GET.get("next"))}
 
 
 @exception_view_config(OutdatedForm, path_info="^/login-code/?$", renderer=CODE_PAGE)
 def code_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
-    if request.identity:
-        return _already_logged_in(request)
-    if _pending_credentials(request) is None:
-        return _ask_for_password(request)
     form = CodeForm(request.POST)
+    if request.identity:
+        return _unsent_page(request, form) or _already_logged_in(request)
+    if _pending_credentials(request) is None:
+        return _ask_for_password(request, form)
     return show_again(exc, request, {"form": form, "next": form.next.path})
 
 
-@view_config(context=Root, name="login-code", request_method="POST", permission=NO_PERMISSION_REQUIRED)
-def log_in_with_code(context: Root, request: Request) -> HTTPSeeOther:
+@view_config(
+    context=Root, name="login-code", request_method="POST", permission=NO_PERMISSION_REQUIRED, renderer=CODE_PAGE
+)
+def log_in_with_code(context: Root, request: Request) -> PageOrRedirect:
+    form = CodeForm(request.POST)
     if request.identity:
-        return _already_logged_in(request)
+        return _unsent_page(request, form) or _already_logged_in(request)
     credentials = _pending_credentials(request)
     if credentials is None:
-        return _ask_for_password(request)
+        return _ask_for_password(request, form)
     if not accounts.lock_if_password_unchanged(request.db, credentials.id, credentials.password_hash):
-        return _ask_for_password(request)
-    form = CodeForm(request.POST)
+        return _ask_for_password(request, form)
     if accept_code(request, credentials.id, form.code.data):
         return _finish_login(request, credentials.id, form)
     form.refuse("code", WRONG_CODE)
+    if form.unsent.data:
+        return refuse(request, form.problem, {"form": form, "next": form.next.path})
     raise redirect_to_form(request, _path_with_next(request, "login-code", form), form)
 
 
@@ -254,7 +289,7 @@ def _pending_credentials(request: Request) -> Any:
     return accounts.credentials_by_token(request.read_db, tokens, request.session.get(PENDING_LOGIN, ""))
 
 
-def _ask_for_password(request: Request) -> HTTPSeeOther:
+def _ask_for_password(request: Request, form: CodeForm) -> PageOrRedirect:
     token = request.session.pop(PENDING_LOGIN, None)
     if token is None:
         flash_info(request, "Log in to continue.")
@@ -262,6 +297,9 @@ def _ask_for_password(request: Request) -> HTTPSeeOther:
         flash_error(request, "That took too long. Enter your password again.")
     else:  # the password or the email address was changed
         flash_error(request, "Enter your password again.")
+    if form.unsent.data:
+        request.override_renderer = LOG_IN_PAGE
+        return {"form": LogInForm(data={"unsent": form.unsent.data}), "next": form.next.path}
     return redirect(request.path_to(request.root, "login"))
 
 

@@ -7,14 +7,18 @@ from typing import Any
 
 from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken
 from pyramid.httpexceptions import HTTPError, HTTPSeeOther
+from pyramid.renderers import render_to_response
 from pyramid.request import Request
+from pyramid.response import Response
 from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
+from flicklist import unsent_forms
 from flicklist.assets import STATIC_SEGMENT
 from flicklist.flash import flash_error, flash_info
+from flicklist.forms.auth import LogInForm
 from flicklist.forms.fields import OutdatedForm
 from flicklist.permissions import Permission
 from flicklist.resources import WellKnownResource
@@ -35,6 +39,8 @@ UNCONFIRMED = (
     "Go back, reload the page and check whether it was saved before you try again."
 )
 PAGE = "flicklist:templates/errors/page.jinja2"
+LOG_IN_PAGE = "flicklist:templates/auth/login.jinja2"
+UNSENT = "You’re logged out, so nothing was saved. Log in to get back to what you typed."
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 TITLES_AND_TEXTS = {
     HTTPStatus.BAD_REQUEST: UNREADABLE,
@@ -51,7 +57,7 @@ TITLES_AND_TEXTS = {
 
 
 @forbidden_view_config(renderer=PAGE)
-def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def forbidden(exc: Exception, request: Request) -> dict[str, Any] | Response:
     if request.identity is None:
         return _wall(request)
     audit(request, AuditEvent.FORBIDDEN)
@@ -59,7 +65,7 @@ def forbidden(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther
 
 
 @notfound_view_config(renderer=PAGE)
-def not_found(exc: Exception, request: Request) -> dict[str, Any] | HTTPSeeOther:
+def not_found(exc: Exception, request: Request) -> dict[str, Any] | Response:
     """Respond as `forbidden` does, so that probing does not reveal what exists."""
     is_static = request.path_info.startswith(f"/{STATIC_SEGMENT}/")
     # Today no ACL lets an anonymous visitor view anything.
@@ -143,7 +149,7 @@ def server_error(exc: Exception, request: Request) -> dict[str, Any]:
     return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _wall(request: Request) -> HTTPSeeOther:
+def _wall(request: Request) -> Response:
     """Send a person who is not logged in to the registration page, and remember where they wanted to go.
 
     A first visit to ``/`` is not a mistake, so there is no message for it.
@@ -151,6 +157,8 @@ def _wall(request: Request) -> HTTPSeeOther:
     if request.path_info in {"", "/"} and not request.may_write:
         return redirect(request.path_to(request.root, "register"))
     wanted = form_page(request) if request.may_write else local_path(request.path_qs)
+    if request.may_write and (unsent := unsent_forms.pack(request)):
+        return _log_in_page(request, unsent, wanted)
     query = {"next": wanted} if wanted else None
     is_open = request.settings.registration == "open"
     text = "Log in or create an account to continue." if is_open else "Log in to continue."
@@ -158,6 +166,15 @@ def _wall(request: Request) -> HTTPSeeOther:
         text += " Your changes weren’t saved."
     flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query), is_link=True)
     return redirect(request.path_to(request.root, "register", query=query))
+
+
+def _log_in_page(request: Request, unsent: str, next_path: str | None) -> Response:
+    """Return the page to log in with a form that was sent while logged out. A redirect would lose its text."""
+    flash_info(request, UNSENT)
+    form = LogInForm(data={"unsent": unsent})
+    response = render_to_response(LOG_IN_PAGE, {"form": form, "next": next_path}, request)
+    response.status_int = HTTPStatus.FORBIDDEN
+    return response
 
 
 def _page(request: Request, status: HTTPStatus, title: str = "", text: str = "") -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""A form with a text that was sent while logged out, carried through the login in a hidden field.
+
+The login wall puts the form into the page to log in, and the pages of the login send it along. The server stores
+nothing. After the login the form is shown to the owner of the list only. It saves nothing until it is sent again.
+"""
+
+import json
+import re
+from typing import NamedTuple
+from urllib.parse import quote_plus
+
+from pyramid.request import Request
+
+from flicklist.forms.movies import AddForm, EditMovieForm
+from flicklist.forms.navigation import BackForm
+from flicklist.sanity import FORM
+from flicklist.security.session import is_from_this_site
+
+TEXTS = ("why", "notes", "note")  # other fields are typed again easily
+# None of these is a password or a code.
+FIELDS = frozenset((*AddForm()._fields, *EditMovieForm()._fields, *BackForm()._fields, "watched_on", "note"))
+# Its path alone decides whether a form is kept, so the wall does not reveal which lists exist.
+PATH = re.compile(r"/watchlists/[\w-]{22}/[\w/-]+", re.ASCII)
+MAX_ENCODED_LENGTH = 60_000  # as sent by the form to log in, which can have 64 kB with the email and the password
+
+
+class UnsentForm(NamedTuple):
+    """A form that was sent to a path while logged out, and was not saved."""
+
+    path: str
+    fields: dict[str, str]
+
+
+def pack(request: Request) -> str:
+    """Return the submitted form as the value of a hidden field, or an empty text if it is not kept."""
+    is_kept = PATH.fullmatch(request.path_info) and request.content_type == FORM and is_from_this_site(request)
+    if not is_kept or not any(request.POST.get(name) for name in TEXTS):
+        return ""
+    fields = {name: value for name, value in request.POST.items() if name in FIELDS}
+    packed = json.dumps([request.path_info, fields], ensure_ascii=False)
+    return packed if len(quote_plus(packed)) <= MAX_ENCODED_LENGTH else ""
+
+
+def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
+    """Return the form, or None if there is none, or if it belongs to a list other than that of the path."""
+    try:
+        path, fields = json.loads(packed or "")
+        texts = {str(name): str(value) for name, value in fields.items() if name in FIELDS}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    is_own = isinstance(path, str) and PATH.fullmatch(path) and path.startswith(list_path)
+    return UnsentForm(path, texts) if is_own else None

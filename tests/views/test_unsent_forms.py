@@ -1,0 +1,221 @@
+"""Long texts that were sent after the login session had ended are kept through the login."""
+
+import json
+import time
+
+import pytest
+from sqlalchemy import select
+
+from flicklist.models import Movie, Viewing
+from flicklist.unsent_forms import FIELDS, MAX_ENCODED_LENGTH
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
+
+OURS = {"Origin": "http://localhost"}
+NOTE = 'The "lights" went <out> twice.  ' * 30 + "Ünd a 😀."
+NOTES = "First line\n\n  <b>second</b> & 'third'\n" + "line\n" * 800
+LOGGED_OUT = ["You’re logged out, so nothing was saved. Log in to get back to what you typed."]
+SAVED_NOTHING = ["Your login changed since this page opened. Nothing was saved; please send it again."]
+
+
+@pytest.fixture
+def heat(alice):
+    """Alice, who has watched Heat."""
+    alice.add("Heat", "1995")
+    alice.cross_off("Heat")
+    return alice
+
+
+def typed_edit(person):
+    form = person.get(person.movie_path("Heat") + "/").forms["edit"]
+    form["title"], form["notes"] = "Heat!", NOTES
+    return form
+
+
+def typed_viewing(person):
+    form = person.get(person.movie_path("Heat") + "/").forms["viewing"]
+    form["watched_on"], form["note"] = "2009-07", NOTE
+    return form
+
+
+def end_login(person):
+    """End the login session elsewhere."""
+    person.copy().log_out()
+
+
+def send(form, headers=OURS, status=403):
+    return form.submit(headers=headers, status=status)
+
+
+def log_in(page, email, password=PASSWORD, status=200):
+    form = page.forms["log-in"]
+    form["email"], form["password"] = email, password
+    return form.submit(headers=OURS, status=status)
+
+
+def continue_to_form(page):
+    return page.forms["unsent"].submit(headers=OURS, status=400)
+
+
+def saved(db):
+    db.rollback()
+    return db.execute(select(Movie.title, Movie.notes)).all(), db.scalars(select(Viewing.note).order_by("id")).all()
+
+
+def test_edited_movie_comes_back_after_login_and_is_saved_when_sent_again(heat, db):
+    form = typed_edit(heat)
+    end_login(heat)
+    page = send(form)
+    assert messages(page) == LOGGED_OUT
+    page = continue_to_form(log_in(page, heat.email))
+    assert messages(page) == SAVED_NOTHING
+    again = page.forms["edit"]
+    assert (again["title"].value, again["notes"].value.replace("\r\n", "\n").strip()) == ("Heat!", NOTES.strip())
+    assert saved(db) == ([("Heat", "")], [""])
+    again.submit(status=303)
+    assert saved(db)[0] == [("Heat!", NOTES.strip())]
+
+
+def test_viewing_comes_back_after_login_and_is_saved_when_sent_again(heat, db):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = continue_to_form(log_in(send(form), heat.email))
+    assert messages(page) == SAVED_NOTHING
+    again = page.forms["viewing"]
+    assert (again["watched_on"].value, again["note"].value) == ("2009-07", NOTE)
+    assert saved(db)[1] == [""]
+    again.submit(status=303)
+    assert saved(db)[1] == ["", NOTE]
+
+
+def test_edited_viewing_and_reason_of_new_movie_come_back(heat, db):
+    viewing = heat.get(f"{heat.movie_path('Heat')}/viewings/{db.scalars(select(Viewing.id)).one()}/").forms["viewing"]
+    add = heat.get(heat.list_path).forms["add"]
+    viewing["note"], (add["title"], add["why"]) = NOTE, ("Ran", "Ann said so")
+    end_login(heat)
+    page = continue_to_form(log_in(send(viewing), heat.email))
+    assert page.forms["viewing"]["note"].value == NOTE
+    end_login(heat)
+    page = continue_to_form(log_in(send(add), heat.email))
+    assert (page.forms["add"]["title"].value, page.forms["add"]["why"].value) == ("Ran", "Ann said so")
+
+
+def test_wrong_password_and_reached_limit_keep_the_text(make_app, heat):
+    person = Client(make_app(rate_limit_log_in="2 per minute"), heat.email)
+    person.log_in().follow()
+    person.list_path = heat.list_path
+    form = typed_viewing(person)
+    end_login(person)
+    page = send(form)
+    for status in (400, 400, 429):
+        page = log_in(page, heat.email, NEW_PASSWORD, status=status)
+        assert NEW_PASSWORD not in page.text
+        assert json.loads(page.forms["log-in"]["unsent"].value)[1]["note"] == NOTE
+    assert "Try again in" in messages(page, "error")[0]
+    assert int(page.headers["Retry-After"]) > 0
+
+
+def test_two_factor_and_wrong_code_keep_the_text(heat, db):
+    totp = heat.begin_two_factor()
+    heat.turn_on_two_factor(totp)
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = log_in(send(form), heat.email)
+    page.forms["code"]["code"] = "nonsense"
+    page = page.forms["code"].submit(headers=OURS, status=400)
+    page.forms["code"]["code"] = _next_code(totp)
+    page = continue_to_form(page.forms["code"].submit(headers=OURS, status=200))
+    assert page.forms["viewing"]["note"].value == NOTE
+    assert saved(db)[1] == [""]
+
+
+def _next_code(totp):
+    """Return a code that was not used yet: the one of the next thirty seconds, which is accepted already."""
+    return totp.at(time.time() + 30)
+
+
+def test_code_after_pending_login_expired_keeps_the_text(heat):
+    heat.turn_on_two_factor()
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = log_in(send(form), heat.email)
+    page.forms["code"]["code"] = "123456"
+    heat.reset()
+    page = page.forms["code"].submit(headers=OURS, status=(200, 400))
+    assert json.loads(page.forms.get("log-in", page.forms.get("code"))["unsent"].value)[1]["note"] == NOTE
+
+
+def test_login_in_another_tab_meanwhile_keeps_the_text(heat):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = send(form)
+    heat.log_in()
+    page = continue_to_form(log_in(page, heat.email))
+    assert page.forms["viewing"]["note"].value == NOTE
+
+
+def test_another_person_who_logs_in_does_not_get_the_text(heat, bob):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = log_in(send(form), bob.email, status=303)
+    page = page.follow(status=(200, 404))
+    assert "lights" not in page.text
+    assert "unsent" not in page.forms
+
+
+def test_text_for_list_of_another_person_is_not_shown(heat, bob):
+    """Even if the hidden field was forged."""
+    forged = json.dumps([heat.movie_path("Heat") + "/edit", {"notes": "forged"}])
+    Client(heat.app).send("/login", email=bob.email, password=PASSWORD, unsent=forged)
+
+
+@pytest.mark.parametrize(
+    "unsent", ["x", "[]", "{}", "[1, 2]", '["/account/delete", {"notes": "x"}]', '["{list}1/edit", 7]', "[" * 9000]
+)
+def test_malformed_hidden_field_is_ignored(heat, unsent):
+    person = Client(heat.app)
+    unsent = unsent.replace("{list}", heat.list_path)
+    assert person.send("/login", email=heat.email, password=PASSWORD, unsent=unsent).status_int == 303
+
+
+def test_hidden_field_carries_no_password_code_or_token(heat):
+    form = typed_edit(heat)
+    end_login(heat)
+    fields = dict(form.submit_fields()) | {"password": PASSWORD, "current_password": PASSWORD, "code": "123456"}
+    page = heat.post(form.action, fields, headers=OURS, status=403)
+    assert PASSWORD not in page.text
+    assert json.loads(page.forms["log-in"]["unsent"].value)[1].keys() <= FIELDS
+    assert not FIELDS & {"csrf_token", "password", "verify", "current_password", "code"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "null"}, {"Origin": "https://evil.example"}])
+def test_form_that_no_page_of_this_site_sent_gets_plain_wall(heat, headers):
+    form = typed_edit(heat)
+    end_login(heat)
+    page = heat.post(form.action, form.submit_fields(), headers=headers, status=303).follow()
+    assert "second" not in page.text
+    assert "unsent" not in page.text
+
+
+def test_missing_list_gets_the_same_page_as_an_existing_one(heat, visitor):
+    def wall(path):
+        page = visitor.post(path, {"notes": NOTES}, headers=OURS, status=403)
+        del page.forms["log-in"].fields["unsent"]
+        return messages(page), [(name, field[0].value) for name, field in page.forms["log-in"].fields.items()]
+
+    existing = heat.movie_path("Heat") + "/edit"
+    missing = "/watchlists/AAAAAAAAAAAAAAAAAAAAAA/42/edit"
+    assert wall(existing) == wall(missing) == wall(heat.list_path + "nothing/at/all")
+
+
+@pytest.mark.parametrize("fields", [{}, {"rating": "4"}, {"notes": "", "title": "Heat"}, {"notes": "😀" * 5400}])
+def test_form_without_long_text_or_with_too_long_one_gets_plain_wall(heat, visitor, fields):
+    assert visitor.post(heat.list_path + "42/edit", fields, headers=OURS, status=303)
+
+
+def test_longest_notes_fit_through_the_login(heat):
+    form = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
+    form["notes"] = "é\n" * 2500
+    end_login(heat)
+    page = continue_to_form(log_in(send(form), heat.email))
+    assert page.forms["edit"]["notes"].value.split() == ["é"] * 2500
+    assert MAX_ENCODED_LENGTH < 65_536
