@@ -37,7 +37,7 @@ COMPILE = .venv-constraints/bin/uv pip compile --quiet --universal --python-vers
 	--no-annotate --custom-compile-command "make constraints" $(UPGRADE) setup.py
 
 constraints: .venv-constraints  ## Update the files with versions and hashes to setup.py; UPGRADE=--upgrade takes newer versions.
-	$(COMPILE) --extra postgresql --extra redis --output-file constraints.txt
+	$(COMPILE) --extra postgresql --extra redis --extra processes --output-file constraints.txt
 	$(COMPILE) --all-extras --constraint constraints.txt --output-file constraints-development.txt
 
 .venv-constraints:

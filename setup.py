@@ -77,6 +77,7 @@ setup(
     extras_require={
         "postgresql": ["psycopg[binary]>=3"],
         "redis": ["redis>=5"],
+        "processes": ["granian>=2"],
         "testing": ["aiosmtpd", "hypothesis", "jsonschema", "pytest", "pytest-xdist", "trustme", "WebTest"],
         "browser": ["playwright"],
         "dev": ["djlint", "mypy", "ruff", "types-regex", "types-WebOb", "types-WTForms"],

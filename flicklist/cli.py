@@ -24,6 +24,7 @@ from flicklist.models import Import, Mail, User
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.models.outbox import MailKind
+from flicklist.processes import serve as serve_in_processes
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
 from flicklist.services.clean_up import AlreadyRunning, delete_outdated_rows
@@ -60,14 +61,27 @@ def migrate(ini: str) -> None:
 @ini_file
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--reload", "reloads", is_flag=True, help="Start again when the code changes.")
-def serve(ini: str, values: tuple[str, ...], reloads: bool) -> None:  # noqa: FBT001 - click passes it by name
+@click.option("--processes", type=click.IntRange(1, 64), default=1, help="How many processes answer requests.")
+def serve(ini: str, values: tuple[str, ...], reloads: bool, processes: int) -> None:  # noqa: FBT001 - click passes it by name
     """Run the site of INI until it is stopped.
 
     This is pserve, except that INI is read as UTF-8. NAME=VALUE replaces a value in the section DEFAULT.
     """
     with _readable(ini):
         read_app_settings(ini)
+    if processes > 1:
+        if reloads:
+            raise click.UsageError("--reload works with one process only.")
+        serve_in_processes(ini, _assignments(values), processes)
+        return
     pserve(["pserve", ini_uri(ini), *values, *(["--reload"] if reloads else [])])
+
+
+def _assignments(values: tuple[str, ...]) -> dict[str, str]:
+    for each in values:
+        if "=" not in each:
+            raise click.UsageError(f"{each!r} is not NAME=VALUE.")
+    return dict(each.split("=", 1) for each in values)
 
 
 @flicklist.command()

@@ -45,6 +45,12 @@ class Loader(PasteDeployLoader):
         config = self._context(loadwsgi.APP, name, defaults).config()
         return ConfigDict(config.local_conf, config.global_conf, self)
 
+    def get_wsgi_server_options(
+        self, name: str | None = None, defaults: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Return the options of the server, without the name of the server itself."""
+        return dict(self._context(loadwsgi.SERVER, name, defaults).local_conf)
+
     def setup_logging(self, defaults: Mapping[str, str] | None = None) -> None:
         if "loggers" in self.get_sections():
             fileConfig(self.uri.path, self._get_defaults(defaults), disable_existing_loggers=False, encoding=ENCODING)
@@ -67,6 +73,10 @@ def ini_uri(path: str) -> str:
     return f"{SCHEME}://{Path(path).absolute()}"
 
 
+def get_loader(path: str) -> Loader:
+    return plaster.get_loader(ini_uri(path), protocols=["wsgi"])
+
+
 def read_app_settings(path: str) -> Mapping[str, str]:
     """Return the section ``[app:main]`` of an ini file."""
-    return plaster.get_loader(ini_uri(path), protocols=["wsgi"]).get_wsgi_app_settings()
+    return get_loader(path).get_wsgi_app_settings()

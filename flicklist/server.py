@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -55,7 +55,19 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
     return serve
 
 
-def _bind(options: dict[str, Any]) -> list[socket.socket]:
+def free_address(options: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the only address in the options. Raises `CannotListenError` if it is in use, or not the only one."""
+    sockets = _bind(options)
+    addresses: list[tuple[Any, ...]] = [each.getsockname() for each in sockets]
+    for each in sockets:
+        each.close()
+    if len(addresses) != 1:
+        raise CannotListenError("Several processes listen on one address only. Set it with listen, in [server:main].")
+    host, port, *_ = addresses[0]
+    return host, port
+
+
+def _bind(options: Mapping[str, Any]) -> list[socket.socket]:
     """Return a socket for each address in the options. Raises `CannotListenError`."""
     try:
         addresses = Adjustments(**options).listen

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.conftest import skip_outside_ci
 
-NOT_DISTRIBUTED = {"node_modules", "__pycache__", "catalog.sqlite"}
+NOT_DISTRIBUTED = {"node_modules", "__pycache__", "catalog.sqlite", ".venv", ".data"}
 
 
 def test_readme_names_the_python_versions_of_setup(root):
@@ -50,7 +50,7 @@ def requirements(root):
 def test_every_dependency_is_locked_with_hashes(root):
     site, development = locked(root / "constraints.txt"), locked(root / "constraints-development.txt")
     required, extras = requirements(root)
-    at_run_time = [*required, *extras["postgresql"], *extras["redis"]]
+    at_run_time = [*required, *extras["postgresql"], *extras["redis"], *extras["processes"]]
     assert {normalized(each) for each in at_run_time} <= {name for name, _ in site}
     assert {normalized(each) for extra in extras.values() for each in extra} <= {name for name, _ in development}
     assert site.items() <= development.items()

@@ -1,0 +1,93 @@
+"""Serve the site in several processes, with granian, from the same ini file as with `flicklist.server`.
+
+Each process makes the site for itself. So none shares a database connection or a thread with another one.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from waitress.adjustments import Adjustments
+from waitress.proxy_headers import proxy_headers_middleware
+
+from flicklist import migrations
+from flicklist.ini_files import get_loader
+from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
+from flicklist.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class GranianMissingError(SystemExit):
+    """The extra with granian is not installed. The message is one line. See `InvalidSettingError`."""
+
+
+def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
+    """Serve the site of an ini file until SIGTERM, with the options of waitress in ``[server:main]``."""
+    try:
+        from granian import Granian  # noqa: PLC0415 - an extra
+        from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+        from granian.http import HTTP1Settings  # noqa: PLC0415
+        from granian.log import LogLevels  # noqa: PLC0415
+    except ImportError:
+        raise GranianMissingError("Several processes need granian. Install it with '.[processes]'.") from None
+    loader = get_loader(ini)
+    loader.setup_logging(values)
+    options = loader.get_wsgi_server_options(defaults=values)
+    address, port = free_address(options)
+    adjustments = Adjustments(**options)
+    prepare(Settings.read(loader.get_wsgi_app_settings(defaults=values)))
+    server = Granian(
+        "flicklist",
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=processes,
+        blocking_threads=adjustments.threads,
+        backpressure=adjustments.connection_limit,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=adjustments.channel_timeout * 1000),
+        log_level=LogLevels.error,
+        respawn_failed_workers=True,
+        workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
+    )
+    log.info("Serving on http://%s:%s in %s processes", address, port, processes)
+    server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
+
+
+def prepare(settings: Settings) -> None:
+    """Check what would keep each process from starting, once, and warn about what they cannot share."""
+    prepare_database = migrations.upgrade if settings.migrate_at_start else migrations.require_newest
+    prepare_database(settings.database_url)
+    if settings.rate_limit_storage.startswith("memory://"):
+        log.warning("Each process counts attempts by itself. Set FLICKLIST_RATE_LIMIT_STORAGE to a Redis URL.")
+
+
+def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> Any:
+    """Make the site, in one of the processes. It accepts the same proxy headers as with waitress."""
+    loader = get_loader(ini)
+    loader.setup_logging(values)
+    return proxy_headers_middleware(
+        limit_bodies(loader.get_wsgi_app(defaults=values), adjustments.max_request_body_size),
+        trusted_proxy=adjustments.trusted_proxy,
+        trusted_proxy_count=adjustments.trusted_proxy_count,
+        trusted_proxy_headers=adjustments.trusted_proxy_headers,
+        clear_untrusted=adjustments.clear_untrusted_proxy_headers,
+    )
+
+
+def limit_bodies(app: Any, max_size: int) -> Callable[[dict[str, Any], Any], Any]:
+    """Return an application that refuses larger bodies, and ignores those without a length. waitress does the first.
+
+    granian passes on bodies of any size, and a part of Pyramid would write them to the disk.
+    """
+
+    def limited(environ: dict[str, Any], start_response: Any) -> Any:
+        environ.pop("wsgi.input_terminated", None)
+        if int(environ.get("CONTENT_LENGTH") or 0) > max_size:
+            start_response("413 Content Too Large", [("Content-Type", "text/plain")])
+            return [b"The request is too large.\n"]
+        return app(environ, start_response)
+
+    return limited
