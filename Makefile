@@ -10,10 +10,12 @@ INSTALL_PROJECT := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 # Show pip's progress, and its warnings only if it fails.
 ERRORS_ONLY := 2>$(VENV)/pip-errors.txt || { cat $(VENV)/pip-errors.txt >&2; exit 1; }
 
+COMPARE := benchmarks/compare
+
 # The installation builds the catalog of films from these.
 CATALOG_SOURCES := flicklist/data/films.csv.gz $(addprefix flicklist/,services/catalog.py film_facts.py search_words.py text.py)
 
-.PHONY: help install constraints serve demo icons test test-browser test-faults check format lint types templates
+.PHONY: help install constraints serve demo icons test test-browser test-faults compare check format lint types templates
 
 help:  ## Show this help.
 	@grep -E '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -34,11 +36,12 @@ $(VENV)/tools-installed: constraints-development.txt $(VENV)/site-installed
 
 # uv looks up the hashes of all files of a version, for every platform and Python.
 COMPILE = .venv-constraints/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --custom-compile-command "make constraints" $(UPGRADE) setup.py
+	--no-annotate --custom-compile-command "make constraints" $(UPGRADE)
 
 constraints: .venv-constraints  ## Update the files with versions and hashes to setup.py; UPGRADE=--upgrade takes newer versions.
-	$(COMPILE) --extra postgresql --extra redis --extra processes --output-file constraints.txt
-	$(COMPILE) --all-extras --constraint constraints.txt --output-file constraints-development.txt
+	$(COMPILE) setup.py --extra postgresql --extra redis --extra processes --output-file constraints.txt
+	$(COMPILE) setup.py --all-extras --constraint constraints.txt --output-file constraints-development.txt
+	$(COMPILE) $(COMPARE)/requirements.in --constraint constraints.txt --output-file $(COMPARE)/requirements.txt
 
 .venv-constraints:
 	$(PYTHON) -m venv $@
@@ -67,6 +70,17 @@ test-browser: $(VENV)/tools-installed tests/browser/node_modules  ## Run the bro
 
 test-faults: $(VENV)/tools-installed  ## Run the fault tests: kill the server, fill its disk, restart its database, move its clock. Disks need root.
 	$(BIN)/pytest --quiet -r s tests/faults
+
+# The comparison has an environment of its own, because a site needs neither Flask nor Django.
+$(COMPARE)/.venv/installed: setup.py constraints.txt $(COMPARE)/requirements.txt $(CATALOG_SOURCES)
+	@echo "Installing the compared frameworks into $(COMPARE)/.venv"
+	@$(PYTHON) -m venv $(COMPARE)/.venv
+	@$(MAKE) --no-print-directory install VENV=$(COMPARE)/.venv
+	@$(COMPARE)/.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes --requirement $(COMPARE)/requirements.txt
+	@touch $@
+
+compare: $(COMPARE)/.venv/installed  ## Compare FlickList with Flask, Django and Pyramid; see benchmarks/compare. Needs wrk.
+	@$(COMPARE)/.venv/bin/python $(COMPARE)/compare.py $(if $(POSTGRESQL),--postgresql $(POSTGRESQL)) $(OPTIONS)
 
 tests/browser/node_modules: tests/browser/package-lock.json
 	npm ci --prefix tests/browser --no-audit --no-fund
