@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -225,7 +226,7 @@ def request_pages(server: Server, cookies: dict[str, str], path: str, connection
         stdout=subprocess.PIPE,
     )
     time.sleep(seconds)
-    wrk.send_signal(2)
+    wrk.send_signal(signal.SIGINT)
     report, _ = wrk.communicate()
     failed = re.search(r"Non-2xx or 3xx responses.*|Socket errors.*", report)
     if failed:
@@ -401,6 +402,7 @@ def main() -> None:
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("Install wrk first, which requests the pages. On Debian: apt-get install wrk")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped
     DATA.mkdir(exist_ok=True)
     table = Table(options.only)
     started = time.monotonic()
