@@ -4,6 +4,7 @@ Each process makes the site for itself. So none shares a database connection or 
 """
 
 import logging
+import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -66,6 +67,8 @@ def prepare(settings: Settings) -> None:
 
 def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> Any:
     """Make the site, in one of the processes. It accepts the same proxy headers as with waitress."""
+    # granian handles it from the first request on. Until then, the handler inherited from the parent would ignore it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     loader = get_loader(ini)
     loader.setup_logging(values)
     return proxy_headers_middleware(

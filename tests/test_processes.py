@@ -62,6 +62,17 @@ def test_sigterm_stops_both_processes(server):
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+def test_sigterm_stops_process_that_is_still_starting(server):
+    server.start()
+    killed = min(workers(server))
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: len(workers(server) - {killed}) == 2, "another process is starting", START_SECONDS)
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(timeout=60) == 0
+    assert time.monotonic() - begun < MAX_STOP_SECONDS
+
+
 def test_sigterm_waits_for_request_under_way(server):
     """The login hashes for some seconds."""
     server.start(FLICKLIST_BCRYPT_COST="14")
