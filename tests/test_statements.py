@@ -69,14 +69,14 @@ def test_account_page_costs_three_statements(alice, statements, has_two_factor):
     assert len(statements) == 3, statements
 
 
-@pytest.mark.parametrize("view", ["", "edit"])
-def test_movie_page_costs_three_statements(alice, statements, view):
+@pytest.mark.parametrize(("view", "number"), [("", 3), ("edit", 2)])
+def test_statements_of_movie_page(alice, statements, view, number):
     alice.add("Heat")
     alice.cross_off("Heat")
     movie_path = alice.movie_path("Heat")
     statements.clear()
     alice.get(f"{movie_path}/{view}")
-    assert len(statements) == 3, statements
+    assert len(statements) == number, statements
 
 
 def test_stranger_costs_two_statements_and_anonymous_visitor_one(alice, bob, visitor, statements):

@@ -7,6 +7,7 @@ import regex
 from wtforms import BooleanField, Field, HiddenField, ValidationError
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, parse_year
+from flicklist.film_facts import FilmFacts
 from flicklist.forms.fields import (
     DateField,
     DigitsField,
@@ -102,8 +103,8 @@ class EditMovieForm(MovieForm, FilmFactsForm):
     """Everything a person can write about a movie."""
 
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
-    notes = LinesField(validators=[NoControlCharacters("notes", allowed="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
     tags = TagsField()
+    notes = LinesField(validators=[NoControlCharacters("notes", allowed="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
     version = HiddenField()
 
     @classmethod
@@ -111,6 +112,11 @@ class EditMovieForm(MovieForm, FilmFactsForm):
         """Return the form with the details filled in."""
         values = {**details._asdict(), **details.facts._asdict(), "version": details.version}
         return cls(data={name: str(value or "") for name, value in values.items()})
+
+    @property
+    def errors(self) -> dict[str, Any]:
+        """The errors in the order of the page, where the facts come last."""
+        return dict(sorted(super().errors.items(), key=lambda error: error[0] in FilmFacts._fields))
 
     @property
     def details(self) -> MovieDetails:

@@ -162,7 +162,7 @@ def test_main_control_is_to_watch_the_movie_then_to_rate_it(heat):
 
 def test_remove_button_is_apart_from_editing(heat):
     remove = heat.get(movie_path(heat)).html.main.select("form")[-1]
-    assert (remove["id"], remove.button["class"]) == ("remove", ["danger"])
+    assert (remove["id"], remove.button["class"]) == ("remove", ["quiet", "danger"])
     assert [button.text for button in heat.get(movie_path(heat) + "edit").html.main.select("button")] == ["Save"]
 
 

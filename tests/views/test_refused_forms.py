@@ -17,7 +17,7 @@ WRONG_CODE = "That code is wrong or was already used. Wait for the next code fro
 NO_EMAIL, BAD_EMAIL = "Enter your email address.", "That is not a valid email address."
 DIFFERENT = "The passwords don’t match."
 SHORT = "A password needs at least 8 characters."
-BAD_DATE = "Enter a date like 2009-07-14, 2009-07 or 2009."
+BAD_DATE = "Enter a date like 14 Jul 2009, July 2009 or 2009."
 INVISIBLE = "There are invisible characters in the {}. Try typing instead of pasting."
 # The forms of the account page: the path to send to, the fields, the field to correct, and the message.
 ACCOUNT = [
@@ -81,7 +81,7 @@ NOT_TESTED_HERE = {
     movies.MovieForm: "a base of others",
     film_facts.FilmFactsForm: "a base of others",
     movies.EditMovieForm: "in test_movie_page",
-    movies.ViewingForm: "in test_movie_page",
+    movies.ViewingForm: "in test_viewing",
     movies.DeleteViewingForm: "a checkbox",
     movies.RatingForm: "a list of choices",
     imports.ReportForm: "links, which ignore what they do not know",
@@ -203,6 +203,14 @@ def test_first_of_two_wrong_fields_has_the_focus(alice):
     page = alice.get(alice.list_path, {"max_runtime": "long", "added_from": "soon"})
     assert [field["name"] for field in page.html.select("[aria-invalid]")] == ["max_runtime", "added_from"]
     assert [field["name"] for field in page.html.select("[autofocus]")] == ["max_runtime"]
+
+
+def test_first_of_many_wrong_fields_of_a_movie_has_the_focus(alice):
+    alice.add("Heat")
+    wrong = {"title": "", "year": "1", "why": "\x01", "tags": "x" * 41, "notes": "\x01", "runtime": "long"}
+    page = alice.send(f"{alice.movie_path('Heat')}/edit", status=400, **wrong)
+    assert [field["name"] for field in page.html.select("form#edit [aria-invalid]")] == list(wrong)
+    assert [field["name"] for field in page.html.select("[autofocus]")] == ["title"]
 
 
 @pytest.mark.parametrize("label", ["Add tags", "Remove tags"])

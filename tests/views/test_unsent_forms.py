@@ -26,7 +26,7 @@ def heat(alice):
 
 
 def typed_edit(person):
-    form = person.get(person.movie_path("Heat") + "/").forms["edit"]
+    form = person.get(person.movie_path("Heat") + "/edit").forms["edit"]
     form["title"], form["notes"] = "Heat!", NOTES
     return form
 
@@ -213,7 +213,7 @@ def test_form_without_long_text_or_with_too_long_one_gets_plain_wall(heat, visit
 
 
 def test_longest_notes_fit_through_the_login(heat):
-    form = heat.get(heat.movie_path("Heat") + "/").forms["edit"]
+    form = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
     form["notes"] = "é\n" * 2500
     end_login(heat)
     page = continue_to_form(log_in(send(form), heat.email))
