@@ -101,6 +101,13 @@ def chromium(playwright):
     browser.close()
 
 
+HARMLESS_MESSAGES = (
+    "Failed to load resource: the server responded with a status of 4",  # any refused form
+    "[DOM] ",  # hints about forms
+    "Autofocus processing was blocked",  # by Chromium, in a part that was replaced; htmx sets the focus
+)
+
+
 class Reader:
     """A browser page, with shortcuts for what people do on the site."""
 
@@ -118,8 +125,7 @@ class Reader:
         page.on("request", self.note_request)
 
     def complain(self, text: str) -> None:
-        # Chromium logs this for every 4xx page, such as a refused form, and now and then hints about forms.
-        if not text.startswith(("Failed to load resource: the server responded with a status of 4", "[DOM] ")):
+        if not text.startswith(HARMLESS_MESSAGES):
             self.complaints.append(text)
 
     def note_request(self, request) -> None:

@@ -102,6 +102,7 @@ def test_refused_action_keeps_the_selection(list_of_movies):
         expect(page.get_by_label(f"Select Movie {number}")).to_be_checked()
     expect(page.get_by_label("Select Movie 22")).not_to_be_checked()
     expect(page.get_by_label("Tags for the selected movies")).to_have_value("x" * 41)
+    expect(page.get_by_label("Tags for the selected movies")).to_be_focused()
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -59,10 +59,11 @@ def test_whole_story_by_keyboard_alone(reader):
     page = reader.page
     keys = page.keyboard
     reader.go("/register")
-    tab_to(reader, "Email")
-    for typed in (reader.email, PASSWORD, PASSWORD):
-        keys.type(typed)
-        keys.press("Tab")
+    expect(page.get_by_label("Email")).to_be_focused()
+    keys.type(reader.email)
+    for name in ("Password", "Repeat password"):
+        tab_to(reader, name)
+        keys.type(PASSWORD)
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     tab_to(reader, "Add or find a movie")
