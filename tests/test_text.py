@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flicklist.text import MAX_QUOTE_LENGTH, compare_key, fold, has_visible_character, plain_digits, quote
+from flicklist.text import (
+    MAX_QUOTE_LENGTH,
+    compare_key,
+    fold,
+    has_visible_character,
+    normalize,
+    plain_digits,
+    quote,
+)
 
 ALL_CHARACTERS = [
     char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(char) not in {"Cn", "Co", "Cs"}
@@ -24,6 +32,15 @@ def test_folding_a_character_twice_changes_nothing():
 def test_folding_and_comparing_text_twice_changes_nothing(text):
     assert fold(fold(text)) == fold(text)
     assert compare_key(compare_key(text)) == compare_key(text)
+
+
+def test_accents_are_kept_but_never_sorted_by_the_thousands():
+    """Sorting them takes quadratic time, which another request would wait for."""
+    typed = "n" + "\u0301\u0327" * 5000
+    normalized = normalize(typed)
+    assert sorted(unicodedata.normalize("NFD", normalized.replace("\u034f", ""))) == sorted(typed)
+    assert max(map(len, normalized.split("\u034f"))) <= 31
+    assert normalize(normalized) == normalized
 
 
 @given(st.text(max_size=40))
