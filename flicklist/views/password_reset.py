@@ -18,7 +18,7 @@ from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
 from flicklist.security.known_browser import remember_browser
 from flicklist.security.rate_limits import count_password, password_reset_rules
-from flicklist.services import accounts, login_sessions
+from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.passwords import TooBusy
 from flicklist.services.tokens import MAILED, password_reset_tokens
 from flicklist.views import OUTDATED_LINK, PageOrRedirect, redirect, show_again
@@ -113,7 +113,9 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     queue_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
     audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
     forget(request)
-    remember_browser(request, credentials.id)  # strangers cannot keep the owner of the mailbox out
+    # Strangers cannot keep the owner of the mailbox out. With two factors, a known browser needs a code first.
+    if two_factor.credentials_if_on(request.db, credentials.id) is None:
+        remember_browser(request, credentials.id)
     flash_success(request, "Your password was changed. Log in with the new one.")
     return redirect(request.path_to(request.root, "login"))
 

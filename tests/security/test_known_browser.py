@@ -115,6 +115,17 @@ def test_browser_is_known_after_password_reset(limited, alice, run):
     person.log_in(alice.email, NEW_PASSWORD)
 
 
+def test_password_reset_makes_no_browser_known_with_two_factor(app, alice, run):
+    """Otherwise each reset would give new guesses at the code."""
+    alice.turn_on_two_factor()
+    person = Client(app)
+    link = urlsplit(run("password-reset-link", alice.email).output.strip())
+    form = person.get(f"{link.path}?{link.query}").follow().forms["new-password"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    form.submit(status=303)
+    assert COOKIE not in person.cookies
+
+
 def test_logged_in_person_changes_password_while_strangers_block_account(limited, known, alice):
     known.log_in()
     block(limited, alice.email)
