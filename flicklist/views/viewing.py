@@ -98,7 +98,7 @@ def _save(
     return redirect(request.path_to(context.movie_resource))
 
 
-@exception_view_config(OutdatedForm, path_info="^/watchlists/.*/viewings/(add|[0-9]+/edit)/?$", renderer=PAGE)
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/[0-9]+/viewings/(add|[0-9]+/edit)/?$", renderer=PAGE)
 def save_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
     return show_again(exc, request, _page(_form(request), request.context))
 

@@ -116,6 +116,14 @@ def test_edited_viewing_is_kept(heat, db):
     assert db.scalars(select(Viewing.note)).all() == [LONG_NOTE]
 
 
+@pytest.mark.parametrize("path", ["add", "find", "{movie}/edit", "{movie}/remove"])
+def test_outdated_form_to_path_below_a_view_is_refused(heat, path):
+    path = path.format(movie=heat.movie_path("Heat").rpartition("/")[2])
+    headers = {"Origin": "http://localhost"}
+    answer = heat.post(f"{heat.list_path}{path}/viewings/add", {"note": LONG_NOTE}, headers=headers, status="*")
+    assert answer.status_int in {303, 400, 404}
+
+
 def test_edited_movie_is_kept(heat, db):
     form = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
     change_login(heat)
