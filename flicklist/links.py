@@ -17,8 +17,8 @@ def link_urls(text: str) -> Markup:
     """Return the text as HTML, with its http and https URLs as links."""
     parts, end = [], 0
     for match in _URL.finditer(text):
-        url = _without_punctuation(match[0])
-        if len(url) <= MAX_URL_LENGTH and _has_host(url):
+        url = _without_punctuation(match[0]) if len(match[0]) <= MAX_URL_LENGTH else ""
+        if url and _has_host(url):
             parts += [Markup.escape(text[end : match.start()]), _LINK.format(url)]
             end = match.start() + len(url)
     return Markup("").join([*parts, Markup.escape(text[end:])])
