@@ -4,6 +4,7 @@ Each process makes the site for itself. So none shares a database connection or 
 """
 
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -53,6 +54,8 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
     )
+    # A forked process inherits the handler of its parent, which would ignore SIGTERM until granian sets its own.
+    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     log.info("Serving on http://%s:%s in %s processes", address, port, processes)
     server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
 
@@ -67,8 +70,6 @@ def prepare(settings: Settings) -> None:
 
 def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> Any:
     """Make the site, in one of the processes. It accepts the same proxy headers as with waitress."""
-    # granian handles it from the first request on. Until then, the handler inherited from the parent would ignore it.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     loader = get_loader(ini)
     loader.setup_logging(values)
     return proxy_headers_middleware(
