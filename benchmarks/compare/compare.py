@@ -111,7 +111,7 @@ class Server:
         return connection.cookies | page.cookies, path, page
 
     def memory(self) -> float:
-        """Return the megabytes of all processes. What they share is counted once."""
+        """Return the megabytes of all processes. Shared memory is counted once."""
         parent = psutil.Process(self.process.pid)
         return sum(each.memory_full_info().pss for each in [parent, *parent.children(recursive=True)]) / 1_000_000
 
@@ -310,7 +310,7 @@ def written(url: str, person: int) -> int:
 
 
 class Storm(NamedTuple):
-    """What is left of the pages while people log in without a pause, and how many logins were refused."""
+    """The pages that remain while people log in without a pause, and the number of refused logins."""
 
     kept_percent: float
     p99_ms: float

@@ -9,7 +9,7 @@ Results = dict[str, list[float]]  # of each application, one for each round
 
 
 class Kind(Enum):
-    """What a number means, and how it is shown."""
+    """The direction in which a number is better, which decides how it is shown."""
 
     MORE_IS_BETTER = "more is better"
     LESS_IS_BETTER = "less is better"
