@@ -15,9 +15,9 @@ _IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
 # U+2800, a Braille pattern without dots, counts as a symbol but is drawn as a blank.
 _VISIBLE = regex.compile(r"[^\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]")
 _ACCENTS = regex.compile(r"\P{Canonical_Combining_Class=0}+")
-# Normalizing sorts the accents of a letter, which takes quadratic time. A joiner after each thirty bounds it, as in the
-# Stream-Safe Text Format (Unicode Standard Annex 15).
+# Normalizing sorts the accents of a letter, which takes quadratic time. No language has more than a few of them.
 _THIRTY_ACCENTS = regex.compile(r"\P{Canonical_Combining_Class=0}{30}(?=\P{Canonical_Combining_Class=0})")
+_AFTER_THIRTY_ACCENTS = regex.compile(r"(?<=\P{Canonical_Combining_Class=0}{30})\P{Canonical_Combining_Class=0}+")
 _WITH_JOINER = "\\g<0>\N{COMBINING GRAPHEME JOINER}"
 _DASH = regex.compile(r"[\p{Dash_Punctuation}\N{MINUS SIGN}]")
 _OTHER_DIGIT = regex.compile(r"[\p{Decimal_Number}--0-9]", regex.VERSION1)
@@ -33,9 +33,15 @@ _PLAIN_LETTERS = str.maketrans(
 def normalize(text: str | None) -> str:
     """Return the text in NFC without surrounding blanks. Text too long for any field is returned as it is."""
     text = text or ""
-    if len(text) > MAX_NORMALIZED_LENGTH:
-        return text
-    return unicodedata.normalize("NFC", _THIRTY_ACCENTS.sub(_WITH_JOINER, text)).strip()
+    return text if len(text) > MAX_NORMALIZED_LENGTH else to_nfc(text).strip()
+
+
+def to_nfc(text: str) -> str:
+    """Return the text in NFC, with a joiner after each thirty accents of a letter.
+
+    This is the Stream-Safe Text Format of Unicode Standard Annex 15, which bounds the time of normalizing.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", _THIRTY_ACCENTS.sub(_WITH_JOINER, text))
 
 
 def quote(typed: str) -> str:
@@ -75,7 +81,8 @@ def _ascii_digits(text: str) -> str:
 def compare_key(text: str) -> str:
     """Return the text without differences of letter case, spacing, quotes, dashes and invisible characters.
 
-    Accents stay. The key has at most three times as many characters as the text: "ﬃ" (U+FB03) becomes three letters.
+    The first thirty accents of a letter stay. The key has at most three times as many characters as the text: "ﬃ"
+    (U+FB03) becomes three letters.
     """
     return _plain_ascii(text) if text.isascii() else _until_stable(_compare_key_once, text)
 
@@ -87,7 +94,7 @@ def _plain_ascii(text: str) -> str:
 
 def _compare_key_once(text: str) -> str:
     visible = _DASH.sub("-", _IGNORABLE.sub("", text).translate(_PLAIN_QUOTES))
-    return " ".join(unicodedata.normalize("NFC", visible.casefold()).split())
+    return " ".join(unicodedata.normalize("NFC", _AFTER_THIRTY_ACCENTS.sub("", visible.casefold())).split())
 
 
 def fold(text: str) -> str:

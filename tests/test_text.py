@@ -43,6 +43,13 @@ def test_accents_are_kept_but_never_sorted_by_the_thousands():
     assert normalize(normalized) == normalized
 
 
+def test_comparing_and_folding_keep_few_accents():
+    typed = "n" + "\u0301\u0327" * 5000
+    assert len(compare_key(typed)) <= 31
+    assert compare_key(compare_key(typed)) == compare_key(typed)
+    assert fold(typed) == "n"
+
+
 @given(st.text(max_size=40))
 def test_equal_text_has_equal_folded_text(text):
     assert fold(compare_key(text)) == fold(text)

@@ -26,13 +26,11 @@ from flicklist.models.movie import (
     MAX_WHY_LENGTH,
 )
 from flicklist.services.imports.problems import NO_TITLE, RowRefused, RowUndecided
-from flicklist.text import MAX_NORMALIZED_LENGTH, has_visible_character, quote
+from flicklist.text import MAX_NORMALIZED_LENGTH, has_visible_character, quote, to_nfc
 
 _CONTROL = regex.compile(r"\p{Cc}+")
 _CONTROL_IN_LINES = regex.compile(r"[\p{Cc}--[\n\t]]+", regex.VERSION1)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Sorting the accents of one letter takes time that is quadratic. No language has more than a few of them.
-_MANY_ACCENTS = regex.compile(r"(\p{M}{30})\p{M}+")
 _NO_VALUE = {"", "0", "-1", "null", "none"}
 _YEAR = re.compile(r"([0-9]{4})(?:\.0)?", re.ASCII)
 _IMDB_DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -56,17 +54,13 @@ def clean_line(value: object) -> str:
     text = _as_text(value)[: MAX_NORMALIZED_LENGTH + 1]
     if text.isascii() and text.isprintable():
         return text.strip()
-    return strip_invisible(_CONTROL.sub(" ", _normalize(text)))
+    return strip_invisible(_CONTROL.sub(" ", to_nfc(text)))
 
 
 def clean_lines(value: object) -> str:
     """Return a text with its line breaks, in NFC. Raises `RowUndecided` if it contains bytes that are not text."""
     text = _as_text(value).replace("\r\n", "\n").replace("\r", "\n")[:MAX_NORMALIZED_LENGTH]
-    return strip_invisible(_CONTROL_IN_LINES.sub("", _normalize(text)))
-
-
-def _normalize(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", _MANY_ACCENTS.sub(r"\1", text))
+    return strip_invisible(_CONTROL_IN_LINES.sub("", to_nfc(text)))
 
 
 def strip_invisible(text: str) -> str:
