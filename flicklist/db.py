@@ -21,11 +21,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from flicklist.models.meta import to_json
 
 READING_METHODS = frozenset({"GET", "HEAD"})
+LOCK_SECONDS = 10  # that a writer waits for another one on SQLite
 SQLITE_PRAGMAS = (
     "journal_mode = WAL",  # readers and the writer do not block each other
     "synchronous = FULL",  # a committed change is on the disk
     "foreign_keys = ON",
-    "busy_timeout = 10000",  # milliseconds a writer waits for the lock
+    f"busy_timeout = {LOCK_SECONDS * 1000}",  # milliseconds that a writer waits for one of another process
 )
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
 BEGIN_SNAPSHOT = {
@@ -42,9 +43,15 @@ def reading_engine(url: str) -> Engine:
 
 
 def writing_engine(url: str) -> Engine:
-    """Return an engine that marks lost races as retryable. `pyramid_retry` then repeats the request."""
-    engine = _engine(url)
-    if engine.dialect.name == "sqlite":
+    """Return an engine that marks lost races as retryable. `pyramid_retry` then repeats the request.
+
+    On SQLite it has one connection. SQLite has one writer anyway, and threads that wait for a connection take turns,
+    while SQLite itself lets connections that wait for its lock ask again and again.
+    """
+    if not url.startswith("sqlite"):
+        engine = _engine(url)
+    else:
+        engine = _engine(url, pool_size=1, max_overflow=0, pool_timeout=LOCK_SECONDS)
         event.listen(engine, "begin", _begin_immediate)
     event.listen(engine, "handle_error", _mark_retryable)
     return engine

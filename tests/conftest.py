@@ -132,7 +132,8 @@ def app(session_app, engine):
     with engine.begin() as connection:
         for table in reversed(Base.metadata.sorted_tables):
             connection.execute(delete(table))
-    return session_app
+    yield session_app
+    assert [engine.pool.checkedout() for engine in session_app.registry.engines] == [0, 0], "a connection was kept"
 
 
 @pytest.fixture

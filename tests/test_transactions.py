@@ -1,6 +1,7 @@
 """Transactions: confirmed writes are stored, failures store nothing, and races have one winner."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -256,6 +257,23 @@ def test_database_reports_lost_race_as_retryable(app, database_url):
     assert IRetryableError.providedBy(lost.value)
     first.dispose()
     second.dispose()
+
+
+def test_writers_of_sqlite_take_turns(database_url):
+    if not database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL has many writers")
+    engine, turns = writing_engine(database_url), []
+
+    def write(number):
+        with engine.begin():
+            turns.append(number)
+
+    with ThreadPoolExecutor(PEOPLE_AT_ONCE) as pool, engine.begin():
+        for number in range(PEOPLE_AT_ONCE):
+            pool.submit(write, number)
+            time.sleep(0.05)
+    engine.dispose()
+    assert turns == list(range(PEOPLE_AT_ONCE))
 
 
 def test_reading_page_opens_no_transaction(alice, monkeypatch):

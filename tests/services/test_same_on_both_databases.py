@@ -1,5 +1,6 @@
 """Searching, sorting and exporting give the same result on SQLite and PostgreSQL, whatever the titles and locale."""
 
+import os
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from io import BytesIO
@@ -18,7 +19,7 @@ from flicklist.models.movie import movie_key
 from flicklist.services.export.archive import write_archive
 from flicklist.services.pagination import PageRequest
 from flicklist.services.search import SearchFilters, Sort
-from flicklist.services.watchlist import movies_with_similar_title, watchlist_page
+from flicklist.services.watchlist import similar_titles, watchlist_page
 from tests.conftest import POSTGRESQL_URL, postgresql_database
 
 OWNER_ID = 1
@@ -39,7 +40,9 @@ def engines(tmp_path_factory):
     with ExitStack() as stack:
         urls = [f"sqlite:///{tmp_path_factory.mktemp('same')}/flicklist.db"]
         for name, locale in LOCALES.items():
-            database = postgresql_database(f"flicklist_{name}", f"TEMPLATE template0 ENCODING 'UTF8' {locale}")
+            database = postgresql_database(
+                f"flicklist_{name}_{os.getpid()}", f"TEMPLATE template0 ENCODING 'UTF8' {locale}"
+            )
             urls.append(stack.enter_context(database))
         made = [create_engine(url) for url in urls]
         for url, engine in zip(urls, made, strict=True):
@@ -69,12 +72,12 @@ def found(session, query, sort=Sort.TITLE):
 def results(engine, movies, query):
     with Session(engine) as session:
         fill(session, movies)
-        similar = [movies_with_similar_title(session, movie) for movie in session.query(Movie).order_by(Movie.id)]
+        similar = [similar_titles(session, movie) for movie in session.query(Movie).order_by(Movie.id)]
         return {
             "search": found(session, query),
             "search by year": found(session, query, Sort.YEAR),
             "all": found(session, ""),
-            "similar": [[movie.id for movie in movies] for movies in similar],
+            "similar": [[tuple(row) for row in rows] for rows in similar],
         }
 
 
