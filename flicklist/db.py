@@ -33,7 +33,8 @@ BEGIN_SNAPSHOT = {
     "sqlite": "BEGIN",  # in WAL mode, a transaction sees the state at its first read
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
-SQLSTATE_CLASS_ROLLBACK = "40"  # serialization failure, deadlock
+# On PostgreSQL. Serialization failure and deadlock, and a row that another transaction has inserted first.
+SQLSTATES_OF_LOST_RACES = ("40", "23505")
 MIGRATION_WAIT = 600_000  # milliseconds that a migration of an SQLite file waits for another one
 
 
@@ -128,7 +129,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _mark_retryable(context: ExceptionContext) -> None:
     original: Any = context.original_exception
-    lost_race = (getattr(original, "sqlstate", None) or "").startswith(SQLSTATE_CLASS_ROLLBACK)
+    lost_race = (getattr(original, "sqlstate", None) or "").startswith(SQLSTATES_OF_LOST_RACES)
     was_busy = getattr(original, "sqlite_errorcode", 0) & 0xFF in {SQLITE_BUSY, SQLITE_LOCKED}
     if context.sqlalchemy_exception is not None and (lost_race or was_busy):
         mark_error_retryable(context.sqlalchemy_exception)

@@ -11,7 +11,7 @@ from flicklist.models.movie import MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETEN
 from flicklist.services.search import MAX_WORDS
 from flicklist.services.viewings import MAX_SHOWN
 from flicklist.services.watchlist import MAX_EXPIRED_DELETED
-from tests.clients import messages
+from tests.clients import Client, messages
 from tests.views.test_changes import remembered
 
 MOVIES = 3
@@ -160,14 +160,22 @@ def test_longer_text_is_not_completed(alice, statements, path):
     assert len(statements) == 1, statements
 
 
-def test_adding_a_movie_deletes_only_a_few_expired_movies(alice, db):
+@pytest.mark.parametrize(
+    ("title", "max_movies", "left"),
+    [
+        ("Movie 3", 100, 69),
+        ("Heat", 100, 70),
+        ("Heat", 70, 20),  # the list is full, so the clean-up is not waited for
+    ],
+)
+def test_adding_a_movie_deletes_only_a_few_expired_movies(alice, make_app, db, title, max_movies, left):
     ids = add_movies(alice, db, 1, number=MAX_EXPIRED_DELETED + 20)
     long_ago = utc_now() - REMOVED_RETENTION - timedelta(days=1)
     db.execute(update(Movie).where(Movie.id.in_(map(int, ids))).values(removed_at=long_ago))
     db.commit()
-    last = f"Movie {len(ids) - 1}"
-    alice.add(last)
-    assert alice.watchlist() == [last]
-    left = db.scalars(select(Movie.title).where(Movie.removed_at.is_not(None))).all()
-    assert len(left) in {19, 20}
-    assert last not in left
+    person = Client(make_app(max_movies=str(max_movies)), alice.email)
+    person.log_in()
+    person.list_path = alice.list_path
+    person.add(title)
+    assert person.watchlist() == [title]
+    assert len(db.scalars(select(Movie.title).where(Movie.removed_at.is_not(None))).all()) == left

@@ -226,7 +226,7 @@ def test_failed_commit_is_not_reported_as_done(alice, monkeypatch, db):
 def test_serialization_failure_is_retried(alice, monkeypatch, db):
     """The first attempt fails, and the retry succeeds without an error page."""
     attempts = []
-    original = Movie.cross_off
+    original = Movie.mark_watched
 
     def lose_once(movie, day):
         attempts.append(movie.id)
@@ -237,7 +237,7 @@ def test_serialization_failure_is_retried(alice, monkeypatch, db):
             raise error
 
     alice.add("Heat")
-    monkeypatch.setattr(Movie, "cross_off", lose_once)
+    monkeypatch.setattr(Movie, "mark_watched", lose_once)
     page = alice.cross_off("Heat")
     assert messages(page) == ["Watched “Heat”."]
     assert len(attempts) == 2

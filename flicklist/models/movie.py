@@ -195,9 +195,9 @@ class Movie(Base):
         return self.removed_at is not None
 
     @property
-    def newest_viewing(self) -> "Viewing | None":
-        """The viewing that was added last."""
-        return max(self.viewings, key=lambda viewing: viewing.id, default=None)
+    def has_expired(self) -> bool:
+        """Whether the movie was removed too long ago to be restored."""
+        return self.removed_at is not None and self.removed_at < utc_now() - REMOVED_RETENTION
 
     def set_title(self, title: str, year: int | None) -> None:
         """Set the title and year, and the columns that depend on them."""
@@ -223,15 +223,6 @@ class Movie(Base):
     def add_id_to_key(self) -> None:
         """Make the key unique although another movie on the list has the same title and year."""
         self.key = f"{movie_key(self.title, self.year)} #{self.id}"
-
-    def cross_off(self, watched_on: str | None) -> None:
-        """Mark the movie as watched, with a viewing on a date as in `Viewing`. Do nothing if it is watched already."""
-        if self.is_watched:
-            return
-        if watched_on and self.was_watched_on(watched_on):  # moved to the watchlist and crossed off again
-            self.watched_at = utc_now()
-        else:
-            self.add_viewing(watched_on)
 
     def add_viewing(self, watched_on: str | None, note: str = "") -> None:
         """Add a viewing. This also crosses the movie off. Raises `LimitReached`."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
+from sqlalchemy import Delete, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -25,7 +25,7 @@ from flicklist.models.change import (
     size_of,
     snapshot,
 )
-from flicklist.models.meta import utc_now
+from flicklist.models.meta import UtcDateTime, utc_now
 from flicklist.services import viewings
 from flicklist.services.pagination import Keyset, Page, PageRequest
 from flicklist.services.watchlist import IsRemoved, change_with_unique_key, existing_ids, find_movies, last_changes
@@ -35,6 +35,23 @@ _ROWS = select(Change.id, Change.created_at, Change.outcome, Change.before).wher
     Change.owner_id == bindparam("owner_id")
 )
 _NEWEST_FIRST = Keyset(_ROWS, Change.created_at, Change.id, descending=True)
+_KEPT_SINCE = bindparam("kept_since", callable_=lambda: utc_now() - CHANGE_RETENTION, type_=UtcDateTime())
+HAS_EXPIRED = Change.created_at < _KEPT_SINCE
+_INSERT = insert(Change).returning(Change.id)
+
+
+def _delete_outdated() -> Delete:
+    """Return a statement that deletes expired changes, and the oldest ones if there are too many or too large ones."""
+    newest_first = Change.created_at.desc(), Change.id.desc()
+    number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
+    numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
+    each = numbered.where(Change.owner_id == bindparam("owner_id")).subquery()
+    is_too_much = (each.c.number >= bindparam("max_changes")) | (each.c.size_up_to_it > bindparam("max_size"))
+    outdated = select(each.c.id).where((each.c.created_at < _KEPT_SINCE) | is_too_much)
+    return delete(Change).where(Change.owner_id == bindparam("owner_id"), Change.id.in_(outdated))
+
+
+_DELETE_OUTDATED = _delete_outdated()
 
 
 class ListedChange(NamedTuple):
@@ -72,7 +89,7 @@ class ListedChange(NamedTuple):
 
 def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
     """Return a page of `ListedChange`, the newest first."""
-    page = _NEWEST_FIRST.page(db, {"owner_id": owner_id}, requested, [~has_expired()])
+    page = _NEWEST_FIRST.page(db, {"owner_id": owner_id}, requested, [~HAS_EXPIRED])
     if not page.rows:
         return page
     undoable = last_changes(db, owner_id, [change_id for change_id, *_ in page.rows])
@@ -102,7 +119,7 @@ def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int 
 
 
 def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:
-    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id, ~has_expired()))
+    return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id, ~HAS_EXPIRED))
 
 
 def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], outcome: str) -> Change | None:
@@ -135,6 +152,13 @@ def change_movies(
     return _record(db, owner_id, movies, snapshots, outcome)
 
 
+def cross_off_movie(db: Session, movie: Movie, day: str) -> Change | None:
+    """Cross off one listed movie; see `cross_off_movies`. Raises `IsRemoved`."""
+    if movie.is_removed:
+        raise IsRemoved(movie)
+    return cross_off_movies(db, movie.owner_id, [movie], day)
+
+
 def cross_off_movies(db: Session, owner_id: int, movies: Sequence[Movie], day: str) -> Change | None:
     """Cross off movies, each with a viewing on a day, and record that; see `change_movies`.
 
@@ -157,11 +181,9 @@ def _record(
     changed = [(movie, before) for movie, before in snapshots if not equals_snapshot(movie, before)]
     if not changed:
         return _find_same_change(db, owner_id, movies, outcome)
-    with db.no_autoflush:
-        _delete_old_changes(db, owner_id)
-        before = [before for _, before in changed]
-        values = {"owner_id": owner_id, "outcome": outcome, "before": before, "size": size_of(before)}
-        change = db.scalars(insert(Change).values(values).returning(Change)).one()
+    before = [before for _, before in changed]
+    change = Change(owner_id=owner_id, outcome=outcome, before=before, size=size_of(before))
+    change.id = _insert(db, change)
     for movie, _ in changed:
         movie.change_id = change.id
     return change
@@ -169,9 +191,20 @@ def _record(
 
 def record_import(db: Session, owner_id: int) -> int:
     """Record that an import is about to change movies, and return the id of the change."""
-    _delete_old_changes(db, owner_id)
-    values = {"owner_id": owner_id, "outcome": IMPORTED, "before": []}
-    return db.scalars(insert(Change).values(values).returning(Change.id)).one()
+    return _insert(db, Change(owner_id=owner_id, outcome=IMPORTED, before=[], size=0))
+
+
+def _insert(db: Session, change: Change) -> int:
+    """Insert a change, make room for it, and return its id.
+
+    It counts towards `MAX_CHANGES`, but not towards `MAX_CHANGES_SIZE`.
+    """
+    # On the connection: the session would first flush the movies, and again when they have the id of the change.
+    connection = db.connection()
+    limits = {"max_changes": MAX_CHANGES, "max_size": MAX_CHANGES_SIZE}
+    connection.execute(_DELETE_OUTDATED, {"owner_id": change.owner_id, **limits})
+    columns = ("owner_id", "outcome", "before", "size")
+    return connection.execute(_INSERT, {name: getattr(change, name) for name in columns}).scalar_one()
 
 
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:
@@ -180,31 +213,10 @@ def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outco
     It need not have changed all of them: some may have needed no change.
     """
     last = max((movie.change_id for movie in movies if movie.change_id), default=None)
-    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id == last, ~has_expired())
+    same = (Change.owner_id == owner_id, Change.outcome == outcome, Change.id == last, ~HAS_EXPIRED)
     change = db.scalars(select(Change).where(*same)).first()
     changed = [movie.id for movie in movies if movie.change_id == last]
     return change if change is not None and change.movie_ids == changed else None
-
-
-def _delete_old_changes(db: Session, owner_id: int) -> None:
-    """Delete expired changes, and the oldest ones if there are too many or they are too large.
-
-    This makes room for a change that is about to be added. It counts towards `MAX_CHANGES`, but not towards
-    `MAX_CHANGES_SIZE`.
-    """
-    newest_first = Change.created_at.desc(), Change.id.desc()
-    number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
-    numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
-    each = numbered.where(Change.owner_id == owner_id).subquery()
-    is_too_old = has_expired(each.c.created_at)
-    is_too_much = (each.c.number >= MAX_CHANGES) | (each.c.size_up_to_it > MAX_CHANGES_SIZE)
-    outdated = select(each.c.id).where(is_too_old | is_too_much)
-    old_changes = delete(Change).where(Change.owner_id == owner_id, Change.id.in_(outdated))
-    db.execute(old_changes.execution_options(synchronize_session=False))
-
-
-def has_expired(created_at: Any = Change.created_at) -> ColumnElement[bool]:
-    return created_at < utc_now() - CHANGE_RETENTION
 
 
 def undo(db: Session, change: Change) -> tuple[list[Movie], Change | None]:

@@ -44,8 +44,8 @@ def _outdated(settings: Settings) -> list[tuple[str, Any, Select[Any]]]:
     now = utc_now()
     active = active_at(now, settings.login_session_days, settings.login_session_idle_days)
     return [
-        ("removed movies", Movie, select(Movie.id).where(watchlist.has_expired())),
-        ("changes", Change, select(Change.id).where(changes.has_expired())),
+        ("removed movies", Movie, select(Movie.id).where(watchlist.HAS_EXPIRED)),
+        ("changes", Change, select(Change.id).where(changes.HAS_EXPIRED)),
         ("login sessions", LoginSession, select(LoginSession.id).where(~IS_ACTIVE).params(active)),
         ("invitations", Invitation, select(Invitation.id).where(Invitation.expires_at < now)),
         ("unsent emails", Mail, select(Mail.id).where(Mail.due_at < now - UNSENT_MAIL_RETENTION)),

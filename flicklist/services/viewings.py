@@ -6,7 +6,7 @@ The caller has found the movies by their owner. Nothing here commits.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy import bindparam, case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from flicklist.models import Movie, Viewing
@@ -16,13 +16,23 @@ Recorded = list[dict[str, Any]]
 """Viewings of a movie at one time, as JSON values. One that did not exist then is recorded as its id alone."""
 
 MAX_SHOWN = 50  # on the page of a movie, unless all are requested
-_NUMBERS = select(Viewing.movie_id, func.count()).group_by(Viewing.movie_id)
+_IS_ON_DAY = case((Viewing.watched_on == bindparam("day"), 1), else_=0)
+_NUMBERS = (
+    select(Viewing.movie_id, func.count(), func.sum(_IS_ON_DAY))
+    .where(Viewing.movie_id.in_(bindparam("movie_ids", expanding=True)))
+    .group_by(Viewing.movie_id)
+)
+_INSERT = insert(Viewing).returning(Viewing.id, Viewing.movie_id)
 
 
 def find_viewing(db: Session, movie: Movie, viewing_id: int | None) -> Viewing | None:
     if viewing_id is None:
         return None
     return db.scalar(select(Viewing).where(Viewing.id == viewing_id, Viewing.movie_id == movie.id))
+
+
+def last_added_id(db: Session, movie: Movie) -> int | None:
+    return db.scalar(select(func.max(Viewing.id)).where(Viewing.movie_id == movie.id))
 
 
 def newest_viewings(db: Session, movie: Movie, *, shows_all: bool) -> tuple[Sequence[Viewing], bool]:
@@ -40,8 +50,8 @@ def add_to_movies(db: Session, movie_ids: Sequence[int], day: str) -> dict[int, 
 
     Raises `LimitReached`.
     """
-    on_day = func.sum(case((Viewing.watched_on == day, 1), else_=0))
-    counted = db.execute(_NUMBERS.add_columns(on_day).where(Viewing.movie_id.in_(movie_ids))).all()
+    connection = db.connection()
+    counted = connection.execute(_NUMBERS, {"movie_ids": movie_ids, "day": day}).all()
     numbers = {movie_id: number for movie_id, number, on_day in counted if not on_day}
     watched_then = {movie_id for movie_id, _, on_day in counted if on_day}
     if any(number >= MAX_VIEWINGS for number in numbers.values()):
@@ -49,10 +59,7 @@ def add_to_movies(db: Session, movie_ids: Sequence[int], day: str) -> dict[int, 
     rows = [{"movie_id": each, "watched_on": day, "note": ""} for each in movie_ids if each not in watched_then]
     if not rows:
         return {}
-    return {
-        movie_id: viewing_id
-        for viewing_id, movie_id in db.execute(insert(Viewing).returning(Viewing.id, Viewing.movie_id), rows)
-    }
+    return {movie_id: viewing_id for viewing_id, movie_id in connection.execute(_INSERT, rows)}
 
 
 def restore(db: Session, recorded: Mapping[int, Recorded]) -> dict[int, Recorded]:

@@ -8,12 +8,12 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, select, union_all
+from sqlalchemy import ColumnElement, Integer, Row, String, bindparam, cast, delete, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, raiseload, selectinload
 
 from flicklist.models import Movie, User
-from flicklist.models.meta import utc_now
+from flicklist.models.meta import UtcDateTime, utc_now
 from flicklist.models.movie import (
     IS_LISTED,
     IS_ON_WATCHLIST,
@@ -32,6 +32,10 @@ from flicklist.titles import sort_title, sort_titles_of_variants
 
 MAX_MATCHES = 4
 MAX_EXPIRED_DELETED = 50  # by one addition, while other writers wait
+HAS_EXPIRED = IS_REMOVED & (
+    Movie.removed_at < bindparam("kept_since", callable_=lambda: utc_now() - REMOVED_RETENTION, type_=UtcDateTime())
+)
+"""Matches movies that were removed too long ago to be restored."""
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 _WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tags, Movie.runtime).where(
@@ -55,6 +59,35 @@ WATCHED_ORDERS = {
     Sort.ADDED: Keyset(_WATCHED_ROWS, Movie.added_at, Movie.id, descending=True),
 }
 _REMOVED_ORDERS = {Sort.REMOVED: Keyset(_REMOVED_ROWS, Movie.removed_at, Movie.id, descending=True)}
+# The person's movies with these ids, except removed ones that can no longer be restored. The sum keeps SQLite from
+# reading all movies of the owner. It prefers that to ten ids or more.
+_AMONG = Movie.id.in_(bindparam("movie_ids", expanding=True)), Movie.owner_id + 0 == bindparam("owner_id"), ~HAS_EXPIRED
+_MOVIES = select(Movie).where(*_AMONG).order_by(Movie.id)
+_MOVIE = select(Movie).where(Movie.id == bindparam("movie_id"), _OWN, ~HAS_EXPIRED)
+_MOVIE_FOR_UPDATE = _MOVIE.with_for_update(of=Movie)
+# Another movie of the same title and year can have a key with its id; see `change_with_unique_key`.
+_KEY_WITH_ID = bindparam("key", type_=String) + " #" + cast(Movie.id, String)
+_SAME_TITLE = (
+    select(Movie)
+    .where(_OWN, Movie.key >= bindparam("key"), Movie.key < bindparam("key_after"))
+    .where((Movie.key == bindparam("key")) | (IS_LISTED & (Movie.key == _KEY_WITH_ID)))
+    .order_by(IS_REMOVED, Movie.id)
+    .limit(1)
+)
+_MOVIE_AT_LIMIT = select(Movie.id).where(_OWN).offset(bindparam("max_before", type_=Integer)).limit(1)
+# Two queries, because each of the two lists has its own index of titles.
+_SIMILAR = union_all(
+    *(
+        select(Movie.id).where(
+            _OWN,
+            Movie.id != bindparam("movie_id"),
+            Movie.sort_title.in_(bindparam("sort_titles", expanding=True)),
+            is_on_list,
+        )
+        for is_on_list in (IS_ON_WATCHLIST, IS_WATCHED)
+    )
+)
+_SIMILAR_TITLES = select(Movie.title, Movie.year).where(Movie.id.in_(_SIMILAR)).order_by(Movie.sort_year, Movie.id)
 
 
 class Match(NamedTuple):
@@ -84,11 +117,6 @@ class IsRemoved(Exception):
 
 class NothingSelected(Exception):
     """Raised when none of the selected movies is found, or none was selected."""
-
-
-def has_expired() -> ColumnElement[bool]:
-    """Match movies that were removed too long ago to be restored."""
-    return IS_REMOVED & (Movie.removed_at < utc_now() - REMOVED_RETENTION)
 
 
 def find_owner_id(db: Session, slug: str) -> int | None:
@@ -121,7 +149,7 @@ def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Pa
 
     The number of movies is capped; see `Keyset.count`.
     """
-    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~has_expired()])
+    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~HAS_EXPIRED])
 
 
 def _page(
@@ -155,38 +183,29 @@ def find_movies(
     a movie is an error: fifty movies can have 50,000.
     """
     viewings = selectinload(Movie.viewings) if with_viewings else raiseload(Movie.viewings)
-    return db.scalars(_select_movies(owner_id, movie_ids, for_update=for_update).options(viewings)).all()
-
-
-def _select_movies(owner_id: int, movie_ids: Sequence[int], *, for_update: bool) -> Select[Movie]:
-    statement = select(Movie).where(*_among(owner_id, movie_ids)).order_by(Movie.id)
-    return statement.with_for_update(of=Movie) if for_update else statement
-
-
-def _among(owner_id: int, movie_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
-    """Match the person's movies with these ids, except removed ones that can no longer be restored."""
-    # The sum keeps SQLite from reading all movies of the owner. It prefers that to ten ids or more.
-    return Movie.id.in_(movie_ids), Movie.owner_id + 0 == owner_id, ~has_expired()
+    statement = _MOVIES.with_for_update(of=Movie) if for_update else _MOVIES
+    return db.scalars(statement.options(viewings), {"owner_id": owner_id, "movie_ids": movie_ids}).all()
 
 
 def find_movie(db: Session, owner_id: int, movie_id: int, *, for_update: bool) -> Movie | None:
     """Return the movie with this id; see `find_movies`. Its viewings are loaded when they are read."""
-    return db.scalar(_select_movies(owner_id, [movie_id], for_update=for_update))
+    statement = _MOVIE_FOR_UPDATE if for_update else _MOVIE
+    return db.scalar(statement, {"owner_id": owner_id, "movie_id": movie_id})
 
 
 def own_movie_ids(db: Session, owner_id: int) -> Sequence[int]:
     """Return the ids of all movies of a person, except removed ones that can no longer be restored."""
-    return db.scalars(select(Movie.id).where(Movie.owner_id == owner_id, ~has_expired()).order_by(Movie.id)).all()
+    return db.scalars(select(Movie.id).where(Movie.owner_id == owner_id, ~HAS_EXPIRED).order_by(Movie.id)).all()
 
 
 def existing_ids(db: Session, owner_id: int, movie_ids: Sequence[int]) -> set[int]:
     """Return those of the ids that `find_movies` finds."""
-    return set(db.scalars(select(Movie.id).where(*_among(owner_id, movie_ids))))
+    return set(db.scalars(select(Movie.id).where(*_AMONG), {"owner_id": owner_id, "movie_ids": movie_ids}))
 
 
 def last_changes(db: Session, owner_id: int, change_ids: Sequence[int]) -> set[int | None]:
     """Return those of the changes that are the last one of at least one movie that `find_movies` finds."""
-    own = (Movie.owner_id == owner_id, Movie.change_id.in_(change_ids), ~has_expired())
+    own = (Movie.owner_id == owner_id, Movie.change_id.in_(change_ids), ~HAS_EXPIRED)
     return set(db.scalars(select(Movie.change_id).where(*own).distinct()))
 
 
@@ -207,62 +226,48 @@ def find_selected_movies(
 
 
 def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: int) -> Movie:
-    """Add a movie to the watchlist, and delete some removed movies that can no longer be restored.
+    """Add a movie to the watchlist. Raises `LimitReached` and `MovieExists`.
 
-    Raises `LimitReached`, and `MovieExists`, also if another transaction adds the movie first.
+    If another transaction adds the movie at the same time, a constraint is violated at the next flush.
     """
-    _delete_some_expired_movies(db, owner_id, movie_key(details.title, details.year))
+    existing = _find_same_title(db, owner_id, details.title, details.year)
+    if existing is not None and not existing.has_expired:
+        raise MovieExists(existing)
+    if existing is not None:
+        db.delete(existing)
+        db.flush()
+    _make_room(db, owner_id, max_movies)
+    movie = Movie(title=details.title, year=details.year, owner_id=owner_id)
+    movie.set_details(details)
+    db.add(movie)
+    db.flush()
+    return movie
+
+
+def _find_same_title(db: Session, owner_id: int, title: str, year: int | None) -> Movie | None:
+    """Return the movie of this title and year. One that is listed comes before one that was removed."""
+    key = movie_key(title, year)
+    return db.scalar(_SAME_TITLE, {"owner_id": owner_id, "key": key, "key_after": f"{key} $"})  # "$" follows "#"
+
+
+def _make_room(db: Session, owner_id: int, max_movies: int) -> None:
+    """Delete some removed movies that can no longer be restored if the list is full. Raises `LimitReached`."""
+    if not _is_full(db, owner_id, max_movies):
+        return
+    some = select(Movie.id).where(Movie.owner_id == owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
+    db.execute(delete(Movie).where(Movie.id.in_(some)).execution_options(synchronize_session=False))
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
-    # A key with an id does not violate the constraint on a new key. Any other duplicate does, below.
-    if (existing := _find_with_id_in_key(db, owner_id, details.title, details.year)) is not None:
-        raise MovieExists(existing)
-    movie = Movie(title=details.title, year=details.year, owner_id=owner_id)
-    movie.set_details(details)
-    try:
-        with db.begin_nested():
-            db.add(movie)
-    except IntegrityError:
-        same_key = Movie.key == movie_key(details.title, details.year)
-        existing = db.scalar(select(Movie).where(Movie.owner_id == owner_id, same_key))
-        if existing is None:
-            raise
-        raise MovieExists(existing) from None
-    return movie
+
+
+def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
+    return db.scalar(_MOVIE_AT_LIMIT, {"owner_id": owner_id, "max_before": max_movies - 1}) is not None
 
 
 def delete_expired_movies(db: Session, owner_id: int) -> None:
     """Delete removed movies that can no longer be restored."""
-    db.execute(delete(Movie).where(Movie.owner_id == owner_id, has_expired()))
-
-
-def _delete_some_expired_movies(db: Session, owner_id: int, key: str) -> None:
-    """Delete the movie with this key and a few others, if they can no longer be restored.
-
-    The clean-up deletes the rest.
-    """
-    expired = (Movie.owner_id == owner_id, has_expired())
-    some = select(Movie.id).where(*expired).limit(MAX_EXPIRED_DELETED)
-    deleted = delete(Movie).where(*expired, (Movie.key == key) | Movie.id.in_(some))
-    db.execute(deleted.execution_options(synchronize_session=False))
-
-
-def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
-    last = select(Movie.id).where(Movie.owner_id == owner_id).offset(max_movies - 1)
-    return db.scalar(last.limit(1)) is not None
-
-
-def _find_with_id_in_key(db: Session, owner_id: int, title: str, year: int | None) -> Movie | None:
-    """Return the listed movie of this title and year whose key has its id, which makes the key unique.
-
-    `change_with_unique_key` gave it that key when another movie had the same title and year.
-    """
-    key = movie_key(title, year)
-    keys = (Movie.key >= f"{key} #") & (Movie.key < f"{key} $")  # "$" is the character after "#"
-    found = db.scalars(select(Movie).where(Movie.owner_id == owner_id, IS_LISTED, keys))
-    # A title itself can look like such a key: "Heat (1995) #2".
-    return next((movie for movie in found if movie_key(movie.title, movie.year) == key), None)
+    db.execute(delete(Movie).where(Movie.owner_id == owner_id, HAS_EXPIRED))
 
 
 def edit_movie(db: Session, movie: Movie, details: MovieDetails) -> None:
@@ -281,12 +286,9 @@ def change_with_unique_key(db: Session, movie: Movie, change: Callable[[], None]
             movie.add_id_to_key()
 
 
-def movies_with_similar_title(db: Session, movie: Movie) -> Sequence[Movie]:
-    """Return the other movies on the list whose title folds to the same text, of any year."""
+def similar_titles(db: Session, movie: Movie) -> Sequence[Row[str, int | None]]:
+    """Return the title and year of the other movies on the list whose title folds to the same text, of any year."""
     sort_titles = [variant[:MAX_TITLE_LENGTH] for variant in sort_titles_of_variants(movie.title)]
-    own = (Movie.owner_id == movie.owner_id, Movie.id != movie.id, Movie.sort_title.in_(sort_titles))
-    # Two queries, because each of the two lists has its own index of titles.
-    candidates = union_all(*(select(Movie.id).where(*own, is_on_list) for is_on_list in (IS_ON_WATCHLIST, IS_WATCHED)))
-    found = db.scalars(select(Movie).where(Movie.id.in_(candidates)).order_by(Movie.sort_year, Movie.id))
+    parameters = {"owner_id": movie.owner_id, "movie_id": movie.id, "sort_titles": sort_titles}
     folded = fold(movie.title)
-    return [other for other in found if fold(other.title) == folded]
+    return [row for row in db.connection().execute(_SIMILAR_TITLES, parameters) if fold(row.title) == folded]

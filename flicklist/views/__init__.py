@@ -15,11 +15,12 @@ from flicklist.flash import NewViewing, flash_error, flash_info, flash_success
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import RatingForm
 from flicklist.forms.navigation import BackForm
-from flicklist.models import Change, Movie, Viewing
+from flicklist.models import Change, Movie
+from flicklist.models.movie import quoted_label
 from flicklist.resources import WatchlistResource
 from flicklist.services.pagination import PageRequest
 from flicklist.services.passwords import TooBusy
-from flicklist.services.watchlist import movies_with_similar_title
+from flicklist.services.watchlist import similar_titles
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
@@ -102,10 +103,10 @@ def name_movies(movies: Sequence[Movie]) -> str:
 
 def mention_similar_titles(request: Request, movie: Movie) -> str:
     """Return a sentence about the other movies on the list with the same title or a variant of it, if there are any."""
-    others = movies_with_similar_title(request.db, movie)
+    others = similar_titles(request.db, movie)
     number = len(others) - 1
     more = f" and {number} more {'movie' if number == 1 else 'movies'} with this title" if number > 0 else ""
-    return f" You also have {others[0].quoted_label}{more}." if others else ""
+    return f" You also have {quoted_label(*others[0])}{more}." if others else ""
 
 
 def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:
@@ -136,12 +137,12 @@ def flash_change(request: Request, text: str, change: Change | None, viewing: Ne
     flash_success(request, text, *action, viewing=viewing)
 
 
-def new_viewing(request: Request, movie: Movie, viewing: Viewing | None) -> NewViewing | None:
+def new_viewing(request: Request, movie: Movie, viewing_id: int | None) -> NewViewing | None:
     """Return what the message about a viewing needs for its fields, or None if there is no viewing."""
-    if viewing is None or not movie.is_watched:
+    if viewing_id is None or not movie.is_watched:
         return None
     watchlist = find_interface(request.context, WatchlistResource)
-    return NewViewing(viewing.id, request.path_to(watchlist, str(movie.id), ""), movie.rating)
+    return NewViewing(viewing_id, request.path_to(watchlist, str(movie.id), ""), movie.rating)
 
 
 def undo_path(request: Request, change: Change) -> str:

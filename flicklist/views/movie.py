@@ -90,10 +90,10 @@ def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:
 @view_config(context=MovieResource, name="cross-off", request_method="POST", permission=Permission.EDIT)
 def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
-    change = changes.change_viewings(request.db, movie, lambda movie: movie.cross_off(day), "crossed off")
-    request.db.flush()  # the id of the viewing
-    viewing = new_viewing(request, movie, movie.newest_viewing)
-    flash_change(request, f"Watched {movie.quoted_label}.", change, viewing)
+    change = changes.cross_off_movie(request.db, movie, day)
+    added = change.some_viewings_of(movie) if change else []
+    viewing_id = added[0]["id"] if added else viewings.last_added_id(request.db, movie)
+    flash_change(request, f"Watched {movie.quoted_label}.", change, new_viewing(request, movie, viewing_id))
     return redirect_back(request, context.watchlist)
 
 
@@ -126,8 +126,9 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
         change = changes.change_movie(
             request.db, context.movie, lambda movie: movie.rate(form.half_stars), form.outcome
         )
-        viewing = new_viewing(request, context.movie, viewings.find_viewing(request.db, context.movie, form.viewing_id))
-        flash_rating(request, [context.movie], change, form, viewing)
+        viewing = viewings.find_viewing(request.db, context.movie, form.viewing_id)
+        shown = new_viewing(request, context.movie, viewing.id if viewing else None)
+        flash_rating(request, [context.movie], change, form, shown)
     return redirect_back(request, context)
 
 

@@ -59,7 +59,7 @@ def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
     form = ViewingDateForm(request.POST, today=today(request), latest=latest_day(request))
     if not form.validate():
         flash_error(request, form.problem)
-        shown = new_viewing(request, movie, viewing)
+        shown = new_viewing(request, movie, viewing.id)
         refused = shown and shown._replace(
             problem=form.problem, typed=form.watched_on.data[:MAX_DATE_LENGTH], readings=form.watched_on.readings
         )
@@ -70,7 +70,7 @@ def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
             request.db, movie, lambda movie: movie.edit_viewing(viewing, watched_on, viewing.note), "viewing saved"
         )
         when = f" {watched_when(watched_on)}" if watched_on else ", on an unknown date"
-        flash_change(request, f"Watched {movie.quoted_label}{when}.", change, new_viewing(request, movie, viewing))
+        flash_change(request, f"Watched {movie.quoted_label}{when}.", change, new_viewing(request, movie, viewing.id))
     return redirect_back(request, context.movie_resource.watchlist)
 
 
