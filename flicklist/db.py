@@ -157,7 +157,7 @@ def includeme(config: Configurator) -> None:
     config.include("pyramid_retry")
 
     new_reader = sessionmaker(reading_engine(url), autoflush=False)
-    new_writer = sessionmaker(writing_engine(url))
+    new_writer = sessionmaker(writing_engine(url), autobegin=False)  # it must not begin again after the commit
     config.registry.engines = [new_reader.kw["bind"], new_writer.kw["bind"]]
 
     def read_db(request: Request) -> Session:
@@ -169,7 +169,8 @@ def includeme(config: Configurator) -> None:
         if not request.may_write:
             return request.read_db
         session = new_writer()
-        zope.sqlalchemy.register(session, transaction_manager=request.tm)
+        # zope.sqlalchemy can find out whether something was written, but not by statements on the connection.
+        zope.sqlalchemy.mark_changed(session, transaction_manager=request.tm)
         return session
 
     config.add_request_method(may_write, reify=True)

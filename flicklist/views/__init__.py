@@ -48,7 +48,9 @@ def show_again(exc: OutdatedForm | TooBusy, request: Request, page: dict[str, An
 
 def redirect(path: str) -> HTTPSeeOther:
     """Return a 303 response. A view must return it: raising it would abort the transaction."""
-    return HTTPSeeOther(path)
+    response = HTTPSeeOther(path)
+    response.empty_body = True  # Pyramid would render one in the format of the Accept header, and nobody would see it
+    return response
 
 
 def download(request: Request, file: IO[bytes], name: str, **content: str) -> Response:
