@@ -40,7 +40,13 @@ def fill_flicklist(connection: Connection) -> None:
     connection.execute(
         insert(User),
         [
-            {"id": person, "email": email, "email_key": email, "password_hash": password_hash}
+            {
+                "id": person,
+                "email": email,
+                "email_key": email,
+                "password_hash": password_hash,
+                "created_at": FIRST_ADDED,
+            }
             for person, email in enumerate(emails, 1)
         ],
     )

@@ -201,3 +201,8 @@ class SearchForm(SiteForm):
     def query(self) -> dict[str, str]:
         """The valid parameters of this search, for its URL."""
         return {name: typed for name, typed in self.data.items() if typed and name not in self.errors}
+
+
+# Shared by all requests without input; see `flicklist.views.watchlist`.
+NO_SEARCH = SearchForm(today=date.min)  # it has no dates
+NO_SEARCH.validate()

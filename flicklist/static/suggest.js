@@ -1,6 +1,6 @@
 // What is offered while something is typed: an ARIA 1.2 combobox. With data-suggest the input is a title: the person's
 // movies come first, then films, then "Add". With data-complete it is one or more tags, separated by commas, and the
-// last one is completed. The listeners are on the document, so that inputs added later work too.
+// last one is completed. data-list, on the input or its form, is the path of the list. The listeners are on the document, so that inputs added later work too.
 
 const FIELD = "input:is([data-suggest], [data-complete])";
 const OPTION = ".suggestions [role=option]";
@@ -10,6 +10,7 @@ let timer, running;
 let lists = 0;
 
 const field = (event) => (event.target.matches?.(FIELD) ? event.target : null);
+const listPathOf = (input) => input.closest("[data-list]").dataset.list;
 const isTitle = (input) => "suggest" in input.dataset;
 const lastTagOf = (input) => input.value.split(COMMA).at(-1);
 const queryOf = (input) => (isTitle(input) ? input.value : lastTagOf(input)).trim();
@@ -64,7 +65,7 @@ function optionFor(text, ...notes) {
 
 function movieOption(input, movie) {
   const option = optionFor(movie.title, movie.year, movie.is_watched ? "watched" : "on your watchlist");
-  option.dataset.path = `${input.dataset.list}${movie.id}/`;
+  option.dataset.path = `${listPathOf(input)}${movie.id}/`;
   return option;
 }
 
@@ -128,8 +129,8 @@ async function fetchJson(input, path, signal) {
 }
 
 async function optionsFor(input, signal) {
-  const { suggest, matches, complete } = input.dataset;
-  if (complete) return (await fetchJson(input, complete, signal)).map((tag) => optionFor(tag));
+  const { suggest, matches } = input.dataset;
+  if (!isTitle(input)) return (await fetchJson(input, `${listPathOf(input)}tags`, signal)).map((tag) => optionFor(tag));
   const [movies, films] = await Promise.all([matches, suggest].map((path) => fetchJson(input, path, signal)));
   const isListed = (film) => movies.some(({ title, year }) => title === film.title && year === film.year);
   return [

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from jinja2 import Environment
+from markupsafe import Markup
 from pyramid.config import Configurator
 from pyramid.request import Request
 
@@ -19,6 +21,7 @@ from flicklist.film_facts import (
 )
 from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value
+from flicklist.forms.search import NO_SEARCH
 from flicklist.labels import split_labels
 from flicklist.links import link_urls
 from flicklist.models.change import MAX_CHANGES
@@ -40,6 +43,8 @@ from flicklist.services.passwords import MAX_PASSWORD_LENGTH
 from flicklist.titles import poster_color
 
 MACROS = "flicklist:templates/macros.jinja2"
+LISTS = "flicklist:templates/watchlist/lists.jinja2"
+WORDMARK = "flicklist:templates/wordmark.svg"
 MAX_ADDRESS_LENGTH = 200  # of a movie on another site
 RATINGS = range(BEST_RATING, 0, -1)
 
@@ -139,7 +144,21 @@ def includeme(config: Configurator) -> None:
         "LAST_YEAR": LAST_YEAR,
         "RATINGS": RATINGS,
     }
-    macros = environment.get_template(MACROS).module
-    # A page has up to fifty of each, but they differ only by the rating. So each one is rendered once per process.
+    _add_macros(environment)
+
+
+def _add_macros(environment: Environment) -> None:
+    """Make the macros, and what they render, available in all templates. An import would make them for each page."""
+    macros: Any = environment.get_template(MACROS).module
+    environment.globals["macros"] = macros
+    environment.filters["poster"] = lru_cache(maxsize=4096)(macros.poster)  # people open the same pages again
+    # The same on every page, so they are rendered once per process.
+    empty_filter_fields = environment.globals["empty_filter_fields"] = {}
+    lists: Any = environment.get_template(LISTS).module
+    environment.globals["lists"] = lists
+    for of_watched in (False, True):
+        empty_filter_fields[of_watched] = lists.filter_fields(NO_SEARCH, "", of_watched)
+    environment.globals["WORDMARK"] = Markup(environment.get_template(WORDMARK).render())  # noqa: S704 - our own file
+    # A page has up to fifty of each, but they differ only by the rating.
     environment.globals["rating_options"] = {rating: macros.rating_options(rating) for rating in (None, *RATINGS)}
     environment.globals["drawn_stars"] = {rating: macros.stars(rating) for rating in RATINGS}

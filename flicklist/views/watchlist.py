@@ -1,7 +1,7 @@
 """``/watchlists/pX3v…/``: the watchlist, the watched and the removed movies, and actions on selected movies."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import AddForm, RatingForm, SelectionForm, TagsForm
-from flicklist.forms.search import SearchForm
+from flicklist.forms.search import NO_SEARCH, SearchForm
 from flicklist.labels import join_labels
 from flicklist.models import Movie
 from flicklist.models.meta import utc_now
@@ -64,8 +64,6 @@ WATCHED_SORTS = {
 SELECT, SELECT_ALL = "some", "all"
 # Shared by all requests without input, because creating a form takes a tenth of the time of a page.
 EMPTY_FORM = AddForm()
-NO_SEARCH = SearchForm(today=date.min)  # it has no dates
-NO_SEARCH.validate()
 # For this long, the watchlist asks to confirm the email address. After that, only the account page does.
 NEW_ACCOUNT_PERIOD = timedelta(days=7)
 
