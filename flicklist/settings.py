@@ -259,7 +259,7 @@ class Settings:
     max_concurrent_hashes: int = _setting(
         _whole_number(1, 64),
         "password hashes computed at the same time; others wait, up to 12 requests in all and 8 of one client, "
-        "and the rest get a 503",
+        "2 of the 12 only of owners of accounts, and the rest get a 503",
         default=max(1, (os.cpu_count() or 1) - 1),
     )
     rate_limit_passwords: Limits = _setting(

@@ -18,6 +18,7 @@ from pyramid.response import Response
 from flicklist.forms.search import SEARCH_FILTERS
 from flicklist.security.audit import client_key
 from flicklist.security.known_browser import known_browser_id
+from flicklist.services.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +95,13 @@ def _reset_times(windows: MovingWindowRateLimiter, operation: str, rules: Sequen
     ]
 
 
-def count_password(request: Request) -> None:
+def count_password(request: Request, passwords: PasswordHasher) -> None:
     """Count a password before it is verified or set, right or wrong, because it costs a hash.
 
     A person who is logged in has their own limit, whatever others at the same address do. A full queue is reported
     first: a form that was put off does not count.
     """
-    request.passwords.check_room()
+    passwords.check_room()
     who = ("client", client_key(request)) if request.identity is None else ("person", str(request.identity.user_id))
     request.limiter.count([Rule(request.settings.rate_limit_passwords, "passwords", who)])
 

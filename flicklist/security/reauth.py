@@ -50,7 +50,7 @@ require_reauth.options = ("require_reauth", "prepare")  # type: ignore[attr-defi
 def _check_password(request: Request, form: ReauthForm) -> str:
     """Check the current password and return its hash. Wrong ones are limited."""
     request.limiter.check(reauth_rules(request))
-    count_password(request)
+    count_password(request, request.passwords)
     credentials = accounts.credentials_by_id(request.read_db, request.identity.user_id)
     password_hash: str | None = credentials and credentials.password_hash
     is_right = request.passwords.verify(form.current_password.data or "", password_hash)

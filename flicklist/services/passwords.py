@@ -15,7 +15,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import bcrypt
 
@@ -23,6 +23,9 @@ MAX_PASSWORD_LENGTH = 1000
 # Each one that waits occupies a thread of the server. Of the 16 in the ini files, at least four are left for pages.
 MAX_PENDING_HASHES = 12
 MAX_PENDING_HASHES_OF_CLIENT = 8
+# Places for owners of accounts, which strangers cannot take. An owner needs one at a time.
+RESERVED_PLACES = 2
+RESERVED_PLACES_OF_ACCOUNT = 1
 NICENESS = 10  # as in nice(1): pages get the processor first
 MIN_STRENGTH = 3
 _SCHEME = "$hs384$"
@@ -53,45 +56,80 @@ class TooBusy(Exception):
     """Too many passwords are waiting to be hashed."""
 
 
+class Sender(NamedTuple):
+    """A client that sends a password.
+
+    It has a `user_id` if it is probably the owner of that account: a person who is logged in, a browser that has logged
+    in before, or somebody with a link to reset the password.
+    """
+
+    client: str
+    user_id: int | None = None
+
+
+class Places:
+    """Places in the queue, of which each holder can take a limited number."""
+
+    def __init__(self, number: int, number_of_holder: int) -> None:
+        self._number = number
+        self._number_of_holder = number_of_holder
+        self._taken: Counter[str | int] = Counter()
+
+    def has_room(self, holder: str | int) -> bool:
+        return self._taken.total() < self._number and self._taken[holder] < self._number_of_holder
+
+    def take(self, holder: str | int) -> None:
+        self._taken[holder] += 1
+
+    def leave(self, holder: str | int) -> None:
+        self._taken -= Counter([holder])  # also forgets a holder with none left
+
+
 class HashQueue:
     """Does slow work in a few threads, in order of arrival. Too much pending work is refused.
 
-    Without it, eight simultaneous logins delay all pages by more than a second. A client has a share of it, so that
-    others can still log in while one client sends passwords without a pause.
+    Without it, eight simultaneous logins delay all pages by more than a second. A client has a share of the places, so
+    that others can still log in while one client sends passwords without a pause. A few more places are reserved for
+    the owners of accounts, so that they get in while many clients do.
     """
 
     def __init__(self, at_once: int) -> None:
         self._threads = ThreadPoolExecutor(at_once, "flicklist-hash", _lower_priority)
-        self._max_pending = max(at_once, MAX_PENDING_HASHES)
-        self._pending: Counter[str] = Counter()
+        shared = max(at_once, MAX_PENDING_HASHES) - RESERVED_PLACES
+        self._shared = Places(shared, MAX_PENDING_HASHES_OF_CLIENT)
+        self._reserved = Places(RESERVED_PLACES, RESERVED_PLACES_OF_ACCOUNT)
         self._lock = threading.Lock()
 
     def run(
         self,
-        client: str,
+        sender: Sender,
         work: Callable[Arguments, Result],
         *arguments: Arguments.args,
         **options: Arguments.kwargs,
     ) -> Result:
         """Return the result of a function, after everything that was pending before. Raises `TooBusy`."""
         with self._lock:
-            self._check_room(client)
-            self._pending[client] += 1
+            places, holder = self._find_room(sender)
+            places.take(holder)
             computed = self._threads.submit(work, *arguments, **options)
         try:
             return computed.result()
         finally:
             with self._lock:
-                self._pending -= Counter([client])  # also forgets a client with none left
+                places.leave(holder)
 
-    def check_room(self, client: str) -> None:
-        """Raise `TooBusy` if the queue, or the share of the client, is full."""
+    def check_room(self, sender: Sender) -> None:
+        """Raise `TooBusy` if there is no place for this sender."""
         with self._lock:
-            self._check_room(client)
+            self._find_room(sender)
 
-    def _check_room(self, client: str) -> None:
-        if self._pending.total() >= self._max_pending or self._pending[client] >= MAX_PENDING_HASHES_OF_CLIENT:
-            raise TooBusy
+    def _find_room(self, sender: Sender) -> tuple[Places, str | int]:
+        """Return the places of which the sender can take one, and as whom. Raises `TooBusy`."""
+        if sender.user_id is not None and self._reserved.has_room(sender.user_id):
+            return self._reserved, sender.user_id
+        if self._shared.has_room(sender.client):
+            return self._shared, sender.client
+        raise TooBusy
 
 
 def _lower_priority() -> None:
@@ -106,26 +144,30 @@ class PasswordHasher:
     def __init__(self, cost: int, at_once: int = 1, min_length: int = 8) -> None:
         self.cost = cost
         self.min_length = min_length
-        self.client = ""
+        self.sender = Sender("")
         self._queue = HashQueue(at_once)
         self._dummy_hash = f"$2b${cost:02}${_DUMMY_SALT_AND_HASH}"
 
-    def for_client(self, client: str) -> Self:
-        """Return a hasher with the same queue, and with the share of one client in it."""
+    def for_sender(self, sender: Sender) -> Self:
+        """Return a hasher with the same queue, and with the places that a sender can take."""
         hasher = copy.copy(self)
-        hasher.client = client
+        hasher.sender = sender
         return hasher
+
+    def for_owner(self, user_id: int) -> Self:
+        """Return a hasher for the same client as the owner of an account."""
+        return self.for_sender(self.sender._replace(user_id=user_id))
 
     def check_room(self) -> None:
         """Raise `TooBusy` if a password would be refused now."""
-        self._queue.check_room(self.client)
+        self._queue.check_room(self.sender)
 
     def hash(self, password: str) -> str:
         """Return a hash to be stored, 67 characters. Takes about 350 ms of processor time at cost 12.
 
         Raises `TooBusy`.
         """
-        return self._queue.run(self.client, _hash, password, self.cost)
+        return self._queue.run(self.sender, _hash, password, self.cost)
 
     def verify(self, password: str, stored: str | None) -> bool:
         """Return whether the password matches the stored hash. Raises only `TooBusy`.
@@ -137,7 +179,7 @@ class PasswordHasher:
         prepared = _prepared(password[:MAX_PASSWORD_LENGTH])
         hashed = (known or self._dummy_hash).removeprefix(_SCHEME).encode()
         try:
-            matches = self._queue.run(self.client, bcrypt.checkpw, prepared, hashed)
+            matches = self._queue.run(self.sender, bcrypt.checkpw, prepared, hashed)
         except ValueError:  # a damaged row
             return False
         return matches and known is not None
@@ -155,7 +197,7 @@ class PasswordHasher:
         import zxcvbn  # noqa: PLC0415 - 12 MB, which a process without registrations does not need
 
         words = [word[:_JUDGED_LENGTH] for word in (_SITE_NAME, *known_words)]
-        judged = self._queue.run(self.client, zxcvbn.zxcvbn, password[:_JUDGED_LENGTH], user_inputs=words)
+        judged = self._queue.run(self.sender, zxcvbn.zxcvbn, password[:_JUDGED_LENGTH], user_inputs=words)
         return _problem(judged["sequence"]) if judged["score"] < MIN_STRENGTH else None
 
     def is_outdated(self, stored: str) -> bool:

@@ -20,6 +20,7 @@ from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import Root
 from flicklist.security.audit import AuditEvent, audit
+from flicklist.security.known_browser import known_browser_id
 from flicklist.security.rate_limits import (
     RateLimited,
     confirm_current_email_rules,
@@ -29,7 +30,7 @@ from flicklist.security.rate_limits import (
 )
 from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
-from flicklist.services.passwords import TooBusy
+from flicklist.services.passwords import PasswordHasher, TooBusy
 from flicklist.services.tokens import pending_login_tokens
 from flicklist.unsent_forms import unpack
 from flicklist.urls import local_path
@@ -181,8 +182,9 @@ def log_in(context: Root, request: Request) -> PageOrRedirect:
     credentials = accounts.credentials_by_email(request.read_db, key)
     rules = log_in_rules(request, key, credentials and credentials.id)
     request.limiter.check(rules)
-    count_password(request)
-    if not accounts.check_password(request.db, request.passwords, credentials, form.password.data or ""):
+    passwords = _passwords(request, credentials)
+    count_password(request, passwords)
+    if not accounts.check_password(request.db, passwords, credentials, form.password.data or ""):
         audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
         request.limiter.count(rules)
         form.refuse("password", "Wrong email or password.")
@@ -193,6 +195,12 @@ def log_in(context: Root, request: Request) -> PageOrRedirect:
         token = pending_login_tokens(request.settings.secret).make(credentials.id, "", *current)
         return _ask_for_code(request, credentials.id, token, form)
     return _finish_login(request, credentials.id, form)
+
+
+def _passwords(request: Request, credentials: Any) -> PasswordHasher:
+    """Return the hasher for a login. A browser that has logged in to the account before gets a reserved place."""
+    is_known = credentials is not None and known_browser_id(request, credentials.id)
+    return request.passwords.for_owner(credentials.id) if is_known else request.passwords
 
 
 @exception_view_config(RateLimited, path_info="^/login(-code)?/?$", renderer=LOG_IN_PAGE)

@@ -101,11 +101,12 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     credentials = _credentials(request, request.session.get(SESSION_TOKEN_KEY, ""))
     if credentials is None:
         return _outdated(request)
-    count_password(request)
-    form = PasswordResetForm(request.POST, email=credentials.email, passwords=request.passwords)
+    passwords = request.passwords.for_owner(credentials.id)
+    count_password(request, passwords)
+    form = PasswordResetForm(request.POST, email=credentials.email, passwords=passwords)
     if not form.validate():
         raise redirect_to_form(request, request.path_to(context, "new"), form)
-    password_hash = request.passwords.hash(form.password.data)
+    password_hash = passwords.hash(form.password.data)
     if not accounts.replace_password_hash(request.db, credentials.id, credentials.password_hash, password_hash):
         return _outdated(request)
     _confirm_email(request, credentials)

@@ -16,6 +16,7 @@ from sqlalchemy import event, select
 
 from flicklist.models import User
 from flicklist.security import rate_limits
+from flicklist.services import passwords
 from flicklist.services.passwords import HashQueue, TooBusy
 from flicklist.settings import Settings
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
@@ -364,6 +365,69 @@ def test_one_client_cannot_fill_the_queue_of_the_site(make_app, alice, monkeypat
         sent_by_other.result()
     assert other.is_logged_in
     assert [each.result().status_int for each in sent].count(303) == 8
+
+
+@pytest.fixture
+def flooded(make_app, alice, bob, monkeypatch):
+    """A site whose queue is full of passwords from ten addresses, which are verified when a second password waits."""
+    site = make_app(max_concurrent_hashes="1")
+    verify, waiting, may_finish = bcrypt.checkpw, [], threading.Event()
+    take_place = passwords.Places.take
+
+    def take(places, holder):
+        take_place(places, holder)
+        waiting.append(holder)
+        if len(waiting) > STRANGERS:
+            may_finish.set()
+
+    monkeypatch.setattr(passwords.Places, "take", take)
+    monkeypatch.setattr("bcrypt.checkpw", lambda *arguments: may_finish.wait(20) and verify(*arguments))
+    with ThreadPoolExecutor(STRANGERS) as pool:
+        for number in range(STRANGERS):
+            pool.submit(fail, at(Client(site), f"192.0.2.{number}"), "nobody@example.com", 1)
+        wait_until(lambda: len(waiting) == STRANGERS, "all strangers wait")
+        yield site
+        may_finish.set()
+
+
+STRANGERS = passwords.MAX_PENDING_HASHES - passwords.RESERVED_PLACES
+
+
+def on(site, person):
+    """Return a client of another instance of the site with the cookies of a person."""
+    other = person.copy()
+    other.app = Client(site).app
+    return other
+
+
+def test_strangers_are_put_off_while_others_fill_the_queue(flooded, alice):
+    Client(flooded, alice.email).log_in(status=503)
+
+
+def test_known_browser_logs_in_while_strangers_fill_the_queue(flooded, alice):
+    alice.log_out()
+    known = on(flooded, alice)
+    known.log_in()
+    assert known.is_logged_in
+
+
+def test_browser_known_to_another_account_is_put_off_while_strangers_fill_the_queue(flooded, alice, bob):
+    alice.log_out()
+    on(flooded, alice).log_in(bob.email, status=503)
+
+
+def test_logged_in_person_changes_password_while_strangers_fill_the_queue(flooded, alice):
+    person = on(flooded, alice)
+    person.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    assert "Your password was changed" in messages(person.get("/account/"))[0]
+
+
+def test_owner_of_mailbox_resets_password_while_strangers_fill_the_queue(flooded, alice, run):
+    link = urlsplit(run("password-reset-link", alice.email).output.strip())
+    person = Client(flooded)
+    form = person.get(f"{link.path}?{link.query}").follow().forms["new-password"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    assert "Your password was changed" in messages(form.submit(status=303).follow())[0]
 
 
 READING = {

@@ -10,8 +10,10 @@ import pytest
 from flicklist.services.passwords import (
     MAX_PENDING_HASHES,
     MAX_PENDING_HASHES_OF_CLIENT,
+    RESERVED_PLACES,
     HashQueue,
     PasswordHasher,
+    Sender,
     TooBusy,
 )
 
@@ -152,13 +154,23 @@ class Queue:
         self.finished = []
         self.pending = []
 
-    def send(self, client, number):
+    def send(self, client, number, user_id=None):
         """Send work, and return when it waits."""
-        waiting = self.queue._pending.total()  # noqa: SLF001
-        self.pending.append(self.pool.submit(self.queue.run, client, self.work, number))
+        waiting = self.taken()
+        self.pending.append(self.pool.submit(self.queue.run, Sender(client, user_id), self.work, number))
         end = time.monotonic() + 10
-        while self.queue._pending.total() == waiting and time.monotonic() < end:  # noqa: SLF001
+        while self.taken() == waiting and time.monotonic() < end:
             time.sleep(0.001)
+
+    def taken(self):
+        return sum(places._taken.total() for places in (self.queue._shared, self.queue._reserved))  # noqa: SLF001
+
+    def is_full_for(self, client, user_id=None):
+        try:
+            self.queue.check_room(Sender(client, user_id))
+        except TooBusy:
+            return True
+        return False
 
     def work(self, number):
         self.may_finish.wait(10)
@@ -169,37 +181,81 @@ class Queue:
         wait(self.pending, 10)
 
 
-def test_hashes_are_computed_in_order_of_arrival_up_to_a_limit():
+SHARED_PLACES = MAX_PENDING_HASHES - RESERVED_PLACES
+
+
+@pytest.fixture
+def queue():
     queue = Queue()
-    for number in range(MAX_PENDING_HASHES):
-        queue.send(f"client {number}", number)
-    with pytest.raises(TooBusy):
-        queue.queue.run("another", queue.work, 99)
+    yield queue
     queue.finish()
-    assert queue.finished == list(range(MAX_PENDING_HASHES))
-    queue.queue.run("another", queue.work, 99)
 
 
-def test_one_client_cannot_take_the_queue():
-    queue = Queue()
+@pytest.fixture
+def flooded(queue):
+    """A queue in which many clients have taken all the places that strangers can take."""
+    for number in range(SHARED_PLACES):
+        queue.send(f"client {number}", number)
+    return queue
+
+
+def test_hashes_are_computed_in_order_of_arrival_up_to_a_limit(flooded):
+    with pytest.raises(TooBusy):
+        flooded.queue.run(Sender("another"), flooded.work, 99)
+    flooded.finish()
+    assert flooded.finished == list(range(SHARED_PLACES))
+    flooded.queue.run(Sender("another"), flooded.work, 99)
+
+
+def test_one_client_cannot_take_the_queue(queue):
     for number in range(MAX_PENDING_HASHES_OF_CLIENT):
         queue.send("greedy", number)
     with pytest.raises(TooBusy):
-        queue.queue.run("greedy", queue.work, 99)
+        queue.queue.run(Sender("greedy"), queue.work, 99)
     queue.send("another", 8)
     queue.finish()
     assert queue.finished == list(range(9))
-    queue.queue.run("greedy", queue.work, 99)
-    assert not queue.queue._pending  # noqa: SLF001 - no client is kept
+    queue.queue.run(Sender("greedy"), queue.work, 99)
+    assert not queue.queue._shared._taken  # noqa: SLF001 - no client is kept
 
 
-def test_hasher_counts_each_client_separately(monkeypatch):
-    asked = []
-    monkeypatch.setattr(HashQueue, "run", lambda self, client, *_, **__: asked.append(client))
-    hasher = PasswordHasher(4)
-    hasher.for_client("192.0.2.1/32").hash("x")
-    hasher.for_client("2001:db8::/64").verify("x", None)
-    assert asked == ["192.0.2.1/32", "2001:db8::/64"]
+def test_owners_of_accounts_have_places_that_strangers_cannot_take(flooded):
+    flooded.send("client 0", 10, user_id=1)
+    flooded.send("client 0", 11, user_id=2)
+    assert flooded.is_full_for("client 0", user_id=3)
+    flooded.finish()
+    assert flooded.finished == list(range(MAX_PENDING_HASHES))
+    assert not flooded.queue._reserved._taken  # noqa: SLF001 - no account is kept
+
+
+def test_one_account_cannot_take_the_reserved_places(flooded):
+    flooded.send("greedy", 10, user_id=1)
+    assert flooded.is_full_for("greedy", user_id=1)
+    assert not flooded.is_full_for("another", user_id=2)
+
+
+def test_one_client_with_many_accounts_cannot_take_the_queue(queue):
+    for number in range(MAX_PENDING_HASHES_OF_CLIENT + RESERVED_PLACES):
+        queue.send("greedy", number, user_id=number)
+    assert queue.is_full_for("greedy", user_id=99)
+    assert not queue.is_full_for("another")
+    assert not queue.is_full_for("another", user_id=100)
+
+
+def test_owner_without_a_reserved_place_takes_another(queue):
+    """Such as a person with two windows."""
+    for number in range(2):
+        queue.send("client", number, user_id=1)
+    assert queue.taken() == 2
+
+
+def test_hasher_takes_places_of_its_sender(monkeypatch):
+    senders = []
+    monkeypatch.setattr(HashQueue, "run", lambda self, sender, *_, **__: senders.append(sender))
+    hasher = PasswordHasher(4).for_sender(Sender("192.0.2.1/32"))
+    hasher.hash("x")
+    hasher.for_owner(1).verify("x", None)
+    assert senders == [Sender("192.0.2.1/32", None), Sender("192.0.2.1/32", 1)]
 
 
 def test_damaged_hash_leaves_no_place_in_queue():
