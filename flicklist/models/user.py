@@ -66,3 +66,5 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     email_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the person showed that mail to this address reaches them. None if they have not done so yet."""
+    known_browsers_version: Mapped[int] = mapped_column(server_default="0")
+    """A browser is known if its cookie has this version. A new version makes all of them unknown."""

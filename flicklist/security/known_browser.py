@@ -2,6 +2,9 @@
 
 Strangers who guess the password of an account use up its limits. A known browser has limits of its own, so the owner
 still gets in. The cookie logs nobody in. OWASP calls it a device cookie.
+
+It has a version of each account. When a person logs out all other browsers, for example by changing their password, the
+account gets a new version, and only their current browser stays known.
 """
 
 import hashlib
@@ -12,6 +15,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from pyramid.request import Request
 from pyramid.response import Response
 
+from flicklist.models import User
 from flicklist.security.session import DAY_SECONDS, cookie_name
 from flicklist.services.tokens import derive_key
 
@@ -21,17 +25,19 @@ PURPOSE = "known-browser"
 
 
 def remember_browser(request: Request, user_id: int) -> None:
-    """Send the cookie with an account in it, unless the request fails."""
-    browser_id, user_ids = _read(request) or (secrets.token_urlsafe(16), [])
-    newest_first = [user_id, *(each for each in user_ids if each != user_id)][:MAX_ACCOUNTS]
+    """Send the cookie with the current version of an account in it, unless the request fails."""
+    browser_id, accounts = _read(request) or (secrets.token_urlsafe(16), [])
+    version = request.db.get_one(User, user_id).known_browsers_version
+    newest_first = [[user_id, version], *(each for each in accounts if each[0] != user_id)][:MAX_ACCOUNTS]
     cookie = _serializer(request).dumps([browser_id, newest_first])
     request.add_response_callback(lambda request, response: _send(request, response, cookie))
 
 
-def known_browser_id(request: Request, user_id: int | None) -> str | None:
-    """Return the id of the browser if it has logged in to this account before, else ``None``."""
-    browser_id, user_ids = _read(request) or (None, [])
-    return browser_id if user_id in user_ids else None
+def known_browser_id(request: Request, credentials: Any) -> str | None:
+    """Return the id of the browser if it is known to the account with these credentials, else ``None``."""
+    browser_id, accounts = _read(request) or (None, [])
+    is_known = credentials is not None and [credentials.id, credentials.known_browsers_version] in accounts
+    return browser_id if is_known else None
 
 
 def _read(request: Request) -> Any:

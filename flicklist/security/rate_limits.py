@@ -106,14 +106,14 @@ def count_password(request: Request, passwords: PasswordHasher) -> None:
     request.limiter.count([Rule(request.settings.rate_limit_passwords, "passwords", who)])
 
 
-def log_in_rules(request: Request, email_key: str | None, user_id: int | None) -> list[Rule]:
+def log_in_rules(request: Request, email_key: str | None, credentials: Any) -> list[Rule]:
     """Limit failed logins, strictly for each pair of account and client, loosely for each account.
 
     A browser that has logged in to the account before has its own limits, so strangers cannot lock its owner out.
     """
     strict, loose = request.settings.rate_limit_log_in, request.settings.rate_limit_log_in_per_account
-    if browser := known_browser_id(request, user_id):
-        return [Rule(strict + loose, "log-in-of-browser", (browser, str(user_id)))]
+    if browser := known_browser_id(request, credentials):
+        return [Rule(strict + loose, "log-in-of-browser", (browser, str(credentials.id)))]
     if email_key is None:
         return []
     return [
@@ -128,14 +128,16 @@ def reauth_rules(request: Request) -> list[Rule]:
     return [Rule(limits, "reauth", (str(request.identity.login_session_id),))]
 
 
-def two_factor_rules(request: Request, user_id: int) -> list[Rule]:
-    """Limit wrong codes. A login session has its own limit, and so has a known browser."""
-    if request.identity is not None:
-        who: tuple[str, ...] = "session", str(request.identity.login_session_id)
-    elif browser := known_browser_id(request, user_id):
-        who = "browser", browser, str(user_id)
-    else:
-        who = "account", str(user_id)
+def two_factor_rules(request: Request) -> list[Rule]:
+    """Limit wrong codes of a person who is logged in, by login session."""
+    who = "session", str(request.identity.login_session_id)
+    return [Rule(request.settings.rate_limit_two_factor, "two-factor", who)]
+
+
+def log_in_code_rules(request: Request, credentials: Any) -> list[Rule]:
+    """Limit wrong codes of logins to an account. A known browser has its own limit."""
+    browser, user_id = known_browser_id(request, credentials), str(credentials.id)
+    who = ("browser", browser, user_id) if browser else ("account", user_id)
     return [Rule(request.settings.rate_limit_two_factor, "two-factor", who)]
 
 
@@ -145,10 +147,10 @@ def count_registration(request: Request) -> None:
     request.limiter.count([Rule(request.settings.rate_limit_register, "register", (client_key(request),))])
 
 
-def password_reset_rules(request: Request, email_key: str, user_id: int | None) -> list[Rule]:
+def password_reset_rules(request: Request, email_key: str, credentials: Any) -> list[Rule]:
     """Limit requested mails per client, and per recipient. A known browser has its own limit instead."""
-    browser = known_browser_id(request, user_id)
-    who = ("browser", browser, str(user_id)) if browser else ("address", email_key)
+    browser = known_browser_id(request, credentials)
+    who = ("browser", browser, str(credentials.id)) if browser else ("address", email_key)
     return [
         Rule(request.settings.rate_limit_mail_per_client, "password-reset-of-client", (client_key(request),)),
         Rule(request.settings.rate_limit_mail, "password-reset", who),

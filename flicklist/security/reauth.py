@@ -16,7 +16,7 @@ from pyramid.response import Response
 from flicklist.forms.account import ReauthForm
 from flicklist.forms.fields import FormRefused
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import count_password, reauth_rules, two_factor_rules
+from flicklist.security.rate_limits import Rule, count_password, reauth_rules, two_factor_rules
 from flicklist.services import accounts, two_factor
 
 PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
@@ -70,16 +70,16 @@ def _lock_account(request: Request, form: ReauthForm, password_hash: str) -> Non
 def _check_code(request: Request, form: ReauthForm) -> None:
     """Use up the code, if the person uses two-factor authentication."""
     user_id = request.identity.user_id
-    if two_factor.is_on(request.db, user_id) and not accept_code(request, user_id, form.code.data):
+    rules = two_factor_rules(request)
+    if two_factor.is_on(request.db, user_id) and not accept_code(request, user_id, form.code.data, rules):
         raise _refused(form, "code", WRONG_CODE)
 
 
-def accept_code(request: Request, user_id: int, code: str) -> bool:
-    """Use up a code of the app, or a recovery code. Return ``False`` if it is neither. Wrong ones are limited.
+def accept_code(request: Request, user_id: int, code: str, rules: list[Rule]) -> bool:
+    """Use up a code of the app, or a recovery code. Return ``False`` if it is neither. Rules limit wrong ones.
 
     The account must be locked, so that of many guesses at once each is counted before the next one is checked.
     """
-    rules = two_factor_rules(request, user_id)
     request.limiter.check(rules)
     if two_factor.accept_code(request.db, user_id, code):
         return True

@@ -1,8 +1,8 @@
 """Accounts: register, check and change the password, change and confirm the email address, delete.
 
-Credentials are rows of ``id``, ``email``, ``email_key`` and ``password_hash``. They are read outside the database
-transaction, because a slow password hash follows. After it, `replace_password_hash` or `lock_if_password_unchanged`
-checks that the account still has this hash.
+Credentials are rows of ``id``, ``email``, ``email_key``, ``password_hash`` and ``known_browsers_version``. They are
+read outside the database transaction, because a slow password hash follows. After it, `replace_password_hash` or
+`lock_if_password_unchanged` checks that the account still has this hash.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from flicklist.services.passwords import PasswordHasher
 from flicklist.services.queries import read_and_release
 from flicklist.services.tokens import Tokens
 
-_CREDENTIALS = select(User.id, User.email, User.email_key, User.password_hash)
+_CREDENTIALS = select(User.id, User.email, User.email_key, User.password_hash, User.known_browsers_version)
 _BY_KEY = _CREDENTIALS.where(User.email_key == bindparam("email_key"))
 _BY_ID = _CREDENTIALS.where(User.id == bindparam("user_id"))
 
@@ -30,11 +30,6 @@ class EmailTaken(Exception):
 def credentials_by_email(read_db: Session, key: str | None) -> Any:
     """Return the credentials of the account with an email key, or ``None``."""
     return read_and_release(read_db, _BY_KEY, email_key=key)
-
-
-def user_id_by_email(read_db: Session, key: str) -> int | None:
-    credentials = credentials_by_email(read_db, key)
-    return None if credentials is None else credentials.id
 
 
 def credentials_by_id(read_db: Session, user_id: int) -> Any:

@@ -25,6 +25,7 @@ _PERSON = (
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(LoginSession.token_hash == bindparam("token_hash"), IS_ACTIVE)
 )
+_FORGET_BROWSERS = update(User).values(known_browsers_version=User.known_browsers_version + 1)
 
 
 def start(db: Session, settings: Settings, user_id: int, user_agent: str) -> tuple[str, LoginSession]:
@@ -78,12 +79,14 @@ def end_other(db: Session, user_id: int, current_id: int, login_session_id: int)
 
 
 def end_others(db: Session, user_id: int, current_id: int) -> None:
-    """End all sessions of the person but the current one."""
+    """End all sessions of the person but the current one. No browser is known to the account any more."""
     db.execute(delete(LoginSession).where(_is_other(user_id, current_id)))
+    db.execute(_FORGET_BROWSERS.where(User.id == user_id))
 
 
 def end_all(db: Session, user_id: int | None = None) -> int:
-    """End all sessions of a person, or of everybody. Return how many there were."""
+    """End all sessions of a person, or of everybody, as `end_others` does. Return how many there were."""
+    db.execute(_FORGET_BROWSERS if user_id is None else _FORGET_BROWSERS.where(User.id == user_id))
     ended = delete(LoginSession) if user_id is None else delete(LoginSession).where(LoginSession.user_id == user_id)
     return len(db.scalars(ended.returning(LoginSession.id)).all())
 

@@ -19,6 +19,7 @@ from flicklist.models.user import email_key
 from flicklist.permissions import Permission
 from flicklist.resources import AccountResource
 from flicklist.security.audit import AuditEvent, audit
+from flicklist.security.known_browser import remember_browser
 from flicklist.security.rate_limits import DOWNLOADS, confirm_current_email_rules, confirm_new_email_rules
 from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.export.archive import write_archive
@@ -178,6 +179,7 @@ def _change_email(request: Request, email: str, *, is_confirmed: bool) -> None:
         flash_error(request, EMAIL_TAKEN)
         return
     login_sessions.end_others(request.db, user_id, request.identity.login_session_id)
+    remember_browser(request, user_id)
     audit(request, AuditEvent.EMAIL_CHANGED)
     queue_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
     flash_success(

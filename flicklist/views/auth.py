@@ -26,6 +26,7 @@ from flicklist.security.rate_limits import (
     confirm_current_email_rules,
     count_password,
     count_registration,
+    log_in_code_rules,
     log_in_rules,
 )
 from flicklist.security.reauth import WRONG_CODE, accept_code
@@ -180,7 +181,7 @@ def log_in(context: Root, request: Request) -> PageOrRedirect:
         return _unsent_page(request, form) or _already_logged_in(request)
     key = form.email_key
     credentials = accounts.credentials_by_email(request.read_db, key)
-    rules = log_in_rules(request, key, credentials and credentials.id)
+    rules = log_in_rules(request, key, credentials)
     request.limiter.check(rules)
     passwords = _passwords(request, credentials)
     count_password(request, passwords)
@@ -199,7 +200,7 @@ def log_in(context: Root, request: Request) -> PageOrRedirect:
 
 def _passwords(request: Request, credentials: Any) -> PasswordHasher:
     """Return the hasher for a login. A browser that has logged in to the account before gets a reserved place."""
-    is_known = credentials is not None and known_browser_id(request, credentials.id)
+    is_known = known_browser_id(request, credentials) is not None
     return request.passwords.for_owner(credentials.id) if is_known else request.passwords
 
 
@@ -283,7 +284,7 @@ def log_in_with_code(context: Root, request: Request) -> PageOrRedirect:
         return _ask_for_password(request, form)
     if not accounts.lock_if_password_unchanged(request.db, credentials.id, credentials.password_hash):
         return _ask_for_password(request, form)
-    if accept_code(request, credentials.id, form.code.data):
+    if accept_code(request, credentials.id, form.code.data, log_in_code_rules(request, credentials)):
         return _finish_login(request, credentials.id, form)
     form.refuse("code", WRONG_CODE)
     if form.unsent.data:

@@ -8,6 +8,7 @@ from flicklist.flash import flash_success
 from flicklist.permissions import Permission
 from flicklist.resources import LoginSessionResource, LoginSessionsResource
 from flicklist.security.audit import AuditEvent, audit
+from flicklist.security.known_browser import remember_browser
 from flicklist.services import login_sessions
 from flicklist.views import redirect
 
@@ -20,7 +21,9 @@ from flicklist.views import redirect
     require_reauth=True,
 )
 def end_others(context: LoginSessionsResource, request: Request) -> HTTPSeeOther:
-    login_sessions.end_others(request.db, request.identity.user_id, request.identity.login_session_id)
+    identity = request.identity
+    login_sessions.end_others(request.db, identity.user_id, identity.login_session_id)
+    remember_browser(request, identity.user_id)
     audit(request, AuditEvent.LOGIN_SESSIONS_ENDED)
     flash_success(request, "All other browsers are logged out.")
     return redirect(request.path_to(request.root["account"]))

@@ -16,7 +16,7 @@ from flicklist.models.user import email_key
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import PasswordResetResource
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.known_browser import remember_browser
+from flicklist.security.known_browser import known_browser_id, remember_browser
 from flicklist.security.rate_limits import count_password, password_reset_rules
 from flicklist.services import accounts, login_sessions, two_factor
 from flicklist.services.passwords import TooBusy
@@ -58,8 +58,8 @@ def request_link(context: PasswordResetResource, request: Request) -> HTTPSeeOth
         raise redirect_to_form(request, request.path_to(context), form)
     if request.settings.sends_mail:
         key = email_key(form.email.data)
-        user_id = accounts.user_id_by_email(request.read_db, key)
-        request.limiter.count(password_reset_rules(request, key, user_id))
+        credentials = accounts.credentials_by_email(request.read_db, key)
+        request.limiter.count(password_reset_rules(request, key, credentials))
         queue_mail(request, MailKind.PASSWORD_RESET, key)
         audit(request, AuditEvent.PASSWORD_RESET_REQUESTED)
     flash_success(request, REQUESTED)
@@ -114,8 +114,8 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     queue_mail(request, MailKind.PASSWORD_CHANGED, credentials.email, credentials.id)
     audit(request, AuditEvent.PASSWORD_CHANGED, credentials.id)
     forget(request)
-    # Strangers cannot keep the owner of the mailbox out. With two factors, a known browser needs a code first.
-    if two_factor.credentials_if_on(request.db, credentials.id) is None:
+    # Strangers cannot keep the owner of the mailbox out. With two factors, a new browser needs a code first.
+    if known_browser_id(request, credentials) or two_factor.credentials_if_on(request.db, credentials.id) is None:
         remember_browser(request, credentials.id)
     flash_success(request, "Your password was changed. Log in with the new one.")
     return redirect(request.path_to(request.root, "login"))

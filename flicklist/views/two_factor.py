@@ -77,7 +77,7 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     factor = two_factor.pending(request.db, identity.user_id)
     if factor is None:
         return redirect(request.path_to(context.__parent__))
-    rules = two_factor_rules(request, identity.user_id)
+    rules = two_factor_rules(request)
     request.limiter.check(rules)
     form = ConfirmTwoFactorForm(request.POST)
     step = factor.valid_step(form.code.data)

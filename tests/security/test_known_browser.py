@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal
-from tests.security.test_rate_limits import LIMITS, MAIL, at, fail, wait
+from tests.security.test_rate_limits import LIMITS, MAIL, at, fail, on, wait
 
 COOKIE = "flicklist-browser"
 
@@ -107,23 +107,91 @@ def test_cookie_logs_nobody_in(limited, known):
 
 def test_browser_is_known_after_password_reset(limited, alice, run):
     block(limited, alice.email)
-    person = at(Client(limited), "192.0.2.200")
-    link = urlsplit(run("password-reset-link", alice.email).output.strip())
+    person = at(Client(limited, alice.email), "192.0.2.200")
+    set_new_password(person, run)
+    person.log_in(alice.email, NEW_PASSWORD)
+
+
+def set_new_password(person, run):
+    """Set a new password with a link."""
+    link = urlsplit(run("password-reset-link", person.email).output.strip())
     form = person.get(f"{link.path}?{link.query}").follow().forms["new-password"]
     form["password"] = form["verify"] = NEW_PASSWORD
     form.submit(status=303)
-    person.log_in(alice.email, NEW_PASSWORD)
 
 
 def test_password_reset_makes_no_browser_known_with_two_factor(app, alice, run):
     """Otherwise each reset would give new guesses at the code."""
     alice.turn_on_two_factor()
-    person = Client(app)
-    link = urlsplit(run("password-reset-link", alice.email).output.strip())
-    form = person.get(f"{link.path}?{link.query}").follow().forms["new-password"]
-    form["password"] = form["verify"] = NEW_PASSWORD
-    form.submit(status=303)
+    person = Client(app, alice.email)
+    set_new_password(person, run)
     assert COOKIE not in person.cookies
+
+
+def test_known_browser_stays_known_after_password_reset_with_two_factor(coded, alice, run):
+    site, known, codes = coded
+    set_new_password(known, run)
+    stranger = Client(site, alice.email)
+    for _ in range(3):
+        follow_refusal(send_code(stranger, "000000", password=NEW_PASSWORD))
+    send_code(stranger, codes[0], status=429, password=NEW_PASSWORD)
+    send_code(known, codes[0], password=NEW_PASSWORD)
+    assert known.is_logged_in
+
+
+def test_browser_is_not_known_after_two_factor_was_turned_on_elsewhere(limited, known, alice):
+    alice.turn_on_two_factor()
+    block(limited, alice.email)
+    wait(known, alice.email)
+
+
+def change_password(person, run):
+    person.send("/account/change-password", current_password=PASSWORD, password=NEW_PASSWORD, verify=NEW_PASSWORD)
+    return NEW_PASSWORD
+
+
+def reset_password(person, run):
+    person.log_out()
+    set_new_password(person, run)
+    return NEW_PASSWORD
+
+
+def log_out_other_browsers(person, run):
+    person.send("/account/login-sessions/end-others", current_password=PASSWORD)
+    return PASSWORD
+
+
+def change_email(person, run):
+    person.send("/account/change-email", email="ally@example.com", current_password=PASSWORD)
+    person.email = "ally@example.com"
+    return PASSWORD
+
+
+@pytest.mark.parametrize("change", [change_password, reset_password, log_out_other_browsers, change_email])
+def test_only_browser_that_logged_others_out_stays_known(limited, known, alice, run, change):
+    password = change(alice, run)
+    block(limited, alice.email)
+    wait(known, alice.email)
+    own = on(limited, alice)
+    if own.is_logged_in:
+        own.log_out()
+    own.log_in(alice.email, password)
+
+
+def test_no_browser_is_known_after_command_ended_login_sessions(limited, known, alice, run):
+    run("end-login-sessions", alice.email)
+    block(limited, alice.email)
+    wait(known, alice.email)
+
+
+def test_browser_stays_known_to_other_accounts_of_household(limited, known, alice, bob, run):
+    known.log_in(bob.email)
+    known.get("/account/").forms["log-out"].submit(status=303)
+    change_password(alice, run)
+    for person in (alice, bob):
+        block(limited, person.email)
+    wait(known, alice.email)
+    known.log_in(bob.email)
 
 
 def test_logged_in_person_changes_password_while_strangers_block_account(limited, known, alice):
@@ -170,8 +238,8 @@ def coded(make_app, alice):
     return site, person, [code.text for code in codes[1:]]
 
 
-def send_code(person, code, status=303):
-    form = person.log_in().follow().forms["code"]
+def send_code(person, code, status=303, password=PASSWORD):
+    form = person.log_in(password=password).follow().forms["code"]
     form["code"] = code
     return form.submit(status=status)
 
