@@ -469,6 +469,12 @@ def test_request_that_reads_much_is_limited(reading, path):
     assert re.fullmatch(r"Try again in \d+ seconds?\.", refused.html.select_one(".failure h1 + p").text)
 
 
+def test_finding_counts_as_search(reading):
+    for _ in range(2):
+        reading.find("heat")
+    reading.get(f"{reading.list_path}?q=heat", status=429)
+
+
 def test_searches_of_one_person_do_not_limit_another(reading, bob):
     for status in (200, 200, 429):
         reading.get(reading.list_path + "?q=heat", status=status)

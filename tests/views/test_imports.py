@@ -399,6 +399,16 @@ def test_report_can_be_downloaded_without_formulas(alice, import_file):
     ]
 
 
+def test_downloads_of_reports_are_limited(alice, import_file, make_app):
+    report = f"{import_file('Heat').request.path}report.csv"
+    person = Client(make_app(rate_limit_downloads="2 per hour"), alice.email)
+    person.log_in()
+    for status in (200, 200, 429):
+        page = person.get(report, status=status)
+    assert int(page.headers["Retry-After"]) > 3000
+    assert "Try again in 60 minutes." in page.html.main.text
+
+
 def test_stranger_cannot_see_import(alice, bob, import_file):
     page = import_file("Heat")
     for path in (page.request.path, f"{page.request.path}report.csv", alice.list_path + "imports/"):
