@@ -1,4 +1,4 @@
-"""A form with a text that was sent while logged out, carried through the login in a hidden field.
+"""A form with typed text that was sent while logged out, carried through the login in a hidden field.
 
 The login wall puts the form into the page to log in, and the pages of the login send it along. The server stores
 nothing. After the login the form is shown to the owner of the list only. It saves nothing until it is sent again.
@@ -11,16 +11,21 @@ from urllib.parse import quote_plus
 
 from pyramid.request import Request
 
-from flicklist.forms.movies import AddForm, EditMovieForm
+from flicklist.forms.movies import AddForm, EditMovieForm, TagsForm
 from flicklist.forms.navigation import BackForm
 from flicklist.sanity import FORM
 from flicklist.security.session import is_from_this_site
 
-TEXTS = ("why", "notes", "note")  # other fields are typed again easily
+TYPED_FIELDS = ("title", "why", "notes", "note", "watched_on", "tags")  # the other fields of these forms are chosen
 # None of these is a password or a code.
-FIELDS = frozenset((*AddForm()._fields, *EditMovieForm()._fields, *BackForm()._fields, "watched_on", "note"))
-# Its path alone decides whether a form is kept, so the wall does not reveal which lists exist.
-PATH = re.compile(r"/watchlists/[\w-]{22}/[\w/-]+", re.ASCII)
+FIELDS = frozenset(
+    (*AddForm()._fields, *EditMovieForm()._fields, *TagsForm()._fields, *BackForm()._fields, "watched_on", "note")
+)
+# The forms that come back filled in if they are outdated. The path alone decides whether a form is kept, so the wall
+# does not reveal which lists exist.
+PATH = re.compile(
+    r"/watchlists/[\w-]{22}/(add|find|tag|untag|[0-9]+/edit|[0-9]+/viewings/(add|[0-9]+/edit))/?", re.ASCII
+)
 MAX_ENCODED_LENGTH = 60_000  # as sent by the form to log in, which can have 64 kB with the email and the password
 
 
@@ -28,15 +33,15 @@ class UnsentForm(NamedTuple):
     """A form that was sent to a path while logged out, and was not saved."""
 
     path: str
-    fields: dict[str, str]
+    fields: dict[str, list[str]]
 
 
 def pack(request: Request) -> str:
     """Return the submitted form as the value of a hidden field, or an empty text if it is not kept."""
     is_kept = PATH.fullmatch(request.path_info) and request.content_type == FORM and is_from_this_site(request)
-    if not is_kept or not any(request.POST.get(name) for name in TEXTS):
+    if not is_kept or not any(request.POST.get(name) for name in TYPED_FIELDS):
         return ""
-    fields = {name: value for name, value in request.POST.items() if name in FIELDS}
+    fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
     packed = json.dumps([request.path_info, fields], ensure_ascii=False)
     return packed if len(quote_plus(packed)) <= MAX_ENCODED_LENGTH else ""
 
@@ -45,8 +50,8 @@ def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
     """Return the form, or None if there is none, or if it belongs to a list other than that of the path."""
     try:
         path, fields = json.loads(packed or "")
-        texts = {str(name): str(value) for name, value in fields.items() if name in FIELDS}
+        kept = {name: [str(value) for value in values] for name, values in fields.items() if name in FIELDS}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     is_own = isinstance(path, str) and PATH.fullmatch(path) and path.startswith(list_path)
-    return UnsentForm(path, texts) if is_own else None
+    return UnsentForm(path, kept) if is_own else None

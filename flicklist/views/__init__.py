@@ -43,7 +43,12 @@ def show_again(exc: OutdatedForm | TooBusy, request: Request, page: dict[str, An
     if isinstance(exc, TooBusy):
         request.response.retry_after = RETRY_AFTER_SECONDS
         return refuse(request, BUSY, page, 503)
-    return refuse(request, f"{exc.reason} Nothing was saved; please send it again.", page)
+    return refuse(request, send_again(exc), page)
+
+
+def send_again(exc: OutdatedForm) -> str:
+    """Return the message about a form that only needs to be sent once more."""
+    return f"{exc.reason} Nothing was saved; please send it again."
 
 
 def redirect(path: str) -> HTTPSeeOther:

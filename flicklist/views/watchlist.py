@@ -40,6 +40,7 @@ from flicklist.views import (
     redirect_back,
     refuse,
     requested_page,
+    send_again,
     show_again,
     today,
 )
@@ -187,7 +188,7 @@ def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
     return redirect_back(request, context)
 
 
-@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/add/?$", renderer=WATCHLIST_PAGE)
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/(add|find)/?$", renderer=WATCHLIST_PAGE)
 def add_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
     page = _page_with_form(request.context, request, AddForm(request.POST))
     return show_again(exc, request, page | {"context": request.context})
@@ -316,6 +317,13 @@ def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
 def untag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     message, unchanged = "Removed the {} from {}.", "Nothing changed: {1} didn’t have the {0}."
     return _change_tags(context, request, Movie.remove_tags, "untagged", message=message, unchanged=unchanged)
+
+
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/(tag|untag)/?$")
+def tag_again(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
+    form = TagsForm(request.POST)
+    form.refuse("", send_again(exc))
+    return redirect_to_form(request, _path_of_selection(request, request.root.own_watchlist()), form)
 
 
 def _change_tags(

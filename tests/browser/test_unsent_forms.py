@@ -1,11 +1,13 @@
-"""A long note that is sent after the login session has ended."""
+"""What was typed into a form that is sent after the login session has ended."""
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import WIDTHS
+from tests.browser.test_pages import check_page
 from tests.clients import PASSWORD
 
+SEND_AGAIN = "Your login changed since this page opened. Nothing was saved; please send it again."
 NOTES = "The lights went out twice.\nThen they <came> back."
 
 
@@ -20,16 +22,54 @@ def test_long_note_comes_back_after_login(chromium, open_browser, javascript):
     page.get_by_label("Notes").fill(NOTES)
     log_out_elsewhere(chromium, reader)
     page.get_by_role("button", name="Save").click()
-    page.get_by_label("Email").fill(reader.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.locator("#log-in").get_by_role("button", name="Log in").click()
-    if not javascript:
-        page.get_by_role("button", name="Continue").click()
+    log_in_again(reader)
     expect(page.get_by_label("Notes")).to_have_value(NOTES)
-    assert reader.said == "Your login changed since this page opened. Nothing was saved; please send it again."
+    assert reader.said == SEND_AGAIN
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved “Heat (1995)”.")).to_be_visible()
     expect(page.locator(".notes")).to_have_text(NOTES)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_title_comes_back_after_login(chromium, open_browser, javascript):
+    reader = open_browser(WIDTHS["phone"], javascript=javascript)
+    reader.register()
+    log_out_elsewhere(chromium, reader)
+    reader.title_field.fill("Heat (1995)")
+    reader.page.get_by_role("button", name="Add", exact=True).click()
+    expect(reader.page.get_by_text("If you leave the page, it is lost.")).to_be_visible()
+    check_page(reader, "login with an unsent form")
+    log_in_again(reader)
+    expect(reader.title_field).to_have_value("Heat (1995)")
+    assert reader.said == SEND_AGAIN
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_tags_for_selected_movies_come_back_after_login(chromium, open_browser, javascript):
+    reader = open_browser(WIDTHS["phone"], javascript=javascript)
+    reader.register()
+    for title in ("Heat", "Ran"):
+        reader.add(title)
+    page = reader.page
+    reader.select("Ran")
+    page.locator("#selection summary").click()
+    page.get_by_label("Tags for the selected movies").fill("own it")
+    log_out_elsewhere(chromium, reader)
+    page.get_by_role("button", name="Add tags").click()
+    log_in_again(reader)
+    expect(page.get_by_label("Tags for the selected movies")).to_have_value("own it")
+    assert reader.said == SEND_AGAIN
+    page.get_by_role("button", name="Add tags").click()
+    expect(page.get_by_text("Added the tag “own it” to “Ran”.")).to_be_visible()
+
+
+def log_in_again(reader):
+    page = reader.page
+    page.get_by_label("Email").fill(reader.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("#log-in").get_by_role("button", name="Log in").click()
+    if not reader.javascript:
+        page.get_by_role("button", name="Continue").click()
 
 
 def log_out_elsewhere(chromium, reader):

@@ -1,4 +1,4 @@
-"""Long texts that were sent after the login session had ended are kept through the login."""
+"""Typed texts that were sent after the login session had ended are kept through the login."""
 
 import json
 import time
@@ -9,6 +9,7 @@ from sqlalchemy import select
 from flicklist.models import Movie, Viewing
 from flicklist.unsent_forms import FIELDS, MAX_ENCODED_LENGTH
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
+from tests.security.test_known_browser import set_new_password
 
 OURS = {"Origin": "http://localhost"}
 NOTE = 'The "lights" went <out> twice.  ' * 30 + "Ünd a 😀."
@@ -99,6 +100,73 @@ def test_edited_viewing_and_reason_of_new_movie_come_back(heat, db):
     assert (page.forms["add"]["title"].value, page.forms["add"]["why"].value) == ("Ran", "Ann said so")
 
 
+@pytest.mark.parametrize("path", ["add", "find"])
+def test_title_alone_comes_back(alice, path):
+    form = alice.get(alice.list_path).forms["add"]
+    form["title"], form.action = "Ran (1985)", alice.list_path + path
+    end_login(alice)
+    page = continue_to_form(log_in(send(form), alice.email))
+    assert messages(page) == SAVED_NOTHING
+    assert page.forms["add"]["title"].value == "Ran (1985)"
+    page.forms["add"].submit(status=303)
+    assert alice.watchlist() == ["Ran"]
+
+
+def test_title_typed_on_watched_list_comes_back_there(heat):
+    form = heat.get(heat.list_path + "watched").forms["add"]
+    form["title"] = "Ran"
+    end_login(heat)
+    page = continue_to_form(log_in(send(form), heat.email))
+    assert page.html.h1.text == "Watched"
+    assert page.forms["add"]["title"].value == "Ran"
+
+
+@pytest.mark.parametrize("button", ["tag", "untag"])
+def test_tags_for_selected_movies_come_back_with_the_selection(alice, button):
+    for title in ("Heat", "Ran", "Amélie"):
+        alice.add(title)
+    form = ticked_movies(alice, "Heat", "Ran")
+    form["tags"], form.action = "own it, at Ann’s", alice.list_path + button
+    end_login(alice)
+    page = log_in(send(form), alice.email).forms["unsent"].submit(headers=OURS, status=303).follow()
+    assert messages(page) == SAVED_NOTHING
+    assert page.forms["selection"]["tags"].value == "own it, at Ann’s"
+    assert page.html.select_one(".tagging").has_attr("open")
+    ticked = [box["aria-label"] for box in page.html.select("[name=movie]") if box.has_attr("checked")]
+    assert sorted(ticked) == ["Select Heat", "Select Ran"]
+
+
+def ticked_movies(person, *titles):
+    """Tick movies, and return the form for the selected ones."""
+    page = person.get(person.list_path + "?select=some")
+    form = page.forms["selection"]
+    for box in form.fields["movie"]:
+        label = page.html.find("input", value=box._value, attrs={"name": "movie"})["aria-label"]  # noqa: SLF001
+        box.checked = label.removeprefix("Select ") in titles
+    return form
+
+
+def test_page_to_log_in_says_that_leaving_it_loses_the_text(heat):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = send(form)
+    assert "If you leave the page, it is lost." in page.forms["log-in"].text
+    assert not page.forms["log-in"].html.find("a", string="Register")
+    assert "is lost" not in heat.get("/login").text
+
+
+def test_password_reset_in_another_tab_keeps_the_text(heat, run):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = send(form)
+    assert "Forgot your password?" in page.html.find("a", target="_blank").text
+    set_new_password(heat, run)
+    page = log_in(page, heat.email, NEW_PASSWORD, status=400)
+    assert messages(page, "error") == SAVED_NOTHING
+    page = continue_to_form(log_in(page, heat.email, NEW_PASSWORD))
+    assert page.forms["viewing"]["note"].value == NOTE
+
+
 def test_wrong_password_and_reached_limit_keep_the_text(make_app, heat):
     person = Client(make_app(rate_limit_log_in="2 per minute"), heat.email)
     person.log_in().follow()
@@ -109,7 +177,7 @@ def test_wrong_password_and_reached_limit_keep_the_text(make_app, heat):
     for status in (400, 400, 429):
         page = log_in(page, heat.email, NEW_PASSWORD, status=status)
         assert NEW_PASSWORD not in page.text
-        assert json.loads(page.forms["log-in"]["unsent"].value)[1]["note"] == NOTE
+        assert json.loads(page.forms["log-in"]["unsent"].value)[1]["note"] == [NOTE]
     assert "Try again in" in messages(page, "error")[0]
     assert int(page.headers["Retry-After"]) > 0
 
@@ -141,7 +209,7 @@ def test_code_after_pending_login_expired_keeps_the_text(heat):
     page.forms["code"]["code"] = "123456"
     heat.reset()
     page = page.forms["code"].submit(headers=OURS, status=(200, 400))
-    assert json.loads(page.forms.get("log-in", page.forms.get("code"))["unsent"].value)[1]["note"] == NOTE
+    assert json.loads(page.forms.get("log-in", page.forms.get("code"))["unsent"].value)[1]["note"] == [NOTE]
 
 
 def test_login_in_another_tab_meanwhile_keeps_the_text(heat):
@@ -164,7 +232,7 @@ def test_another_person_who_logs_in_does_not_get_the_text(heat, bob):
 
 def test_text_for_list_of_another_person_is_not_shown(heat, bob):
     """Even if the hidden field was forged."""
-    forged = json.dumps([heat.movie_path("Heat") + "/edit", {"notes": "forged"}])
+    forged = json.dumps([heat.movie_path("Heat") + "/edit", {"notes": ["forged"]}])
     Client(heat.app).send("/login", email=bob.email, password=PASSWORD, unsent=forged)
 
 
@@ -204,11 +272,16 @@ def test_missing_list_gets_the_same_page_as_an_existing_one(heat, visitor):
 
     existing = heat.movie_path("Heat") + "/edit"
     missing = "/watchlists/AAAAAAAAAAAAAAAAAAAAAA/42/edit"
-    assert wall(existing) == wall(missing) == wall(heat.list_path + "nothing/at/all")
+    assert wall(existing) == wall(missing) == wall(heat.list_path + "42/edit")
 
 
-@pytest.mark.parametrize("fields", [{}, {"rating": "4"}, {"notes": "", "title": "Heat"}, {"notes": "😀" * 5400}])
-def test_form_without_long_text_or_with_too_long_one_gets_plain_wall(heat, visitor, fields):
+@pytest.mark.parametrize("path", ["cross-off", "42/remove", "42/nothing", "imports/", "changes/7/undo"])
+def test_form_that_does_not_come_back_gets_plain_wall(heat, visitor, path):
+    assert visitor.post(heat.list_path + path, {"tags": "own it"}, headers=OURS, status=303)
+
+
+@pytest.mark.parametrize("fields", [{}, {"rating": "4"}, {"notes": ""}, {"notes": "😀" * 5400}])
+def test_form_without_typed_text_or_with_too_long_one_gets_plain_wall(heat, visitor, fields):
     assert visitor.post(heat.list_path + "42/edit", fields, headers=OURS, status=303)
 
 
