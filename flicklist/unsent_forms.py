@@ -43,7 +43,7 @@ def pack(request: Request) -> str:
         return ""
     fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
     packed = json.dumps([request.path_info, fields], ensure_ascii=False)
-    return packed if len(quote_plus(packed)) <= MAX_ENCODED_LENGTH else ""
+    return packed if _encoded_length(packed) <= MAX_ENCODED_LENGTH else ""
 
 
 def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
@@ -55,3 +55,8 @@ def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
         return None
     is_own = isinstance(path, str) and PATH.fullmatch(path) and path.startswith(list_path)
     return UnsentForm(path, kept) if is_own else None
+
+
+def _encoded_length(text: str) -> int:
+    """Return the length of a text in the body of a form. Unlike `quote_plus`, browsers encode a tilde."""
+    return len(quote_plus(text).replace("~", "%7E"))

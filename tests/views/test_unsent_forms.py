@@ -280,7 +280,9 @@ def test_form_that_does_not_come_back_gets_plain_wall(heat, visitor, path):
     assert visitor.post(heat.list_path + path, {"tags": "own it"}, headers=OURS, status=303)
 
 
-@pytest.mark.parametrize("fields", [{}, {"rating": "4"}, {"notes": ""}, {"notes": "😀" * 5400}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"rating": "4"}, {"notes": ""}, {"notes": "😀" * 5400}, {"notes": "~" * 20_000}]
+)
 def test_form_without_typed_text_or_with_too_long_one_gets_plain_wall(heat, visitor, fields):
     assert visitor.post(heat.list_path + "42/edit", fields, headers=OURS, status=303)
 
