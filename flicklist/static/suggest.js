@@ -121,7 +121,8 @@ function completeTag(input, tag) {
 }
 
 async function fetchJson(input, path, signal) {
-  const response = await fetch(`${path}?q=${encodeURIComponent(queryOf(input))}`, { signal, redirect: "manual" });
+  const address = `${path}?q=${encodeURIComponent(queryOf(input))}`;
+  const response = await fetch(address, { signal, redirect: "manual", headers: { Accept: "application/json" } });
   // Logged out: do not ask again.
   if (response.type === "opaqueredirect") for (const name of ["suggest", "complete"]) delete input.dataset[name];
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");

@@ -160,12 +160,17 @@ def _wall(request: Request) -> Response:
     if request.may_write and (unsent := unsent_forms.pack(request)):
         return _log_in_page(request, unsent, wanted)
     query = {"next": wanted} if wanted else None
+    if request.accept.accept_html():  # a script that asks for JSON shows no message
+        _flash_wall(request, query)
+    return redirect(request.path_to(request.root, "register", query=query))
+
+
+def _flash_wall(request: Request, query: dict[str, str] | None) -> None:
     is_open = request.settings.registration == "open"
     text = "Log in or create an account to continue." if is_open else "Log in to continue."
     if request.may_write:
         text += " Your changes weren’t saved."
     flash_info(request, text, "Log in", request.path_to(request.root, "login", query=query), is_link=True)
-    return redirect(request.path_to(request.root, "register", query=query))
 
 
 def _log_in_page(request: Request, unsent: str, next_path: str | None) -> Response:

@@ -35,9 +35,14 @@ def test_title_comes_back_after_login(chromium, open_browser, javascript):
     reader = open_browser(WIDTHS["phone"], javascript=javascript)
     reader.register()
     log_out_elsewhere(chromium, reader)
-    reader.title_field.fill("Heat (1995)")
+    if javascript:
+        with reader.page.expect_response("**/suggestions?*"):
+            reader.title_field.press_sequentially("Heat (1995)")
+    else:
+        reader.title_field.fill("Heat (1995)")
     reader.page.get_by_role("button", name="Add", exact=True).click()
     expect(reader.page.get_by_text("If you leave the page, it is lost.")).to_be_visible()
+    assert reader.said == "You’re logged out, so nothing was saved. Log in to get back to what you typed."
     check_page(reader, "login with an unsent form")
     log_in_again(reader)
     expect(reader.title_field).to_have_value("Heat (1995)")

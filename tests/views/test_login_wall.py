@@ -67,6 +67,13 @@ def test_wanted_page_with_long_url_is_dropped(visitor):
     assert len(response.location) < 100
 
 
+@pytest.mark.parametrize("path", ["matches?q=heat", "tags?q=own", "/suggestions?q=heat"])
+def test_request_of_script_for_json_leaves_no_message(visitor, alice, path):
+    path = path if path.startswith("/") else alice.list_path + path
+    wall = visitor.get(path, headers={"Accept": "application/json"}, status=303)
+    assert messages(wall.follow()) == []
+
+
 def test_form_sent_after_session_ended_returns_to_its_page(alice):
     alice.add("Heat")
     page, copied = alice.get(alice.list_path + "?sort=title"), alice.copy()
