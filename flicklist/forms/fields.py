@@ -8,13 +8,14 @@ from wtforms import Field, Form, StringField, TextAreaField, ValidationError
 from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 
-from flicklist.dates import AmbiguousDate, format_date, parse_date
+from flicklist.dates import AmbiguousDate, first_day, format_date, parse_date
 from flicklist.labels import join_labels, split_labels
 from flicklist.models.user import email_key
 from flicklist.text import normalize, parse_row_id, plain_digits
 from flicklist.urls import local_path
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
+IN_FUTURE = "That date is in the future."
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -74,9 +75,10 @@ class DigitsField(TextField):
 
 
 class DateField(DigitsField):
-    """A day, a month or a year, as people write dates, or nothing. `data` stays as typed. The form has a `today`.
+    """A day, a month or a year, as people write dates, or nothing. `data` stays as typed.
 
-    If the date is ambiguous, `readings` are the two dates that it can be, in ISO 8601.
+    The form has a `today`, and the `latest` date that it accepts. If the date is ambiguous, `readings` are the dates
+    that it can be, in ISO 8601, without those after `latest`.
     """
 
     readings: tuple[str, ...] = ()
@@ -93,12 +95,20 @@ class DateField(DigitsField):
         try:
             self._parsed = parse_date(self.data, form.today)
         except AmbiguousDate as ambiguous:
-            self.readings = ambiguous.readings
-            day_first, month_first = map(format_date, self.readings)
-            problem = f"Is {self.data} {day_first} or {month_first}? Write the month as a word."
-            raise StopValidation(problem) from None
+            self.readings = tuple(iso for iso in ambiguous.readings if first_day(iso) <= form.latest)
+            raise StopValidation(self._question(ambiguous.readings)) from None
         except ValueError:
             raise StopValidation("Enter a date like 14 Jul 2009, July 2009 or 2009.") from None
+
+    def _question(self, all_readings: tuple[str, ...]) -> str:
+        """Return what to ask about an ambiguous date."""
+        if not self.readings:
+            return IN_FUTURE
+        if len(self.readings) == 1:
+            (future,) = set(all_readings) - set(self.readings)
+            return f"{format_date(future)} is in the future. Did you mean {format_date(self.readings[0])}?"
+        day_first, month_first = map(format_date, self.readings)
+        return f"Is {self.data} {day_first} or {month_first}? Write the month as a word."
 
 
 class LinesField(TextAreaField):

@@ -9,6 +9,7 @@ from wtforms import BooleanField, Field, HiddenField, ValidationError
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, parse_year
 from flicklist.film_facts import FilmFacts
 from flicklist.forms.fields import (
+    IN_FUTURE,
     DateField,
     DigitsField,
     LinesField,
@@ -142,7 +143,7 @@ class ViewingDateForm(SiteForm):
 
     def validate_watched_on(self, field: DateField) -> None:
         if field.iso and first_day(field.iso) > self.latest:
-            raise ValidationError("That date is in the future.")
+            raise ValidationError(IN_FUTURE)
 
 
 class ViewingForm(ViewingDateForm):

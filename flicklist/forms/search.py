@@ -103,6 +103,7 @@ class SearchForm(SiteForm):
         "Western",
     )
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
+    latest = date.max  # a search may look for any date
     SPANS: ClassVar[dict[str, str]] = {"added": "Date added", "watched": "Date watched"}
 
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:

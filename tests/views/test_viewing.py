@@ -1,11 +1,13 @@
 """The dates of viewings, as people type them, and the buttons beside them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from webob.multidict import MultiDict
 
 from flicklist.dates import format_date
+from flicklist.forms.movies import ViewingDateForm
 from flicklist.models import Viewing
 from tests.clients import is_marked_invalid, messages
 
@@ -90,6 +92,21 @@ def test_ambiguous_date_is_refused_with_a_button_for_each_reading(heat, db):
     assert (again["watched_on"].value, again["note"].value) == ("03/04/2021", "with Ann")
     press(again, "4 Mar 2021")
     assert dates(db) == {"2001", "2021-03-04"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem", "offered"),
+    [
+        ("03/12/2021", "3 Dec 2021 is in the future. Did you mean 12 Mar 2021?", ["12 Mar 2021"]),
+        ("05/12/2021", "That date is in the future.", []),
+    ],
+)
+def test_reading_of_ambiguous_date_in_the_future_is_not_offered(typed, problem, offered):
+    today = date(2021, 3, 15)
+    form = ViewingDateForm(MultiDict(watched_on=typed), today=today, latest=today)
+    assert not form.validate()
+    assert form.problem == problem
+    assert [format_date(iso) for iso in form.watched_on.readings] == offered
 
 
 def test_enter_key_saves_the_typed_date(heat, db):
