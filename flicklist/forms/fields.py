@@ -96,19 +96,19 @@ class DateField(DigitsField):
             self._parsed = parse_date(self.data, form.today)
         except AmbiguousDate as ambiguous:
             self.readings = tuple(iso for iso in ambiguous.readings if first_day(iso) <= form.latest)
-            raise StopValidation(self._question(ambiguous.readings)) from None
+            raise StopValidation(self._problem(ambiguous.readings)) from None
         except ValueError:
             raise StopValidation("Enter a date like 14 Jul 2009, July 2009 or 2009.") from None
 
-    def _question(self, all_readings: tuple[str, ...]) -> str:
-        """Return what to ask about an ambiguous date."""
+    def _problem(self, all_readings: tuple[str, ...]) -> str:
+        """Return the message about an ambiguous date."""
         if not self.readings:
             return IN_FUTURE
         if len(self.readings) == 1:
             (future,) = set(all_readings) - set(self.readings)
             return f"{format_date(future)} is in the future. Did you mean {format_date(self.readings[0])}?"
         day_first, month_first = map(format_date, self.readings)
-        return f"Is {self.data} {day_first} or {month_first}? Write the month as a word."
+        return f"{self.data} can be {day_first} or {month_first}. Write the month as a word."
 
 
 class LinesField(TextAreaField):
