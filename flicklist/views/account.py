@@ -121,7 +121,7 @@ def send_confirmation(context: AccountResource, request: Request) -> HTTPSeeOthe
     elif request.settings.sends_mail:
         request.limiter.count(confirm_current_email_rules(request, email_key(email)))
         queue_mail(request, MailKind.CONFIRM_CURRENT_EMAIL, email, request.identity.user_id)
-        flash_success(request, f"We’re sending a new link to {quote(email)}. Open it within a day.")
+        flash_success(request, f"We’re sending a link to {quote(email)}. Open it within a day.")
     return redirect_back(request, context)
 
 
