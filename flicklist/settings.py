@@ -242,8 +242,8 @@ class Settings:
     mail_from: str = _setting(_mail_from, "the sender of emails", default="FlickList <flicklist@localhost>")
     contact: Contact = _setting(
         _contact,
-        "how to reach the person who runs the site, for people who forgot their password: an email address, a URL or "
-        "a text",
+        "how to reach the person who runs the site, for people who cannot register or log in: an email address, a URL "
+        "or a text",
         default=Contact("", ""),
     )
     privacy_page: Path | None = _setting(

@@ -93,3 +93,11 @@ def test_reset_page_without_mail_says_whom_to_ask(make_app, contact, text, link)
 def test_reset_page_without_mail_links_to_contact_page(pages):
     asked = Client(pages).get("/password-reset/").html.main.find("p")
     assert asked.a["href"] == "/contact"
+
+
+@pytest.mark.parametrize("registration", ["closed", "invitation"])
+def test_closed_registration_says_whom_to_ask(make_app, registration):
+    page = Client(make_app(registration=registration, contact="anna@example.com")).get("/register")
+    assert "Contact: anna@example.com" in page.html.main.text
+    assert page.html.main.find("a", href="mailto:anna@example.com")
+    assert "Contact" not in Client(make_app(registration=registration)).get("/register").html.main.text
