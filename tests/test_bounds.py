@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pyramid.traversal
 import pytest
 from sqlalchemy import insert, select, update
 
@@ -179,3 +180,11 @@ def test_adding_a_movie_deletes_only_a_few_expired_movies(alice, make_app, db, t
     person.add(title)
     assert person.watchlist() == [title]
     assert len(db.scalars(select(Movie.title).where(Movie.removed_at.is_not(None))).all()) == left
+
+
+def test_paths_of_rows_are_not_kept_in_memory(alice):
+    alice.add("Heat")
+    movie_path = alice.movie_path("Heat")
+    alice.get(f"{movie_path}/")
+    kept = pyramid.traversal._segment_cache  # noqa: SLF001
+    assert not [segment for segment, _ in kept if segment == movie_path.rpartition("/")[2]]

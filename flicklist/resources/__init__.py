@@ -5,9 +5,12 @@ reach a row of somebody else.
 """
 
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from pyramid.config import Configurator
+from pyramid.location import lineage
 from pyramid.request import Request
+from pyramid.traversal import PATH_SEGMENT_SAFE
 
 from flicklist.resources.account import (
     AccountResource,
@@ -51,8 +54,13 @@ __all__ = [
 
 
 def path_to(request: Request, resource: Resource, *elements: str, query: Any = None) -> str:
-    """Return the path of a resource, or of a view or row below it, including the prefix the site is mounted at."""
-    return request.resource_url(resource, *elements, query=query, app_url=request.script_name)
+    """Return the path of a resource, or of a view or row below it, including the prefix the site is mounted at.
+
+    It is like `resource_path`, which keeps every segment that it has ever quoted, such as the id of a movie, in memory.
+    """
+    names = [each.__name__ for each in lineage(resource)][-2::-1]  # without the root
+    path = "/".join(quote(name, safe=PATH_SEGMENT_SAFE) for name in (*names, *(elements or ("",))))
+    return f"{request.script_name}/{path}{f'?{urlencode(query)}' if query else ''}"
 
 
 def includeme(config: Configurator) -> None:
