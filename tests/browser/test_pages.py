@@ -151,7 +151,7 @@ def movie_pages(reader):
     yield "movie, watched"
     page.get_by_label("Date", exact=True).fill("03/04/2021")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("3 Apr 2021 or 4 Mar 2021?")
+    expect(page.get_by_role("alert")).to_contain_text("3 Apr 2021 or 4 Mar 2021.")
     yield "viewing, refused"
     page.goto(f"{watchlist}watched")
     follow(page, "Heat")
