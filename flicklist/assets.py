@@ -23,4 +23,5 @@ def _fingerprint(spec: str) -> str:
 
 def includeme(config: Configurator) -> None:
     # Relative URLs in stylesheets are under the fingerprint too.
-    config.add_static_view(f"{STATIC_SEGMENT}/{_fingerprint(STATIC)}", STATIC, cache_max_age=YEAR_SECONDS)
+    path = config.registry.static_path = f"/{STATIC_SEGMENT}/{_fingerprint(STATIC)}/"
+    config.add_static_view(path, STATIC, cache_max_age=YEAR_SECONDS)

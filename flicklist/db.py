@@ -156,9 +156,10 @@ def includeme(config: Configurator) -> None:
     config.include("pyramid_tm")
     config.include("pyramid_retry")
 
-    new_reader = sessionmaker(reading_engine(url), autoflush=False)
+    config.registry.reading_engine = reading_engine(url)
+    new_reader = sessionmaker(config.registry.reading_engine, autoflush=False)
     new_writer = sessionmaker(writing_engine(url), autobegin=False)  # it must not begin again after the commit
-    config.registry.engines = [new_reader.kw["bind"], new_writer.kw["bind"]]
+    config.registry.engines = [config.registry.reading_engine, new_writer.kw["bind"]]
 
     def read_db(request: Request) -> Session:
         session = new_reader()

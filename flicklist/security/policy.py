@@ -8,6 +8,7 @@ from typing import Any
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.request import Request, RequestLocalCache
 from pyramid.response import Response
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from flicklist.models import User
@@ -91,29 +92,28 @@ class SecurityPolicy:
         token = request.session.get("login_session")
         if token is None:
             return None
-        row = login_sessions.find_person(request.read_db, request.settings, token)
-        identity = None
-        if row is not None:
+        # The connection is given back at once: a password may be hashed next, which is slow.
+        with request.registry.reading_engine.connect() as connection:
+            row = login_sessions.find_person(connection, request.settings, token)
+            if row is None:
+                return None
             *person, last_seen_at = row
             identity = Identity(*person)
             now = utc_now()
             if now - last_seen_at > LAST_SEEN_PRECISION:
-                _record_visit(request, identity, now)
-        if request.may_write:
-            request.read_db.rollback()  # Give the connection back: a password may be hashed next.
-        return identity
+                _record_visit(connection, identity, now)
+            return identity
 
 
-def _record_visit(request: Request, identity: Identity, now: datetime) -> None:
-    """Record the visit, on `read_db`, whose statements are committed at once: a GET has no transaction.
+def _record_visit(connection: Connection, identity: Identity, now: datetime) -> None:
+    """Record the visit, on a connection whose statements are committed at once: a GET has no transaction.
 
     If the database cannot be written to, log that and still show the page.
     """
     try:
-        login_sessions.record_visit(request.read_db, identity.login_session_id, now)
+        login_sessions.record_visit(connection, identity.login_session_id, now)
     except DBAPIError:
         log.exception("A visit could not be recorded")
-        request.read_db.rollback()
 
 
 def _clear_site_data(request: Request, response: Response) -> None:

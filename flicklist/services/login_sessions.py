@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from flicklist.models import LoginSession, User
@@ -45,14 +45,14 @@ def start(db: Session, settings: Settings, user_id: int, user_agent: str) -> tup
     return token, login_session
 
 
-def find_person(db: Session, settings: Settings, token: str) -> Any:
+def find_person(connection: Connection, settings: Settings, token: str) -> Any:
     """Return the fields of `Identity` and the last visit of an active session, or ``None``."""
     parameters = {"token_hash": token_hash(token), **_active_now(settings)}
-    return db.connection().execute(_PERSON, parameters).one_or_none()
+    return connection.execute(_PERSON, parameters).one_or_none()
 
 
-def record_visit(db: Session, login_session_id: int, now: datetime) -> None:
-    db.execute(update(LoginSession).where(LoginSession.id == login_session_id).values(last_seen_at=now))
+def record_visit(connection: Connection, login_session_id: int, now: datetime) -> None:
+    connection.execute(update(LoginSession).where(LoginSession.id == login_session_id).values(last_seen_at=now))
 
 
 def list_active(db: Session, settings: Settings, user_id: int) -> Sequence[LoginSession]:

@@ -143,6 +143,7 @@ def includeme(config: Configurator) -> None:
         "FIRST_YEAR": FIRST_YEAR,
         "LAST_YEAR": LAST_YEAR,
         "RATINGS": RATINGS,
+        "STATIC_PATH": config.registry.static_path,
     }
     _add_macros(environment)
 

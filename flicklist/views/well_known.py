@@ -81,7 +81,7 @@ def manifest(context: Root, request: Request) -> dict[str, Any]:
 
 def _icon(request: Request, name: str, content_type: str, sizes: str, purpose: str = "any") -> dict[str, str]:
     """Return an icon of the manifest. A maskable one can be cut to any shape, because its edges are empty."""
-    source = request.static_path(f"flicklist:static/{name}")
+    source = f"{request.script_name}{request.registry.static_path}{name}"
     return {"src": source, "type": content_type, "sizes": sizes, "purpose": purpose}
 
 
