@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, SmallInteger, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
@@ -41,10 +41,21 @@ class Page:
     rows: Sequence[tuple[Any, ...]]
     before: str | None = None
     after: str | None = None
+    counted: int | None = None
+    """The number of rows on all pages, at most `MAX_COUNT` + 1, if it was counted with the page."""
 
     @property
     def is_whole_list(self) -> bool:
         return self.before is None and self.after is None
+
+
+class _Statements(NamedTuple):
+    """What reads the first page, the page after a cursor, the last page, and the page before a cursor."""
+
+    first: RowsStatement
+    after: RowsStatement
+    last: RowsStatement
+    before: RowsStatement
 
 
 class Keyset:
@@ -56,19 +67,22 @@ class Keyset:
     def __init__(self, statement: RowsStatement, *keys: Any, descending: bool) -> None:
         self.statement = statement
         self.types = [key.type for key in keys]
-        self._width = len(statement.selected_columns)
+        width = len(statement.selected_columns)
+        self._keys = slice(width, width + len(keys))
         position = tuple_(*keys)
         cursor = tuple_(*(bindparam(f"cursor_{number}", type_=key.type) for number, key in enumerate(keys)))
         forward, backward = [key.asc() for key in keys], [key.desc() for key in keys]
         is_after, is_before = position > cursor, position < cursor
         if descending:
             forward, backward, is_after, is_before = backward, forward, is_before, is_after
-        statement = statement.add_columns(*keys).limit(PAGE_SIZE + 1)
-        self._first = statement.order_by(*forward)
-        self._after = self._first.where(is_after)
-        self._last = statement.order_by(*backward)
-        self._before = self._last.where(is_before)
-        self._count = _capped_count(self.statement)
+
+        def statements(rows: RowsStatement) -> "_Statements":
+            first, last = rows.order_by(*forward), rows.order_by(*backward)
+            return _Statements(first, first.where(is_after), last, last.where(is_before))
+
+        rows = statement.add_columns(*keys).limit(PAGE_SIZE + 1)
+        self._statements = statements(rows)
+        self._counting_statements = statements(rows.add_columns(_capped_count(self.statement).scalar_subquery()))
 
     def page(
         self,
@@ -79,41 +93,43 @@ class Keyset:
     ) -> Page:
         """Return the requested page.
 
-        An invalid cursor means the first page. If no row follows an `after` cursor, return the last page.
+        An invalid cursor means the first page. If no row follows an `after` cursor, return the last page. Without
+        criteria, all rows are counted, too. With them, counting can take as long as finding the page, so call `count`
+        if it is needed.
         """
         connection = db.connection()  # rows of columns need nothing of the session, which would take longer
+        statements = self._statements if criteria else self._counting_statements
 
         def read(statement: RowsStatement, cursor: Mapping[str, Any]) -> Sequence[AnyRow]:
             return connection.execute(statement.where(*criteria) if criteria else statement, {**scope, **cursor}).all()
 
         if cursor := self._decode(requested.after):
-            rows = read(self._after, cursor)
+            rows = read(statements.after, cursor)
             if rows:
                 return self._page(rows[:PAGE_SIZE], has_before=True, has_after=len(rows) > PAGE_SIZE)
-            rows = read(self._last, {})
+            rows = read(statements.last, {})
             return self._page(rows[:PAGE_SIZE][::-1], has_before=len(rows) > PAGE_SIZE, has_after=False)
         if cursor := self._decode(requested.before):
-            rows = read(self._before, cursor)
+            rows = read(statements.before, cursor)
             if len(rows) >= PAGE_SIZE:
                 return self._page(rows[PAGE_SIZE - 1 :: -1], has_before=len(rows) > PAGE_SIZE, has_after=True)
-        rows = read(self._first, {})
+        rows = read(statements.first, {})
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
 
-    def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]] = ()) -> int:
-        """Return the number of rows on all pages, at most `MAX_COUNT` + 1."""
-        statement = _capped_count(self.statement.where(*criteria)) if criteria else self._count
-        return db.connection().scalar(statement, scope) or 0
+    def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]]) -> int:
+        """Return the number of rows on all pages that meet the criteria, at most `MAX_COUNT` + 1."""
+        return db.connection().scalar(_capped_count(self.statement.where(*criteria)), scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(
-            [row[: self._width] for row in rows],
+            [row[: self._keys.start] for row in rows],
             before=self._encode(rows[0]) if has_before else None,
             after=self._encode(rows[-1]) if has_after else None,
+            counted=next(iter(rows[0][self._keys.stop :]), None) if rows else None,
         )
 
     def _encode(self, row: AnyRow) -> str:
-        keys = row[self._width :]
-        plain = [(key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key for key in keys]
+        plain = [(key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key for key in row[self._keys]]
         cursor = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
         return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
 

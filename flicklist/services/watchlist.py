@@ -159,7 +159,7 @@ def _page(
     page = keyset.page(db, scope, requested, criteria)
     if page.is_whole_list:
         return page, len(page.rows)
-    return page, keyset.count(db, scope, criteria)
+    return page, keyset.count(db, scope, criteria) if page.counted is None else page.counted
 
 
 def find_matches(db: Session, owner_id: int, text: str) -> list[Match]:
