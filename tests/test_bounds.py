@@ -188,3 +188,11 @@ def test_paths_of_rows_are_not_kept_in_memory(alice):
     alice.get(f"{movie_path}/")
     kept = pyramid.traversal._segment_cache  # noqa: SLF001
     assert not [segment for segment, _ in kept if segment == movie_path.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize(("path", "token"), [("add", None), ("find", "outdated"), ("add", "outdated")])
+def test_refused_form_searches_nothing_while_others_wait_to_write(alice, statements, path, token):
+    fields = {"csrf_token": token or alice.csrf_token(), "title": ""}
+    statements.clear()
+    alice.post(f"{alice.list_path}{path}?q=heat", fields, headers={"Origin": "http://localhost"}, status=400)
+    assert not [statement for statement in statements if "LIKE" in statement]

@@ -394,7 +394,8 @@ def limit_reached(exc: LimitReached, request: Request) -> HTTPSeeOther:
 
 
 def _search_form(request: Request) -> SearchForm:
-    if not request.GET:
+    # The page of a refused form has no filter. A search would count towards no limit, and keep others from writing.
+    if not request.GET or request.may_write:
         return NO_SEARCH
     form = SearchForm(request.GET, today=today(request))
     if not form.validate():
