@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -18,12 +19,17 @@ from pyramid.response import Response
 from flicklist.forms.search import SEARCH_FILTERS
 from flicklist.security.audit import client_key
 from flicklist.security.known_browser import known_browser_id
-from flicklist.services.passwords import PasswordHasher
+from flicklist.services.passwords import PasswordHasher, Places
 
 log = logging.getLogger(__name__)
 
 STORAGE_TIMEOUT_SECONDS = 1.0
 OUTAGE_SECONDS = 60
+# Requests that read much, such as a search of a long list, take seconds or more, and each occupies a thread. Of the 16
+# in the ini files, eight are left, and a person has half of the others.
+MAX_LONG_READS = 8
+MAX_LONG_READS_OF_PERSON = 4
+RETRY_SECONDS = 10
 
 
 class RateLimited(Exception):
@@ -210,6 +216,27 @@ class ReadLimit(NamedTuple):
     applies_to: Callable[[Request], bool] = lambda request: True
 
 
+class LongReads:
+    """The requests that read much and are under way. Too many at once are refused."""
+
+    def __init__(self) -> None:
+        self._places = Places(MAX_LONG_READS, MAX_LONG_READS_OF_PERSON)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def begin(self, user_id: int) -> Iterator[None]:
+        """Take a place for a person. Raises `RateLimited` if there is none."""
+        with self._lock:
+            if not self._places.has_room(user_id):
+                raise RateLimited(RETRY_SECONDS)
+            self._places.take(user_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._places.leave(user_id)
+
+
 def _is_search(request: Request) -> bool:
     """Return whether the query string has a filter. Without one, a page of a list reads only its own rows."""
     return any(request.GET.get(name) for name in SEARCH_FILTERS)
@@ -222,16 +249,22 @@ DOWNLOADS = ReadLimit("rate_limit_downloads")
 
 
 def limit_reading(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that limits how often a logged-in person can send requests to which its ``read_limit`` applies."""
+    """Derive a view that limits the requests of a logged-in person to which its ``read_limit`` applies.
+
+    It limits how often they are sent, and how many are under way at once.
+    """
     read_limit: ReadLimit | None = info.options.get("read_limit")
     if read_limit is None:
         return view
 
     def limited(context: Any, request: Request) -> Response:
-        if request.identity is not None and read_limit.applies_to(request):
-            limits = getattr(request.settings, read_limit.setting)
-            request.limiter.count([Rule(limits, read_limit.setting, (str(request.identity.user_id),))])
-        return view(context, request)
+        if request.identity is None or not read_limit.applies_to(request):
+            return view(context, request)
+        user_id = request.identity.user_id
+        limits = getattr(request.settings, read_limit.setting)
+        request.limiter.count([Rule(limits, read_limit.setting, (str(user_id),))])
+        with request.registry.long_reads.begin(user_id):
+            return view(context, request)
 
     return limited
 
@@ -241,6 +274,7 @@ limit_reading.options = ("read_limit",)  # type: ignore[attr-defined]
 
 def includeme(config: Configurator) -> None:
     limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
+    config.registry.long_reads = LongReads()
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limit_changes, under="secured_view")
     config.add_view_deriver(limit_reading, under="limit_changes", over="csrf_view")

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import fields
 from urllib.parse import urlsplit
 
@@ -492,6 +493,53 @@ def test_pages_without_search_are_not_limited(reading):
 def test_exports_are_limited(reading):
     for status in (200, 200, 429):
         reading.send("/account/export", current_password=PASSWORD, status=status)
+
+
+@pytest.fixture
+def many_reads(alice, monkeypatch):
+    """As many requests of Alice that read much as she may have under way. Setting the event ends them."""
+    is_over, begun = threading.Event(), []
+
+    def slow(*arguments):
+        begun.append(True)
+        is_over.wait()
+        return []
+
+    monkeypatch.setattr("flicklist.views.suggestions.find_matches", slow)
+    number = rate_limits.MAX_LONG_READS_OF_PERSON
+    with ThreadPoolExecutor(number) as pool:
+        for copy in [alice.copy() for _ in range(number)]:
+            pool.submit(copy.get, f"{alice.list_path}matches?q=heat")
+        try:
+            wait_until(lambda: len(begun) == number, "all requests are under way")
+            yield is_over
+        finally:
+            is_over.set()
+
+
+@pytest.mark.parametrize("path", ["?q=heat", "matches?q=heat", "tags?q=heat", "changes/"])
+def test_one_person_cannot_occupy_all_threads_with_long_reads(alice, bob, many_reads, path):
+    refused = alice.get(alice.list_path + path, status=429)
+    assert refused.headers["Retry-After"] == str(rate_limits.RETRY_SECONDS)
+    alice.get(alice.list_path, status=200)
+    bob.get(bob.list_path + "?q=heat", status=200)
+    many_reads.set()
+    wait_until(lambda: alice.get(alice.list_path + path, status="*").status_int == 200, "Alice may read again")
+
+
+def test_one_person_cannot_occupy_all_threads_with_exports(alice, many_reads):
+    alice.send("/account/export", current_password=PASSWORD, status=429)
+
+
+def test_long_reads_of_all_people_leave_threads_for_pages():
+    reads = rate_limits.LongReads()
+    with ExitStack() as stack:
+        for number in range(rate_limits.MAX_LONG_READS):
+            stack.enter_context(reads.begin(number))
+        with pytest.raises(rate_limits.RateLimited), reads.begin(99):
+            pass
+    with reads.begin(99):
+        pass
 
 
 def test_fast_typing_does_not_meet_the_limit():
