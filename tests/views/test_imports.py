@@ -14,7 +14,7 @@ from flicklist.importer import open_importer
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer
+from flicklist.services.imports import importer, storage
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, Status, UnusableRow
 from flicklist.services.leases import acquire
@@ -483,6 +483,24 @@ def test_unconfirmed_upload_is_deleted_after_an_hour(alice, work_on_imports, db)
     alice.get(page.request.path, status=404)
     work_on_imports()
     assert [db.scalars(select(model)).all() for model in (Import, ImportChunk, ImportRow)] == [[], [], []]
+
+
+def test_each_expired_import_is_deleted_in_a_transaction_of_its_own(alice, engine, work_on_imports, db, monkeypatch):
+    for title in ("Heat", "Ran"):
+        alice.upload(title)
+    work_on_imports()
+    db.execute(update(Import).values(created_at=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
+    db.commit()
+    left, original = [], storage.delete_expired_import
+
+    def count_and_delete(session):
+        with engine.connect() as other:
+            left.append(len(other.execute(select(Import.id)).all()))
+        return original(session)
+
+    monkeypatch.setattr(storage, "delete_expired_import", count_and_delete)
+    work_on_imports()
+    assert left == [2, 1, 0]
 
 
 def test_report_is_deleted_after_some_time(alice, import_file, work_on_imports, db):

@@ -88,8 +88,8 @@ class Importer:
         worked = 0
         with self._lease() as is_held:
             if is_held:
-                with self._database.transaction() as db:
-                    storage.delete_expired_imports(db)
+                while self._delete_expired_import():
+                    pass
                 while (import_id := self._next_import_id()) is not None and self._work(import_id):
                     worked += 1
         return worked
@@ -161,6 +161,11 @@ class Importer:
             log.exception("Import %s was not finished", import_id)
             return False
         return True
+
+    def _delete_expired_import(self) -> bool:
+        with self._database.transaction() as db:
+            leases.renew(db, LEASE, self._holder, LEASE_DURATION)
+            return storage.delete_expired_import(db)
 
     def _has_work(self) -> bool:
         with self._database.snapshot() as read_db:

@@ -124,9 +124,13 @@ def has_expired_imports(read_db: Session) -> bool:
     return bool(read_db.scalar(select(exists().where(_has_expired()))))
 
 
-def delete_expired_imports(db: Session) -> None:
-    """Delete uploads of all people that were not confirmed in time, and old reports."""
-    db.execute(delete(Import).where(_has_expired()))
+def delete_expired_import(db: Session) -> bool:
+    """Delete an upload that was not confirmed in time, or an old report, of any person. Return whether there was one.
+
+    One has up to `max_import_rows` rows, so a transaction that deleted all of them would keep others from writing.
+    """
+    expired = select(Import.id).where(_has_expired()).order_by(Import.id).limit(1)
+    return db.scalar(delete(Import).where(Import.id.in_(expired)).returning(Import.id)) is not None
 
 
 def _has_expired() -> ColumnElement[bool]:
