@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from email.message import EmailMessage
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlsplit
@@ -174,7 +175,19 @@ def _limits(text: str) -> Limits:
 def _storage_url(text: str) -> str:
     if not text.startswith(("memory://", "redis://", "rediss://")):
         raise ValueError(f"must be memory:// or start with redis://, not {text!r}")
+    if not text.startswith("memory:"):
+        _require_redis(text)
     return text
+
+
+def _require_redis(url: str) -> None:
+    """Check the port of the URL, and the library: both would otherwise stop the start with a traceback."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError("must be like redis://host:6379") from None
+    if find_spec("redis") is None:
+        raise ValueError("needs redis, which is not installed; install '.[redis]'")
 
 
 def _hosts(text: str) -> frozenset[str]:
@@ -415,6 +428,8 @@ def _value(setting: Field[Any], ini: Mapping[str, str], environ: Mapping[str, st
     name = f"{environment_name(setting)} ({ini_key(setting)})"
     if text is None:
         raise InvalidSettingError(f"Invalid setting: {name} is missing: {setting.metadata['meaning']}.")
+    if any("\udc80" <= char <= "\udcff" for char in text):  # how Python reads other bytes of the environment
+        raise InvalidSettingError(f"Invalid setting: {name} is not in UTF-8.")
     try:
         return setting.metadata["read"](text.strip())
     except ValueError as problem:

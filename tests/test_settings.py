@@ -1,5 +1,6 @@
 """Settings are read once, and an invalid one stops the start with one line."""
 
+import sys
 from dataclasses import fields
 
 import pytest
@@ -70,6 +71,8 @@ def test_missing_setting_has_its_default():
         ({"flicklist.public_url": "movies.example"}, "must be like https://movies.example.com"),
         ({"flicklist.rate_limit_log_in": "often"}, "must be like 5 per minute"),
         ({"flicklist.rate_limit_storage": "memcached://x"}, "must be memory:// or start with redis://"),
+        ({"flicklist.rate_limit_storage": "redis://host:port"}, "must be like redis://host:6379"),
+        ({"flicklist.secret": "\udcff" + SECRET}, "FLICKLIST_SECRET (flicklist.secret) is not in UTF-8"),
         ({"pyramid.includes": "pyramid_tm pyramid_debugtoolbar"}, "pyramid_debugtoolbar executes code from visitors"),
         ({"flicklist.bcrypt_costs": "12"}, "has the unknown setting flicklist.bcrypt_costs"),
     ],
@@ -80,6 +83,12 @@ def test_invalid_setting_stops_start_with_one_line(ini, said):
         main({}, **settings)
     assert said in str(stopped.value)
     assert "\n" not in str(stopped.value)
+
+
+def test_missing_library_of_redis_stops_start_with_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(InvalidSettingError, match="needs redis, which is not installed"):
+        Settings.read(GOOD | {"flicklist.rate_limit_storage": "redis://localhost:6379"}, {})
 
 
 def test_development_secret_is_accepted_where_allowed():
