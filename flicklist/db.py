@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.orm import Session, sessionmaker
 
 from flicklist.models.meta import to_json
+from flicklist.read_time import limit_read_time
 
 READING_METHODS = frozenset({"GET", "HEAD"})
 LOCK_SECONDS = 10  # that a writer waits for another one on SQLite
@@ -157,6 +158,7 @@ def includeme(config: Configurator) -> None:
     config.include("pyramid_retry")
 
     config.registry.reading_engine = reading_engine(url)
+    limit_read_time(config.registry.reading_engine)
     new_reader = sessionmaker(config.registry.reading_engine, autoflush=False)
     new_writer = sessionmaker(writing_engine(url), autobegin=False)  # it must not begin again after the commit
     config.registry.engines = [config.registry.reading_engine, new_writer.kw["bind"]]

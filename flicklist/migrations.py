@@ -90,8 +90,8 @@ def _last_run(url: str) -> str | None:
 
 def _stored_revision(url: str) -> str | None:
     # A plain engine: the pragmas of the site would change an SQLite file that may not be ours.
-    engine = create_engine(url, connect_args=connect_args(url))
     try:
+        engine = create_engine(url, connect_args=connect_args(url))
         with disposing(engine), engine.connect() as connection:
             _require_utf8(connection, _name(url))
             tables = inspect(connection).get_table_names()
@@ -99,6 +99,8 @@ def _stored_revision(url: str) -> str | None:
             return connection.scalar(select(ALEMBIC_VERSION)) if ALEMBIC_VERSION.name in tables else None
     except DBAPIError as error:
         raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error)}") from None
+    except (TypeError, ValueError) as error:
+        raise DatabaseNotReadyError(f"{_name(url)} cannot be opened with the options of its URL: {error}") from None
 
 
 def _require_utf8(connection: Connection, name: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from flicklist.models import Change, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETENTION
+from flicklist.services import tags as tags_service
 from flicklist.services.search import MAX_WORDS
 from flicklist.services.viewings import MAX_SHOWN
 from flicklist.services.watchlist import MAX_EXPIRED_DELETED
@@ -180,6 +181,33 @@ def test_adding_a_movie_deletes_only_a_few_expired_movies(alice, make_app, db, t
     person.add(title)
     assert person.watchlist() == [title]
     assert len(db.scalars(select(Movie.title).where(Movie.removed_at.is_not(None))).all()) == left
+
+
+@pytest.mark.parametrize("path", ["", "matches"])
+def test_search_that_takes_too_long_is_stopped(make_app, alice, db, monkeypatch, path):
+    owner_id = db.scalars(select(User.id)).one()
+    movies = [Movie(title=f"Movie {number}", owner_id=owner_id, notes="a" * 5000) for number in range(300)]
+    for movie in movies:
+        movie.refresh_search_columns()
+    db.add_all(movies)
+    db.commit()
+    monkeypatch.setattr("flicklist.read_time.MAX_READ_SECONDS", 0.05)
+    person = Client(make_app(), alice.email)
+    person.log_in()
+    page = person.get(alice.list_path + path, {"q": "a" * 199 + "b"}, status=503)
+    assert page.html.h1.text == "That took too long"
+    assert person.get(alice.list_path).html.select_one(".count").text == "300 to watch"
+
+
+def test_completing_tags_reads_the_most_used_ones_only(alice, db, monkeypatch):
+    alice.add("Heat")
+    for tags in ("own it, on tape", "own it", "own it"):
+        movie = Movie(title=f"Movie {tags} {utc_now()}", owner_id=db.scalars(select(User.id)).one())
+        movie.add_tags(tags.split(", "))
+        db.add(movie)
+    db.commit()
+    monkeypatch.setattr("flicklist.services.tags._COUNTS", tags_service._COUNTS.limit(1))  # noqa: SLF001
+    assert alice.get(alice.list_path + "tags", {"q": "o"}).json == ["own it"]
 
 
 def test_paths_of_rows_are_not_kept_in_memory(alice):

@@ -104,6 +104,11 @@ def test_file_that_is_no_database(fail, tmp_path, command):
     assert file.read_text() == "Movies to watch\n" * 100
 
 
+def test_wrong_option_in_url_of_database(fail, tmp_path):
+    line = fail("migrate", f"sqlite:///{tmp_path}/flicklist.db?timeout=soon")
+    assert line.startswith(f"The database {tmp_path}/flicklist.db cannot be opened with the options of its URL: ")
+
+
 @pytest.mark.parametrize("command", SERVERS)
 def test_relative_path_is_shown_as_it_was_understood(fail, tmp_path, command):
     """The migrated database is in another folder."""

@@ -14,11 +14,14 @@ from flicklist.models.movie import IS_LISTED, MAX_TAG_LENGTH
 from flicklist.text import compare_key, fold
 
 MAX_COMPLETIONS = 8
+MAX_COMBINATIONS = 5000  # of tags that movies have, the most used ones; a combination has up to 20 tags
 _HASH_LENGTH = 16
 _COUNTS = (
     select(Movie.tags, func.count())
     .where(Movie.owner_id == bindparam("owner_id"), Movie.tags != "", IS_LISTED)
     .group_by(Movie.tags)
+    .order_by(func.count().desc(), Movie.tags)
+    .limit(MAX_COMBINATIONS)
 )
 
 

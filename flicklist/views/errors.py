@@ -21,6 +21,7 @@ from flicklist.flash import flash_error, flash_info
 from flicklist.forms.auth import LogInForm
 from flicklist.forms.fields import OutdatedForm
 from flicklist.permissions import Permission
+from flicklist.read_time import ReadTookTooLong
 from flicklist.resources import WellKnownResource
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security.audit import AuditEvent, audit
@@ -134,6 +135,13 @@ def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.may_write else "")
+
+
+@exception_view_config(ReadTookTooLong, renderer=PAGE)
+def read_took_too_long(exc: ReadTookTooLong, request: Request) -> dict[str, Any]:
+    log.warning("A statement was stopped, because it took too long", exc_info=exc)
+    text = "Reading your list took too long, so it was stopped. If you searched, try fewer or other words."
+    return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, "That took too long", text)
 
 
 def _close_idle_connections(request: Request) -> None:
