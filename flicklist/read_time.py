@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 
 MAX_READ_SECONDS = 5  # of processor time on SQLite. A search of the largest list takes less than a fifth of a second.
-SQLITE_STEPS = 1000  # instructions of SQLite's machine after which it looks at the clock
+SQLITE_STEPS = 4000  # instructions of SQLite's machine after which it looks at the clock
 SQLITE_INTERRUPT = 9
 SQLSTATE_QUERY_CANCELED = "57014"
 
