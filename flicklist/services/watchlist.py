@@ -228,7 +228,7 @@ def find_selected_movies(
 def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: int) -> Movie:
     """Add a movie to the watchlist. Raises `LimitReached` and `MovieExists`.
 
-    If another transaction adds the movie at the same time, a constraint is violated at the next flush.
+    Raises `IntegrityError` if another transaction adds the movie at the same time. Try again then.
     """
     existing = _find_same_title(db, owner_id, details.title, details.year)
     if existing is not None and not existing.has_expired:
