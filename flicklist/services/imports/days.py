@@ -4,12 +4,12 @@ import re
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flicklist.dates import latest_local_day
+from flicklist.dates import FIRST_YEAR, latest_local_day
 from flicklist.services.imports.problems import RowUndecided
 from flicklist.services.imports.values import clean_line
 from flicklist.text import quote
 
-FIRST_DAY = date(1888, 1, 1)  # the year of the oldest film that people still watch
+FIRST_DAY = date(FIRST_YEAR, 1, 1)
 _UNKNOWN = {"", "unknown", "null"}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*", re.ASCII)

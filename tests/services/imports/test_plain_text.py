@@ -27,6 +27,8 @@ def test_sample():
         ("Heat (1995)", "Heat", 1995),
         ("Heat [1995]", "Heat", 1995),
         ("Heat, 1995", "Heat", 1995),
+        ("Passage de Vénus (1874)", "Passage de Vénus", 1874),
+        ("Not Made Yet (2100)", "Not Made Yet", 2100),
         (
             "Birdman or (The Unexpected Virtue of Ignorance) (2014)",
             "Birdman or (The Unexpected Virtue of Ignorance)",

@@ -84,7 +84,7 @@ def test_any_rating_is_read_or_undecided(value, best):
         ("2024-03-02 23:30", "2024-03-02"),
         ("1970-01-01T00:00:00.000Z", None),
         ("1970-01-01", "1970-01-01"),
-        *((" unknown ", None), ("", None), (None, None), ("1888-01-01", "1888-01-01")),
+        *((" unknown ", None), ("", None), (None, None), ("1874-01-01", "1874-01-01")),
     ],
 )
 def test_days_in_berlin(text, day):
@@ -95,7 +95,7 @@ def test_days_in_berlin(text, day):
     "text",
     [
         "2024-02-30",
-        "1887-12-31",
+        "1873-12-31",
         "2199-01-01",
         "02/03/2024",
         "2024",

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from flicklist.services.imports.values import (
     read_imdb_id,
     read_letterboxd_uri,
     read_title,
+    read_year,
     require_title,
     strip_invisible,
     without_surrogates,
@@ -25,7 +25,6 @@ from flicklist.services.imports.values import (
 from flicklist.text import quote
 
 NAME = "Plain text"
-FIRST_YEAR, YEARS_AHEAD = 1888, 10
 MAX_HEADINGS_IN_NOTICE = 5
 # A line of a list is short. Longer ones are not searched for its parts.
 MAX_LENGTH = 2_000
@@ -141,10 +140,7 @@ def _titled(text: str) -> _Titled:
     match = _YEAR_IN_BRACKETS.fullmatch(text) or _YEAR_AFTER_COMMA.fullmatch(text)
     if match is None or not match["title"].strip():
         return _Titled(text, None)
-    year, latest = int(match["year"]), datetime.now(UTC).year + YEARS_AHEAD
-    if not FIRST_YEAR <= year <= latest:
-        raise RowUndecided(f"{year:04} is not a year from {FIRST_YEAR} to {latest}.")
-    return _Titled(match["title"].strip(), year, (match["rest"] or "").strip(" \t-#"))
+    return _Titled(match["title"].strip(), read_year(match["year"]), (match["rest"] or "").strip(" \t-#"))
 
 
 FORMAT = Format(NAME, recognizes, parse)
