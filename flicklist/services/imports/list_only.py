@@ -41,10 +41,11 @@ def _keys(row: Row) -> set[object]:
 
 def _question(rows: Iterable[Row]) -> Question:
     number = len({frozenset(_keys(row)) for row in rows})
-    movies = "1 movie that is" if number == 1 else f"{number:,} movies that are"
+    movies = "1 movie is" if number == 1 else f"{number:,} movies are"
+    them = "it" if number == 1 else "them"
     return Question(
         NAME,
-        f"Also add {movies} only in your lists or among your favorites?",
-        (Option(LEAVE_OUT, "No, leave them out"), Option(ADD, "Yes, add them to my watchlist")),
+        f"{movies} only in your lists or among your favorites. Add {them} to your watchlist, too?",
+        (Option(LEAVE_OUT, f"No, leave {them} out"), Option(ADD, f"Yes, add {them}")),
         default=LEAVE_OUT,
     )

@@ -20,7 +20,7 @@ from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.rows import Row, Status, UnusableRow
 from flicklist.text import compare_key, has_visible_character, quote
 
-ONLY_IN_LISTS = "This movie is only in a list or among the liked ones, and such movies are not added."
+ONLY_IN_LISTS = "Left out: only in your lists or among your favorites."
 WAS_REMOVED = "You removed this movie. Restore it first, then import the file again."
 DIFFERENT_IDS = "The ids in this row belong to different movies."
 

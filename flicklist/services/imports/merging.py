@@ -47,7 +47,7 @@ class Effect:
         return Outcome.REFUSED if self.failed else Outcome.PRESENT
 
     def reason(self, *, is_new: bool) -> str:
-        added = [] if is_new or not self.added else [f"Adds {', '.join(dict.fromkeys(self.added))}."]
+        added = [] if is_new or not self.added else [f"New: {', '.join(dict.fromkeys(self.added))}."]
         return " ".join(dict.fromkeys([*added, *self.failed, *self.remarks]))
 
 

@@ -1,6 +1,6 @@
 """Reasons why a row of a file cannot be imported."""
 
-NO_TITLE = "The row has no title."
+NO_TITLE = "This row has no title."
 
 
 class RowProblem(Exception):

@@ -46,4 +46,4 @@ def _half_stars(number: Decimal, best: int) -> RowRating:
     rounded = int(exact.to_integral_value(ROUND_HALF_UP))
     if rounded == exact:
         return RowRating(rounded)
-    return RowRating(rounded, f"Rating {number:f} of {best} became {rating_text(rounded)}.")
+    return RowRating(rounded, f"Rating {number:f} of {best}, rounded to {rating_text(rounded)}.")

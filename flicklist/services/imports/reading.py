@@ -49,6 +49,10 @@ _KINDS = {
     b"7z\xbc\xaf": "a compressed file, but not a ZIP",
 }
 _EXPECTED = "Upload an export of FlickList, Letterboxd, Trakt or IMDb, or a text file with one title per line."
+_COLUMNS_EXPECTED = (
+    "Name its columns Title, Year, WatchedDate, Rating (½ to 5 stars) or Rating10 (1 to 10), Tags and Review, "
+    "and delete all others. Only Title is needed. Then upload it again."
+)
 _SPREADSHEET = "[Content_Types].xml"
 _MAX_NAMES = 8
 # A text file whose first line has these words is a table, not a list of titles.
@@ -121,12 +125,12 @@ def _fallbacks(upload: Upload) -> Sequence[Format]:
     file = upload.single
     if file is None:
         names = ", ".join(quote(printable(name)) for name in list(upload.files)[:_MAX_NAMES])
-        raise UploadRefused(f"FlickList knows no export with these files: {names}. {_EXPECTED}")
+        raise UploadRefused(f"FlickList can’t read a ZIP with these files: {names}. {_EXPECTED}")
     if file.is_json:
         keys = file.preview.element_keys or file.preview.keys - {None}
         shown = ", ".join(quote(printable(key)) for key in sorted(map(str, keys))[:_MAX_NAMES])
         raise UploadRefused(
-            f"FlickList does not know this kind of JSON file{f', with {shown}' if shown else ''}. {_EXPECTED}"
+            f"FlickList can’t read this kind of JSON file{f', with {shown}' if shown else ''}. {_EXPECTED}"
         )
     if not file.first_line:
         raise UploadRefused("This file has no text.")
@@ -141,7 +145,7 @@ def _fallbacks_of_table(columns: set[str]) -> Sequence[Format]:
         return [_TABLE, _PLAIN]
     if len(columns) >= _MIN_COLUMNS and columns & _TITLE_COLUMNS:
         shown = ", ".join(quote(printable(column)) for column in sorted(columns)[:_MAX_NAMES])
-        raise UploadRefused(f"FlickList does not know a table with the columns {shown}. {_EXPECTED}")
+        raise UploadRefused(f"FlickList can’t read this table. {_COLUMNS_EXPECTED} It has the columns {shown}.")
     return [_PLAIN]
 
 

@@ -36,7 +36,7 @@ class Row:
     With an empty `title`, the movie is named by its ids alone. Such a row is refused if no movie of the list has one.
     A row that `is_complete` says everything about its movie, as an export of FlickList does: no other viewing is added,
     and each such row of a file is another movie, even with the same title and year.
-    `rating` is in half-stars. `remark` says what the import loses: "Rating 7.5 of 10 became 4 ★."
+    `rating` is in half-stars. `remark` says what the import loses: "Rating 7.5 of 10, rounded to 4 ★."
     """
 
     file: str

@@ -221,7 +221,7 @@ def test_list_becomes_a_tag(tmp_path, start):
         "https://boxd.it/2b0k",
     )
     assert row.line == 7
-    assert "“Films, with cake” became the tag “Films with cake”" in parsed.notices[0]
+    assert "“Films, with cake”: “Films with cake”" in parsed.notices[0]
 
 
 def test_bad_day_or_rating_needs_a_decision_and_spoils_no_other_row(tmp_path):
@@ -231,7 +231,7 @@ def test_bad_day_or_rating_needs_a_decision_and_spoils_no_other_row(tmp_path):
     parsed = read_bytes(tmp_path, DIARY + rows)
     assert undecided(parsed) == ["A", "B", "C"]
     assert [row.title for row in usable(parsed)] == ["D"]
-    assert [(row.line, row.reason) for row in parsed.rows[4:]] == [(7, "The row has no title.")]
+    assert [(row.line, row.reason) for row in parsed.rows[4:]] == [(7, "This row has no title.")]
 
 
 def test_columns_in_another_order_and_semicolons(tmp_path):
@@ -245,4 +245,4 @@ def test_zip_of_other_site_with_same_file_names_is_not_from_letterboxd(tmp_path)
         "ratings.csv": "title,year,tmdbId,imdbId,userRating\n",
         "watchlist.csv": "title,year,tmdbId,imdbId,addedAt\n",
     }
-    assert "knows no export with these files" in refusal(tmp_path, zipped(files))
+    assert "can’t read a ZIP with these files" in refusal(tmp_path, zipped(files))

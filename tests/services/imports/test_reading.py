@@ -61,7 +61,14 @@ def test_small_table_can_be_a_table_or_text(tmp_path):
 
 
 def test_unknown_table_is_refused_with_its_columns(tmp_path):
-    assert "“media_id”, “media_type”, “title”" in refusal(tmp_path, "media_id,title,media_type\n1,Friends,tv\n")
+    reason = refusal(tmp_path, "media_id,title,media_type\n1,Friends,tv\n")
+    assert "“media_id”, “media_type”, “title”" in reason
+    assert "Name its columns Title, Year, WatchedDate" in reason
+
+
+def test_table_with_the_columns_that_the_message_names_is_read(tmp_path):
+    text = "Title,Year,WatchedDate,Rating10,Tags,Review\nHeat,1995,2020-07-14,9,own it,Great\n"
+    assert read_bytes(tmp_path, text).format_name == "Letterboxd import format"
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ def test_ratings_of_all_scales(value, best, half_stars):
 @pytest.mark.parametrize(
     ("value", "best", "half_stars", "remark"),
     [
-        ("7.5", 10, 8, "Rating 7.5 of 10 became 4 ★."),
-        ("8.4", 10, 8, "Rating 8.4 of 10 became 4 ★."),
-        ("3.3", 5, 7, "Rating 3.3 of 5 became 3½ ★."),
-        ("85", 100, 9, "Rating 85 of 100 became 4½ ★."),
+        ("7.5", 10, 8, "Rating 7.5 of 10, rounded to 4 ★."),
+        ("8.4", 10, 8, "Rating 8.4 of 10, rounded to 4 ★."),
+        ("3.3", 5, 7, "Rating 3.3 of 5, rounded to 3½ ★."),
+        ("85", 100, 9, "Rating 85 of 100, rounded to 4½ ★."),
     ],
 )
 def test_rounded_ratings_are_reported(value, best, half_stars, remark):

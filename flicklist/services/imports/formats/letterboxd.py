@@ -173,7 +173,7 @@ def _list_name(file: UploadedFile) -> str:
 
 def _tag_notice(file: UploadedFile) -> str:
     name = _list_name(file)
-    return "" if read_tag(name) == name else f"The list “{name}” became the tag “{read_tag(name)}”."
+    return "" if read_tag(name) == name else f"Tag for the movies of your list “{name}”: “{read_tag(name)}”."
 
 
 def _diary_rows(files: dict[str, UploadedFile], upload: Upload) -> Iterable[Row | UnusableRow]:
