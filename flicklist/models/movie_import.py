@@ -19,7 +19,8 @@ MAX_REASON_LENGTH = 500
 CHUNK_SIZE = 1_000_000  # bytes
 # The names of counts of an import. The others are the outcomes of rows.
 NEW_MOVIES, CHANGED_MOVIES, NEW_VIEWINGS = "new movies", "changed movies", "new viewings"
-LEFT_ALONE = "left alone"  # movies that were edited since, and stay when the import is taken back
+# What taking the import back did with its movies. Those that were edited since are left alone.
+DELETED_MOVIES, RESTORED_MOVIES, LEFT_ALONE = "deleted movies", "restored movies", "left alone"
 
 
 class ImportState(StrEnum):
@@ -63,7 +64,8 @@ def _is_one_of(column: str, values: type[StrEnum]) -> str:
 class Import(Base):
     """A file that a person uploaded to add its movies to their list.
 
-    `counts` has the number of rows of each `Outcome`, and of added movies, changed movies and added viewings.
+    `counts` has the number of rows of each `Outcome`, and of added movies, changed movies and added viewings. After the
+    import was taken back, it also has the number of deleted movies, restored movies, and movies left alone.
     """
 
     __tablename__ = "imports"

@@ -1,7 +1,9 @@
 """``/watchlists/pX3v…/imports/``: uploading files, and importing their movies."""
 
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
@@ -11,13 +13,16 @@ from pyramid.view import exception_view_config, view_config
 from flicklist.flash import flash_info, flash_success
 from flicklist.forms.imports import PROBLEMS, AnswersForm, ReportForm, UploadForm
 from flicklist.importer import wake_importer
+from flicklist.models import Import
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import (
     CHANGED_MOVIES,
+    DELETED_MOVIES,
     IMPORT_RETENTION,
     LEFT_ALONE,
     NEW_MOVIES,
     NEW_VIEWINGS,
+    RESTORED_MOVIES,
     ImportState,
     Outcome,
 )
@@ -26,20 +31,53 @@ from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import ImportResource, ImportsResource
 from flicklist.security.rate_limits import DOWNLOADS, LONG_PAGES
 from flicklist.services.imports import report, storage
+from flicklist.services.imports.problems import NO_TITLE
 from flicklist.text import quote
 from flicklist.views import download, redirect, requested_page
 
 REFRESH_SECONDS = "2"
-# The words for each state of an import.
-STATES = {
-    ImportState.UPLOADED: "reading the file",
-    ImportState.READY: "waiting for you",
-    ImportState.CONFIRMED: "importing",
-    ImportState.FINISHED: "imported",
-    ImportState.TAKING_BACK: "taking back",
-    ImportState.TAKEN_BACK: "taken back",
-    ImportState.REFUSED: "refused",
+# The heading of the page of an import, by its state.
+HEADINGS = {
+    ImportState.UPLOADED: "Reading your file…",
+    ImportState.READY: "Check your import",
+    ImportState.CONFIRMED: "Importing…",
+    ImportState.FINISHED: "Import finished",
+    ImportState.TAKING_BACK: "Taking the import back…",
+    ImportState.TAKEN_BACK: "Import taken back",
+    ImportState.REFUSED: "Nothing was imported",
 }
+# The words for each state in the list of imports. For a finished one, the list has the number of movies.
+STATES = {
+    ImportState.UPLOADED: "Reading the file…",
+    ImportState.READY: "Check and import",
+    ImportState.CONFIRMED: "Importing…",
+    ImportState.TAKING_BACK: "Taking back…",
+    ImportState.TAKEN_BACK: "Taken back",
+    ImportState.REFUSED: "Could not be imported",
+}
+# The words for each outcome of a row, before and after the import.
+PLANNED_OUTCOMES = {
+    Outcome.ADDED: "will be added",
+    Outcome.CHANGED: "will change a movie",
+    Outcome.PRESENT: "already on your list",
+    Outcome.UNDECIDED: "won’t be imported",
+    Outcome.REFUSED: "won’t be imported",
+}
+OUTCOMES = {
+    Outcome.ADDED: "added",
+    Outcome.CHANGED: "changed a movie",
+    Outcome.PRESENT: "already on your list",
+    Outcome.UNDECIDED: "not imported",
+    Outcome.REFUSED: "not imported",
+}
+
+
+class RowFilter(NamedTuple):
+    """A link that shows some of the rows of an import."""
+
+    name: str
+    label: str
+    number: int
 
 
 @view_config(
@@ -89,7 +127,9 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     if movie_import.is_working:
         # Browsers load the page again, also without JavaScript, so that the progress bar moves.
         request.response.headers["Refresh"] = REFRESH_SECONDS
-    problems = sum(movie_import.counts.get(outcome, 0) for outcome in (Outcome.UNDECIDED, Outcome.REFUSED))
+    outcomes_in_words = _outcomes_in_words(movie_import)
+    filters = _filters(movie_import.counts, outcomes_in_words)
+    problems = sum(each.number for each in filters if each.name == PROBLEMS)
     default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
@@ -99,18 +139,56 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "form": form,
         "movie_import": movie_import,
         "page": page,
+        "groups": _group_by_reason(page.rows),
+        "filters": filters,
         "shown": shown,
         "PROBLEMS": PROBLEMS,
+        "NO_TITLE": NO_TITLE,
         "problems": problems,
-        "states": STATES,
-        "outcomes": list(Outcome),
+        "headings": HEADINGS,
+        "outcomes": outcomes_in_words,
+        "number_of_rows": sum(movie_import.counts.get(outcome, 0) for outcome in Outcome),
         "ImportState": ImportState,
         "NEW_MOVIES": NEW_MOVIES,
         "CHANGED_MOVIES": CHANGED_MOVIES,
         "NEW_VIEWINGS": NEW_VIEWINGS,
+        "DELETED_MOVIES": DELETED_MOVIES,
+        "RESTORED_MOVIES": RESTORED_MOVIES,
         "LEFT_ALONE": LEFT_ALONE,
-        "retention_days": IMPORT_RETENTION.days,
+        "kept_until": movie_import.created_at + IMPORT_RETENTION,
     }
+
+
+def _outcomes_in_words(movie_import: Import) -> Mapping[Outcome, str]:
+    return PLANNED_OUTCOMES if movie_import.state == ImportState.READY else OUTCOMES
+
+
+def _filters(counts: Mapping[str, int], outcomes: Mapping[Outcome, str]) -> list[RowFilter]:
+    """Return a filter for all rows, and one for each outcome that some rows have."""
+    listed = (Outcome.ADDED, Outcome.CHANGED, Outcome.PRESENT)
+    problems = sum(counts.get(outcome, 0) for outcome in (Outcome.UNDECIDED, Outcome.REFUSED))
+    filters = [
+        RowFilter("all", "all", sum(counts.get(outcome, 0) for outcome in Outcome)),
+        *(RowFilter(outcome.value, outcomes[outcome], counts.get(outcome, 0)) for outcome in listed),
+        RowFilter(PROBLEMS, outcomes[Outcome.REFUSED], problems),
+    ]
+    return [each for each in filters if each.number]
+
+
+def _group_by_reason(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """Return `ListedRow`s in groups, each with the reason that all its rows share, or an empty text.
+
+    So a reason that many neighbouring rows have is shown once.
+    """
+    groups: list[tuple[str, list[Any]]] = []
+    for reason, some in groupby(rows, key=lambda row: row.reason):
+        same = list(some)
+        shared = reason if len(same) > 1 else ""
+        if groups and not shared and not groups[-1][0]:
+            groups[-1][1].extend(same)
+        else:
+            groups.append((shared, same))
+    return groups
 
 
 @view_config(
@@ -123,7 +201,9 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
 def report_csv(context: ImportResource, request: Request) -> Response:
     """Send the report from a temporary file, because an import can have `max_import_rows`."""
     file = TemporaryFile()  # noqa: SIM115 - the server closes it
-    file.writelines(line.encode() for line in report.report_lines(request.read_db, context.movie_import.id))
+    outcomes = _outcomes_in_words(context.movie_import)
+    lines = report.report_lines(request.read_db, context.movie_import.id, outcomes)
+    file.writelines(line.encode() for line in lines)
     return download(request, file, "flicklist-import.csv", content_type="text/csv", charset="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import time
+from collections import Counter
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from flicklist.models.meta import utc_now
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
 from flicklist.services.imports import importer, storage
 from flicklist.services.imports.planning import Planner
+from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, Status, UnusableRow
 from flicklist.services.leases import acquire
 from flicklist.settings import Settings
@@ -91,17 +93,23 @@ def counts(page):
     }
 
 
-def counts_of_rows(page):
+def counts_of_rows(db, page):
     """Return the number of rows with each outcome."""
-    texts = [link.text.rpartition(" ") for link in page.html.select(".import-filter a")]
-    return {outcome: int(number.replace(",", "")) for outcome, _, number in texts if outcome}
+    import_id = int(page.request.path.rstrip("/").rpartition("/")[2])
+    db.rollback()
+    return Counter(db.scalars(select(ImportRow.outcome).where(ImportRow.import_id == import_id)))
 
 
 def listed_rows(page):
-    """Return the title, the outcome and the reason of each listed row."""
+    """Return the title, the outcome and the reason of each listed row. A filter for one outcome leaves out that."""
     rows = page.html.select(".import-rows > li")
     return [
-        (row.select_one("a, span").text, row.select_one(".outcome").text, row.p.text if row.p else "") for row in rows
+        (
+            row.select_one("a, span").text,
+            row.select_one(".outcome").text if row.select_one(".outcome") else "",
+            row.p.text if row.p else "",
+        )
+        for row in rows
     ]
 
 
@@ -123,24 +131,25 @@ def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_impo
     alice.add("Heat", "1995")
     before = state_of(db, alice)
     page = alice.upload(f"[x] Heat (1995)\nRan (1985)\n\n{LONG}\n{LONG}")
-    assert "Reading the file" in page
+    assert "Reading your file" in page
     assert page.headers["Refresh"] == "2"
     work_on_imports()
     page = alice.get(page.request.path)
     assert "Refresh" not in page.headers
     assert counts(page) == {"Movies to add": 1, "Movies to change": 1, "Viewings to add": 1}
-    assert [(title[:5], outcome) for title, outcome, _ in listed_rows(page)] == [
-        ("xxxxx", "refused"),
-        ("xxxxx", "refused"),
-    ]
-    assert "2 rows will not be imported" in page.html.main.text
-    assert "list.txt, line 4" in page.html.select_one(".import-rows").text
+    assert page.html.select_one(".import-filter [aria-current]").text == "Won’t be imported 2"
+    assert [(title[:5], outcome, reason) for title, outcome, reason in listed_rows(page)] == [("xxxxx", "", "")] * 2
+    assert "200 characters" in page.html.select_one(".import-reason").text  # once, above both rows
+    assert "2 rows of the file won’t be imported" in page.html.main.text
+    assert "The file has 4 rows." in page.html.main.text
+    assert "line 4" in page.html.select_one(".import-rows").text
     assert state_of(db, alice) == before
 
 
 def test_confirmed_import_adds_movies(alice, import_file, db):
     page = import_file("[x] Heat (1995)\nRan (1985)\n")
-    assert "Imported" in page
+    assert page.html.h1.text == "Import finished"
+    assert page.html.main.find("a", string="See your watchlist")["href"] == alice.list_path
     assert counts(page) == {"Movies added": 2, "Movies changed": 0, "Viewings added": 1}
     assert (alice.watchlist(), alice.watched()) == (["Ran"], ["Heat"])
     assert listed_rows(page) == [("Heat", "added", ""), ("Ran", "added", "")]
@@ -155,11 +164,11 @@ def test_every_sample_is_imported_again_taken_back_and_restored(alice, import_fi
     empty = state_of(db, alice)
     first = import_file(*upload)
     imported, export = state_of(db, alice), exported(alice)
-    assert summary(imported, counts_of_rows(first)) == SAMPLES_OF_FORMATS[name]
+    assert summary(imported, counts_of_rows(db, first)) == SAMPLES_OF_FORMATS[name]
     second = import_file(*upload)
     assert state_of(db, alice) == imported
     assert set(counts(second).values()) == {0}
-    assert not {"added", "changed"} & set(counts_of_rows(second))
+    assert not {"added", "changed"} & set(counts_of_rows(db, second))
     take_back(second)
     assert state_of(db, alice) == imported
     take_back(first)
@@ -185,7 +194,7 @@ def test_answered_sample_is_imported_again_and_taken_back(alice, work_on_imports
     press(alice.get(page.request.path), "confirm")
     work_on_imports()
     imported, first = state_of(db, alice), alice.get(page.request.path)
-    assert summary(imported, counts_of_rows(first)) == Sample(2, 0, 2, 1, 1)
+    assert summary(imported, counts_of_rows(db, first)) == Sample(2, 0, 2, 1, 1)
     import_file(*upload_of("made/letterboxd-import.csv"))
     assert state_of(db, alice) == imported
     take_back(first)
@@ -247,7 +256,9 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
     page = import_file("[x] Ran\n[x] Heat (1995)\nHeat (1995)\n")
     assert db.scalars(select(ImportSnapshot.movie_id)).all() == [before["movies"][0].id]
     page = take_back(page)
-    assert "The import was taken back." in page
+    assert page.html.h1.text == "Import taken back"
+    assert counts(page) == {"Movies deleted again": 1, "Movies restored": 1}
+    assert listed_rows(page) == []
     assert state_of(db, alice) == before
     assert "Undone." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
     assert alice.watchlist() == ["Heat"]
@@ -273,7 +284,7 @@ def test_import_is_a_recent_change_and_ends_older_undos(alice, import_file, take
     assert "Imported 1 movie from “list.txt”" in " ".join(changes.html.select(".movie")[1].text.split())
     page = alice.get(changes.html.find("a", string="Take back")["href"])
     take_back(page)
-    assert "taken back" in alice.get(f"{alice.list_path}changes/").html.main.text
+    assert "Taken back" in alice.get(f"{alice.list_path}changes/").html.main.text
 
 
 def test_import_of_changed_movie_cannot_be_undone_by_older_change(alice, import_file, monkeypatch):
@@ -321,7 +332,7 @@ def test_question_about_some_rows_can_stay_open(alice, import_file, monkeypatch)
     page = import_file("x")
     assert [(title, outcome) for title, outcome, _ in listed_rows(page)] == [
         ("Heat", "added"),
-        ("Ran", "needs a decision"),
+        ("Ran", "not imported"),
     ]
     assert alice.watched() == ["Heat"]
 
@@ -380,11 +391,11 @@ def test_empty_file_is_accepted_and_has_no_rows(alice, work_on_imports):
 def test_report_is_filtered_and_paged(alice, import_file):
     page = import_file("".join(f"Movie {number}\n" for number in range(70)) + f"Movie 1\n{LONG}\n")
     links = {link.text: link["href"] for link in page.html.select(".import-filter a")}
-    assert set(links) == {"all", "not imported 1", "added 70", "already there 1", "refused 1"}
+    assert set(links) == {"All 72", "Added 70", "Already on your list 1", "Not imported 1"}
     assert len(listed_rows(page)) == 50
     assert len(listed_rows(alice.get(page.html.select_one("[rel=next]")["href"]))) == 22
-    assert listed_rows(alice.get(links["already there 1"])) == [("Movie 1", "already there", "")]
-    added = alice.get(links["added 70"])
+    assert listed_rows(alice.get(links["Already on your list 1"])) == [("Movie 1", "", "")]
+    added = alice.get(links["Added 70"])
     assert len(listed_rows(alice.get(added.html.select_one("[rel=next]")["href"]))) == 20
 
 
@@ -397,6 +408,27 @@ def test_report_can_be_downloaded_without_formulas(alice, import_file):
         ("1", "'=1+1", "", "added"),
         ("2", "Heat", "1995", "added"),
     ]
+
+
+def test_report_before_the_import_says_what_will_happen(alice, work_on_imports):
+    page = alice.upload(f"Heat (1995)\n{LONG}\n")
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert [link.text for link in page.html.select(".import-filter a")] == [
+        "All 2",
+        "Will be added 1",
+        "Won’t be imported 1",
+    ]
+    response = alice.get(f"{page.request.path}report.csv")
+    rows = list(csv.DictReader(StringIO(response.body.decode("utf-8-sig"), newline="")))
+    assert [row["Outcome"] for row in rows] == ["will be added", "won’t be imported"]
+
+
+def test_row_without_a_title_says_so_once(alice, work_on_imports, monkeypatch):
+    read_as(monkeypatch, ParsedUpload("test", [UnusableRow("list.txt", 13, "", NO_TITLE)]))
+    page = alice.upload("x")
+    work_on_imports()
+    assert listed_rows(alice.get(page.request.path)) == [("No title", "", "")]
 
 
 def test_downloads_of_reports_are_limited(alice, import_file, make_app):
@@ -470,7 +502,7 @@ def test_movie_added_between_planning_and_writing_is_not_doubled(alice, work_on_
     monkeypatch.setattr(Planner, "plan", plan_and_add)
     work_on_imports()
     page = alice.get(page.request.path)
-    assert [outcome for _, outcome, _ in listed_rows(page)] == ["already there", "added"]
+    assert [outcome for _, outcome, _ in listed_rows(page)] == ["already on your list", "added"]
     assert sorted(alice.watchlist()) == ["Ran", "heat"]
 
 
@@ -512,6 +544,22 @@ def test_report_is_deleted_after_some_time(alice, import_file, work_on_imports, 
     assert alice.watchlist() == ["Heat"]
 
 
+def test_list_of_imports_says_what_became_of_each(alice, import_file, take_back, work_on_imports):
+    take_back(import_file("Heat", "back.txt"))
+    import_file("Heat\nRan", "done.txt")
+    for content, name in (("Alien", "next.txt"), (b"\x89PNG", "picture.png")):
+        alice.upload(content, name)
+    work_on_imports()
+    page = alice.get(alice.list_path + "imports/")
+    assert [row.select("a, span")[-1].text for row in page.html.select(".import-list > li")] == [
+        "Could not be imported",
+        "Check and import",
+        "2 movies added",
+        "Taken back",
+    ]
+    assert "confirm" in alice.get(page.html.find("a", string="Check and import")["href"]).forms
+
+
 def test_number_of_imports_is_limited(alice, work_on_imports, db):
     for number in range(MAX_IMPORTS):
         page = alice.upload(f"Movie {number}")
@@ -531,7 +579,8 @@ def test_movies_per_person_are_limited(alice, ini):
         page = press(alice.get(page.request.path), "confirm")
         limited.run_due()
     page = alice.get(page.request.path)
-    assert [outcome for _, outcome, _ in listed_rows(page)] == ["added", "added", "refused", "already there"]
+    outcomes = [outcome for _, outcome, _ in listed_rows(page)]
+    assert outcomes == ["added", "added", "not imported", "already on your list"]
     assert len(alice.watchlist()) == 2
 
 
@@ -540,7 +589,7 @@ def test_only_one_process_works_at_a_time(alice, work_on_imports, db):
     acquire(db, importer.LEASE, "another process", timedelta(minutes=1))
     db.commit()
     assert work_on_imports() == 0
-    assert "Reading the file" in alice.get(page.request.path)
+    assert "Reading your file" in alice.get(page.request.path)
     db.execute(update(Lease).values(expires_at=utc_now() - timedelta(seconds=1)))
     db.commit()
     assert work_on_imports() == 1
@@ -628,7 +677,7 @@ def test_row_that_cannot_be_imported_is_listed_with_its_reason(alice, work_on_im
     page = alice.upload("x")
     work_on_imports()
     page = alice.get(page.request.path)
-    assert listed_rows(page) == [("Lost", "refused", "This is a series.")]
+    assert listed_rows(page) == [("Lost", "", "This is a series.")]
     assert "b/c.csv, line 7" in page.html.select_one(".import-rows").text
 
 

@@ -1,6 +1,6 @@
 """The report of an import: its rows in pages, and as CSV."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -46,15 +46,15 @@ def rows_page(db: Session, owner_id: int, import_id: int, requested: PageRequest
     return replace(page, rows=[ListedRow(*row) for row in page.rows])
 
 
-def report_lines(read_db: Session, import_id: int) -> Iterator[str]:
-    """Yield the report as lines of CSV for a spreadsheet."""
+def report_lines(read_db: Session, import_id: int, outcomes: Mapping[Outcome, str]) -> Iterator[str]:
+    """Yield the report as lines of CSV for a spreadsheet. `outcomes` are the words for each outcome."""
     yield BYTE_ORDER_MARK
     yield from csv_lines([HEADER])
-    yield from csv_lines(map(without_formulas, _all_rows(read_db, import_id)))
+    yield from csv_lines(map(without_formulas, _all_rows(read_db, import_id, outcomes)))
 
 
-def _all_rows(read_db: Session, import_id: int) -> Iterator[tuple[Any, ...]]:
+def _all_rows(read_db: Session, import_id: int, outcomes: Mapping[Outcome, str]) -> Iterator[tuple[Any, ...]]:
     last = 0
     while rows := read_db.execute(_ROWS.where(ImportRow.number > last), {"import_id": import_id}).all():
-        yield from (tuple(columns) for _, *columns in rows)
+        yield from ((*before, outcomes[Outcome(outcome)], reason) for _, *before, outcome, reason in rows)
         last = rows[-1].number

@@ -9,7 +9,14 @@ from sqlalchemy.orm import Session
 from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie, User, Viewing
 from flicklist.models.change import restore_snapshot, snapshot
 from flicklist.models.movie import MAX_TITLE_LENGTH
-from flicklist.models.movie_import import LEFT_ALONE, MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, ImportState
+from flicklist.models.movie_import import (
+    DELETED_MOVIES,
+    LEFT_ALONE,
+    MAX_FILE_NAME_LENGTH,
+    MAX_REASON_LENGTH,
+    RESTORED_MOVIES,
+    ImportState,
+)
 from flicklist.services.changes import record_import
 from flicklist.services.imports.planning import (
     MERGED_COLUMNS,
@@ -135,8 +142,10 @@ def take_back(db: Session, movie_import: Import, fingerprint: Fingerprint, write
     added = (Movie.owner_id == owner_id, Movie.change_id == movie_import.change_id, Movie.id.not_in(changed))
     deleted = len(db.scalars(delete(_MOVIES).where(*added).returning(_MOVIES.c.id)).all())
     _write(db, writes)
-    left_alone = movie_import.number_of_movies - deleted - len(writes.movies)
-    movie_import.counts = {**movie_import.counts, LEFT_ALONE: left_alone}
+    restored = len(writes.movies)
+    left_alone = movie_import.number_of_movies - deleted - restored
+    what_happened = {DELETED_MOVIES: deleted, RESTORED_MOVIES: restored, LEFT_ALONE: left_alone}
+    movie_import.counts = {**movie_import.counts, **what_happened}
     movie_import.state = ImportState.TAKEN_BACK
 
 
