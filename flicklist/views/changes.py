@@ -29,8 +29,8 @@ WORDS = {
     "viewing deleted": ("Deleted a viewing of", ""),
     IMPORTED: ("Imported", ""),
     "facts filled in": ("Filled in facts about", ""),  # by `flicklist catalog fill`
-    UNDONE: ("Undid a change of", ""),
-    REDONE: ("Redid a change of", ""),
+    UNDONE: ("Undid the last change to", ""),
+    REDONE: ("Redid the last change to", ""),
 }
 RATED = "rated "
 TAGGED, UNTAGGED = "tagged ", "untagged "
@@ -53,10 +53,15 @@ def words(outcome: str) -> tuple[str, str]:
     if outcome.startswith(RATED):
         return "Rated", outcome.removeprefix(RATED)
     if outcome.startswith(TAGGED):
-        return f"Added {quote(outcome.removeprefix(TAGGED))} to", ""
+        return f"Added {_tags(outcome.removeprefix(TAGGED))} to", ""
     if outcome.startswith(UNTAGGED):
-        return f"Removed {quote(outcome.removeprefix(UNTAGGED))} from", ""
+        return f"Removed {_tags(outcome.removeprefix(UNTAGGED))} from", ""
     return WORDS.get(outcome) or (f"{outcome[:1].upper()}{outcome[1:]}:", "")
+
+
+def _tags(labels: str) -> str:
+    """Return tags that are separated by commas as words: ``the tags “own it, DVD”``."""
+    return f"the {'tags' if ', ' in labels else 'tag'} {quote(labels)}"
 
 
 @view_config(context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT)

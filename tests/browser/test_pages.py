@@ -133,7 +133,7 @@ def changes_pages(reader):
     page = reader.page
     reader.go("/")
     page.get_by_role("link", name="Recent changes").click()
-    page.get_by_text("Which movies").first.click()
+    page.get_by_text("Show movies").first.click()
     yield "changes"
     page.get_by_role("button", name="Undo: Watched 2 movies").click()
     expect(page.get_by_role("status")).to_contain_text("Undone.")

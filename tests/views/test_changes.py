@@ -53,6 +53,7 @@ VERBS = [
     ("viewings/{last}/edit", {"watched_on": "2001", "note": "x"}),
     ("viewings/{last}/delete", {}),
 ]
+CHANGED_LATER, DELETED_LATER = "Can’t be undone: changed later", "Can’t be undone: deleted later"
 UNDONE_OTHERWISE = {"cross-off", "restore"}  # tested below
 
 
@@ -417,9 +418,9 @@ def changes_page(person):
 def test_page_lists_changes_newest_first(heat):
     assert shown(changes_page(heat)) == [
         ("Edited “Heat (1995)”", "Undo"),
-        ("Rated “Heat (1995)” 4½ ★", "changed since"),
-        ("Added a viewing of “Heat (1995)”", "changed since"),
-        ("Watched “Heat (1995)”", "changed since"),
+        ("Rated “Heat (1995)” 4½ ★", CHANGED_LATER),
+        ("Added a viewing of “Heat (1995)”", CHANGED_LATER),
+        ("Watched “Heat (1995)”", CHANGED_LATER),
     ]
 
 
@@ -442,12 +443,24 @@ def test_page_says_what_was_done_and_that_it_was_undone(heat, db, verb, fields, 
     page = changes_page(heat)
     assert shown(page)[0] == (words, "Undo")
     page = heat.press(page, f"Undo: {words}")
-    assert shown(page)[:2] == [("Undid a change of “Heat (1995)”", "Redo"), (words, "changed since")]
+    assert shown(page)[:2] == [("Undid the last change to “Heat (1995)”", "Redo"), (words, CHANGED_LATER)]
     assert messages(page) == ["Undone."]
-    page = heat.press(page, "Redo: Undid a change of “Heat (1995)”")
-    assert shown(page)[0] == ("Redid a change of “Heat (1995)”", "Undo")
+    page = heat.press(page, "Redo: Undid the last change to “Heat (1995)”")
+    assert shown(page)[0] == ("Redid the last change to “Heat (1995)”", "Undo")
     assert messages(page) == ["Redone."]
     assert remembered(db) == before
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"), [("film club", "the tag “film club”"), ("film club, DVD", "the tags “film club, DVD”")]
+)
+def test_page_says_which_tags_were_added_and_removed(heat, tags, words):
+    for button in ("Add tags", "Remove tags"):
+        heat.change_selected(f"{heat.list_path}watched", ["Heat"], button, tags=tags)
+    assert shown(changes_page(heat))[:2] == [
+        (f"Removed {words} from “Heat (1995)”", "Undo"),
+        (f"Added {words} to “Heat (1995)”", CHANGED_LATER),
+    ]
 
 
 def test_page_says_that_movie_was_restored(heat):
@@ -489,7 +502,7 @@ def test_page_offers_exactly_what_can_be_undone(alice, db):
     assert shown(page) == [
         ("Rated “Ran” 3 ★", "Undo"),
         ("Rated “Heat” 2 ★", "Undo"),
-        ("Rated “Heat” 4 ★", "changed since"),
+        ("Rated “Heat” 4 ★", CHANGED_LATER),
         ("Watched 3 movies", "Undo"),
     ]
     before = remembered(db)
@@ -499,7 +512,7 @@ def test_page_offers_exactly_what_can_be_undone(alice, db):
     assert remembered(db) == before
     for words in ("Watched 3 movies", "Rated “Heat” 2 ★", "Rated “Ran” 3 ★"):
         assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undone.")
-    assert [button for _, button in shown(changes_page(alice))] == [*["Redo"] * 3, *["changed since"] * 4]
+    assert [button for _, button in shown(changes_page(alice))] == [*["Redo"] * 3, *[CHANGED_LATER] * 4]
 
 
 def test_page_names_the_first_movies_of_a_change(alice, db):
@@ -528,8 +541,9 @@ def test_removed_movie_has_a_link_until_it_expires(heat, db):
     db.execute(update(Movie).values(removed_at=utc_now() - REMOVED_RETENTION))  # as undoing a restore can make it
     db.commit()
     page = changes_page(heat)
-    assert shown(page)[0] == ("Restored “Heat (1995)”", "deleted since")
-    assert {button for _, button in shown(page)} == {"deleted since"}
+    rows = shown(page)
+    assert rows[0] == ("Restored “Heat (1995)”", DELETED_LATER)
+    assert {button for _, button in rows} == {DELETED_LATER}
     assert not page.html.select(".changes a")
     change_id = db.scalars(select(Change.id).order_by(Change.id.desc())).first()
     page = heat.send(f"{heat.list_path}changes/{change_id}/undo", back=f"{heat.list_path}changes/").follow()
@@ -570,7 +584,7 @@ def test_undo_returns_to_the_same_page_of_changes(heat, bob):
         "Watched “Heat (1995)”",
     ]
     page = heat.press(second, "Undo: Watched “Ran”")
-    assert ("Watched “Ran”", "changed since") in shown(page)
+    assert ("Watched “Ran”", CHANGED_LATER) in shown(page)
     assert page.request.path_qs == second.request.path_qs
     assert len(shown(heat.get(page.html.select_one("[rel=prev]")["href"]))) == 50
     assert shown(changes_page(bob)) == bob_sees
