@@ -82,9 +82,14 @@ def day(time: datetime, request: Request) -> str:
 
 
 def days_left(removed_at: datetime) -> str:
-    """Return how long a removed movie is kept: ``18 days left``, or ``last day``."""
+    """Return how long a removed movie is kept: ``18 days left``, or ``last day to restore``."""
     days = ceil((removed_at + REMOVED_RETENTION - utc_now()) / timedelta(days=1))
-    return f"{days} days left" if days > 1 else "last day"
+    return f"{days} days left" if days > 1 else "last day to restore"
+
+
+def restorable_until(removed_at: datetime, request: Request) -> str:
+    """Return the last day on which a removed movie can be restored, in ISO 8601."""
+    return day(removed_at + REMOVED_RETENTION, request)
 
 
 def format_runtime(minutes: int) -> str:
@@ -114,6 +119,7 @@ def includeme(config: Configurator) -> None:
     environment.filters |= {
         "day": day,
         "days_left": days_left,
+        "restorable_until": restorable_until,
         "time_of_day": time_of_day,
         "format_date": format_date,
         "stars": stars,

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from flicklist.dates import format_date
 from flicklist.models import Movie
 from flicklist.models.meta import utc_now
 
@@ -24,8 +25,8 @@ def remove(person, title):
         (timedelta(days=1, minutes=1), "29 days left"),
         (timedelta(days=11, hours=12), "19 days left"),
         (timedelta(days=28, minutes=1), "2 days left"),
-        (timedelta(days=29, minutes=1), "last day"),
-        (timedelta(days=29, hours=23, minutes=59), "last day"),
+        (timedelta(days=29, minutes=1), "last day to restore"),
+        (timedelta(days=29, hours=23, minutes=59), "last day to restore"),
     ],
 )
 def test_removed_movie_shows_days_left(alice, db, ago, text):
@@ -48,3 +49,14 @@ def test_removed_movie_without_rating_shows_no_stars(alice):
     alice.add("Heat")
     remove(alice, "Heat")
     assert removed_row(alice).select_one(".stars") is None
+
+
+def test_page_of_removed_movie_says_until_when_it_can_be_restored(alice, db):
+    alice.add("Heat")
+    path = alice.movie_path("Heat")
+    remove(alice, "Heat")
+    removed_at = (utc_now() - timedelta(days=3)).replace(hour=12)
+    db.scalars(select(Movie)).one().removed_at = removed_at
+    db.commit()
+    last_day = format_date((removed_at + timedelta(days=30)).date().isoformat())
+    assert f"You can restore it until {last_day}." in alice.get(path).html.main.text
