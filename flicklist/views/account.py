@@ -14,6 +14,7 @@ from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
 from flicklist.forms.fields import FormRefused, OutdatedForm, SiteForm
 from flicklist.mailer import queue_mail
+from flicklist.models import LoginSession
 from flicklist.models.outbox import MailKind
 from flicklist.models.user import email_key
 from flicklist.permissions import Permission
@@ -280,10 +281,17 @@ def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:
     return {
         "submitted": request.view_name,
         "form": refused,
+        "login_sessions": _this_browser_first(request),
         # The transaction may have been aborted, so read outside it.
-        "login_sessions": login_sessions.list_active(request.read_db, request.settings, user_id),
         "recovery_codes_left": two_factor.recovery_codes_left(request.read_db, user_id),
         "typed_email": ChangeEmailForm(request.POST).email.data,
         "min_length": request.passwords.min_length,
         "word": DeleteAccountForm.WORD,
     }
+
+
+def _this_browser_first(request: Request) -> list[LoginSession]:
+    """Return the login sessions of the person: the current one, and the others by their last visit."""
+    identity = request.identity
+    active = login_sessions.list_active(request.read_db, request.settings, identity.user_id)
+    return sorted(active, key=lambda each: each.id != identity.login_session_id)

@@ -125,8 +125,9 @@ def test_login_sessions_are_listed_with_browser_names(alice, app):
     }
     phone.log_in("alice@example.com")
     devices = [" ".join(item.text.split()) for item in alice.get(ACCOUNT).html.select(".login-sessions li")]
-    assert devices[0].startswith("Firefox Mobile on Android logged in ")
-    assert devices[1].startswith("An unknown browser (this browser) logged in ")
+    assert devices[0].startswith("An unknown browser (this browser) Logged in ")
+    assert devices[1].startswith("Firefox Mobile on Android Logged in ")
+    assert devices[1].endswith("Log out Firefox Mobile on Android")
 
 
 def test_one_other_login_session_can_be_ended(alice, app):
