@@ -1,7 +1,7 @@
 """Refused forms, kept in the session across the redirect back to their page (Post/Redirect/Get).
 
 Only the text of one field is kept, such as the email address, and never a password. The session cookie holds 4 kB, so a
-text that is too long is cut off.
+text that is too long is cut off, and only the first errors are kept if there are many.
 """
 
 import json
@@ -14,11 +14,12 @@ from flicklist.forms.fields import SiteForm
 
 # Characters as JSON, in which a letter outside ASCII has 6 or 12. An address of 254 ASCII characters fits.
 MAX_KEPT_LENGTH = 400
+MAX_ERRORS_LENGTH = 800  # likewise
 KEPT_FIELDS = ("email", "tags")
 
 
 def redirect_to_form(request: Request, path: str, form: SiteForm) -> HTTPSeeOther:
-    """Keep the text and the error of the form, flash the error, and return the redirect to its page.
+    """Keep the text and the errors of the form, flash the problem, and return the redirect to its page.
 
     *Raise* the redirect, so that the transaction is aborted.
     """
@@ -26,9 +27,11 @@ def redirect_to_form(request: Request, path: str, form: SiteForm) -> HTTPSeeOthe
     text = form[name].data[:MAX_KEPT_LENGTH] if name else ""
     while len(json.dumps(text)) > MAX_KEPT_LENGTH:
         text = text[:-1]
-    field, problem = form.first_error
-    request.session[REFUSED_FORM] = [type(form).__name__, text, field, problem]
-    flash_error(request, problem)
+    errors = form.first_errors
+    while len(errors) > 1 and len(json.dumps(errors)) > MAX_ERRORS_LENGTH:
+        errors.popitem()
+    request.session[REFUSED_FORM] = [type(form).__name__, text, errors]
+    flash_error(request, form.problem)
     return HTTPSeeOther(path)
 
 
@@ -36,12 +39,14 @@ def refill_form(request: Request, form: SiteForm) -> None:
     """Fill in what `redirect_to_form` kept of this form, once."""
     if request.method == "HEAD" or REFUSED_FORM not in request.session:
         return
-    name, text, field, problem = request.session.pop(REFUSED_FORM)
-    if name != type(form).__name__ or (field and field not in form):
+    name, text, errors = request.session.pop(REFUSED_FORM)
+    if name != type(form).__name__:
         return
     if kept := _kept_field(form):
         form[kept].data = text
-    form.refuse(field, problem)
+    for field, problem in errors.items():
+        if not field or field in form:
+            form.refuse(field, problem)
 
 
 def _kept_field(form: SiteForm) -> str | None:

@@ -1,4 +1,4 @@
-"""The base of all forms: fields that normalize text, validators, and a form that reports its first error."""
+"""The base of all forms: fields that normalize text, validators, and a form that reports its errors."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -135,16 +135,23 @@ class RowIdsField(Field):
 
 
 class SiteForm(Form):
-    """A form that reports its first error."""
+    """A form that reports its errors."""
+
+    @property
+    def first_errors(self) -> dict[str, str]:
+        """The first message of each field with an error. The empty name is the form as a whole."""
+        return {name or "": next(iter(errors)) for name, errors in self.errors.items()}
 
     @property
     def first_error(self) -> tuple[str, str]:
-        """The name of the first field with an error, and its message. The empty name is the form as a whole."""
-        return next((name, error) for name, errors in self.errors.items() for error in errors)
+        """The name of the first field with an error, and its message."""
+        return next(iter(self.first_errors.items()))
 
     @property
     def problem(self) -> str:
-        return self.first_error[1]
+        """What is wrong, as a sentence. Each field with an error has its own message beside it."""
+        number = len(self.errors)
+        return self.first_error[1] if number == 1 else f"{number} fields need correcting."
 
     def refuse(self, field: str, problem: str) -> None:
         """Add an error to a field, or with an empty name to the form as a whole."""

@@ -112,7 +112,9 @@ class SearchForm(SiteForm):
 
     @property
     def problem(self) -> str:
-        """The first error. One about a date begins with the label of its two fields."""
+        """What is wrong, as a sentence. One about a date begins with the label of its two fields."""
+        if len(self.errors) > 1:
+            return super().problem
         name, error = self.first_error
         label = self.SPANS.get(name.partition("_")[0])
         return f"{label}: {error[0].lower()}{error[1:]}" if label else error

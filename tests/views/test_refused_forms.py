@@ -104,6 +104,10 @@ def marked(page, form=None):
     return name_of(field), problem.text
 
 
+def invalid(page):
+    return page.html.main.select("[aria-invalid]")
+
+
 def name_of(field):
     return field.get("name") or field.find("input")["name"]
 
@@ -145,9 +149,18 @@ def test_registration(visitor, bob, fields, name, problem):
     assert marked(page, "register") == (name, problem)
 
 
+def test_registration_marks_each_field_with_an_error(visitor):
+    page = visitor.send("/register", email="nobody", password="short", verify="other").follow()
+    problems = {field["name"]: page.html.find(id=f"{field['name']}-problem").text for field in invalid(page)}
+    assert problems == {"email": BAD_EMAIL, "password": SHORT, "verify": DIFFERENT}
+    assert messages(page, "error") == ["3 fields need correcting."]
+    assert [field["name"] for field in page.html.select("[autofocus]")] == ["email"]
+    assert not page.html.select("[type=password][value]")
+
+
 def test_log_in(alice, visitor):
     page = visitor.fail_to_log_in(alice.email, "wrong")
-    assert marked(page, "log-in") == ("password", "Wrong email or password.")
+    assert marked(page, "log-in") == ("password", "Wrong email or password. Try again, or reset your password.")
 
 
 def test_code_at_log_in(alice, app):
@@ -211,6 +224,7 @@ def test_first_of_many_wrong_fields_of_a_movie_has_the_focus(alice):
     page = alice.send(f"{alice.movie_path('Heat')}/edit", status=400, **wrong)
     assert [field["name"] for field in page.html.select("form#edit [aria-invalid]")] == list(wrong)
     assert [field["name"] for field in page.html.select("[autofocus]")] == ["title"]
+    assert messages(page, "error") == ["6 fields need correcting."]
 
 
 @pytest.mark.parametrize("label", ["Add tags", "Remove tags"])

@@ -141,7 +141,8 @@ def test_long_email_is_truncated_in_refused_form(visitor):
 
 def test_missing_fields_are_refused_like_empty_ones(visitor, db):
     page = follow_refusal(visitor.send("/register"))
-    assert messages(page, "error") == ["Enter your email address."]
+    assert messages(page, "error") == ["2 fields need correcting."]
+    assert page.html.find(id="email-problem").text == "Enter your email address."
     assert db.scalars(select(User)).all() == []
 
 
