@@ -139,7 +139,7 @@ def test_closed_site_refuses_registration_and_links_to_log_in(make_app, db):
     assert "Registration is closed." in page.html.main.text
     assert page.forms[0].submit().request.path_qs == "/login?next=%2Fwatchlists%2Fx%2F"
     page = follow_refusal(visitor.send("/register", email="alice@example.com", password=PASSWORD, verify=PASSWORD))
-    assert messages(page, "error") == ["Registration is closed."]
+    assert messages(page, "error") == ["Registration is closed. Ask the person who runs this site for an account."]
     assert db.scalars(select(User)).all() == []
 
 

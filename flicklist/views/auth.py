@@ -92,7 +92,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     # Hash before the first statement on request.db, so that no transaction is open for the time of a hash.
     password_hash = request.passwords.hash(form.password.data)
     if request.settings.registration == "invitation" and not invitations.use(request.db, _invitation(request)):
-        raise _refused(request, form, "", _why_closed(request))
+        raise _refused_while_closed(request, form)
     try:
         user = accounts.register(request.db, form.email.data, password_hash)
     except accounts.EmailTaken:
@@ -115,7 +115,7 @@ def _mail_confirmation(request: Request, user: User) -> None:
 def _validate_registration(request: Request, form: RegisterForm) -> None:
     """Raise the redirect that refuses the form, if there is a reason to."""
     if not _may_register(request):
-        raise _refused(request, form, "", _why_closed(request))
+        raise _refused_while_closed(request, form)
     if not form.validate():
         raise redirect_to_form(request, _path_with_next(request, "register", form), form)
     if accounts.credentials_by_email(request.read_db, email_key(form.email.data)) is not None:
@@ -132,13 +132,18 @@ def _may_register(request: Request) -> bool:
             return False
 
 
-def _why_closed(request: Request) -> str:
-    """Return why this visitor, who may not register, cannot."""
+def _why_closed(request: Request) -> tuple[str, str]:
+    """Return why this visitor, who may not register, cannot, and what to ask for instead."""
     if request.settings.registration == "closed":
-        return "Registration is closed."
+        return "Registration is closed.", "an account"
     if INVITATION in request.session:
-        return "This invitation link has expired or was already used. Ask the person who runs this site for a new one."
-    return "Registration is by invitation only. Ask the person who runs this site for a link."
+        return "This invitation link has expired or was already used.", "a new one"
+    return "Registration is by invitation only.", "a link"
+
+
+def _refused_while_closed(request: Request, form: RegisterForm) -> HTTPSeeOther:
+    reason, wanted = _why_closed(request)
+    return _refused(request, form, "", f"{reason} Ask the person who runs this site for {wanted}.")
 
 
 def _invitation(request: Request) -> str:
