@@ -194,4 +194,4 @@ class EmailField(TextField):
         except ValueError:
             if not self.data:
                 raise ValidationError("Enter your email address.") from None
-            raise ValidationError("That is not a valid email address.") from None
+            raise ValidationError("That is not a valid email address. It should look like name@example.com.") from None

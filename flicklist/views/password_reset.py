@@ -28,7 +28,8 @@ NEW_PASSWORD_PAGE = "flicklist:templates/password_reset/new.jinja2"  # noqa: S10
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
 SESSION_TOKEN_KEY = "password-reset"  # noqa: S105
 REQUESTED = (
-    "If there is an account with that email address, you’ll get an email with a link. The link works for one hour."
+    "If there is an account with that email address, we’ve sent a link that works for one hour. "
+    "Nothing there? Check your spam folder."
 )
 
 
@@ -136,5 +137,6 @@ def _credentials(request: Request, token: str) -> Any:
 
 def _outdated(request: Request) -> HTTPSeeOther:
     request.session.pop(SESSION_TOKEN_KEY, None)
-    flash_error(request, f"{OUTDATED_LINK} Request a new one.")
+    what_next = " Enter your email below to get a new link." if request.settings.sends_mail else ""
+    flash_error(request, OUTDATED_LINK + what_next)
     return redirect(request.path_to(request.root["password-reset"]))

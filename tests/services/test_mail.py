@@ -45,8 +45,8 @@ def ask(site, address):
 
 def test_reset_mail_has_link_that_sets_a_new_password(site, postbox):
     page = ask(site, "Alice@Example.com").follow()
-    promise = "If there is an account with that email address, you’ll get an email with a link."
-    assert messages(page, "success") == [f"{promise} The link works for one hour."]
+    promise = "If there is an account with that email address, we’ve sent a link that works for one hour."
+    assert messages(page, "success") == [f"{promise} Nothing there? Check your spam folder."]
     mail = postbox.wait_for(1)
     assert mail["Subject"] == "Reset your FlickList password"
     assert (mail["To"], mail["From"]) == ("alice@example.com", "FlickList <f@movies.example>")
@@ -119,7 +119,7 @@ def test_malformed_email_is_refused_beside_the_field(site, postbox):
     form["email"] = "alice@"
     page = follow_refusal(form.submit())
     assert page.forms["password-reset"]["email"].value == "alice@"
-    assert is_marked_invalid(page, "email", "That is not a valid email address.")
+    assert is_marked_invalid(page, "email", "That is not a valid email address. It should look like name@example.com.")
 
 
 def test_reset_requests_are_rate_limited(make_app, postbox, alice):

@@ -76,7 +76,7 @@ def test_changing_email_ends_all_other_login_sessions(alice, app):
     [
         ("ally@example.com", "wrong", "That is not your current password."),
         ("BOB@example.com", PASSWORD, "An account with that email address already exists."),
-        ("nobody", PASSWORD, "That is not a valid email address."),
+        ("nobody", PASSWORD, "That is not a valid email address. It should look like name@example.com."),
     ],
 )
 def test_refused_email_changes_nothing_and_stays_in_form(alice, bob, email, current_password, reason):

@@ -14,7 +14,10 @@ from tests.services.imports.files import MADE
 
 WRONG_PASSWORD = "That is not your current password."
 WRONG_CODE = "That code is wrong or was already used. Wait for the next code from your app, or use a recovery code."
-NO_EMAIL, BAD_EMAIL = "Enter your email address.", "That is not a valid email address."
+NO_EMAIL, BAD_EMAIL = (
+    "Enter your email address.",
+    "That is not a valid email address. It should look like name@example.com.",
+)
 DIFFERENT = "The passwords don’t match."
 SHORT = "A password needs at least 8 characters."
 BAD_DATE = "Enter a date like 14 Jul 2009, July 2009 or 2009."

@@ -54,7 +54,11 @@ def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
 def test_invalid_email_is_refused_and_stays_in_form(visitor, email, db):
     page = visitor.fail_to_register(email)
     (said,) = messages(page, "error")
-    assert said == ("That is not a valid email address." if email else "Enter your email address.")
+    assert said == (
+        "That is not a valid email address. It should look like name@example.com."
+        if email
+        else "Enter your email address."
+    )
     field = page.forms["register"]["email"]
     assert field.value == email
     assert is_marked_invalid(page, "email", said)
