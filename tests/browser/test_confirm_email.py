@@ -41,6 +41,6 @@ def test_email_is_confirmed_with_the_link_and_a_button(reader, postbox):
     reader.go(link_in(mail))
     expect(page.get_by_role("heading", name="Confirm your email address")).to_be_visible()
     check_page(reader, "confirm email")
-    page.get_by_role("button", name="Confirm", exact=True).click()
+    page.get_by_role("button", name="Yes, confirm it").click()
     expect(page.get_by_role("status")).to_contain_text("Your email address is confirmed.")
     expect(notice).to_have_count(0)
