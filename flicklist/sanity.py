@@ -33,7 +33,10 @@ MAX_FIELDS = 100
 NO_USER = 0  # for the audit log: a rejected request is never identified
 UNSUPPORTED_FORM = ("Unsupported request", "This site only accepts forms in UTF-8, without files.")
 UNREADABLE = ("Invalid request", "The site couldn’t read what your browser sent.")
-FOREIGN_FORM = ("Form not accepted", "This form was sent from another site and was not accepted.")
+FOREIGN_FORM = (
+    "Form not accepted",
+    "This form was sent from another site. Nothing was saved. Go back, reload the page and try again.",
+)
 HOST = re.compile(rf"({HOST_NAME})(:[0-9]{{1,5}})?", re.ASCII | re.IGNORECASE)
 PAGE = "flicklist:templates/errors/bare.jinja2"
 

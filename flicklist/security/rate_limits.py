@@ -237,12 +237,12 @@ class LongReads:
                 self._places.leave(user_id)
 
 
-def _is_search(request: Request) -> bool:
+def is_search(request: Request) -> bool:
     """Return whether the query string has a filter. Without one, a page of a list reads only its own rows."""
     return any(request.GET.get(name) for name in SEARCH_FILTERS)
 
 
-SEARCHES = ReadLimit("rate_limit_searches", _is_search)
+SEARCHES = ReadLimit("rate_limit_searches", is_search)
 LONG_PAGES = ReadLimit("rate_limit_searches")
 COMPLETIONS = ReadLimit("rate_limit_completions")
 DOWNLOADS = ReadLimit("rate_limit_downloads")

@@ -25,7 +25,7 @@ from flicklist.read_time import ReadTookTooLong
 from flicklist.resources import WellKnownResource
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import RateLimited
+from flicklist.security.rate_limits import RateLimited, is_search
 from flicklist.security.session import restore_session
 from flicklist.services.passwords import TooBusy
 from flicklist.urls import local_path
@@ -52,7 +52,13 @@ TITLES_AND_TEXTS = {
         "This was changed elsewhere at the same time. Nothing was saved. Go back and try again.",
     ),
     HTTPStatus.TOO_MANY_REQUESTS: ("Too many requests", "Wait a while, then try again."),
-    HTTPStatus.INTERNAL_SERVER_ERROR: ("A broken reel", "Something went wrong on our side. Nothing was changed."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "A broken reel",
+        (
+            "Something went wrong on our side. Nothing was changed. Try again. "
+            "If it keeps happening, tell the person who runs this site."
+        ),
+    ),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed. Try again soon."),
 }
 
@@ -116,8 +122,9 @@ def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
     wait = seconds if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
     if request.identity is None:  # logging in, registering or resetting a password
         return _page(request, HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts", f"Try again in {wait}.")
+    title = "Too many searches" if is_search(request) else ""
     nothing_saved = " Nothing was saved." if request.may_write else ""
-    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, text=f"Try again in {wait}.{nothing_saved}")
+    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, title, f"Try again in {wait}.{nothing_saved}")
 
 
 @exception_view_config(TooBusy, renderer=BARE_PAGE)

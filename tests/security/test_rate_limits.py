@@ -66,6 +66,7 @@ def test_failed_log_ins_block_account_from_that_address(limited):
     assert 0 < int(page.headers["Retry-After"]) <= 60
     assert page.html.h1.text == "Too many attempts"
     assert "Try again in" in page.html.main.text
+    assert page.html.main.a.text == "Forgot your password?"
     assert "Nothing was" not in page.html.main.text
     assert not person.is_logged_in
 
@@ -466,7 +467,7 @@ def test_request_that_reads_much_is_limited(reading, path):
         reading.get(path, status=200)
     refused = reading.get(path, status=429)
     assert 0 < int(refused.headers["Retry-After"]) <= 60
-    assert refused.html.h1.text == "Too many requests"
+    assert refused.html.h1.text == ("Too many searches" if "?" in path else "Too many requests")
     assert re.fullmatch(r"Try again in \d+ seconds?\.", refused.html.select_one(".failure h1 + p").text)
 
 

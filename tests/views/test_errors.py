@@ -179,7 +179,7 @@ def test_missing_page_gives_404_without_echoing_path(alice):
 def test_missing_static_file_gives_404_for_everybody(visitor):
     page = visitor.get("/static/nothing.css", status=404)
     assert page.html.h1.text == "Page not found"
-    assert page.html.main.a.text == "Home"
+    assert [link.text for link in page.html.main.select("a")] == ["Go to FlickList", "Log in"]
 
 
 def test_form_from_another_site_gives_403(make_app):
