@@ -108,7 +108,7 @@ class DateField(DigitsField):
             (future,) = set(all_readings) - set(self.readings)
             return f"{format_date(future)} is in the future. Did you mean {format_date(self.readings[0])}?"
         day_first, month_first = map(format_date, self.readings)
-        return f"{self.data} can be {day_first} or {month_first}. Write the month as a word."
+        return f"Did you mean {day_first} or {month_first}?"
 
 
 class LinesField(TextAreaField):

@@ -151,12 +151,12 @@ def movie_pages(reader):
     yield "movie, watched"
     page.get_by_label("Date", exact=True).fill("03/04/2021")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("3 Apr 2021 or 4 Mar 2021.")
+    expect(page.get_by_role("alert")).to_contain_text("3 Apr 2021 or 4 Mar 2021?")
     yield "viewing, refused"
     page.goto(f"{watchlist}watched")
     follow(page, "Heat")
     page.get_by_role("link", name="Edit viewing").first.click()
-    expect(page.get_by_role("heading", name="Viewing", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Edit viewing", exact=True)).to_be_visible()
     yield "viewing"
     page.goto(watchlist)
     follow(page, "Amélie")

@@ -12,7 +12,7 @@ from flicklist.models import Viewing
 from tests.clients import is_marked_invalid, messages
 
 TODAY = datetime.now(UTC).date()
-AMBIGUOUS = "03/04/2021 can be 3 Apr 2021 or 4 Mar 2021. Write the month as a word."
+AMBIGUOUS = "Did you mean 3 Apr 2021 or 4 Mar 2021?"
 
 
 @pytest.fixture
