@@ -45,7 +45,7 @@ class FilmFactsForm(SiteForm):
     tmdb_id = DigitsField()
     letterboxd_uri = TextField(
         filters=[lambda text: _letterboxd_uri(text) or text],
-        validators=[MaxLength("Letterboxd address", MAX_LETTERBOXD_URI_LENGTH)],
+        validators=[MaxLength("Letterboxd link", MAX_LETTERBOXD_URI_LENGTH)],
     )
 
     @property
@@ -76,19 +76,17 @@ class FilmFactsForm(SiteForm):
 
     def validate_imdb_id(self, field: Field) -> None:
         if field.data and not is_imdb_id(field.data):
-            raise ValidationError("Enter the address of the movie on IMDb, or its id there, such as tt0113277.")
+            raise ValidationError("Enter the IMDb link or ID of the movie, such as tt0113277.")
 
     def validate_tmdb_id(self, field: Field) -> None:
         typed = self._tmdb_id
         is_id = re.fullmatch(r"[0-9]{1,10}", typed, re.ASCII) and 1 <= int(typed) <= MAX_TMDB_ID
         if typed and not is_id:
-            raise ValidationError("Enter the address of the movie on TMDB, or its number there, such as 949.")
+            raise ValidationError("Enter the TMDB link or ID of the movie, such as 949.")
 
     def validate_letterboxd_uri(self, field: Field) -> None:
         if field.data and _letterboxd_uri(field.data) is None:
-            raise ValidationError(
-                "Enter the address of the movie on Letterboxd, such as https://letterboxd.com/film/heat-1995/."
-            )
+            raise ValidationError("Enter the Letterboxd link of the movie, such as letterboxd.com/film/heat-1995.")
 
 
 def _first_group(pattern: re.Pattern[str], text: str) -> str:

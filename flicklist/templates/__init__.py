@@ -57,6 +57,7 @@ class FactField(NamedTuple):
     max_length: int
     hint: str = ""
     inputmode: str = "text"
+    placeholder: str = ""
 
 
 FACT_FIELDS = (
@@ -65,10 +66,26 @@ FACT_FIELDS = (
     FactField("runtime", "Runtime", 4, "in minutes", "numeric"),
     FactField("genres", "Genres", MAX_GENRES_LENGTH, "separated by commas"),
     FactField("countries", "Countries", MAX_COUNTRIES_LENGTH, "separated by commas"),
-    FactField("imdb_id", "IMDb", MAX_ADDRESS_LENGTH, "address or id, such as tt0113277"),
-    FactField("tmdb_id", "TMDB", MAX_ADDRESS_LENGTH, "address or number, such as 949"),
-    FactField("letterboxd_uri", "Letterboxd", MAX_LETTERBOXD_URI_LENGTH, "address", "url"),
+    FactField("imdb_id", "IMDb", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. tt0113277"),
+    FactField("tmdb_id", "TMDB", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. 949"),
+    FactField(
+        "letterboxd_uri",
+        "Letterboxd",
+        MAX_LETTERBOXD_URI_LENGTH,
+        "link",
+        "url",
+        placeholder="e.g. letterboxd.com/film/heat-1995",
+    ),
 )
+# The labels of all fields of a movie, in the order of the page to edit it.
+EDIT_LABELS = {
+    "title": "Title",
+    "year": "Year",
+    "why": "Why it’s on the list",
+    "tags": "Tags",
+    "notes": "Notes",
+    **{field.name: field.label for field in FACT_FIELDS},
+}
 
 
 def stars(rating: int) -> str:
@@ -134,6 +151,7 @@ def includeme(config: Configurator) -> None:
     }
     environment.globals |= {
         "take_messages": take_messages,
+        "EDIT_LABELS": EDIT_LABELS,
         "FACT_FIELDS": FACT_FIELDS,
         "MAX_CHANGES": MAX_CHANGES,
         "MAX_DATE_LENGTH": MAX_DATE_LENGTH,

@@ -1,6 +1,6 @@
 """``/watchlists/pX3v…/42/``: one movie on a list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
@@ -60,7 +60,7 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
     if _was_changed_meanwhile(context.movie, form):
         problem = f"{context.movie.quoted_label} was changed in another window, {NOT_SAVED}"
         form.version.data = context.movie.details.version
-        return refuse(request, problem, _edit_page(context.movie, form, is_conflict=True), 409)
+        return refuse(request, problem, _edit_page(context.movie, form, _different_fields(context.movie, form)), 409)
 
     def edit_movie(movie: Movie) -> None:
         watchlist.edit_movie(request.db, movie, form.details)
@@ -78,8 +78,15 @@ def edit_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
     return show_again(exc, request, page | {"context": request.context})
 
 
-def _edit_page(movie: Movie, form: EditMovieForm, *, is_conflict: bool = False) -> dict[str, Any]:
-    return {"movie": movie, "form": form, "is_conflict": is_conflict}
+def _edit_page(movie: Movie, form: EditMovieForm, different: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the values of the page. `different` are the saved texts that differ from those in the form, by field."""
+    return {"movie": movie, "form": form, "different": different or {}}
+
+
+def _different_fields(movie: Movie, form: EditMovieForm) -> dict[str, str]:
+    """Return the saved texts that differ from those in the form, by the names of their fields."""
+    saved, typed = EditMovieForm.of(movie.details).data, EditMovieForm.of(form.details).data
+    return {name: text for name, text in saved.items() if text != typed[name] and name != "version"}
 
 
 def _was_changed_meanwhile(movie: Movie, form: EditMovieForm) -> bool:

@@ -164,7 +164,7 @@ def movie_pages(reader):
     token = page.locator("[name=csrf_token]").first.input_value()
     edit = f"{page.url}edit"
     page.get_by_role("link", name="Edit", exact=True).click()
-    page.get_by_text("About the film").click()
+    page.locator("summary", has_text="Details").click()
     yield "movie, edited"
     page.get_by_label("Runtime").fill("long")
     page.get_by_role("button", name="Save").click()
