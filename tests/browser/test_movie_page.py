@@ -56,7 +56,7 @@ def test_movie_is_edited_watched_rated_and_dated(movie_page):
 
 def test_ambiguous_date_is_chosen_with_a_button(movie_page):
     page = movie_page.page
-    page.get_by_text("Add a viewing").click()
+    page.get_by_text("Watched on another day").click()
     page.get_by_label("Date", exact=True).fill("03/04/2021")
     page.get_by_label("Note", exact=True).fill("with Ann")
     page.keyboard.press("Enter")
