@@ -66,7 +66,7 @@ def test_notice_names_the_address_until_it_is_confirmed(carol, postbox, db):
     assert answer.location == "http://localhost/account/confirm-email"  # no token in the URL
     page = answer.follow()
     assert not is_confirmed(db, "Carol@example.com")  # a scanner that opens the link confirms nothing
-    assert "Carol@example.com is your email address" in page.html.main.text
+    assert "Is Carol@example.com your address?" in page.html.main.text
     page = page.forms["confirm"].submit(status=303).follow()
     assert messages(page, "success")[-1:] == CONFIRMED
     assert page.request.path == carol.list_path
