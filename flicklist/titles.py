@@ -1,4 +1,4 @@
-"""Titles: how they sort, and the color of their posters."""
+"""Titles: how they sort, and their posters: initials, color and size of the text."""
 
 from functools import lru_cache
 from zlib import crc32
@@ -11,6 +11,8 @@ POSTER_COLORS = 12
 _ARTICLE = regex.compile(r"^(?:the|an?) ")
 _LEADING_PUNCTUATION = regex.compile(r"[^\p{L}\p{N}]+")
 _NUMBER = regex.compile(r"[0-9]+")
+_LEADING_ARTICLE = regex.compile(r"(?:the|an?) +(?=.*[\p{L}\p{N}])", regex.IGNORECASE)
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}'’]+")
 
 
 def sort_title(title: str) -> str:
@@ -56,3 +58,20 @@ def _with_length(number: regex.Match[str]) -> str:
 def poster_color(title: str) -> int:
     """Return the number of the color of a poster, from 0. Variants of a title have the same one."""
     return crc32(fold(title).encode()) % POSTER_COLORS
+
+
+def initials(title: str) -> str:
+    """Return the initials of a title, for a small poster: *Lawrence of Arabia* has ``LA``, *The Godfather* ``G``.
+
+    A leading article and later words in lower case are ignored. A number of two digits is kept: *12 Angry Men* has
+    ``12``. A title without letters and digits is returned as it is.
+    """
+    article = _LEADING_ARTICLE.match(title)
+    words = _WORD.findall(title, article.end() if article else 0)
+    if not words:
+        return title
+    first, *others = words
+    if len(first) == 2 and first.isnumeric():
+        return first
+    second = next((word for word in others if not word.islower()), "")
+    return "".join(word[0].upper()[:1] for word in (first, second) if word)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flicklist.models.movie import Movie
 from flicklist.text import fold
-from flicklist.titles import POSTER_COLORS, poster_color, sort_title, sort_titles_of_variants
+from flicklist.titles import POSTER_COLORS, initials, poster_color, sort_title, sort_titles_of_variants
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,27 @@ def test_numbers_sort_by_value(first, second):
 def test_title_sorts_as_one_of_its_variants(title):
     variants = sort_titles_of_variants(title)
     assert {sort_title(title), sort_title(fold(title))} <= variants
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Metropolis", "M"),
+        ("The Godfather", "G"),
+        ("Lawrence of Arabia", "LA"),
+        ("In the Mood for Love", "IM"),
+        ("12 Angry Men", "12"),
+        ("2001: A Space Odyssey", "2A"),
+        ("8½", "8½"),
+        ("À bout de souffle", "À"),
+        ("amélie", "A"),
+        ("The", "T"),
+        ("千と千尋の神隠し", "千"),
+        ("???", "???"),
+    ],
+)
+def test_small_poster_shows_initials(title, shown):
+    assert initials(title) == shown
 
 
 def test_variants_of_a_title_have_the_same_poster_color():

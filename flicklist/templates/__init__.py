@@ -40,7 +40,7 @@ from flicklist.models.user import MAX_EMAIL_LENGTH
 from flicklist.ratings import number_of_stars, rating_text
 from flicklist.services.changes import MAX_SHOWN_TITLES
 from flicklist.services.passwords import MAX_PASSWORD_LENGTH
-from flicklist.titles import poster_color
+from flicklist.titles import initials, poster_color
 
 MACROS = "flicklist:templates/macros.jinja2"
 LISTS = "flicklist:templates/watchlist/lists.jinja2"
@@ -145,6 +145,7 @@ def includeme(config: Configurator) -> None:
         "number_of_stars": number_of_stars,
         "form_value": form_value,
         "poster_color": poster_color,
+        "initials": initials,
         "format_runtime": format_runtime,
         "split_labels": split_labels,
         "link_urls": link_urls,
