@@ -67,8 +67,8 @@ def test_wide_screen_has_three_columns(screen):
 def test_long_title_is_clamped_to_two_lines(screen):
     reader, _, _ = screen
     reader.add("x " * 99)
-    title = reader.page.locator(".movies > li .title").first
-    line = title.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)")
+    title = reader.page.locator(".movies > li .title-line").first
+    line = title.locator(".title").evaluate("element => parseFloat(getComputedStyle(element).lineHeight)")
     assert title.bounding_box()["height"] <= 2 * line + 6
 
 
