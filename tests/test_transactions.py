@@ -239,7 +239,7 @@ def test_serialization_failure_is_retried(alice, monkeypatch, db):
     alice.add("Heat")
     monkeypatch.setattr(Movie, "mark_watched", lose_once)
     page = alice.cross_off("Heat")
-    assert messages(page) == ["Watched “Heat”."]
+    assert messages(page) == ["Watched “Heat” today."]
     assert len(attempts) == 2
     assert alice.watched() == ["Heat"]
 

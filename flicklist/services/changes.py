@@ -122,6 +122,12 @@ def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:
     return db.scalar(select(Change).where(Change.owner_id == owner_id, Change.id == change_id, ~HAS_EXPIRED))
 
 
+def last_change_of(db: Session, movie: Movie) -> Change | None:
+    """Return the change that a movie had last, or None if that was undoing another one, or is no longer kept."""
+    change = find_change(db, movie.owner_id, movie.change_id) if movie.change_id is not None else None
+    return None if change and change.is_undoing else change
+
+
 def change_movie(db: Session, movie: Movie, action: Callable[[Movie], None], outcome: str) -> Change | None:
     """Change one listed movie and record that; see `change_movies`. Raises `IsRemoved`."""
     if movie.is_removed:

@@ -10,7 +10,7 @@ from pyramid.request import Request
 from pyramid.response import FileIter, Response
 from pyramid.traversal import find_interface
 
-from flicklist.dates import latest_local_day, local_today
+from flicklist.dates import latest_local_day, local_today, watched_when
 from flicklist.flash import NewViewing, flash_error, flash_info, flash_success
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import RatingForm
@@ -144,12 +144,22 @@ def flash_change(request: Request, text: str, change: Change | None, viewing: Ne
     flash_success(request, text, *action, viewing=viewing)
 
 
-def new_viewing(request: Request, movie: Movie, viewing_id: int | None) -> NewViewing | None:
+def new_viewing(
+    request: Request, movie: Movie, viewing_id: int | None, watched_on: str | None = None
+) -> NewViewing | None:
     """Return what the message about a viewing needs for its fields, or None if there is no viewing."""
     if viewing_id is None or not movie.is_watched:
         return None
-    watchlist = find_interface(request.context, WatchlistResource)
-    return NewViewing(viewing_id, request.path_to(watchlist, str(movie.id), ""), movie.rating)
+    path = request.path_to(find_interface(request.context, WatchlistResource), str(movie.id), "")
+    return NewViewing(viewing_id, path, movie.rating, watched_on == today(request).isoformat())
+
+
+def watched_message(request: Request, movie: Movie, watched_on: str | None) -> str:
+    """Return the message about a viewing with its date: ``Watched “Heat (1995)” today.``"""
+    if watched_on is None:
+        return f"Watched {movie.quoted_label}, on an unknown date."
+    is_today = watched_on == today(request).isoformat()
+    return f"Watched {movie.quoted_label} {'today' if is_today else watched_when(watched_on)}."
 
 
 def undo_path(request: Request, change: Change) -> str:

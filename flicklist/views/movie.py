@@ -26,6 +26,7 @@ from flicklist.views import (
     refuse,
     show_again,
     today,
+    watched_message,
 )
 
 EDIT_PAGE = "flicklist:templates/movie/edit.jinja2"
@@ -100,7 +101,8 @@ def cross_off(context: MovieResource, request: Request) -> HTTPSeeOther:
     change = changes.cross_off_movie(request.db, movie, day)
     added = change.some_viewings_of(movie) if change else []
     viewing_id = added[0]["id"] if added else viewings.last_added_id(request.db, movie)
-    flash_change(request, f"Watched {movie.quoted_label}.", change, new_viewing(request, movie, viewing_id))
+    text = watched_message(request, movie, day) if change else f"Watched {movie.quoted_label}."
+    flash_change(request, text, change, new_viewing(request, movie, viewing_id, day if change else None))
     return redirect_back(request, context.watchlist)
 
 
@@ -134,7 +136,7 @@ def rate(context: MovieResource, request: Request) -> HTTPSeeOther:
             request.db, context.movie, lambda movie: movie.rate(form.half_stars), form.outcome
         )
         viewing = viewings.find_viewing(request.db, context.movie, form.viewing_id)
-        shown = new_viewing(request, context.movie, viewing.id if viewing else None)
+        shown = new_viewing(request, context.movie, viewing.id, viewing.watched_on) if viewing else None
         flash_rating(request, [context.movie], change, form, shown)
     return redirect_back(request, context)
 

@@ -7,8 +7,7 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.view import exception_view_config, view_config
 
-from flicklist.dates import MAX_DATE_LENGTH, format_date, watched_when
-from flicklist.flash import flash_error
+from flicklist.dates import MAX_DATE_LENGTH, format_date
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import DeleteViewingForm, ViewingDateForm, ViewingForm
 from flicklist.models import Movie
@@ -27,6 +26,7 @@ from flicklist.views import (
     refuse,
     show_again,
     today,
+    watched_message,
 )
 
 PAGE = "flicklist:templates/viewing/viewing.jinja2"
@@ -54,23 +54,25 @@ def edit(context: ViewingResource, request: Request) -> PageOrRedirect:
 
 @view_config(context=ViewingResource, name="change-date", request_method="POST", permission=Permission.EDIT)
 def change_date(context: ViewingResource, request: Request) -> HTTPSeeOther:
-    """Change the date in the message about a movie that was just crossed off."""
+    """Change the date in the message about a movie that was just crossed off.
+
+    A refused date comes back in the same message, whose "Undo" stays that of the last change of the movie.
+    """
     movie, viewing = context.movie_resource.movie, context.viewing
     form = ViewingDateForm(request.POST, today=today(request), latest=latest_day(request))
-    if not form.validate():
-        flash_error(request, form.problem)
-        shown = new_viewing(request, movie, viewing.id)
-        refused = shown and shown._replace(
-            problem=form.problem, typed=form.watched_on.data[:MAX_DATE_LENGTH], readings=form.watched_on.readings
-        )
-        flash_change(request, f"Watched {movie.quoted_label}.", None, refused)
-    else:
+    refused: dict[str, Any] = {}
+    if form.validate():
         watched_on = form.watched_on.iso or None
         change = changes.change_viewings(
             request.db, movie, lambda movie: movie.edit_viewing(viewing, watched_on, viewing.note), "viewing saved"
         )
-        when = f" {watched_when(watched_on)}" if watched_on else ", on an unknown date"
-        flash_change(request, f"Watched {movie.quoted_label}{when}.", change, new_viewing(request, movie, viewing.id))
+    else:
+        watched_on = viewing.watched_on
+        change = changes.last_change_of(request.db, movie)
+        typed = form.watched_on.data[:MAX_DATE_LENGTH]
+        refused = {"problem": form.problem, "typed": typed, "readings": form.watched_on.readings}
+    shown = new_viewing(request, movie, viewing.id, watched_on)
+    flash_change(request, watched_message(request, movie, watched_on), change, shown and shown._replace(**refused))
     return redirect_back(request, context.movie_resource.watchlist)
 
 

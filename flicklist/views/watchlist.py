@@ -197,9 +197,9 @@ def add_again(exc: OutdatedForm, request: Request) -> dict[str, Any]:
 def _page_with_form(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
     """Return the page that the form was on: the watched list if it names that, otherwise the watchlist."""
     if not _is_on_watched_page(context, request):
-        return _watchlist_page(context, request, form)
+        return _watchlist_page(context, request, form) | {"page_path": request.path_to(context)}
     request.override_renderer = WATCHED_PAGE
-    return _watched_page(context, request, form)
+    return _watched_page(context, request, form) | {"page_path": request.path_to(context, "watched")}
 
 
 def _where_added(context: WatchlistResource, request: Request) -> str:
@@ -229,7 +229,8 @@ def _flash_existing(context: WatchlistResource, request: Request, movie: Movie) 
         move = request.path_to(context, str(movie.id), "move-to-watchlist")
         flash_info(request, f"{name} is on your watched list, so it wasn’t added again.", "Move to watchlist", move)
     else:
-        flash_info(request, f"{name} is already on your watchlist.")
+        path = request.path_to(context, str(movie.id), "")
+        flash_info(request, f"{name} is already on your watchlist.", "Show it", path, is_link=True)
 
 
 @view_config(
@@ -243,7 +244,7 @@ def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
     movies = _find_selected(context, request)
     change = changes.cross_off_movies(request.db, context.owner_id, movies, day)
-    flash_change(request, f"Watched {name_movies(movies)}.", change)
+    flash_change(request, f"Watched {name_movies(movies)}{' today' if change else ''}.", change)
     return redirect_back(request, context)
 
 

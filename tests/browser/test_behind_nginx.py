@@ -147,7 +147,7 @@ def test_forms_work_and_cookie_is_bound_to_host(alice, context):
     for cookie in cookies:
         assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
     alice.page.get_by_role("button", name="I watched it! Heat").click()
-    expect(alice.page.get_by_role("status")).to_contain_text("Watched “Heat”.")
+    expect(alice.page.get_by_role("status")).to_contain_text("Watched “Heat” today.")
 
 
 @pytest.mark.parametrize("host", ["evil.example", f"sub.{HOST}"])

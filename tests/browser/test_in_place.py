@@ -14,7 +14,7 @@ def test_focus_follows_movie_moved_by_its_rating(list_of_movies):
     page = list_of_movies.page
     list_of_movies.select("Movie 30", "Movie 31", "Movie 32")
     page.get_by_role("button", name="Mark as watched").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched 3 movies.")
+    expect(page.get_by_role("status")).to_contain_text("Watched 3 movies today.")
     list_of_movies.go(f"{urlsplit(page.url).path}watched?sort=rating")
     assert list_of_movies.titles == ["Movie 32", "Movie 31", "Movie 30"]
     page.evaluate(MARK)
@@ -117,7 +117,7 @@ def test_failed_request_keeps_the_page_and_what_was_typed(list_of_movies, status
     expect(page.get_by_label("Note", exact=True)).to_have_value("half a thou")
     page.unroute("**/cross-off")
     page.get_by_role("button", name="I watched it!").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30” today.")
     list_of_movies.complaints.clear()  # Chromium logs the failed request, too
 
 
@@ -129,7 +129,7 @@ def test_rating_on_movie_page_stays_on_page(list_of_movies):
     page.get_by_label("Note", exact=True).fill("half a thou")
     page.get_by_label("Date", exact=True).fill("2009-0")
     page.get_by_role("button", name="I watched it!").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30” today.")
     expect(page.get_by_label("Note", exact=True)).to_have_value("half a thou")
     expect(page.get_by_label("Date", exact=True)).to_have_value("2009-0")
     expect(page.get_by_label("Date", exact=True)).to_be_visible()
@@ -154,7 +154,7 @@ def test_paging_loads_in_place_and_back_button_works(list_of_movies):
 def test_no_movie_is_stored_in_browser_storage(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30” today.")
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Movie 00")).to_be_visible()
     kept = page.evaluate("[...Object.entries(localStorage), ...Object.entries(sessionStorage)]")
@@ -177,7 +177,7 @@ def test_selected_movies_are_crossed_off_together(list_of_movies):
     list_of_movies.select("Movie 50", "Movie 51", "Movie 52")
     expect(page.locator("#selection")).to_contain_text("3 selected")
     page.get_by_role("button", name="Mark as watched").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched 3 movies.")
+    expect(page.get_by_role("status")).to_contain_text("Watched 3 movies today.")
     assert page.evaluate(IS_MARKED)
 
 
@@ -203,7 +203,7 @@ def test_outdated_form_shows_message_and_works_on_retry(list_of_movies):
     expect(page.get_by_role("alert")).to_contain_text("Your login changed since this page opened.")
     assert page.url == path
     page.get_by_role("button", name="I watched it! Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30” today.")
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Midway", "UTC"])

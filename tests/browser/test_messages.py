@@ -103,7 +103,7 @@ def test_long_title_is_shortened_in_message(open_browser):
     reader.add(LONG, "2007")
     reader.watch(LONG)
     expect(reader.page.get_by_role("status")).to_contain_text(
-        "Watched “The Assassination of Jesse James by the… (2007)”."
+        "Watched “The Assassination of Jesse James by the… (2007)” today."
     )
 
 
@@ -120,4 +120,4 @@ def test_message_does_not_cover_the_bar_for_selected_movies(open_browser):
     page.unroute("**/cross-off")
     reader.complaints.clear()
     page.get_by_role("button", name="Mark as watched").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Ran”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Ran” today.")

@@ -43,7 +43,7 @@ def test_row_opens_the_movie_and_check_crosses_it_off(open_browser, javascript):
     expect(page.get_by_role("heading", name="Heat")).to_be_visible()
     page.goto(watchlist)
     check.click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)” today.")
 
 
 def test_crossed_off_row_stays_until_pointer_and_focus_have_left(list_of_movies):
@@ -67,7 +67,7 @@ def test_only_rows_that_were_clicked_are_struck(list_of_movies):
         list_of_movies.check_of(f"Movie {number}").hover()
         assert f"Movie {number}" not in struck(list_of_movies)
         list_of_movies.check_of(f"Movie {number}").click()
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 29”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 29” today.")
     assert struck(list_of_movies) == ["Movie 31", "Movie 30", "Movie 29"]
     lines = page.locator(".movies .title").evaluate_all(
         "titles => titles.filter(title => !getComputedStyle(title).textDecorationColor.endsWith(', 0)')).length"
@@ -103,7 +103,7 @@ def test_undo_in_the_message_brings_the_row_back(list_of_movies):
 def test_double_click_crosses_off_once(list_of_movies):
     page = list_of_movies.page
     list_of_movies.check_of("Movie 50").dblclick(delay=50)
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 50”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 50” today.")
     page.wait_for_timeout(500)
     assert struck(list_of_movies) == ["Movie 50"]
     page.get_by_role("button", name="Undo", exact=True).dblclick(delay=50)
@@ -120,7 +120,7 @@ def test_held_key_crosses_off_one_movie(list_of_movies):
         page.keyboard.down("Enter")
         page.wait_for_timeout(60)
     page.keyboard.up("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 30” today.")
     assert struck(list_of_movies) == ["Movie 30"]
 
 
@@ -249,7 +249,7 @@ def test_on_a_slow_connection_only_the_used_row_is_busy(list_of_movies):
     other.click(no_wait_after=True)
     list_of_movies.check_of("Movie 32").click(no_wait_after=True)
     assert struck(list_of_movies) == ["Movie 32", "Movie 31", "Movie 30"]
-    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 32”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Movie 32” today.")
     expect(page.locator(".movies > [aria-busy=true]")).to_have_count(0)
     page.reload()
     assert not {"Movie 30", "Movie 31", "Movie 32"} & set(list_of_movies.titles)

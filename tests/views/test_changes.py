@@ -125,7 +125,7 @@ def test_second_click_on_many_offers_undo_of_first(alice, db):
     fields = {"csrf_token": alice.csrf_token(), "movie": [str(row.id) for row in before[0]]}
     alice.copy().post(alice.list_path + "cross-off", fields, status=303)
     page = alice.post(alice.list_path + "cross-off", fields, status=303).follow()
-    assert messages(page) == ["Watched 3 movies."]
+    assert messages(page) == ["Watched 3 movies today."]
     alice.press(page, "Undo")
     assert remembered(db) == before
 
@@ -190,7 +190,7 @@ def test_selected_movie_removed_elsewhere_is_skipped(alice, db):
     alice.send(alice.movie_path("Heat") + "/remove")
     alice.get(alice.list_path)
     fields = {"csrf_token": alice.csrf_token(), "movie": ids}
-    assert messages(alice.post(alice.list_path + "cross-off", fields, status=303).follow()) == ["Watched “Ran”."]
+    assert messages(alice.post(alice.list_path + "cross-off", fields, status=303).follow()) == ["Watched “Ran” today."]
     page = alice.send(alice.list_path + "cross-off", movie=ids[0]).follow()
     assert messages(page, "error") == ["“Heat” was removed, so it wasn’t changed."]
 
@@ -302,7 +302,7 @@ def test_action_on_many_movies_is_one_change_with_one_undo(alice, db):
     alice.get(alice.list_path)
     before = remembered(db)
     page = alice.change_selected(alice.list_path, ["Heat", "Ran"], "Mark as watched")
-    assert messages(page) == ["Watched 2 movies."]
+    assert messages(page) == ["Watched 2 movies today."]
     assert titles(page) == ["Amélie"]
     alice.press(page, "Undo")
     assert remembered(db) == before

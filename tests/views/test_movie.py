@@ -16,7 +16,7 @@ def heat(alice):
 def test_crossing_off_moves_movie_to_watched_list(heat):
     page = heat.cross_off("Heat")
     assert page.request.path == heat.list_path
-    assert messages(page, "success") == ["Watched “Heat (1995)”."]
+    assert messages(page, "success") == ["Watched “Heat (1995)” today."]
     assert heat.watchlist() == []
     assert heat.watched() == ["Heat"]
 
