@@ -55,11 +55,9 @@ function optionFor(text, ...notes) {
   shown.dir = "auto";
   shown.textContent = option.dataset.text = text;
   option.append(shown);
-  for (const note of notes.filter(Boolean)) {
-    const small = document.createElement("small");
-    small.textContent = note;
-    option.append(" ", small);
-  }
+  const small = document.createElement("small");
+  small.textContent = notes.filter(Boolean).join(" · ");
+  if (small.textContent) option.append(" ", small);
   return option;
 }
 

@@ -84,13 +84,13 @@ def test_options_are_own_movies_then_films_then_add(person):
     expect(options.last).to_have_text("Add “god”")
     texts = options.all_inner_texts()
     assert sorted(texts[:3]) == [
-        "Godzilla 1954 watched",
-        "God’s Own Country 2017 on your watchlist",
-        "The Godfather 1972 on your watchlist",
+        "Godzilla 1954 · watched",
+        "God’s Own Country 2017 · on your watchlist",
+        "The Godfather 1972 · on your watchlist",
     ]
-    assert "The Godfather Part II 1974 Francis Ford Coppola" in texts[3:-1]
+    assert "The Godfather Part II 1974 · Francis Ford Coppola" in texts[3:-1]
     assert not any(text.startswith("The Godfather 1972") for text in texts[3:])
-    page.get_by_role("option", name="Godzilla 1954 watched").click()
+    page.get_by_role("option", name="Godzilla 1954 · watched").click()
     expect(page.get_by_role("heading", name="Godzilla")).to_be_visible()
 
 
@@ -127,7 +127,7 @@ def test_chosen_film_waits_for_the_reason(person):
     page = person.page
     page.locator("#add summary").click()
     person.title_field.press_sequentially("black rain 1989")
-    page.get_by_role("option", name="Black Rain 1989 Shōhei Imamura").click()
+    page.get_by_role("option", name="Black Rain 1989 · Shōhei Imamura").click()
     expect(person.title_field).to_have_value("Black Rain (1989)")
     assert person.titles == []
     page.get_by_label("Why it’s on the list").fill("Sam recommended it")
