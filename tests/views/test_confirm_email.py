@@ -57,8 +57,8 @@ def test_registration_works_at_once_and_mails_a_link(carol, postbox):
 
 def test_notice_names_the_address_until_it_is_confirmed(carol, postbox, db):
     text = (
-        "Confirm your email address by opening a link that we send to Carol@example.com, "
-        "so that you can reset your password. Send a link Wrong address?"
+        "Confirm Carol@example.com, so that you can reset your password if you forget it. "
+        "Email me a link Wrong address?"
     )
     assert notice_on(carol, carol.list_path) == text
     assert notice_on(carol, "/account/") == text
@@ -100,7 +100,7 @@ def test_account_from_before_can_be_confirmed_once_site_sends_mail(alice, mailin
     person = Client(mailing_site, "alice@example.com")
     person.log_in()
     person.list_path = alice.list_path
-    page = person.press("/account/", "Send a link")
+    page = person.press("/account/", "Email me a link")
     assert messages(page, "success")[-1] == "We’re sending a link to “alice@example.com”. Open it within a day."
     page = person.get(link_in(postbox.wait_for(1))).follow()
     page.forms["confirm"].submit(status=303)
@@ -109,7 +109,7 @@ def test_account_from_before_can_be_confirmed_once_site_sends_mail(alice, mailin
 
 def test_new_link_can_be_requested_from_the_watchlist(carol, postbox):
     postbox.wait_for(1)
-    page = carol.press(carol.list_path, "Send a link")
+    page = carol.press(carol.list_path, "Email me a link")
     assert page.request.path == carol.list_path
     assert link_in(postbox.wait_for(2))
 
