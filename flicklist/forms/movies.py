@@ -97,7 +97,7 @@ class AddForm(MovieForm):
         super().validate_title(field)
         title, _ = self.title_and_year
         if compare_key(title) in map(compare_key, self.terrible_movies):
-            raise ValidationError(f"Trust me, you don’t want to add {quote(title)} to your watchlist. {REFUSED}")
+            raise ValidationError(f"Trust me, you don’t want {quote(title)} on your watchlist. It wasn’t added.")
 
 
 class EditMovieForm(MovieForm, FilmFactsForm):

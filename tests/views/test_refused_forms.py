@@ -60,7 +60,7 @@ ADD = [
     (
         {"title": "Gigli"},
         "title",
-        "Trust me, you don’t want to add “Gigli” to your watchlist. This site refuses that title.",
+        "Trust me, you don’t want “Gigli” on your watchlist. It wasn’t added.",
     ),
     ({"title": "Heat", "why": "\x01"}, "why", INVISIBLE.format("text of “Why it’s on the list”")),
 ]
