@@ -1,4 +1,5 @@
-// The sort order and the filters apply at once, and the bar says how many movies are selected.
+// The sort order and the filters apply at once, and the bar says how many movies are selected. Without any, its actions
+// are disabled.
 
 import { all } from "./dom.js";
 
@@ -6,6 +7,11 @@ document.addEventListener("change", (event) => {
   const { form } = event.target;
   if (form?.id === "search") form.requestSubmit();
   if (form?.id === "selection") countSelected();
+});
+
+document.addEventListener("submit", (event) => {
+  const panel = event.submitter?.closest(".filters");
+  if (panel) panel.open = false;
 });
 
 // Empty fields would make the URL long.
@@ -16,7 +22,10 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 
 function countSelected() {
   const label = document.querySelector(".selected-label");
-  if (label) label.textContent = `${all("[form=selection]:checked").length} selected`;
+  if (!label) return;
+  const count = all("[form=selection]:checked").length;
+  label.textContent = `${count} selected`;
+  for (const button of all("#selection button")) button.disabled = count === 0;
 }
 
 document.addEventListener("htmx:afterSettle", countSelected);

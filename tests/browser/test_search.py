@@ -80,7 +80,7 @@ def test_selection_starts_with_select_and_ends_with_done(shelf):
     expect(page.get_by_label("Select Ran")).to_be_checked()
     if shelf.javascript:
         expect(page.locator("#selection")).to_contain_text("1 selected")
-    page.get_by_role("link", name="All on this page").click()
+    page.get_by_role("link", name="Select all on this page").click()
     expect(page.get_by_label("Select Heat")).to_be_checked()
     page.get_by_role("link", name="Done").click()
     expect(page.get_by_role("checkbox")).to_have_count(0)

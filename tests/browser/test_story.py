@@ -23,14 +23,14 @@ def test_whole_story_by_mouse(reader):
     reader.add("Amélie")
     reader.title_field.fill("Gigli")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("Trust me, you don’t want to add “Gigli”")
+    expect(page.get_by_role("alert")).to_contain_text("Trust me, you don’t want “Gigli”")
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
     page.get_by_role("button", name="Undo", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Undone")
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
-    expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)”.")
+    expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)” today.")
     page.get_by_role("link", name="Watched", exact=True).click()
     reader.rate("Heat", "4.5")
     expect(page.get_by_role("status")).to_contain_text("4½ ★")
@@ -128,7 +128,7 @@ def test_first_visit_on_a_phone_takes_few_taps(open_browser):
     for title in ("Ran", "Jaws", "Vertigo"):
         tap(reader.check_of(title))
         message = page.get_by_role("status")
-        expect(message).to_contain_text(f"Watched “{title}”.")
+        expect(message).to_contain_text(f"Watched “{title}” today.")
         stars = message.get_by_role("slider")
         box = stars.bounding_box()
         tap(stars, position={"x": box["width"] * 0.75, "y": box["height"] / 2})

@@ -164,24 +164,37 @@ def test_search_finds_what_suggestions_find(alice, db):
 def test_search_without_result_names_the_matches_on_the_other_list(titled):
     titled.cross_off("Heat")
     page = titled.get(titled.list_path, {"q": "heat", "sort": "title"})
-    assert "No movies found on your watchlist." in page.html.main.text
+    assert "“heat” isn’t on your watchlist." in page.html.main.text
     assert "Your watched list has 1 match." in page.html.main.text
-    assert titles(page.click("Search there")) == ["Heat"]
+    assert titles(page.click("Show it")) == ["Heat"]
     page = titled.get(titled.list_path + "watched", {"q": "list"})
     assert "Your watchlist has 1 match." in page.html.main.text
-    assert titles(page.click("Search there")) == ["Schindler’s List"]
+    assert titles(page.click("Show it")) == ["Schindler’s List"]
 
 
 def test_search_without_result_on_either_list_names_no_matches(titled):
     page = titled.get(titled.list_path, {"q": "nothing like it"})
+    assert "“nothing like it” isn’t on your watchlist." in page.html.main.text
+    assert "Show it" not in page.text
+
+
+@pytest.mark.parametrize("view", ["", "watched"])
+def test_text_that_is_on_neither_list_can_be_added(titled, view):
+    page = titled.get(titled.list_path + view, {"q": "nothing like it"})
+    page = titled.press(page, "Add “nothing like it”")
+    assert "nothing like it" in titled.watchlist()
+
+
+def test_search_with_other_filters_offers_nothing_to_add(titled):
+    page = titled.get(titled.list_path, {"q": "heat", "decade": "1930"})
     assert "No movies found on your watchlist." in page.html.main.text
-    assert "Search there" not in page.text
+    assert not page.html.select(".empty form")
 
 
 def test_matches_of_another_person_are_not_counted(titled, bob):
     bob.add("Ran")
     bob.cross_off("Ran")
-    assert "Search there" not in titled.get(titled.list_path, {"q": "ran"}).text
+    assert "Show it" not in titled.get(titled.list_path, {"q": "ran"}).text
 
 
 def test_lists_sort_articles_punctuation_and_numbers_as_people_do(alice, db):
@@ -349,7 +362,7 @@ def test_removed_movies_and_those_of_others_do_not_match(shelf, bob):
 
 def test_empty_result_has_message_and_link_to_whole_list(shelf):
     page = shelf.get(shelf.list_path, {"q": "nothing like it"})
-    assert "No movies found" in page.html.main.text
+    assert "isn’t on your watchlist." in page.html.main.text
     assert len(titles(page.click("Show the whole list"))) == 4
 
 

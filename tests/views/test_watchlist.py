@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import func, select
 
 from flicklist.dates import format_date
-from flicklist.forms.movies import REFUSED
 from flicklist.models import Movie, User, Viewing
 from flicklist.text import quote
 from tests.clients import Client, messages, titles
@@ -130,7 +129,7 @@ def test_checkboxes_appear_only_while_movies_are_selected(alice, view):
     page = page.click("Select")
     assert len(page.html.select("[name=movie]")) == 2
     assert not page.html.select("[checked], .cross-off, .rating")
-    page = page.click("All on this page")
+    page = page.click("Select all on this page")
     assert len(page.html.select("[name=movie][checked]")) == 2
     assert page.forms["selection"]["back"].value == f"{path}?sort=title"
     page = page.click("Done")
@@ -177,8 +176,9 @@ def test_movie_is_rated_and_dated_in_the_message(alice, db):
     page = send(other_day, watched_on="2009-07")
     assert messages(page) == ["Watched “Heat (1995)” in July 2009."]
     page = send(other_day, watched_on="soon")
-    assert messages(page, "error") == ["Enter a date like 14 Jul 2009, July 2009 or 2009."]
-    assert page.html.select_one(".new-viewing")
+    assert messages(page) == ["Watched “Heat (1995)” in July 2009."]
+    assert page.html.select_one(".new-viewing .problem").text == "Enter a date like 14 Jul 2009, July 2009 or 2009."
+    assert page.html.find("button", string="Undo")
     assert db.scalars(select(Viewing.watched_on)).one() == "2009-07"
     page = send(other_day, watched_on="")
     assert messages(page) == ["Watched “Heat (1995)”, on an unknown date."]
@@ -328,7 +328,7 @@ def test_watched_movie_is_not_added_again_but_can_be_moved(alice):
 )
 def test_terrible_movie_is_refused(alice, title):
     page = alice.add(title)
-    assert messages(page) == [f"Trust me, you don’t want to add {quote(title.strip())} to your watchlist. {REFUSED}"]
+    assert messages(page) == [f"Trust me, you don’t want {quote(title.strip())} on your watchlist. It wasn’t added."]
     assert titles(page) == []
 
 
