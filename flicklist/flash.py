@@ -22,17 +22,17 @@ REFUSED_FORM = "refused-form"  # the session key of `flicklist.post_redirect_get
 class NewViewing(NamedTuple):
     """A viewing of a movie that was just crossed off. Its message has fields for the rating and the date.
 
-    `movie_path` ends with a slash. `rating` is in half-stars. `is_today` says whether its date is today. `problem` says
-    why `typed`, a date, was refused. `readings` are the dates that an ambiguous date can be, in ISO 8601.
+    `movie_path` ends with a slash. `rating` is in half-stars. `problem` says why `typed`, a date, was refused.
+    `readings` are the dates that an ambiguous date can be, in ISO 8601.
     """
 
     id: int
     movie_path: str
     rating: int | None
-    is_today: bool
     readings: Sequence[str] = ()
     problem: str = ""
     typed: str = ""
+    is_today: bool = False
 
 
 @dataclass(frozen=True)

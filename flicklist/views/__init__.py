@@ -151,7 +151,7 @@ def new_viewing(
     if viewing_id is None or not movie.is_watched:
         return None
     path = request.path_to(find_interface(request.context, WatchlistResource), str(movie.id), "")
-    return NewViewing(viewing_id, path, movie.rating, watched_on == today(request).isoformat())
+    return NewViewing(viewing_id, path, movie.rating, is_today=watched_on == today(request).isoformat())
 
 
 def watched_message(request: Request, movie: Movie, watched_on: str | None) -> str:

@@ -181,7 +181,8 @@ def test_search_without_result_on_either_list_names_no_matches(titled):
 @pytest.mark.parametrize("view", ["", "watched"])
 def test_text_that_is_on_neither_list_can_be_added(titled, view):
     page = titled.get(titled.list_path + view, {"q": "nothing like it"})
-    page = titled.press(page, "Add “nothing like it”")
+    button = page.html.find("button", string="Add “nothing like it”")
+    titled.send(button.find_parent("form")["action"], title=button["value"])
     assert "nothing like it" in titled.watchlist()
 
 

@@ -332,6 +332,18 @@ def test_terrible_movie_is_refused(alice, title):
     assert titles(page) == []
 
 
+@pytest.mark.parametrize(("view", "name"), [("", "Watchlist"), ("watched", "Watched")])
+def test_list_stays_marked_in_the_navigation_after_a_refused_title(alice, view, name):
+    page = alice.send(alice.list_path + "add", title="", back=alice.list_path + view, status=400)
+    assert page.html.select_one(".places [aria-current]").text == name
+
+
+def test_message_about_a_listed_movie_links_to_it(alice):
+    alice.add("Heat")
+    page = alice.add("heat").click("Show it")
+    assert page.html.h1.text == "Heat"
+
+
 def test_terrible_movies_are_a_setting(make_app):
     person = Client(make_app(terrible_movies="Heat\nCats"))
     person.register("alice@example.com")
