@@ -8,6 +8,7 @@ import regex
 from flicklist.text import compare_key, fold
 
 POSTER_COLORS = 12
+MAX_INITIALS = 2
 _ARTICLE = regex.compile(r"^(?:the|an?) ")
 _LEADING_PUNCTUATION = regex.compile(r"[^\p{L}\p{N}]+")
 _NUMBER = regex.compile(r"[0-9]+")
@@ -63,15 +64,15 @@ def poster_color(title: str) -> int:
 def initials(title: str) -> str:
     """Return the initials of a title, for a small poster: *Lawrence of Arabia* has ``LA``, *The Godfather* ``G``.
 
-    A leading article and later words in lower case are ignored. A number of two digits is kept: *12 Angry Men* has
-    ``12``. A title without letters and digits is returned as it is.
+    A leading article, and later words in lower case, are ignored. A leading number of two digits is kept, such as the
+    ``12`` of *12 Angry Men*.
     """
     article = _LEADING_ARTICLE.match(title)
     words = _WORD.findall(title, article.end() if article else 0)
     if not words:
-        return title
+        return title[:MAX_INITIALS]
     first, *others = words
-    if len(first) == 2 and first.isnumeric():
+    if first.isnumeric() and len(first) <= MAX_INITIALS:
         return first
     second = next((word for word in others if not word.islower()), "")
     return "".join(word[0].upper()[:1] for word in (first, second) if word)

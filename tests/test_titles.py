@@ -64,7 +64,7 @@ def test_title_sorts_as_one_of_its_variants(title):
         ("amélie", "A"),
         ("The", "T"),
         ("千と千尋の神隠し", "千"),
-        ("???", "???"),
+        ("???", "??"),
     ],
 )
 def test_small_poster_shows_initials(title, shown):

@@ -155,7 +155,7 @@ def new_viewing(
 
 
 def watched_message(request: Request, movie: Movie, watched_on: str | None) -> str:
-    """Return the message about a viewing with its date: ``Watched “Heat (1995)” today.``"""
+    """Return the message about a viewing, with its date: "Watched “Heat (1995)” today"."""
     if watched_on is None:
         return f"Watched {movie.quoted_label}, on an unknown date."
     is_today = watched_on == today(request).isoformat()

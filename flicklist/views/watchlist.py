@@ -54,7 +54,7 @@ WATCHLIST_SORTS = {
     Sort.YEAR: "by year",
 }
 WATCHED_SORTS = {
-    Sort.WATCHED: "recently watched",
+    Sort.WATCHED: "last watched",
     Sort.RATING: "highest rated",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",

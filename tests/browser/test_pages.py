@@ -115,11 +115,7 @@ def list_pages(reader):
     page.goto(watchlist)
     reader.watch("Heat")
     yield "watchlist, with undo"
-    page.get_by_text("Another day").click()
-    page.get_by_label("Date watched").fill("03/04/2021")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("button", name="3 Apr 2021")).to_be_visible()
-    yield "watchlist, with a refused date"
+    yield type_unclear_date(page)
     page.goto(f"{watchlist}watched")
     reader.rate("Heat", "3.5")
     yield "watched"
@@ -131,6 +127,15 @@ def list_pages(reader):
     reader.select("Amélie", "x" * 200)
     page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched 2 movies today.")
+
+
+def type_unclear_date(page):
+    """Type a date into the message about a movie that was crossed off. Return the name of the page."""
+    page.get_by_text("Another day").click()
+    page.get_by_label("Date watched").fill("03/04/2021")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="3 Apr 2021")).to_be_visible()
+    return "watchlist, with a refused date"
 
 
 def changes_pages(reader):

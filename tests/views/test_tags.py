@@ -143,7 +143,7 @@ def test_filter_is_combined_with_search_and_kept_by_link_to_other_list(shelf):
     assert titles(shelf.get(shelf.list_path, {"tag": "own it", "q": "ran"})) == []
     page = shelf.get(shelf.list_path, {"tag": "own it", "q": "stalker"})
     assert "Your watched list has 1 match." in page.html.main.text
-    page = page.click("Search there")
+    page = page.click("Show it")
     assert titles(page) == ["Stalker"]
     assert page.html.select_one("form#search [name=tag]")["value"] == "own it"
 
