@@ -83,7 +83,8 @@ def list_pages(reader):
     page.goto(f"{watchlist}changes/")
     yield "changes, empty"
     page.goto(watchlist)
-    for title in ("Heat", "Amélie", "The Assassination of Jesse James by the Coward Robert Ford", "x" * 200):
+    # The longest is not above the links below the list: axe takes its lines that are cut off for lines that cover them.
+    for title in ("Heat", "Amélie", "x" * 200, "The Assassination of Jesse James by the Coward Robert Ford"):
         reader.add(title)
     yield "watchlist"
     if reader.javascript:
