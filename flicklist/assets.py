@@ -23,5 +23,6 @@ def _fingerprint(spec: str) -> str:
 
 def includeme(config: Configurator) -> None:
     # Relative URLs in stylesheets are under the fingerprint too.
-    path = config.registry.static_path = f"/{STATIC_SEGMENT}/{_fingerprint(STATIC)}/"
-    config.add_static_view(path, STATIC, cache_max_age=YEAR_SECONDS)
+    name = f"{STATIC_SEGMENT}/{_fingerprint(STATIC)}"
+    config.add_static_view(name, STATIC, cache_max_age=YEAR_SECONDS)
+    config.registry.static_path = f"/{name}/"

@@ -192,6 +192,7 @@ def test_search_that_takes_too_long_is_stopped(make_app, alice, db, monkeypatch,
     db.add_all(movies)
     db.commit()
     monkeypatch.setattr("flicklist.read_time.MAX_READ_SECONDS", 0.05)
+    monkeypatch.setattr("flicklist.read_time.SQLITE_STEPS", 100)
     person = Client(make_app(), alice.email)
     person.log_in()
     page = person.get(alice.list_path + path, {"q": "a" * 199 + "b"}, status=503)
