@@ -200,7 +200,7 @@ def test_search_that_takes_too_long_is_stopped(make_app, alice, db, monkeypatch,
     assert person.get(alice.list_path).html.select_one(".count").text == "300 to watch"
 
 
-def test_completing_tags_reads_the_most_used_ones_only(alice, db, monkeypatch):
+def test_tags_are_completed_from_the_most_used_combinations(alice, db, monkeypatch):
     alice.add("Heat")
     for tags in ("own it, on tape", "own it", "own it"):
         movie = Movie(title=f"Movie {tags} {utc_now()}", owner_id=db.scalars(select(User.id)).one())

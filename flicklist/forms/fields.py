@@ -149,7 +149,7 @@ class SiteForm(Form):
 
     @property
     def problem(self) -> str:
-        """What is wrong, as a sentence. Each field with an error has its own message beside it."""
+        """The message of the only field with an error, or how many fields have one."""
         number = len(self.errors)
         return self.first_error[1] if number == 1 else f"{number} fields need correcting."
 

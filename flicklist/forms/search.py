@@ -112,7 +112,7 @@ class SearchForm(SiteForm):
 
     @property
     def problem(self) -> str:
-        """What is wrong, as a sentence. One about a date begins with the label of its two fields."""
+        """As in `SiteForm`, but a message about a date begins with the label of its two fields."""
         if len(self.errors) > 1:
             return super().problem
         name, error = self.first_error

@@ -201,9 +201,9 @@ def record_import(db: Session, owner_id: int) -> int:
 
 
 def _insert(db: Session, change: Change) -> int:
-    """Insert a change, make room for it, and return its id.
+    """Make room for a change, insert it, and return its id.
 
-    It counts towards `MAX_CHANGES`, but not towards `MAX_CHANGES_SIZE`.
+    The change counts towards `MAX_CHANGES`, but not towards `MAX_CHANGES_SIZE`.
     """
     # On the connection: the session would first flush the movies, and again when they have the id of the change.
     connection = db.connection()

@@ -1,4 +1,4 @@
-"""What was typed into a form that is sent after the login session has ended."""
+"""Text typed into a form that is sent after the login session has ended is kept."""
 
 import pytest
 from playwright.sync_api import expect
