@@ -16,7 +16,7 @@ MAX_QUEUED_MESSAGES = 2
 # The most that all messages and the refused form may need, in characters of JSON (an emoji has 12). A cookie of 4,064
 # bytes holds 2,984 such characters. The tokens of a session need up to 1,250, so about 1,700 are left.
 MAX_QUEUED_LENGTH = 1700
-REFUSED_FORM = "refused-form"  # the session key of `flicklist.post_redirect_get`, which shares this space
+REFUSED_FORM = "refused"  # the session key of `flicklist.post_redirect_get`, which shares this space
 
 
 class NewViewing(NamedTuple):

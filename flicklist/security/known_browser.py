@@ -21,7 +21,7 @@ from flicklist.services.tokens import derive_key
 
 MAX_AGE_SECONDS = 365 * DAY_SECONDS
 MAX_ACCOUNTS = 10  # of a household that shares a browser
-PURPOSE = "known-browser"
+PURPOSE = "known-browser-of-accounts"  # not "known-browser": such cookies had no versions
 
 
 def remember_browser(request: Request, user_id: int) -> None:

@@ -1,10 +1,14 @@
 """Nobody can lock another person out: known browsers and logged-in people have limits of their own."""
 
+import hashlib
 from urllib.parse import urlsplit
 
 import pytest
+from itsdangerous import URLSafeTimedSerializer
 
+from flicklist.services.tokens import derive_key
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal
+from tests.conftest import SECRET
 from tests.security.test_rate_limits import LIMITS, MAIL, at, fail, on, wait
 
 COOKIE = "flicklist-browser"
@@ -37,6 +41,17 @@ def test_known_browser_logs_in_while_strangers_block_account(limited, known, ali
     wait(at(Client(limited), "192.0.2.201"), alice.email)
     at(known, "192.0.2.202").log_in()
     assert known.is_logged_in
+
+
+def test_cookie_without_versions_of_accounts_is_ignored(limited, alice):
+    """Sites sent such cookies before accounts had versions."""
+    purpose = "known-browser"
+    options = {"digest_method": hashlib.sha512, "key_derivation": "hmac"}
+    serializer = URLSafeTimedSerializer(derive_key(SECRET, purpose), salt=purpose, signer_kwargs=options)
+    person = Client(limited, alice.email)
+    person.set_cookie(COOKIE, serializer.dumps(["browser", [1, 2]]))
+    person.log_in()
+    assert person.is_logged_in
 
 
 def test_browser_that_registered_is_known(limited, app):

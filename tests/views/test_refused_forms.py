@@ -1,13 +1,17 @@
 """Every form that can be refused marks the field to correct: with the message, as invalid, and with the focus."""
 
+import time
+
 import pytest
+from pyramid.session import JSONSerializer
 from sqlalchemy import select
+from webob.cookies import SignedSerializer
 
 from flicklist.forms import account, auth, film_facts, imports, movies, navigation, password_reset, search
 from flicklist.forms.fields import SiteForm
 from flicklist.models import LoginSession, User, Viewing
 from flicklist.models.movie_import import MAX_IMPORTS
-from flicklist.services.tokens import password_reset_tokens
+from flicklist.services.tokens import derive_key, password_reset_tokens
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 from tests.conftest import SECRET
 from tests.services.imports.files import MADE
@@ -295,3 +299,12 @@ def forms_below(form):
     below = [each for each in form.__subclasses__() if each is not imports.AnswersForm]
     found = [*below, *(each for child in below for each in forms_below(child))]
     return [*found, imports.AnswersForm] if form is SiteForm else found
+
+
+def test_refused_form_of_an_older_version_is_ignored(visitor):
+    """It was kept with one error. The session outlives an update of the site."""
+    serializer = SignedSerializer(derive_key(SECRET, "session"), "pyramid.session.", "sha512", JSONSerializer())
+    now = int(time.time())
+    session = {"refused-form": ["LogInForm", "alice@example.com", "email", "Enter your email address."]}
+    visitor.set_cookie("flicklist", serializer.dumps([now, now, session]).decode())
+    assert visitor.get("/login").forms["log-in"]["email"].value == ""
