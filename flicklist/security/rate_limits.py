@@ -17,9 +17,10 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from flicklist.forms.search import SEARCH_FILTERS
+from flicklist.places import Places
 from flicklist.security.audit import client_key
 from flicklist.security.known_browser import known_browser_id
-from flicklist.services.passwords import PasswordHasher, Places
+from flicklist.services.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
 

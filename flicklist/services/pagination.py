@@ -76,7 +76,7 @@ class Keyset:
         if descending:
             forward, backward, is_after, is_before = backward, forward, is_before, is_after
 
-        def statements(rows: RowsStatement) -> "_Statements":
+        def statements(rows: RowsStatement) -> _Statements:
             first, last = rows.order_by(*forward), rows.order_by(*backward)
             return _Statements(first, first.where(is_after), last, last.where(is_before))
 

@@ -12,12 +12,13 @@ import os
 import sys
 import threading
 import unicodedata
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import bcrypt
+
+from flicklist.places import Places
 
 MAX_PASSWORD_LENGTH = 1000
 # Each one that waits occupies a thread of the server. Of the 16 in the ini files, at least four are left for pages.
@@ -65,24 +66,6 @@ class Sender(NamedTuple):
 
     client: str
     user_id: int | None = None
-
-
-class Places:
-    """Places in the queue, of which each holder can take a limited number."""
-
-    def __init__(self, number: int, number_of_holder: int) -> None:
-        self._number = number
-        self._number_of_holder = number_of_holder
-        self._taken: Counter[str | int] = Counter()
-
-    def has_room(self, holder: str | int) -> bool:
-        return self._taken.total() < self._number and self._taken[holder] < self._number_of_holder
-
-    def take(self, holder: str | int) -> None:
-        self._taken[holder] += 1
-
-    def leave(self, holder: str | int) -> None:
-        self._taken -= Counter([holder])  # also forgets a holder with none left
 
 
 class HashQueue:

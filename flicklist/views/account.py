@@ -281,8 +281,8 @@ def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:
     return {
         "submitted": request.view_name,
         "form": refused,
-        "login_sessions": _this_browser_first(request),
         # The transaction may have been aborted, so read outside it.
+        "login_sessions": _this_browser_first(request),
         "recovery_codes_left": two_factor.recovery_codes_left(request.read_db, user_id),
         "typed_email": ChangeEmailForm(request.POST).email.data,
         "min_length": request.passwords.min_length,
