@@ -81,8 +81,10 @@ class Keyset:
             return _Statements(first, first.where(is_after), last, last.where(is_before))
 
         rows = statement.add_columns(*keys).limit(PAGE_SIZE + 1)
+        # In order, a count uses the index of the page. SQLite may prefer one with which it reads other lists, too.
+        self._counted = statement.order_by(*forward)
         self._statements = statements(rows)
-        self._counting_statements = statements(rows.add_columns(_capped_count(self.statement).scalar_subquery()))
+        self._counting_statements = statements(rows.add_columns(_capped_count(self._counted).scalar_subquery()))
 
     def page(
         self,
@@ -118,7 +120,7 @@ class Keyset:
 
     def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]]) -> int:
         """Return the number of rows on all pages that meet the criteria, at most `MAX_COUNT` + 1."""
-        return db.connection().scalar(_capped_count(self.statement.where(*criteria)), scope) or 0
+        return db.connection().scalar(_capped_count(self._counted.where(*criteria)), scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(
