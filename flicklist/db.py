@@ -147,7 +147,7 @@ def vetoes_commit(request: Request, response: Response) -> bool:
 
 
 def includeme(config: Configurator) -> None:
-    """Give each request ``db``, and ``read_db`` to read outside its transaction."""
+    """Give each request ``db``, ``connection``, and ``read_db`` to read outside its transaction."""
     url = config.registry.flicklist.database_url
     settings = config.get_settings()
     settings["tm.manager_hook"] = "pyramid_tm.explicit_manager"
@@ -163,8 +163,16 @@ def includeme(config: Configurator) -> None:
     new_writer = sessionmaker(writing_engine(url), autobegin=False)  # it must not begin again after the commit
     config.registry.engines = [config.registry.reading_engine, new_writer.kw["bind"]]
 
+    def connection(request: Request) -> Connection:
+        """Return the connection of `request.db`, for statements that read rows. A session would take longer."""
+        if request.may_write:
+            return request.db.connection()
+        connection = config.registry.reading_engine.connect()
+        request.add_finished_callback(lambda request: connection.close())
+        return connection
+
     def read_db(request: Request) -> Session:
-        session = new_reader()
+        session = new_reader() if request.may_write else new_reader(bind=request.connection)
         request.add_finished_callback(lambda request: session.close())
         return session
 
@@ -177,5 +185,6 @@ def includeme(config: Configurator) -> None:
         return session
 
     config.add_request_method(may_write, reify=True)
+    config.add_request_method(connection, reify=True)
     config.add_request_method(read_db, reify=True)
     config.add_request_method(db, reify=True)

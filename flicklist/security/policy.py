@@ -1,6 +1,7 @@
 """The security policy: identifies the logged-in person and checks permissions."""
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,8 +93,7 @@ class SecurityPolicy:
         token = request.session.get("login_session")
         if token is None:
             return None
-        # The connection is given back at once: a password may be hashed next, which is slow.
-        with request.registry.reading_engine.connect() as connection:
+        with _identifying_connection(request) as connection:
             row = login_sessions.find_person(connection, request.settings, token)
             if row is None:
                 return None
@@ -103,6 +103,14 @@ class SecurityPolicy:
             if now - last_seen_at > LAST_SEEN_PRECISION:
                 _record_visit(connection, identity, now)
             return identity
+
+
+def _identifying_connection(request: Request) -> AbstractContextManager[Connection]:
+    """Return the connection of a request that reads. Otherwise, open one that is given back at once.
+
+    A password may be hashed next, which is slow.
+    """
+    return request.registry.reading_engine.connect() if request.may_write else nullcontext(request.connection)
 
 
 def _record_visit(connection: Connection, identity: Identity, now: datetime) -> None:

@@ -89,7 +89,7 @@ class ListedChange(NamedTuple):
 
 def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
     """Return a page of `ListedChange`, the newest first."""
-    page = _NEWEST_FIRST.page(db, {"owner_id": owner_id}, requested, [~HAS_EXPIRED])
+    page = _NEWEST_FIRST.page(db.connection(), {"owner_id": owner_id}, requested, [~HAS_EXPIRED])
     if not page.rows:
         return page
     undoable = last_changes(db, owner_id, [change_id for change_id, *_ in page.rows])

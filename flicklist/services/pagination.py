@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, SmallInteger, bindparam, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Row, Select, SmallInteger, bindparam, func, select, tuple_
 
 RowsStatement = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
@@ -88,7 +87,7 @@ class Keyset:
 
     def page(
         self,
-        db: Session,
+        connection: Connection,
         scope: Mapping[str, Any],
         requested: PageRequest,
         criteria: Sequence[ColumnElement[bool]] = (),
@@ -99,7 +98,6 @@ class Keyset:
         criteria, all rows are counted, too. With them, counting can take as long as finding the page, so call `count`
         if it is needed.
         """
-        connection = db.connection()  # rows of columns need nothing of the session, which would take longer
         statements = self._statements if criteria else self._counting_statements
 
         def read(statement: RowsStatement, cursor: Mapping[str, Any]) -> Sequence[AnyRow]:
@@ -118,9 +116,9 @@ class Keyset:
         rows = read(statements.first, {})
         return self._page(rows[:PAGE_SIZE], has_before=False, has_after=len(rows) > PAGE_SIZE)
 
-    def count(self, db: Session, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]]) -> int:
+    def count(self, connection: Connection, scope: Mapping[str, Any], criteria: Sequence[ColumnElement[bool]]) -> int:
         """Return the number of rows on all pages that meet the criteria, at most `MAX_COUNT` + 1."""
-        return db.connection().scalar(_capped_count(self._counted.where(*criteria)), scope) or 0
+        return connection.scalar(_capped_count(self._counted.where(*criteria)), scope) or 0
 
     def _page(self, rows: Sequence[AnyRow], *, has_before: bool, has_after: bool) -> Page:
         return Page(

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Integer, Row, String, bindparam, cast, delete, select, union_all
+from sqlalchemy import ColumnElement, Connection, Integer, Row, String, bindparam, cast, delete, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, raiseload, selectinload
 
@@ -125,41 +125,53 @@ def find_owner_id(db: Session, slug: str) -> int | None:
 
 
 def watchlist_page(
-    db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
+    connection: Connection,
+    owner_id: int,
+    sort: Sort,
+    requested: PageRequest,
+    *,
+    filters: SearchFilters,
+    time_zone: ZoneInfo,
 ) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, why, tags, runtime)``, and the number on all pages.
 
     The number of movies is capped; see `Keyset.count`.
     """
-    return _page(db, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
+    return _page(connection, owner_id, WATCHLIST_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
 def watched_page(
-    db: Session, owner_id: int, sort: Sort, requested: PageRequest, *, filters: SearchFilters, time_zone: ZoneInfo
+    connection: Connection,
+    owner_id: int,
+    sort: Sort,
+    requested: PageRequest,
+    *,
+    filters: SearchFilters,
+    time_zone: ZoneInfo,
 ) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, rating, last_watched_on, tags, runtime)``, and the number on all pages.
 
     The number of movies is capped; see `Keyset.count`.
     """
-    return _page(db, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
+    return _page(connection, owner_id, WATCHED_ORDERS[sort], requested, filters.criteria(time_zone))
 
 
-def removed_page(db: Session, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
+def removed_page(connection: Connection, owner_id: int, requested: PageRequest) -> tuple[Page, int]:
     """Return a page of ``(id, title, year, rating, removed_at)``, and the number on all pages.
 
     The number of movies is capped; see `Keyset.count`.
     """
-    return _page(db, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~HAS_EXPIRED])
+    return _page(connection, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~HAS_EXPIRED])
 
 
 def _page(
-    db: Session, owner_id: int, keyset: Keyset, requested: PageRequest, criteria: list[ColumnElement[bool]]
+    connection: Connection, owner_id: int, keyset: Keyset, requested: PageRequest, criteria: list[ColumnElement[bool]]
 ) -> tuple[Page, int]:
     scope = {"owner_id": owner_id}
-    page = keyset.page(db, scope, requested, criteria)
+    page = keyset.page(connection, scope, requested, criteria)
     if page.is_whole_list:
         return page, len(page.rows)
-    return page, keyset.count(db, scope, criteria) if page.counted is None else page.counted
+    return page, keyset.count(connection, scope, criteria) if page.counted is None else page.counted
 
 
 def find_matches(db: Session, owner_id: int, text: str) -> list[Match]:

@@ -99,7 +99,7 @@ def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, An
 def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
     search = _search_form(request)
     page, count = watchlist.watchlist_page(
-        request.db,
+        request.connection,
         context.owner_id,
         _sort(search, WATCHLIST_SORTS),
         requested_page(request),
@@ -135,7 +135,7 @@ def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]
 def _watched_page(context: WatchlistResource, request: Request, form: AddForm) -> dict[str, Any]:
     search = _search_form(request)
     page, count = watchlist.watched_page(
-        request.db,
+        request.connection,
         context.owner_id,
         _sort(search, WATCHED_SORTS),
         requested_page(request),
@@ -162,7 +162,7 @@ def _watched_page(context: WatchlistResource, request: Request, form: AddForm) -
     renderer="flicklist:templates/watchlist/removed.jinja2",
 )
 def removed_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
-    page, count = watchlist.removed_page(request.db, context.owner_id, requested_page(request))
+    page, count = watchlist.removed_page(request.connection, context.owner_id, requested_page(request))
     return {"page": page, "count": count, "max_count": MAX_COUNT}
 
 
@@ -435,7 +435,7 @@ def _count_elsewhere(
     if page.rows or not search.is_search:
         return 0
     filters, time_zone = search.filters, request.settings.time_zone
-    first_page = (request.db, context.owner_id, Sort.ADDED, PageRequest())
+    first_page = (request.connection, context.owner_id, Sort.ADDED, PageRequest())
     _, count = read_other(*first_page, filters=filters, time_zone=time_zone)
     return count
 

@@ -65,7 +65,7 @@ def fill(session, movies):
 def found(session, query, sort=Sort.TITLE):
     """Return the ids on the first page of a search."""
     filters, zone = SearchFilters(query), ZoneInfo("UTC")
-    page, _ = watchlist_page(session, OWNER_ID, sort, PageRequest(), filters=filters, time_zone=zone)
+    page, _ = watchlist_page(session.connection(), OWNER_ID, sort, PageRequest(), filters=filters, time_zone=zone)
     return [row[0] for row in page.rows]
 
 

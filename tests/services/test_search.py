@@ -156,7 +156,7 @@ def test_search_finds_what_suggestions_find(alice, db):
             if (film.title, film.year) in [suggestion[1:3] for suggestion in suggest(DEFAULT_PATH, query)]:
                 filters = SearchFilters(query)
                 page, _ = watchlist_page(
-                    db, owner_id, Sort.TITLE, PageRequest(), filters=filters, time_zone=ZoneInfo("UTC")
+                    db.connection(), owner_id, Sort.TITLE, PageRequest(), filters=filters, time_zone=ZoneInfo("UTC")
                 )
                 assert (film.title, film.year) in {(title, year) for _, title, year, *_ in page.rows}, query
 

@@ -94,7 +94,7 @@ def test_tags_of_watched_movies_are_completed_and_those_of_removed_ones_are_not(
 def test_filter_compares_keys_of_tags(db, owner_id, tagged, tag, expected):
     tagged("Zoë", "zoe", "100%", "1000", "a_b, c", "\\", "жизнь", "don't")
     page, _ = watchlist_page(
-        db, owner_id, Sort.ADDED, PageRequest(), filters=SearchFilters(tag=tag), time_zone=ZoneInfo("UTC")
+        db.connection(), owner_id, Sort.ADDED, PageRequest(), filters=SearchFilters(tag=tag), time_zone=ZoneInfo("UTC")
     )
     assert [tags for *_, tags, _runtime in page.rows] == expected
 

@@ -42,7 +42,7 @@ class ListedRow(NamedTuple):
 def rows_page(db: Session, owner_id: int, import_id: int, requested: PageRequest, outcomes: Sequence[Outcome]) -> Page:
     """Return a page of `ListedRow`, the rows of an import with one of the outcomes."""
     criteria = [] if len(outcomes) == len(Outcome) else [ImportRow.outcome.in_(outcomes)]
-    page = _IN_ORDER.page(db, {"owner_id": owner_id, "import_id": import_id}, requested, criteria)
+    page = _IN_ORDER.page(db.connection(), {"owner_id": owner_id, "import_id": import_id}, requested, criteria)
     return replace(page, rows=[ListedRow(*row) for row in page.rows])
 
 
