@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, SmallInteger, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    SmallInteger,
+    bindparam,
+    func,
+    select,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy.types import NullType
 
 RowsStatement = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
@@ -79,7 +91,8 @@ class Keyset:
             first, last = rows.order_by(*forward), rows.order_by(*backward)
             return _Statements(first, first.where(is_after), last, last.where(is_before))
 
-        rows = statement.add_columns(*keys).limit(PAGE_SIZE + 1)
+        # Only the first and the last row need their keys, so the others are not converted.
+        rows = statement.add_columns(*(type_coerce(key, NullType()) for key in keys)).limit(PAGE_SIZE + 1)
         # In order, a count uses the index of the page. SQLite may prefer one with which it reads other lists, too.
         self._counted = statement.order_by(*forward)
         self._statements = statements(rows)
@@ -129,7 +142,8 @@ class Keyset:
         )
 
     def _encode(self, row: AnyRow) -> str:
-        plain = [(key - _EPOCH) // _MICROSECOND if isinstance(key, datetime) else key for key in row[self._keys]]
+        keys = zip(row[self._keys], self.types, strict=True)
+        plain = [_microseconds(key) if kind.python_type is datetime else key for key, kind in keys]
         cursor = json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
         return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
 
@@ -144,6 +158,12 @@ class Keyset:
         except (ValueError, RecursionError):
             return None
         return {f"cursor_{number}": key for number, key in enumerate(keys)}
+
+
+def _microseconds(stored: str | datetime) -> int:
+    """Return a stored time in microseconds since 1970. SQLite stores texts without a time zone, which is UTC."""
+    moment = datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _capped_count(statement: RowsStatement) -> Select[int]:
