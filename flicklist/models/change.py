@@ -12,7 +12,8 @@ from flicklist.models.movie import Movie, MovieDetails, Viewing, movie_label
 
 CHANGE_RETENTION = timedelta(days=30)
 MAX_CHANGES = 100  # per person
-MAX_CHANGES_SIZE = 5_000_000  # per person, not counting the newest change
+MAX_CHANGES_SIZE = 5_000_000  # characters per person, without the newest change and small ones
+SMALL_CHANGE_SIZE = 5_000  # up to this, sizes are not added up: that takes longer than recording the change
 MAX_OUTCOME_LENGTH = 60
 UNDONE, REDONE = "undone", "redone"
 IMPORTED = "imported"

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Delete, bindparam, delete, func, insert, select
+from sqlalchemy import Delete, bindparam, delete, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from flicklist.models.change import (
     IMPORTED,
     MAX_CHANGES,
     MAX_CHANGES_SIZE,
+    SMALL_CHANGE_SIZE,
     earlier_label,
     equals_snapshot,
     is_undoing,
@@ -31,27 +32,30 @@ from flicklist.services.pagination import Keyset, Page, PageRequest
 from flicklist.services.watchlist import IsRemoved, change_with_unique_key, existing_ids, find_movies, last_changes
 
 MAX_SHOWN_TITLES = 10  # per change on the page of changes
-_ROWS = select(Change.id, Change.created_at, Change.outcome, Change.before).where(
-    Change.owner_id == bindparam("owner_id")
-)
+_OWN = Change.owner_id == bindparam("owner_id")
+_ROWS = select(Change.id, Change.created_at, Change.outcome, Change.before).where(_OWN)
 _NEWEST_FIRST = Keyset(_ROWS, Change.created_at, Change.id, descending=True)
 _KEPT_SINCE = bindparam("kept_since", callable_=lambda: utc_now() - CHANGE_RETENTION, type_=UtcDateTime())
 HAS_EXPIRED = Change.created_at < _KEPT_SINCE
 _INSERT = insert(Change).returning(Change.id)
 
 
-def _delete_outdated() -> Delete:
-    """Return a statement that deletes expired changes, and the oldest ones if there are too many or too large ones."""
-    newest_first = Change.created_at.desc(), Change.id.desc()
-    number, size = func.row_number().over(order_by=newest_first), func.sum(Change.size).over(order_by=newest_first)
-    numbered = select(Change.id, Change.created_at, number.label("number"), size.label("size_up_to_it"))
-    each = numbered.where(Change.owner_id == bindparam("owner_id")).subquery()
-    is_too_much = (each.c.number >= bindparam("max_changes")) | (each.c.size_up_to_it > bindparam("max_size"))
-    outdated = select(each.c.id).where((each.c.created_at < _KEPT_SINCE) | is_too_much)
-    return delete(Change).where(Change.owner_id == bindparam("owner_id"), Change.id.in_(outdated))
+def _delete_surplus() -> Delete:
+    """Return a statement that leaves room for one change. It reads an index only."""
+    newest_first = select(Change.created_at, Change.id).where(_OWN).order_by(Change.created_at.desc(), Change.id.desc())
+    newest_surplus = newest_first.offset(MAX_CHANGES - 1).limit(1).scalar_subquery()
+    return delete(Change).where(_OWN, tuple_(Change.created_at, Change.id) <= newest_surplus)
 
 
-_DELETE_OUTDATED = _delete_outdated()
+def _delete_too_large() -> Delete:
+    """Return a statement that deletes the oldest changes, until those left are not too large together."""
+    size_of_newer = func.sum(Change.size).over(order_by=(Change.created_at.desc(), Change.id.desc()))
+    each = select(Change.id, size_of_newer.label("size_up_to_it")).where(_OWN).subquery()
+    too_large = select(each.c.id).where(each.c.size_up_to_it > bindparam("max_size"))
+    return delete(Change).where(_OWN, Change.id.in_(too_large))
+
+
+_DELETE_SURPLUS, _DELETE_TOO_LARGE = _delete_surplus(), _delete_too_large()
 
 
 class ListedChange(NamedTuple):
@@ -203,12 +207,13 @@ def record_import(db: Session, owner_id: int) -> int:
 def _insert(db: Session, change: Change) -> int:
     """Make room for a change, insert it, and return its id.
 
-    The change counts towards `MAX_CHANGES`, but not towards `MAX_CHANGES_SIZE`.
+    The change counts towards `MAX_CHANGES`, but not towards `MAX_CHANGES_SIZE`. The clean-up deletes expired changes.
     """
     # On the connection: the session would first flush the movies, and again when they have the id of the change.
     connection = db.connection()
-    limits = {"max_changes": MAX_CHANGES, "max_size": MAX_CHANGES_SIZE}
-    connection.execute(_DELETE_OUTDATED, {"owner_id": change.owner_id, **limits})
+    connection.execute(_DELETE_SURPLUS, {"owner_id": change.owner_id})
+    if change.size > SMALL_CHANGE_SIZE:
+        connection.execute(_DELETE_TOO_LARGE, {"owner_id": change.owner_id, "max_size": MAX_CHANGES_SIZE})
     columns = ("owner_id", "outcome", "before", "size")
     return connection.execute(_INSERT, {name: getattr(change, name) for name in columns}).scalar_one()
 

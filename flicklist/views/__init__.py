@@ -6,7 +6,7 @@ from typing import IO, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from pyramid.httpexceptions import HTTPSeeOther
-from pyramid.request import Request
+from pyramid.request import Request, RequestLocalCache
 from pyramid.response import FileIter, Response
 from pyramid.traversal import find_interface
 
@@ -27,6 +27,9 @@ MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, an
 RETRY_AFTER_SECONDS = 10
 BUSY = f"Many people are logging in at the moment. Try again in {RETRY_AFTER_SECONDS} seconds."
 OUTDATED_LINK = "This link has expired or was already used."
+
+# Several functions ask for its fields, and creating a form takes as long as a statement.
+_back_forms = RequestLocalCache(lambda request: BackForm(request.POST))
 
 PageOrRedirect: TypeAlias = dict[str, Any] | Response
 
@@ -75,13 +78,13 @@ def redirect_home(request: Request) -> HTTPSeeOther:
 
 def redirect_back(request: Request, otherwise: Any) -> HTTPSeeOther:
     """Redirect to the page that the form names, otherwise to a resource."""
-    back = local_path(BackForm(request.POST).back.data, MAX_BACK_LENGTH)
+    back = local_path(_back_forms.get_or_create(request).back.data, MAX_BACK_LENGTH)
     return redirect(back or request.path_to(otherwise))
 
 
 def form_page(request: Request) -> str | None:
     """Return the path of the page that the form was on: the one it names, otherwise the Referer, otherwise None."""
-    if back := local_path(BackForm(request.POST).back.data):
+    if back := local_path(_back_forms.get_or_create(request).back.data):
         return back
     referer = urlsplit(request.referer or "")
     is_ours = f"{referer.scheme}://{referer.netloc}" == request.host_url
@@ -95,12 +98,12 @@ def requested_page(request: Request) -> PageRequest:
 
 def today(request: Request) -> date:
     """Return the date in the person's browser. Without JavaScript, return the date in the site's time zone."""
-    return local_today(BackForm(request.POST).today.data, request.settings.time_zone)
+    return local_today(_back_forms.get_or_create(request).today.data, request.settings.time_zone)
 
 
 def latest_day(request: Request) -> date:
     """Return the last date that is not in the future for the person."""
-    return latest_local_day(BackForm(request.POST).today.data)
+    return latest_local_day(_back_forms.get_or_create(request).today.data)
 
 
 def name_movies(movies: Sequence[Movie]) -> str:

@@ -289,13 +289,6 @@ def test_undoing_rename_works_if_another_movie_took_the_old_title(heat, db):
     assert sorted(db.scalars(select(Movie.title)).all()) == ["Heat", "Heat"]
 
 
-def test_old_changes_are_deleted(heat, db):
-    db.execute(update(Change).values(created_at=utc_now() - CHANGE_RETENTION))
-    db.commit()
-    heat.send(heat.movie_path("Heat") + "/rate", rating="1")
-    assert len(db.scalars(select(Change)).all()) == 1
-
-
 def test_action_on_many_movies_is_one_change_with_one_undo(alice, db):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
