@@ -120,7 +120,6 @@ def time_of_day(time: datetime, request: Request) -> str:
     return f"{time.astimezone(request.settings.time_zone):%H:%M}"
 
 
-@lru_cache(maxsize=4096)  # the movies on a page have the same few tags
 def tag_query(tag: str) -> str:
     """Return the query string of the search for a tag: ``tag=own+it``."""
     return urlencode({"tag": tag})
@@ -177,7 +176,12 @@ def _add_macros(environment: Environment) -> None:
     """Make the macros, and what they render, available in all templates. An import would make them for each page."""
     macros: Any = environment.get_template(MACROS).module
     environment.globals["macros"] = macros
-    environment.filters["poster"] = lru_cache(maxsize=4096)(macros.poster)  # people open the same pages again
+    # People open the same pages again, with the same movies, days and tags.
+    environment.filters |= {
+        "poster": lru_cache(maxsize=4096)(macros.poster),
+        "date": lru_cache(maxsize=4096)(macros.date),
+        "tag_links": lru_cache(maxsize=1024)(macros.tag_links),
+    }
     # The same on every page, so they are rendered once per process.
     empty_filter_fields = environment.globals["empty_filter_fields"] = {}
     lists: Any = environment.get_template(LISTS).module
