@@ -225,7 +225,11 @@ def _summarize(movie_import: Import, *, is_dry_run: bool) -> None:
         f"Movies{would_be} added: {counts.get(NEW_MOVIES, 0)}. Changed: {counts.get(CHANGED_MOVIES, 0)}. "
         f"Viewings added: {counts.get(NEW_VIEWINGS, 0)}."
     )
-    click.echo("Rows: " + ", ".join(f"{counts.get(outcome, 0)} {outcome.value}" for outcome in Outcome) + ".")
+    added, changed, present, *not_imported = (counts.get(outcome, 0) for outcome in Outcome)
+    click.echo(
+        f"Rows: {added} added, {changed} changed a movie, {present} already on the list, "
+        f"{sum(not_imported)} not imported."
+    )
 
 
 @flicklist.command("demo")

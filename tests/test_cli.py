@@ -307,7 +307,7 @@ def test_import_command_imports_file(run, alice, tmp_path, db):
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "Movies added: 2. Changed: 0. Viewings added: 1.",
-        "Rows: 2 added, 0 changed, 0 already there, 0 needs a decision, 1 refused.",
+        "Rows: 2 added, 0 changed a movie, 0 already on the list, 1 not imported.",
     ]
     assert movies_of(alice) == (["Ran"], ["Heat"])
     import_path = f"{alice.list_path}imports/{db.scalars(select(Import.id)).one()}/"
