@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 STORAGE_TIMEOUT_SECONDS = 1.0
 OUTAGE_SECONDS = 60
 # Requests that read much, such as a search of a long list, take seconds or more, and each occupies a thread. Of the 16
-# in the ini files, eight are left, and a person has half of the others.
+# in the ini files, eight are left, a person has half of the others, and a client with several accounts six.
 MAX_LONG_READS = 8
 MAX_LONG_READS_OF_PERSON = 4
+MAX_LONG_READS_OF_CLIENT = 6
 RETRY_SECONDS = 10
 
 
@@ -221,21 +222,25 @@ class LongReads:
     """The requests that read much and are under way. Too many at once are refused."""
 
     def __init__(self) -> None:
-        self._places = Places(MAX_LONG_READS, MAX_LONG_READS_OF_PERSON)
+        self._of_people = Places(MAX_LONG_READS, MAX_LONG_READS_OF_PERSON)
+        self._of_clients = Places(MAX_LONG_READS, MAX_LONG_READS_OF_CLIENT)
         self._lock = threading.Lock()
 
     @contextmanager
-    def begin(self, user_id: int) -> Iterator[None]:
-        """Take a place for a person. Raises `RateLimited` if there is none."""
+    def begin(self, user_id: int, client: str) -> Iterator[None]:
+        """Take a place for a person. Raises `RateLimited` if there is none for them, or for their client."""
+        shares = ((self._of_people, user_id), (self._of_clients, client))
         with self._lock:
-            if not self._places.has_room(user_id):
+            if not all(places.has_room(holder) for places, holder in shares):
                 raise RateLimited(RETRY_SECONDS)
-            self._places.take(user_id)
+            for places, holder in shares:
+                places.take(holder)
         try:
             yield
         finally:
             with self._lock:
-                self._places.leave(user_id)
+                for places, holder in shares:
+                    places.leave(holder)
 
 
 def is_search(request: Request) -> bool:
@@ -264,7 +269,7 @@ def limit_reading(view: Callable[..., Response], info: Any) -> Callable[..., Res
         user_id = request.identity.user_id
         limits = getattr(request.settings, read_limit.setting)
         request.limiter.count([Rule(limits, read_limit.setting, (str(user_id),))])
-        with request.registry.long_reads.begin(user_id):
+        with request.registry.long_reads.begin(user_id, client_key(request)):
             return view(context, request)
 
     return limited

@@ -536,11 +536,22 @@ def test_long_reads_of_all_people_leave_threads_for_pages():
     reads = rate_limits.LongReads()
     with ExitStack() as stack:
         for number in range(rate_limits.MAX_LONG_READS):
-            stack.enter_context(reads.begin(number))
-        with pytest.raises(rate_limits.RateLimited), reads.begin(99):
+            stack.enter_context(reads.begin(number, f"192.0.2.{number}"))
+        with pytest.raises(rate_limits.RateLimited), reads.begin(99, "192.0.2.99"):
             pass
-    with reads.begin(99):
+    with reads.begin(99, "192.0.2.99"):
         pass
+
+
+def test_one_client_with_many_accounts_leaves_long_reads_to_others():
+    reads = rate_limits.LongReads()
+    with ExitStack() as stack:
+        for number in range(rate_limits.MAX_LONG_READS_OF_CLIENT):
+            stack.enter_context(reads.begin(number, "192.0.2.1"))
+        with pytest.raises(rate_limits.RateLimited), reads.begin(99, "192.0.2.1"):
+            pass
+        with reads.begin(99, "192.0.2.2"):
+            pass
 
 
 def test_fast_typing_does_not_meet_the_limit():
