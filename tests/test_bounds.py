@@ -1,5 +1,6 @@
 """The work of a request is bounded, whatever a person has entered. docs/bounds.md has the bound of every view."""
 
+import itertools
 from datetime import timedelta
 
 import pyramid.traversal
@@ -10,9 +11,11 @@ from flicklist.models import Change, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETENTION
 from flicklist.services import tags as tags_service
+from flicklist.services import watchlist
 from flicklist.services.search import MAX_WORDS
 from flicklist.services.viewings import MAX_SHOWN
-from flicklist.services.watchlist import MAX_EXPIRED_DELETED
+from flicklist.services.watchlist import MAX_EXPIRED_DELETED, MAX_SIMILAR_TITLES
+from flicklist.text import fold
 from tests.clients import Client, messages
 from tests.views.test_changes import remembered
 
@@ -209,6 +212,32 @@ def test_tags_are_completed_from_the_most_used_combinations(alice, db, monkeypat
     db.commit()
     monkeypatch.setattr("flicklist.services.tags._COUNTS", tags_service._COUNTS.limit(1))  # noqa: SLF001
     assert alice.get(alice.list_path + "tags", {"q": "o"}).json == ["own it"]
+
+
+def test_completion_compares_the_most_used_tags(alice, db, monkeypatch):
+    owner_id = db.scalars(select(User.id)).one()
+    tags = ["own it", "on tape, own it", "rented, on tape, own it"]
+    db.add_all(Movie(title=f"Movie {number}", owner_id=owner_id, tags=each) for number, each in enumerate(tags))
+    db.commit()
+    monkeypatch.setattr(tags_service, "MAX_COMPARED_TAGS", 2)
+    assert alice.get(alice.list_path + "tags?q=o").json == ["own it", "on tape"]
+    assert alice.get(alice.list_path + "tags?q=r").json == []
+
+
+def test_few_of_many_similar_titles_are_read(alice, db, monkeypatch):
+    """Thousands can have the same sort title, because it has no accents. A title is compared while others wait."""
+    owner_id = db.scalars(select(User.id)).one()
+    titles = ["".join(letters) for letters in itertools.product("eéèêë", repeat=3)]
+    movies = [Movie(title=title, owner_id=owner_id) for title in titles]
+    for movie in movies[::2]:
+        movie.add_viewing("2020")
+    db.add_all(movies)
+    db.commit()
+    compared = []
+    monkeypatch.setattr(watchlist, "fold", lambda text: compared.append(text) or fold(text))
+    page = alice.send(f"{alice.list_path}{movies[0].id}/edit", title="eee", notes="x").follow()
+    assert len(compared) == 1 + 2 * MAX_SIMILAR_TITLES
+    assert "and many more movies with this title." in messages(page, "success")[0]
 
 
 def test_paths_of_rows_are_not_kept_in_memory(alice):

@@ -31,6 +31,7 @@ from flicklist.text import fold
 from flicklist.titles import sort_title, sort_titles_of_variants
 
 MAX_MATCHES = 4
+MAX_SIMILAR_TITLES = 20  # that are read from each list: another title can have the same sort title
 MAX_EXPIRED_DELETED = 50  # by one addition, while other writers wait
 HAS_EXPIRED = IS_REMOVED & (
     Movie.removed_at < bindparam("kept_since", callable_=lambda: utc_now() - REMOVED_RETENTION, type_=UtcDateTime())
@@ -78,11 +79,16 @@ _MOVIE_AT_LIMIT = select(Movie.id).where(_OWN).offset(bindparam("max_before", ty
 # Two queries, because each of the two lists has its own index of titles.
 _SIMILAR = union_all(
     *(
-        select(Movie.id).where(
-            _OWN,
-            Movie.id != bindparam("movie_id"),
-            Movie.sort_title.in_(bindparam("sort_titles", expanding=True)),
-            is_on_list,
+        select(
+            select(Movie.id)
+            .where(
+                _OWN,
+                Movie.id != bindparam("movie_id"),
+                Movie.sort_title.in_(bindparam("sort_titles", expanding=True)),
+                is_on_list,
+            )
+            .limit(MAX_SIMILAR_TITLES)
+            .subquery()
         )
         for is_on_list in (IS_ON_WATCHLIST, IS_WATCHED)
     )
@@ -299,7 +305,10 @@ def change_with_unique_key(db: Session, movie: Movie, change: Callable[[], None]
 
 
 def similar_titles(db: Session, movie: Movie) -> Sequence[Row[str, int | None]]:
-    """Return the title and year of the other movies on the list whose title folds to the same text, of any year."""
+    """Return the titles and years of other movies on the list whose title folds to the same text, of any year.
+
+    There are at most `MAX_SIMILAR_TITLES` from each list, because others may be waiting to write.
+    """
     sort_titles = [variant[:MAX_TITLE_LENGTH] for variant in sort_titles_of_variants(movie.title)]
     parameters = {"owner_id": movie.owner_id, "movie_id": movie.id, "sort_titles": sort_titles}
     folded = fold(movie.title)

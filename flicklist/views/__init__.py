@@ -20,7 +20,7 @@ from flicklist.models.movie import quoted_label
 from flicklist.resources import WatchlistResource
 from flicklist.services.pagination import PageRequest
 from flicklist.services.passwords import TooBusy
-from flicklist.services.watchlist import similar_titles
+from flicklist.services.watchlist import MAX_SIMILAR_TITLES, similar_titles
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
@@ -115,7 +115,8 @@ def mention_similar_titles(request: Request, movie: Movie) -> str:
     """Return a sentence about the other movies on the list with the same title or a variant of it, if there are any."""
     others = similar_titles(request.db, movie)
     number = len(others) - 1
-    more = f" and {number} more {'movie' if number == 1 else 'movies'} with this title" if number > 0 else ""
+    shown = "many" if number >= MAX_SIMILAR_TITLES - 1 else number
+    more = f" and {shown} more {'movie' if number == 1 else 'movies'} with this title" if number > 0 else ""
     return f" You also have {quoted_label(*others[0])}{more}." if others else ""
 
 
