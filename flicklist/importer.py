@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from flicklist.db import disposing, reading_engine, snapshot, writing_engine
 from flicklist.services.imports.importer import Database, Importer, Progress
 from flicklist.settings import Settings
-from flicklist.threads import PeriodicThread
+from flicklist.threads import PeriodicThread, wake_after_commit
 
 PAUSE_SECONDS = 30
 
@@ -39,7 +39,7 @@ def wake_importer(request: Request) -> None:
     """Wake the thread that works on imports, after the commit. Without one, another process does the work."""
     thread = request.registry.import_thread
     if thread is not None:
-        request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
+        wake_after_commit(request, thread)
 
 
 def includeme(config: Configurator) -> None:

@@ -8,7 +8,7 @@ from flicklist.db import disposing, writing_engine
 from flicklist.models import Mail
 from flicklist.models.outbox import MailKind
 from flicklist.services.mail import Sender
-from flicklist.threads import PeriodicThread
+from flicklist.threads import PeriodicThread, wake_after_commit
 
 PAUSE_SECONDS = 30
 
@@ -18,8 +18,7 @@ def queue_mail(request: Request, kind: MailKind, recipient: str, user_id: int | 
     if not request.settings.sends_mail:
         return
     request.db.add(Mail(kind=kind, recipient=recipient, user_id=user_id))
-    thread = request.registry.mail_thread
-    request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
+    wake_after_commit(request, request.registry.mail_thread)
 
 
 def includeme(config: Configurator) -> None:

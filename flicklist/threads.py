@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pyramid.request import Request
+
 log = logging.getLogger(__name__)
 
 
@@ -45,3 +47,7 @@ class PeriodicThread(threading.Thread):
     def _pause(self, seconds: float) -> None:
         self._wake.wait(seconds)
         self._wake.clear()  # before the caller looks at `_stop_requested`, so that no stop is missed
+
+
+def wake_after_commit(request: Request, thread: PeriodicThread) -> None:
+    request.tm.get().addAfterCommitHook(lambda is_committed: thread.wake())
