@@ -27,7 +27,7 @@ from flicklist.models.outbox import MailKind
 from flicklist.processes import serve as serve_in_processes
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
-from flicklist.services.clean_up import AlreadyRunning, delete_outdated_rows
+from flicklist.services.clean_up import delete_outdated_rows
 from flicklist.services.export.archive import write_archive
 from flicklist.services.film_lookup import NoMatch
 from flicklist.services.imports.importer import Busy, Progress
@@ -273,14 +273,11 @@ def send_mail(ini: str) -> None:
 @flicklist.command("clean-up")
 @ini_file
 def clean_up(ini: str) -> None:
-    """Delete what nobody can use any more, such as movies removed long ago. A running server does this every hour."""
+    """Delete what nobody can use any more, such as movies removed long ago. A running server does this too."""
     settings = _settings(ini)
     migrations.require_newest(settings.database_url)
-    try:
-        with disposing(writing_engine(settings.database_url)) as engine:
-            deleted = delete_outdated_rows(engine, settings)
-    except AlreadyRunning:
-        raise click.ClickException("A server is doing this at the moment.") from None
+    with disposing(writing_engine(settings.database_url)) as engine:
+        deleted = delete_outdated_rows(engine, settings)
     click.echo(f"Deleted: {', '.join(f'{kind}: {number}' for kind, number in deleted.items())}.")
 
 

@@ -19,10 +19,3 @@ def lock_until_commit(connection: Connection, lock: Lock) -> None:
     """Wait until no other transaction holds a lock, and take it."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(lock)))
-
-
-def try_lock_until_commit(connection: Connection, lock: Lock) -> bool:
-    """Take a lock if no other transaction holds it. Return whether it was free."""
-    if connection.dialect.name == "postgresql":
-        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(lock))))
-    return True

@@ -104,6 +104,7 @@ def ini(database_url):
 @pytest.fixture(scope="session")
 def session_app(ini):
     app = main({}, **ini)
+    app.registry.clean_up_thread.stop()  # tests do the work themselves, with `run("clean-up")`
     yield app
     dispose(app)
 
@@ -217,10 +218,12 @@ def run(app, ini, tmp_path):
     """Return a function that runs a ``flicklist`` command on the site's database."""
     file = tmp_path / "site.ini"
 
-    def run_with(command, *arguments, **settings):
+    def run_with(command, *arguments, catch_exceptions=True, **settings):
         changed = {f"flicklist.{name}": value for name, value in settings.items()}
         lines = [f"{key} = {value.replace('%', '%%')}" for key, value in {**ini, **changed}.items()]
         file.write_text("\n".join(["[app:main]", "use = egg:flicklist", *lines]))
-        return CliRunner().invoke(flicklist, [*command.split(), str(file), *arguments])
+        return CliRunner().invoke(
+            flicklist, [*command.split(), str(file), *arguments], catch_exceptions=catch_exceptions
+        )
 
     return run_with

@@ -26,8 +26,23 @@ from sqlalchemy.orm import Session
 from flicklist import main, migrations
 from flicklist.db import migrating_engine
 from flicklist.migrations import DatabaseNotReadyError
-from flicklist.models import Base, LoginSession, Movie, User
+from flicklist.models import (
+    Base,
+    Change,
+    Import,
+    ImportChunk,
+    ImportRow,
+    ImportSnapshot,
+    LoginSession,
+    Mail,
+    Movie,
+    RecoveryCode,
+    TwoFactor,
+    User,
+    Viewing,
+)
 from flicklist.models.meta import UtcDateTime, utc_now
+from tests.clients import rows_of
 from tests.conftest import POSTGRESQL_URL, postgresql_database
 
 
@@ -236,3 +251,41 @@ def test_browser_names_are_stored_for_login_sessions_that_exist(first_version, e
     with first_version.connect() as connection:
         browsers = connection.scalars(select(LoginSession.browser).order_by(LoginSession.id)).all()
     assert browsers == ["Firefox on Linux", "Firefox on Linux", "An unknown browser"]
+
+
+def test_downgrade_deletes_what_is_left_of_deleted_accounts(migrated, empty_database_url):
+    """The earlier version does not know that they are deleted."""
+    with Session(migrated) as db:
+        for name in ("deleted", "alice"):
+            user = User(email=name, email_key=name, password_hash="x")
+            user.deleted_at = utc_now() if name == "deleted" else None
+            db.add(user)
+            db.flush()
+            _add_row_to_every_table(db, user.id)
+        db.commit()
+        kept = user.id
+    command.downgrade(migrations.alembic_config(empty_database_url), "0007")
+    migrations.upgrade(empty_database_url)
+    with Session(migrated) as db:
+        for table, rows in rows_of(db, kept).items():
+            assert len(rows) == 1, table
+            assert db.scalar(select(func.count()).select_from(Base.metadata.tables[table])) == 1, table
+
+
+def _add_row_to_every_table(db, user_id):
+    movie = Movie(title="Heat", owner_id=user_id, viewings=[Viewing()])
+    movie_import = Import(owner_id=user_id, file_name="x", size=1)
+    db.add_all([movie, movie_import, TwoFactor(user_id=user_id), LoginSession.start(user_id, "")[1]])
+    db.flush()
+    part = {"import_id": movie_import.id, "number": 1}
+    row = {"file": "x", "line": 1, "title": "Heat", "outcome": "added", "reason": ""}
+    db.add_all(
+        [
+            Change(owner_id=user_id, outcome="x", before=[]),
+            ImportChunk(**part, content=b"x"),
+            ImportRow(**part, **row),
+            ImportSnapshot(import_id=movie_import.id, movie_id=movie.id, before={}),
+            Mail(kind="password-changed", recipient="x", user_id=user_id),
+            RecoveryCode(user_id=user_id, code_hash=b"x"),
+        ]
+    )

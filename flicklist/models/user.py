@@ -68,3 +68,8 @@ class User(Base):
     """When the person showed that mail to this address reaches them. None if they have not done so yet."""
     known_browsers_version: Mapped[int] = mapped_column(server_default="0")
     """A browser is known if its cookie has this version. A new version makes all of them unknown."""
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    """When the person deleted the account. The clean-up deletes what is left of it, and last this row."""
+
+
+IS_DELETED = User.deleted_at.is_not(None)

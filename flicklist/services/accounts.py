@@ -11,14 +11,17 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flicklist.models import User
+from flicklist.models import Mail, User
 from flicklist.models.meta import utc_now
-from flicklist.models.user import email_key
+from flicklist.models.user import IS_DELETED, email_key
+from flicklist.services import login_sessions, two_factor
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.queries import read_and_release
 from flicklist.services.tokens import Tokens
 
-_CREDENTIALS = select(User.id, User.email, User.email_key, User.password_hash, User.known_browsers_version)
+_CREDENTIALS = select(User.id, User.email, User.email_key, User.password_hash, User.known_browsers_version).where(
+    ~IS_DELETED
+)
 _BY_KEY = _CREDENTIALS.where(User.email_key == bindparam("email_key"))
 _BY_ID = _CREDENTIALS.where(User.id == bindparam("user_id"))
 
@@ -106,7 +109,7 @@ def change_email(db: Session, user_id: int, email: str, *, is_confirmed: bool) -
     values = {"email": email, "email_key": email_key(email), "email_confirmed_at": confirmed_at}
     try:
         with db.begin_nested():
-            db.execute(update(User).where(User.id == user_id).values(values))
+            db.execute(update(User).where(User.id == user_id, ~IS_DELETED).values(values))
     except IntegrityError as error:
         raise EmailTaken from error
 
@@ -136,5 +139,31 @@ def find_by_email(db: Session, email: str) -> User | None:
 
 
 def delete_account(db: Session, user_id: int) -> None:
-    """Delete an account, and by cascade all rows that refer to it."""
-    db.execute(delete(User).where(User.id == user_id))
+    """Delete what makes an account reachable, and mark it as deleted.
+
+    The clean-up deletes the rest, because that can be a million rows.
+    """
+    _delete_mail(db, user_id)
+    login_sessions.end_all(db, user_id)
+    two_factor.turn_off(db, user_id)
+    # It is no email address, and the URL of no list.
+    unreachable = f"deleted {user_id}"
+    db.execute(
+        update(User)
+        .where(User.id == user_id)
+        .values(
+            email="",
+            email_key=unreachable,
+            email_confirmed_at=None,
+            password_hash="",
+            watchlist_slug=unreachable,
+            deleted_at=utc_now(),
+        )
+    )
+
+
+def _delete_mail(db: Session, user_id: int) -> None:
+    """Delete the unsent mail about an account, and that to its address."""
+    key = select(User.email_key).where(User.id == user_id).scalar_subquery()
+    is_reset = Mail.user_id.is_(None) & (Mail.recipient == key)
+    db.execute(delete(Mail).where((Mail.user_id == user_id) | is_reset))

@@ -1,17 +1,30 @@
-"""Delete the rows that nobody can use any more, of all people.
+"""Delete what is left of deleted accounts, and the rows that nobody can use any more, of all people.
 
 Requests ignore such rows. Some requests also delete those of one person, to make room.
 """
 
+import time
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Select, delete, select
 
-from flicklist.locks import Lock, try_lock_until_commit
-from flicklist.models import Change, Invitation, LoginSession, Mail, Movie
+from flicklist.locks import Lock, lock_until_commit
+from flicklist.models import (
+    Change,
+    Import,
+    ImportChunk,
+    ImportRow,
+    ImportSnapshot,
+    Invitation,
+    LoginSession,
+    Mail,
+    Movie,
+    User,
+)
 from flicklist.models.login_session import IS_ACTIVE, active_at
 from flicklist.models.meta import utc_now
+from flicklist.models.user import IS_DELETED
 from flicklist.services import changes, watchlist
 from flicklist.settings import Settings
 
@@ -19,24 +32,47 @@ from flicklist.settings import Settings
 UNSENT_MAIL_RETENTION = timedelta(days=7)
 # A transaction deletes so many rows at most. A movie can have 1,000 viewings, and writers wait meanwhile.
 BATCH = 50
-
-
-class AlreadyRunning(Exception):
-    """Another process is deleting the outdated rows."""
+IMPORT_ROWS_BATCH = 1000  # they are small, and an import can have 200,000
+CHUNKS_BATCH = 5  # each is a megabyte
 
 
 def delete_outdated_rows(engine: Engine, settings: Settings) -> dict[str, int]:
-    """Delete all outdated rows in small transactions, and return how many there were of each kind.
-
-    Raises `AlreadyRunning`. On PostgreSQL, each transaction holds a lock that only one process gets. On SQLite, writers
-    wait for each other anyway.
-    """
-    deleted = {}
+    """Delete all outdated rows in small transactions, and return how many there were of each kind."""
+    deleted = {"deleted accounts": _delete_accounts(engine)}
     for kind, model, outdated_ids in _outdated(settings):
-        deleted[kind] = 0
-        while number := _delete_batch(engine, model, outdated_ids):
-            deleted[kind] += number
+        deleted[kind] = _delete_all(engine, model, outdated_ids)
     return deleted
+
+
+def _delete_accounts(engine: Engine) -> int:
+    """Delete what is left of accounts that people have deleted, and return how many accounts there were.
+
+    The row of the account comes last, so after a server was killed, the next clean-up goes on. By cascade, it takes
+    the few imports with it, and what a request wrote that was under way when the account was deleted.
+    """
+    deleted = 0
+    while (user_id := _next_deleted_account(engine)) is not None:
+        for model, ids, batch in _rows_of_account(user_id):
+            _delete_all(engine, model, ids, batch)
+        deleted += _delete_all(engine, User, select(User.id).where(User.id == user_id))
+    return deleted
+
+
+def _next_deleted_account(engine: Engine) -> int | None:
+    with engine.begin() as connection:
+        return connection.scalar(select(User.id).where(IS_DELETED).limit(1))
+
+
+def _rows_of_account(user_id: int) -> list[tuple[Any, Select[Any], int]]:
+    """Return what to delete: the model, a statement that finds the ids, and how many one transaction deletes."""
+    imports = select(Import.id).where(Import.owner_id == user_id)
+    return [
+        (Movie, select(Movie.id).where(Movie.owner_id == user_id), BATCH),
+        (Change, select(Change.id).where(Change.owner_id == user_id), BATCH),
+        (ImportRow, select(ImportRow.id).where(ImportRow.import_id.in_(imports)), IMPORT_ROWS_BATCH),
+        (ImportSnapshot, select(ImportSnapshot.id).where(ImportSnapshot.import_id.in_(imports)), BATCH),
+        (ImportChunk, select(ImportChunk.id).where(ImportChunk.import_id.in_(imports)), CHUNKS_BATCH),
+    ]
 
 
 def _outdated(settings: Settings) -> list[tuple[str, Any, Select[Any]]]:
@@ -52,9 +88,22 @@ def _outdated(settings: Settings) -> list[tuple[str, Any, Select[Any]]]:
     ]
 
 
-def _delete_batch(engine: Engine, model: Any, outdated_ids: Select[Any]) -> int:
-    batch = delete(model).where(model.id.in_(outdated_ids.limit(BATCH)))
+def _delete_all(engine: Engine, model: Any, ids: Select[Any], batch: int = BATCH) -> int:
+    deleted = 0
+    while number := _delete_batch(engine, model, ids.limit(batch)):
+        deleted += number
+    return deleted
+
+
+def _delete_batch(engine: Engine, model: Any, ids: Select[Any]) -> int:
+    """Delete some rows in a transaction, and give others their turn. Return how many rows there were.
+
+    Servers take turns. On PostgreSQL, they wait for a lock, on SQLite for the one that all writers need.
+    """
     with engine.begin() as connection:
-        if not try_lock_until_commit(connection, Lock.CLEAN_UP):
-            raise AlreadyRunning
-        return connection.execute(batch).rowcount
+        lock_until_commit(connection, Lock.CLEAN_UP)
+        begun = time.monotonic()
+        deleted = connection.execute(delete(model).where(model.id.in_(ids))).rowcount
+    if deleted:
+        time.sleep(time.monotonic() - begun)  # SQLite asks for the lock again and again, and would rarely find it free
+    return deleted

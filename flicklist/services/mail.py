@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from flicklist.models import Mail, User
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
-from flicklist.models.user import ascii_email
+from flicklist.models.user import IS_DELETED, ascii_email
 from flicklist.services.tokens import email_tokens, password_reset_link
 from flicklist.settings import Settings
 
@@ -68,7 +68,7 @@ class Sender:
         """Return the message, or ``None`` if no account has this address, or the mail is no longer needed."""
         with Session(self._engine) as db:
             whose = User.email_key == mail.recipient if mail.user_id is None else User.id == mail.user_id
-            user = db.scalar(select(User).where(whose))
+            user = db.scalar(select(User).where(whose, ~IS_DELETED))
             return None if user is None or not _is_needed(mail, user) else compose(mail, user, self._settings)
 
 

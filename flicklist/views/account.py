@@ -9,6 +9,7 @@ from pyramid.response import Response
 from pyramid.security import forget, remember
 from pyramid.view import exception_view_config, view_config
 
+from flicklist.clean_up import wake_clean_up
 from flicklist.db import snapshot
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.account import ChangeEmailForm, ChangePasswordForm, DeleteAccountForm
@@ -256,8 +257,9 @@ def validate_confirmation(context: AccountResource, request: Request) -> None:
 def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
     audit(request, AuditEvent.ACCOUNT_DELETED)
     accounts.delete_account(request.db, request.identity.user_id)
+    wake_clean_up(request)
     forget(request)
-    flash_success(request, "Your account and all its data were deleted.")
+    flash_success(request, "Your account was deleted. Deleting all of its data can take a few minutes.")
     return redirect(request.path_to(request.root, "register"))
 
 

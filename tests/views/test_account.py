@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from sqlalchemy import delete, select
 
-from flicklist.models import Base, LoginSession, Movie, User, Viewing
+from flicklist.models import LoginSession, Movie, User, Viewing
 from flicklist.services import accounts
 from flicklist.services.passwords import PasswordHasher
 from flicklist.views import account
@@ -241,34 +241,6 @@ def test_export_closes_its_file_and_gives_its_connection_back(alice, app, monkey
 def test_export_needs_password(alice):
     page = submit(alice, "export", 400, current_password="wrong")
     assert messages(page, "error") == ["That is not your current password."]
-
-
-def test_deleted_account_leaves_nothing(alice, bob, db):
-    alice.add("Heat")
-    alice.cross_off("Heat")
-    copied = alice.copy()
-    page = submit(alice, "delete", current_password=PASSWORD, word="Delete").follow()
-    assert messages(page, "success") == ["Your account and all its data were deleted."]
-    assert not copied.is_logged_in
-    alice.fail_to_log_in("alice@example.com")
-    rows = {table.name: len(db.execute(select(table)).all()) for table in Base.metadata.sorted_tables}
-    assert rows == {
-        "users": 1,
-        "login_sessions": 1,
-        "movies": 0,
-        "viewings": 0,
-        "changes": 0,
-        "invitations": 0,
-        "outbox": 0,
-        "two_factor": 0,
-        "recovery_codes": 0,
-        "imports": 0,
-        "import_chunks": 0,
-        "import_rows": 0,
-        "import_snapshots": 0,
-        "leases": 0,
-    }
-    assert bob.is_logged_in
 
 
 @pytest.mark.parametrize(("current_password", "word"), [("wrong", "delete"), (PASSWORD, "yes")])

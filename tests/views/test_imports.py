@@ -627,16 +627,6 @@ def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, 
     assert db.scalars(select(ImportChunk)).all() == []
 
 
-def test_deleting_account_deletes_imports(alice, import_file, db, work_on_imports):
-    import_file("[x] Heat")
-    alice.upload("Ran")
-    form = alice.get("/account/").forms["delete"]
-    form["current_password"], form["word"] = PASSWORD, "delete"
-    form.submit(status=303)
-    assert [db.scalars(select(model)).all() for model in (Import, ImportChunk, ImportRow, Movie)] == [[], [], [], []]
-    assert work_on_imports() == 0
-
-
 def test_export_has_no_imports(alice, import_file):
     import_file("Heat")
     assert set(exported(alice).data) == {"version", "email", "movies"}

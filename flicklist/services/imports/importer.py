@@ -8,7 +8,7 @@ If the process is killed, another one begins the work again when the lease has e
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,6 +51,7 @@ ROWS_BETWEEN_PAUSES = 50
 PAUSE_SECONDS = 0.001
 STEPS_PER_ROW = 3  # compared, merged, reported
 FAILED = "The server could not finish this import. Nothing was changed. Tell the person who runs the site."
+GONE = "It was deleted meanwhile, perhaps with the account."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
 
 Progress = Callable[[int, int], None]
@@ -69,7 +70,7 @@ class Busy(Exception):
 
 
 class _Gone(Exception):
-    """Raised when the import was deleted meanwhile, perhaps with the account."""
+    """Raised when the import or its account was deleted meanwhile."""
 
 
 class Importer:
@@ -116,8 +117,8 @@ class Importer:
         return movie_import
 
     def discard(self, import_id: int) -> None:
-        """Delete an upload that was not confirmed."""
-        with self._database.transaction() as db:
+        """Delete an upload that was not confirmed, if it is still there."""
+        with self._database.transaction() as db, suppress(_Gone):
             db.delete(_locked(db, import_id))
 
     def _work_now(self, import_id: int) -> Import:
@@ -127,10 +128,14 @@ class Importer:
 
     @contextmanager
     def _require_lease(self) -> Iterator[None]:
+        """Hold the lease for one import. Raises `Busy`, and `UploadRefused` if the import was deleted meanwhile."""
         with self._lease() as is_held:
             if not is_held:
                 raise Busy
-            yield
+            try:
+                yield
+            except _Gone:
+                raise UploadRefused(GONE) from None
 
     @contextmanager
     def _lease(self) -> Iterator[bool]:
@@ -337,7 +342,7 @@ class _Work:
 
 
 def _locked(db: Session, import_id: int) -> Import:
-    movie_import = db.get(Import, import_id, with_for_update=True)
+    movie_import = storage.lock_import(db, import_id)
     if movie_import is None:
         raise _Gone
     return movie_import

@@ -7,7 +7,7 @@ from typing import IO
 from sqlalchemy import ColumnElement, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
-from flicklist.models import Import, ImportChunk
+from flicklist.models import Import, ImportChunk, User
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import (
@@ -20,6 +20,7 @@ from flicklist.models.movie_import import (
     WORKING,
     ImportState,
 )
+from flicklist.models.user import IS_DELETED
 from flicklist.text import has_visible_character, normalize, shorten
 
 UNNAMED = "upload"
@@ -117,7 +118,14 @@ def delete_content(db: Session, import_id: int) -> None:
 
 def next_import_id(read_db: Session) -> int | None:
     """Return the id of the import that has waited for the server for the longest time."""
-    return read_db.scalar(select(Import.id).where(Import.state.in_(WORKING)).order_by(Import.id).limit(1))
+    waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
+    return read_db.scalar(waiting.order_by(Import.id).limit(1))
+
+
+def lock_import(db: Session, import_id: int) -> Import | None:
+    """Return an import, locked until the end of the transaction, or None if it or its account was deleted."""
+    existing = select(Import).join(User).where(Import.id == import_id, ~IS_DELETED)
+    return db.scalar(existing.with_for_update(of=Import))
 
 
 def has_expired_imports(read_db: Session) -> bool:

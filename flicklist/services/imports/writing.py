@@ -17,6 +17,7 @@ from flicklist.models.movie_import import (
     RESTORED_MOVIES,
     ImportState,
 )
+from flicklist.models.user import IS_DELETED
 from flicklist.services.changes import record_import
 from flicklist.services.imports.planning import (
     MERGED_COLUMNS,
@@ -152,9 +153,13 @@ def take_back(db: Session, movie_import: Import, fingerprint: Fingerprint, write
 def _lock(db: Session, owner_id: int, movie_ids: Sequence[int], fingerprint: Fingerprint) -> None:
     """Lock the movies that will be updated. Raises `ListChanged` unless the list is as it was planned for.
 
+    It also has changed if its account was deleted.
+
     On PostgreSQL, the lock on the user keeps two imports of one person apart, and lets requests add movies.
     """
-    db.execute(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
+    owner = select(User.id).where(User.id == owner_id, ~IS_DELETED).with_for_update(key_share=True)
+    if db.scalar(owner) is None:
+        raise ListChanged
     for some in chunks(sorted(movie_ids)):
         db.execute(select(Movie.id).where(Movie.id.in_(some)).order_by(Movie.id).with_for_update(of=Movie))
     if read_fingerprint(db, owner_id) != fingerprint:
