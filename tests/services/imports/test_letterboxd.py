@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from flicklist.services.imports.formats import letterboxd
 from flicklist.services.imports.formats.letterboxd import WHICH_FILE
 from flicklist.services.imports.list_only import ADD, LEAVE_OUT, NAME
 from flicklist.services.imports.rows import RowViewing, Status
@@ -246,3 +247,20 @@ def test_zip_of_other_site_with_same_file_names_is_not_from_letterboxd(tmp_path)
         "watchlist.csv": "title,year,tmdbId,imdbId,addedAt\n",
     }
     assert "can’t read a ZIP with these files" in refusal(tmp_path, zipped(files))
+
+
+def test_links_of_films_with_one_name_are_not_compared_with_each_other(tmp_path, monkeypatch):
+    class Link(str):
+        __slots__ = ()
+        comparisons = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Link.comparisons += 1
+            return str(self) == str(other)
+
+    monkeypatch.setattr(letterboxd, "read_letterboxd_uri", Link)
+    films = "".join(f"2024-03-01,Heat,1995,https://boxd.it/{number}\n" for number in range(1_000))
+    diary = "2024-03-01,Heat,1995,https://boxd.it/a,,,,2024-03-01\n"
+    read_bytes(tmp_path, zipped({"watched.csv": FILMS + films, "diary.csv": DIARY + diary}))
+    assert Link.comparisons < 10_000

@@ -289,12 +289,14 @@ def _links_in(file: UploadedFile) -> tuple[_Table, _Table]:
     """Return the links in a file by name and year, and by title key and year."""
     exact: _Table = defaultdict(list)
     folded: _Table = defaultdict(list)
+    known: set[tuple[_Name, str]] = set()
     for row in read_rows(file.records(), lambda record: replace(_film(record), title=record["name"])):
         link = row.facts.letterboxd_uri if isinstance(row, Row) else ""
-        year = str(row.year or "") if isinstance(row, Row) else ""
-        if link and link not in exact[row.title, year]:
-            exact[row.title, year].append(link)
-            folded[compare_key(row.title), year].append(link)
+        name = (row.title, str(row.year or "") if isinstance(row, Row) else "")
+        if link and (name, link) not in known:
+            known.add((name, link))
+            exact[name].append(link)
+            folded[compare_key(row.title), name[1]].append(link)
     return exact, folded
 
 
