@@ -224,11 +224,14 @@ class Movie(Base):
         """Make the key unique although another movie on the list has the same title and year."""
         self.key = f"{movie_key(self.title, self.year)} #{self.id}"
 
-    def add_viewing(self, watched_on: str | None, note: str = "") -> None:
-        """Add a viewing. This also crosses the movie off. Raises `LimitReached`."""
+    def add_viewing(self, watched_on: str | None, note: str = "", *, notes_length: int | None = None) -> None:
+        """Add a viewing. This also crosses the movie off. Raises `LimitReached`.
+
+        `notes_length` is the length of all notes on viewings so far. Without it, they are added up.
+        """
         if len(self.viewings) >= MAX_VIEWINGS:
             raise LimitReached(TOO_MANY_VIEWINGS)
-        self._check_notes_length(note)
+        self._check_notes_length(note, notes_length=notes_length)
         self.viewings.append(Viewing(watched_on=watched_on, note=note))
         self.mark_watched(watched_on)
 
@@ -251,15 +254,21 @@ class Movie(Base):
     def was_watched_on(self, day: str) -> bool:
         return any(viewing.watched_on == day for viewing in self.viewings)
 
-    def edit_viewing(self, viewing: "Viewing", watched_on: str | None, note: str) -> None:
-        """Change the date and note of a viewing. Raises `LimitReached`."""
-        self._check_notes_length(note, in_place_of=viewing.note)
+    def edit_viewing(
+        self, viewing: "Viewing", watched_on: str | None, note: str, *, notes_length: int | None = None
+    ) -> None:
+        """Change the date and note of a viewing. Raises `LimitReached`. `notes_length` is as in `add_viewing`."""
+        self._check_notes_length(note, in_place_of=viewing.note, notes_length=notes_length)
+        is_moved = watched_on != viewing.watched_on
         viewing.watched_on, viewing.note = watched_on, note
-        self.refresh_last_watched_on()
+        if is_moved:
+            self.refresh_last_watched_on()
 
-    def _check_notes_length(self, note: str, in_place_of: str = "") -> None:
-        length = sum(len(viewing.note) for viewing in self.viewings) - len(in_place_of) + len(note)
-        if len(note) > len(in_place_of) and length > MAX_TOTAL_VIEWING_NOTES_LENGTH:
+    def _check_notes_length(self, note: str, in_place_of: str = "", *, notes_length: int | None = None) -> None:
+        if len(note) <= len(in_place_of):
+            return
+        before = sum(len(viewing.note) for viewing in self.viewings) if notes_length is None else notes_length
+        if before - len(in_place_of) + len(note) > MAX_TOTAL_VIEWING_NOTES_LENGTH:
             limit = f"{MAX_TOTAL_VIEWING_NOTES_LENGTH:,}"
             raise LimitReached(f"The notes on the viewings of a movie can have at most {limit} characters in total.")
 

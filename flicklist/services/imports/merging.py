@@ -3,8 +3,7 @@
 The movie is changed in memory, through its own methods. The person's title, year, rating, notes and viewings stay.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flicklist.film_facts import FilmFacts, invalid_facts, without_facts
@@ -21,6 +20,7 @@ from flicklist.models.movie import (
 )
 from flicklist.models.movie_import import Outcome
 from flicklist.ratings import rating_text
+from flicklist.services.imports.claims import Claims, ViewingIndex
 from flicklist.services.imports.matching import Target, says_watched
 from flicklist.services.imports.rows import REWATCH, Row, RowViewing, Status
 from flicklist.text import compare_key, quote
@@ -77,9 +77,7 @@ class _Merger:
         self.rows = rows
         self.is_new = is_new
         self.effects = [Effect(remarks=[row.remark] if row.remark else []) for row in rows]
-        self.viewings: dict[str | None, list[Viewing]] = defaultdict(list)
-        for viewing in movie.viewings:
-            self.viewings[viewing.watched_on].append(viewing)
+        self.viewings = ViewingIndex(movie.viewings)
 
     def merge(self) -> list[Effect]:
         watched_at = self.movie.watched_at
@@ -157,38 +155,29 @@ class _Merger:
 
         The viewings of one row are different ones, even on one day. Each row is compared with all viewings.
         """
-        if len(viewings) == 1 and not self.viewings[viewings[0].watched_on]:
+        if len(viewings) == 1 and not self.viewings.has(viewings[0].watched_on):
             self._add_viewing(viewings[0], effect)
             return
-        claimed: set[int] = set()
+        claims = Claims(self.viewings)
         others: Sequence[RowViewing] = viewings
-        for is_same in (_has_note, _contains_note):
-            others = [viewing for viewing in others if not self._claim(viewing, claimed, is_same)]
+        for claim in (claims.with_note, claims.containing_note):
+            others = [viewing for viewing in others if claim(viewing) is None]
         for viewing in others:
-            if (same := self._claim(viewing, claimed, _is_any)) is not None:
+            if (same := claims.on_date(viewing)) is not None:
                 self._append_note(same, viewing.note, effect)
             elif (added := self._add_viewing(viewing, effect)) is not None:
-                claimed.add(id(added))
-
-    def _claim(
-        self, viewing: RowViewing, claimed: set[int], is_same: Callable[[Viewing, RowViewing], bool]
-    ) -> Viewing | None:
-        """Return a viewing of that date that no other viewing of the row has claimed."""
-        for each in self.viewings[viewing.watched_on]:
-            if id(each) not in claimed and is_same(each, viewing):
-                claimed.add(id(each))
-                return each
-        return None
+                claims.add(added)
 
     def _add_viewing(self, viewing: RowViewing, effect: Effect) -> Viewing | None:
         fits = len(viewing.note) <= MAX_VIEWING_NOTE_LENGTH
         try:
-            self.movie.add_viewing(viewing.watched_on, viewing.note if fits else "")
+            note = viewing.note if fits else ""
+            self.movie.add_viewing(viewing.watched_on, note, notes_length=self.viewings.notes_length)
         except LimitReached as limit:
             effect.failed.append(str(limit))
             return None
         added = self.movie.viewings[-1]
-        self.viewings[viewing.watched_on].append(added)
+        self.viewings.add(added)
         effect.added.append("a viewing")
         effect.new_viewings += 1
         if not fits:
@@ -205,11 +194,14 @@ class _Merger:
             self._add_to_notes(note, effect)
             effect.remarks.append(NOTE_IN_NOTES)
             return
+        old = viewing.note
         try:
-            self.movie.edit_viewing(viewing, viewing.watched_on, longer)
-            effect.added.append("a note")
+            self.movie.edit_viewing(viewing, viewing.watched_on, longer, notes_length=self.viewings.notes_length)
         except LimitReached as limit:
             effect.failed.append(str(limit))
+            return
+        self.viewings.replace_note(viewing, old)
+        effect.added.append("a note")
 
     def _add_to_notes(self, note: str, effect: Effect) -> None:
         present = self.movie.notes
@@ -258,18 +250,6 @@ class _Merger:
             effect.remarks.append(
                 f"You rated it {rating_text(self.movie.rating)}, which stays. The file says {rating_text(rating)}."
             )
-
-
-def _has_note(viewing: Viewing, of_row: RowViewing) -> bool:
-    return viewing.note == of_row.note
-
-
-def _contains_note(viewing: Viewing, of_row: RowViewing) -> bool:
-    return of_row.note in viewing.note
-
-
-def _is_any(viewing: Viewing, of_row: RowViewing) -> bool:
-    return True
 
 
 def _valid_facts(facts: FilmFacts, effect: Effect) -> FilmFacts:
