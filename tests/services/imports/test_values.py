@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flicklist.services.imports import html_tree
 from flicklist.services.imports.days import read_added_at, read_day
-from flicklist.services.imports.html_text import html_to_text
+from flicklist.services.imports.html_text import MAX_HTML_LENGTH, html_to_text
 from flicklist.services.imports.problems import RowProblem, RowUndecided
 from flicklist.services.imports.ratings import read_rating
 from flicklist.services.imports.values import (
@@ -213,3 +214,20 @@ def test_long_notes_go_to_the_notes_of_the_movie():
 )
 def test_html_to_text(html, text):
     assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize("before", range(9))
+def test_only_the_beginning_of_long_html_is_parsed(monkeypatch, before):
+    """The cut can be in an element, which does not become text."""
+    parsed, texts = [], html_tree.texts
+    monkeypatch.setattr(html_tree, "texts", lambda html: parsed.append(html) or texts(html))
+    text = html_to_text("-" * before + "x<b>y</b>" * 2_000)
+    assert set(text.strip("-")) == {"x", "y", "…"}
+    assert text.endswith("…")
+    assert [len(html) <= MAX_HTML_LENGTH + 1 for html in parsed] == [True]
+
+
+def test_html_that_fills_the_notes_is_parsed_whole():
+    paragraphs = ["<p>" + "word " * 18 + "<b>end</b></p>"] * 50
+    text = html_to_text("".join(paragraphs))
+    assert (len(text) > 4_500, text.count("end")) == (True, 50)
