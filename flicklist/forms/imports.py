@@ -1,6 +1,6 @@
 """The forms for imports: a file, the answers to questions about it, and the filter of its report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from wtforms import Field, FileField, ValidationError
@@ -40,10 +40,6 @@ class AnswersForm(SiteForm):
                 self.refuse(question["name"], f"Choose an answer: {question['text']}")
                 return False
         return True
-
-    def has_other_answers(self, chosen: Mapping[str, str]) -> bool:
-        """Return whether an answer is given that differs from the one that was chosen before."""
-        return any(answer and answer != chosen[name] for name, answer in self.answers.items())
 
     @property
     def answers(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Imports: an uploaded file, what becomes of each of its rows, and what is needed to take the import back."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -79,6 +80,7 @@ class Import(Base):
         Index(None, "owner_id", "created_at"),
         Index(None, "owner_id", "change_id"),
         Index(None, "state", "created_at"),
+        Index(None, "state", "waiting_since"),
     )
 
     id: Mapped[PrimaryKey]
@@ -99,6 +101,8 @@ class Import(Base):
     """Steps of the work, for the progress bar. Zero until they are known."""
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    waiting_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    """When the import began to wait: for its turn in the states of `WORKING`, otherwise for the person."""
     # The change of all movies that the import added or changed. Those that have another one now were edited since.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
@@ -116,6 +120,11 @@ class Import(Base):
         """The answer to each question, which can be the default one. Empty if there is none."""
         return {each["name"]: self.answers.get(each["name"]) or each["default"] for each in self.questions}
 
+    def has_other_answers(self, answers: Mapping[str, str]) -> bool:
+        """Return whether an answer is given that differs from the chosen one."""
+        chosen = self.chosen_answers
+        return any(answer and answer != chosen.get(name) for name, answer in answers.items())
+
     @property
     def unanswered(self) -> list[dict[str, Any]]:
         """The questions without an answer, also without a default one."""
@@ -128,7 +137,12 @@ class Import(Base):
 
     def begin(self, state: ImportState) -> None:
         """Give the import to the server for the next piece of work."""
-        self.state, self.attempts, self.done, self.total = state, 0, 0, 0
+        self.attempts, self.done, self.total = 0, 0, 0
+        self.wait_in(state)
+
+    def wait_in(self, state: ImportState) -> None:
+        """Set the state, in which the import waits from now on."""
+        self.state, self.waiting_since = state, utc_now()
 
 
 class ImportChunk(Base):

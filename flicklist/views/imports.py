@@ -212,6 +212,9 @@ def answer(context: ImportResource, request: Request) -> HTTPSeeOther:
     form = AnswersForm.to(context.movie_import.questions, request.POST)
     if not form.validate():
         raise redirect_to_form(request, request.path_to(context), form)
+    if not context.movie_import.has_other_answers(form.answers):
+        flash_info(request, "Nothing to do: you have not chosen other answers.")
+        return redirect(request.path_to(context))
     storage.answer(context.movie_import, form.answers)
     wake_importer(request)
     return redirect(request.path_to(context))
@@ -221,7 +224,7 @@ def answer(context: ImportResource, request: Request) -> HTTPSeeOther:
 def confirm(context: ImportResource, request: Request) -> HTTPSeeOther:
     """Import what the preview shows. If the person has chosen other answers since, show another preview first."""
     form = AnswersForm.to(context.movie_import.questions, request.POST)
-    if form.has_other_answers(context.movie_import.chosen_answers):
+    if context.movie_import.has_other_answers(form.answers):
         flash_info(request, "Your answers change the import. Check the preview again, then import.")
         return answer(context, request)
     storage.confirm(context.movie_import)

@@ -325,6 +325,42 @@ def test_question_is_asked_before_anything_is_imported(alice, work_on_imports, m
     press(page, "confirm")
 
 
+def test_answer_that_changes_nothing_does_not_have_the_file_read_again(alice, work_on_imports, db, monkeypatch):
+    question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")], "a")
+    rows = [Row("a", 1, "Heat", status=Status.WATCHED)]
+    read_as(monkeypatch, ParsedUpload("CSV", rows, (), [question]), ParsedUpload("CSV", rows))
+    page = alice.upload("x")
+    work_on_imports()
+    answer = f"{page.request.path}answer"
+    assert "you have not chosen other answers" in alice.send(answer, kind="a").follow()
+    assert work_on_imports() == 0
+    alice.send(answer, kind="b")
+    assert work_on_imports() == 1
+    assert "you have not chosen other answers" in alice.send(answer).follow()  # there is no question any more
+    assert work_on_imports() == 0
+
+
+def test_people_take_turns(alice, bob, work_on_imports, db, monkeypatch):
+    """Neither answering again nor many uploads keep others waiting."""
+    question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")], "a")
+    order, of_alice = [], []
+
+    def answer_again(_, name, *__):
+        order.append(name)
+        if len(order) in {3, 4}:
+            for page in of_alice[:2]:
+                alice.send(f"{page.request.path}answer", kind="ba"[len(order) % 2])
+        return ParsedUpload("CSV", [Row("a", 1, "Heat", status=Status.WATCHED)], (), [question])
+
+    monkeypatch.setattr(importer, "read_upload", answer_again)
+    of_alice += [alice.upload("x", f"alice {number}") for number in (1, 2)]
+    work_on_imports()
+    of_alice += [alice.upload("x", f"alice {number}") for number in (3, 4)]
+    bob.upload("x", "bob 1")
+    work_on_imports()
+    assert order[:5] == ["alice 1", "alice 2", "alice 3", "bob 1", "alice 4"]
+
+
 def test_question_about_some_rows_can_stay_open(alice, import_file, monkeypatch):
     question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")])
     rows = [Row("a", 1, "Heat", status=Status.WATCHED), UnusableRow("a", 2, "Ran", "Which list?", needs_decision=True)]
@@ -510,18 +546,30 @@ def test_unconfirmed_upload_is_deleted_after_an_hour(alice, work_on_imports, db)
     alice.upload("Heat")
     page = alice.upload("Ran")
     work_on_imports()
-    db.execute(update(Import).values(created_at=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
+    db.execute(update(Import).values(waiting_since=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
     db.commit()
     alice.get(page.request.path, status=404)
     work_on_imports()
     assert [db.scalars(select(model)).all() for model in (Import, ImportChunk, ImportRow)] == [[], [], []]
 
 
+def test_hour_to_confirm_begins_with_the_preview(alice, work_on_imports, db):
+    page = alice.upload("Heat")
+    long_ago = utc_now() - 2 * CONFIRMATION_TIME
+    db.execute(update(Import).values(created_at=long_ago, waiting_since=long_ago))
+    db.commit()
+    assert "Reading your file" in alice.get(page.request.path)
+    assert work_on_imports() == 1
+    assert "confirm" in alice.get(page.request.path).forms
+    assert work_on_imports() == 0
+    assert len(db.scalars(select(Import)).all()) == 1
+
+
 def test_each_expired_import_is_deleted_in_a_transaction_of_its_own(alice, engine, work_on_imports, db, monkeypatch):
     for title in ("Heat", "Ran"):
         alice.upload(title)
     work_on_imports()
-    db.execute(update(Import).values(created_at=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
+    db.execute(update(Import).values(waiting_since=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
     db.commit()
     left, original = [], storage.delete_expired_import
 

@@ -187,6 +187,7 @@ class Importer:
             movie_import = _locked(db, import_id)
             if not movie_import.is_working:
                 return None
+            storage.take_turn(db, movie_import.owner_id)
             movie_import.attempts += 1
             if movie_import.attempts > MAX_ATTEMPTS:
                 _give_up(db, movie_import, FAILED)
@@ -236,7 +237,7 @@ class _Work:
             movie_import.notices = list(parsed.notices)
             movie_import.questions = questions.to_dicts(parsed.questions)
             movie_import.counts = dict(plan.counts)
-            movie_import.state = ImportState.READY
+            movie_import.wait_in(ImportState.READY)
 
     def _write(self) -> None:
         """Write the movies. If the list changes meanwhile, plan again."""
@@ -353,6 +354,7 @@ def _give_up(db: Session, movie_import: Import, problem: str) -> None:
     if movie_import.state == ImportState.TAKING_BACK:
         movie_import.state = ImportState.FINISHED
         return
-    movie_import.state, movie_import.problem = ImportState.REFUSED, shorten(problem, MAX_REASON_LENGTH)
+    movie_import.wait_in(ImportState.REFUSED)
+    movie_import.problem = shorten(problem, MAX_REASON_LENGTH)
     delete_report(db, movie_import.id)
     storage.delete_content(db, movie_import.id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from flicklist.models import Import, ImportChunk, User
@@ -85,8 +85,10 @@ def find_import(db: Session, owner_id: int, import_id: int, *, for_update: bool)
 
 
 def answer(movie_import: Import, answers: Mapping[str, str]) -> None:
-    """Answer questions about the file, which is then read again. Raises `WrongState`."""
+    """Answer questions about the file, which is then read again. Raises `WrongState`, also if no answer is new."""
     _require(movie_import, ImportState.READY)
+    if not movie_import.has_other_answers(answers):
+        raise WrongState
     movie_import.answers = {**movie_import.answers, **answers}
     movie_import.begin(ImportState.UPLOADED)
 
@@ -119,7 +121,13 @@ def delete_content(db: Session, import_id: int) -> None:
 def next_import_id(read_db: Session) -> int | None:
     """Return the id of the import that has waited for the server for the longest time."""
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
-    return read_db.scalar(waiting.order_by(Import.id).limit(1))
+    return read_db.scalar(waiting.order_by(Import.waiting_since, Import.id).limit(1))
+
+
+def take_turn(db: Session, owner_id: int) -> None:
+    """Let all other people go first before another import of this person is worked on, or the same one again."""
+    own = (Import.owner_id == owner_id, Import.state.in_(WORKING))
+    db.execute(update(Import).where(*own).values(waiting_since=utc_now()))
 
 
 def lock_import(db: Session, import_id: int) -> Import | None:
@@ -142,9 +150,11 @@ def delete_expired_import(db: Session) -> bool:
 
 
 def _has_expired() -> ColumnElement[bool]:
+    """Return whether the person took too long. An import that waits for the server does not expire."""
     now = utc_now()
-    is_unconfirmed = Import.state.in_(UNCONFIRMED) & (Import.created_at < now - CONFIRMATION_TIME)
-    return is_unconfirmed | (Import.state.not_in(WORKING) & (Import.created_at < now - IMPORT_RETENTION))
+    is_unconfirmed = Import.state.in_(UNCONFIRMED) & (Import.waiting_since < now - CONFIRMATION_TIME)
+    is_old = is_unconfirmed | (Import.created_at < now - IMPORT_RETENTION)
+    return Import.state.not_in(WORKING) & is_old
 
 
 def _require(movie_import: Import, *states: ImportState) -> None:
