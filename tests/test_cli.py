@@ -326,7 +326,7 @@ def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypa
     assert "more than 1,000 bytes" in run("import", alice.email, str(file), max_upload_size="1000").output
     assert "No account has the email address" in run("import", "x@example.com", str(file)).output
     question = Question("kind", "Watched?", [Option("a", "Watched"), Option("b", "To watch")])
-    monkeypatch.setattr(importer, "read_upload", lambda *_: ParsedUpload("CSV", (), (), [question]))
+    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("CSV", (), (), [question]))
     result = run("import", alice.email, str(file))
     assert "Watched? Choose one: --answer kind=a (Watched), --answer kind=b (To watch)." in result.output
     assert run("import", alice.email, str(file), "--answer", "kind=a").exit_code == 0

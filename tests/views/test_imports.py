@@ -18,6 +18,7 @@ from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_
 from flicklist.services.imports import importer, storage
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
+from flicklist.services.imports.reading import read_upload
 from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, Status, UnusableRow
 from flicklist.services.leases import acquire
 from flicklist.settings import Settings
@@ -300,7 +301,7 @@ def test_import_of_changed_movie_cannot_be_undone_by_older_change(alice, import_
 def read_as(monkeypatch, *parsed):
     """Let all uploads be read as this: the first time as the first, and so on."""
     answers = list(parsed)
-    monkeypatch.setattr(importer, "read_upload", lambda *_: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0])
 
 
 def test_question_is_asked_before_anything_is_imported(alice, work_on_imports, monkeypatch):
@@ -345,7 +346,7 @@ def test_people_take_turns(alice, bob, work_on_imports, db, monkeypatch):
     question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")], "a")
     order, of_alice = [], []
 
-    def answer_again(_, name, *__):
+    def answer_again(_, name, *__, **___):
         order.append(name)
         if len(order) in {3, 4}:
             for page in of_alice[:2]:
@@ -661,10 +662,73 @@ def test_process_that_lost_its_lease_writes_nothing(alice, work_on_imports, db, 
     assert alice.watchlist() == []
 
 
+def test_lease_is_renewed_while_a_file_is_read(alice, work_on_imports, db, monkeypatch):
+    left = []
+
+    def read_slowly(*_, step):
+        for _ in range(2):
+            db.execute(update(Lease).values(expires_at=utc_now() + timedelta(seconds=1)))
+            db.commit()
+            step()
+            left.append(db.scalars(select(Lease.expires_at)).one() - utc_now())
+        return ParsedUpload("test", [Row("a", 1, "Heat", status=Status.WATCHED)])
+
+    monkeypatch.setattr(importer, "RENEWAL_SECONDS", -1)
+    monkeypatch.setattr(importer, "read_upload", read_slowly)
+    page = alice.upload("x")
+    assert work_on_imports() == 1
+    assert min(left) > importer.LEASE_DURATION / 2
+    assert "confirm" in alice.get(page.request.path).forms
+
+
+def test_discarded_file_is_not_read_to_its_end(alice, work_on_imports, monkeypatch):
+    page, steps = alice.upload("Heat\nRan\n" * 100), []
+
+    def discard(*arguments, step):
+        def discard_first():
+            steps.append(step)
+            alice.send(f"{page.request.path}discard")
+            step()
+
+        return read_upload(*arguments, step=discard_first)
+
+    monkeypatch.setattr(importer, "RENEWAL_SECONDS", -1)
+    monkeypatch.setattr(importer, "read_upload", discard)
+    work_on_imports()
+    assert len(steps) == 1
+
+
+@pytest.mark.parametrize("is_read_at_once", [False, True])
+def test_file_that_takes_too_much_processor_time_is_refused(
+    alice, bob, work_on_imports, db, monkeypatch, is_read_at_once
+):
+    page = alice.upload("Heat\nRan")
+    if is_read_at_once:  # the time is used up when the rows are compared with the list
+        read_as(monkeypatch, ParsedUpload("test", [Row("a", 1, "Heat", status=Status.WATCHED)]))
+    with monkeypatch.context() as patch:
+        patch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
+        assert work_on_imports() == 1
+    assert importer.TOO_SLOW in alice.get(page.request.path)
+    assert db.scalars(select(ImportChunk)).all() == []
+    other = bob.upload("Alien")
+    assert work_on_imports() == 1
+    assert "confirm" in bob.get(other.request.path).forms
+
+
+def test_confirmed_import_that_takes_too_long_changes_nothing(alice, work_on_imports, monkeypatch):
+    page = alice.upload("Heat\nRan")
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    monkeypatch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
+    assert work_on_imports() == 1
+    assert importer.TOO_SLOW in alice.get(page.request.path)
+    assert alice.watchlist() == []
+
+
 def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, db, monkeypatch):
     page = alice.upload("Heat")
 
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(importer, "read_upload", fail)

@@ -46,12 +46,16 @@ LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 MAX_PLANS = 5
 PROGRESS_SECONDS = 0.5
+RENEWAL_SECONDS = 20
+# For reading, planning and reporting one file. The largest real ones need one minute, see docs/performance.md.
+MAX_PROCESSOR_SECONDS = 600
 # Threads of one process take turns. After so many rows, requests get theirs.
 ROWS_BETWEEN_PAUSES = 50
 PAUSE_SECONDS = 0.001
 STEPS_PER_ROW = 3  # compared, merged, reported
 FAILED = "The server could not finish this import. Nothing was changed. Tell the person who runs the site."
 GONE = "It was deleted meanwhile, perhaps with the account."
+TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
 
 Progress = Callable[[int, int], None]
@@ -215,6 +219,8 @@ class _Work:
         self.on_progress = on_progress
         self.done = self.total = 0
         self.saved_at = 0.0
+        self.renewed_at = time.monotonic()
+        self.began_at = time.thread_time()
 
     def run(self) -> None:
         work = {
@@ -281,7 +287,7 @@ class _Work:
                 self.settings.max_unpacked_size,
                 self.settings.max_import_rows,
             )
-            return read_upload(path, self.movie_import.file_name, answers, limits, time_zone)
+            return read_upload(path, self.movie_import.file_name, answers, limits, time_zone, step=self._go_on)
 
     def _plan(self, parsed: ParsedUpload, *, is_preview: bool) -> Plan:
         self.done, self.total = 0, STEPS_PER_ROW * len(parsed.rows)
@@ -314,11 +320,20 @@ class _Work:
 
     def _step(self) -> None:
         """Count a step, give others their turn, and now and then show the progress."""
+        self._go_on()
         self.done += 1
         if self.done % ROWS_BETWEEN_PAUSES == 0:
             time.sleep(PAUSE_SECONDS)
             if time.monotonic() - self.saved_at > PROGRESS_SECONDS:
                 self._save_progress()
+
+    def _go_on(self) -> None:
+        """Renew the lease in time. Raises `UploadRefused` if the file has taken too much processor time."""
+        if time.thread_time() - self.began_at > MAX_PROCESSOR_SECONDS:
+            raise UploadRefused(TOO_SLOW)
+        if time.monotonic() - self.renewed_at > RENEWAL_SECONDS:
+            with self._transaction():
+                pass
 
     def _save_progress(self) -> None:
         with self._transaction() as (_, movie_import):
@@ -332,6 +347,7 @@ class _Work:
         """Begin a transaction with the import locked. Raises `LeaseLost`, and `_Gone` if the import was deleted."""
         with self.database.transaction() as db:
             leases.renew(db, LEASE, self.holder, LEASE_DURATION)
+            self.renewed_at = time.monotonic()
             movie_import = _locked(db, self.movie_import.id)
             if movie_import.state != self.movie_import.state:
                 raise _Gone

@@ -3,7 +3,7 @@
 The movie is changed in memory, through its own methods. The person's title, year, rating, notes and viewings stay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flicklist.film_facts import FilmFacts, invalid_facts, without_facts
@@ -66,9 +66,9 @@ def new_movie(target: Target, rows: Sequence[Row], owner_id: int) -> Movie:
     )
 
 
-def merge(movie: Movie, rows: Sequence[Row], *, is_new: bool) -> list[Effect]:
-    """Change the movie as the rows say, and return the effect of each row."""
-    return _Merger(movie, rows, is_new=is_new).merge()
+def merge(movie: Movie, rows: Sequence[Row], step: Callable[[], None], *, is_new: bool) -> list[Effect]:
+    """Change the movie as the rows say, and return the effect of each row. `step` is called after each row."""
+    return _Merger(movie, rows, is_new=is_new).merge(step)
 
 
 class _Merger:
@@ -79,7 +79,7 @@ class _Merger:
         self.effects = [Effect(remarks=[row.remark] if row.remark else []) for row in rows]
         self.viewings = ViewingIndex(movie.viewings)
 
-    def merge(self) -> list[Effect]:
+    def merge(self, step: Callable[[], None]) -> list[Effect]:
         watched_at = self.movie.watched_at
         if self.is_new:
             self.effects[0].added.append("the movie")
@@ -88,6 +88,7 @@ class _Merger:
             self._merge_texts(row, effect)
             self._merge_tags(row.tags, effect)
             self._merge_viewings(row.viewings, effect)
+            step()
         if not any(map(says_watched, self.rows)):
             self.movie.watched_at = watched_at  # a movie that was moved back to the watchlist keeps its viewings
         self._mark_as_watched()

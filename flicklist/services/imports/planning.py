@@ -198,12 +198,11 @@ class Planner:
     def _merge(self, plan: Plan, movie: Movie, target: Target, *, is_new: bool) -> bool:
         """Change a movie in memory, set what becomes of its rows, and return whether it has changed."""
         rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
-        effects = merge(movie, rows, is_new=is_new)
+        effects = merge(movie, rows, self.step, is_new=is_new)
         for position, effect in zip(target.rows, effects, strict=True):
             if effect.new_viewings:
                 plan.counts[NEW_VIEWINGS] += effect.new_viewings
             plan.rows[position] = PlannedRow(effect.outcome(is_new=is_new), effect.reason(is_new=is_new), movie.id)
-            self.step()
         return any(effect.added for effect in effects)
 
 

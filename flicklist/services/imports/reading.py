@@ -18,7 +18,7 @@ from flicklist.services.imports.formats import (
     trakt_import,
 )
 from flicklist.services.imports.rows import Answers, Option, ParsedUpload, Question, UploadRefused
-from flicklist.services.imports.uploads import Format, Upload, UploadedFile
+from flicklist.services.imports.uploads import Format, Step, Upload, UploadedFile, do_nothing
 from flicklist.services.imports.values import printable
 from flicklist.text import quote
 
@@ -60,13 +60,20 @@ _TITLE_COLUMNS, _MIN_COLUMNS = {"title", "name", "movie", "film"}, 3
 
 
 def read_upload(
-    path: Path, file_name: str, answers: Answers, limits: UploadLimits, time_zone: ZoneInfo = UTC
+    path: Path,
+    file_name: str,
+    answers: Answers,
+    limits: UploadLimits,
+    time_zone: ZoneInfo = UTC,
+    *,
+    step: Step = do_nothing,
 ) -> ParsedUpload:
     """Return what an uploaded file says. Raises `UploadRefused` if it cannot be read.
 
-    `answers` are those to the questions that an earlier call returned. Moments become days in the time zone.
+    `answers` are those to the questions that an earlier call returned. Moments become days in the time zone. `step` is
+    called at least once for each row, and stops the reading by raising something.
     """
-    with _open_upload(path, file_name, answers, limits, time_zone) as upload:
+    with _open_upload(path, file_name, answers, limits, time_zone, step=step) as upload:
         formats = [each for each in FORMATS if each.recognizes(upload)] or _fallbacks(upload)
         chosen = [each for each in formats if each.name == answers.get(WHICH_FORMAT)] or formats
         if len(chosen) > 1:
@@ -76,18 +83,18 @@ def read_upload(
 
 @contextmanager
 def _open_upload(
-    path: Path, file_name: str, answers: Answers, limits: UploadLimits, time_zone: ZoneInfo
+    path: Path, file_name: str, answers: Answers, limits: UploadLimits, time_zone: ZoneInfo, *, step: Step
 ) -> Iterator[Upload]:
     """Open a file or the files of a ZIP. A ZIP with a single file that no format names is like that file alone."""
     make = partial(Upload, answers=answers, time_zone=time_zone, limits=limits)
     if _starts_as_zip(path, limits):
         with open_archive(path, limits) as archive:
-            upload = make(_files_in(archive, limits), is_archive=True)
+            upload = make(_files_in(archive, limits, step), is_archive=True)
             is_single = len(upload.files) == 1 and not any(each.recognizes(upload) for each in FORMATS)
             yield make(upload.files, is_archive=False) if is_single else upload
     else:
         name = printable(file_name) or "upload"
-        yield make({name: UploadedFile(name, partial(_open_bytes, path), limits)}, is_archive=False)
+        yield make({name: UploadedFile(name, partial(_open_bytes, path), limits, step)}, is_archive=False)
 
 
 def _open_bytes(path: Path) -> BinaryIO:
@@ -110,14 +117,14 @@ def _starts_as_zip(path: Path, limits: UploadLimits) -> bool:
     return is_zip
 
 
-def _files_in(archive: Archive, limits: UploadLimits) -> Mapping[str, UploadedFile]:
+def _files_in(archive: Archive, limits: UploadLimits, step: Step) -> Mapping[str, UploadedFile]:
     if _SPREADSHEET in archive.entries:
         raise UploadRefused(
             f"This is a document of a spreadsheet or word processor. Save it as CSV or text. {_EXPECTED}"
         )
     if not archive.entries:
         raise UploadRefused(f"This ZIP has no files. {_EXPECTED}")
-    return {name: UploadedFile(name, partial(archive.open, name), limits) for name in archive.entries}
+    return {name: UploadedFile(name, partial(archive.open, name), limits, step) for name in archive.entries}
 
 
 def _fallbacks(upload: Upload) -> Sequence[Format]:

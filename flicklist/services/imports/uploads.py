@@ -37,6 +37,13 @@ MAX_FILES_IN_NOTICE = 8
 _TEXT_IN_BRACKETS = re.compile(r"\[(?:[ xX]\]|[^\W\d_])")
 
 
+Step = Callable[[], None]
+
+
+def do_nothing() -> None:
+    """Be the `step` of what nobody has to wait for."""
+
+
 class JsonPreview(NamedTuple):
     """How a JSON file begins: the keys of an object, and the keys of the first objects in each list."""
 
@@ -45,10 +52,10 @@ class JsonPreview(NamedTuple):
 
 
 class UploadedFile:
-    """One text file of an upload. It can be read more than once."""
+    """One text file of an upload. It can be read more than once. `step` is called before each line or JSON element."""
 
-    def __init__(self, name: str, open_bytes: OpenBytes, limits: UploadLimits) -> None:
-        self.name, self._open_bytes, self._limits = name, open_bytes, limits
+    def __init__(self, name: str, open_bytes: OpenBytes, limits: UploadLimits, step: Step = do_nothing) -> None:
+        self.name, self._open_bytes, self._limits, self._step = name, open_bytes, limits, step
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -83,7 +90,9 @@ class UploadedFile:
 
     def lines(self) -> Iterator[str]:
         with open_text(self._open_bytes, self.encoding) as file:
-            yield from read_lines(file)
+            for line in read_lines(file):
+                self._step()
+                yield line
 
     def cells(self) -> Iterator[Cells]:
         return self._limited(read_cells(self.lines(), self.separator))
@@ -94,7 +103,9 @@ class UploadedFile:
 
     def members(self) -> Iterator[Member]:
         with open_text(self._open_bytes, self.encoding) as file:
-            yield from self._limited(read_members(file))
+            for member in self._limited(read_members(file)):
+                self._step()
+                yield member
 
     def elements(self, key: str | None = None) -> Iterator[Element]:
         """Yield the elements of a list: the whole file, or the list under a key."""

@@ -87,7 +87,7 @@ def test_any_rows_keep_the_promise(engine, app, work_on_imports, monkeypatch, is
             assert content(db, owner_id) == before
 
     def run(db, owner_id, uploaded):
-        monkeypatch.setattr(importer, "read_upload", lambda *_: ParsedUpload("any", uploaded))
+        monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("any", uploaded))
         movie_import = storage.store(db, owner_id, "any", BytesIO())
         db.commit()
         assert work_on_imports() == 1

@@ -10,6 +10,7 @@ from flicklist.models.movie import MAX_VIEWINGS
 from flicklist.services.imports.matching import Target
 from flicklist.services.imports.merging import merge, new_movie
 from flicklist.services.imports.rows import Row, RowViewing, Status
+from flicklist.services.imports.uploads import do_nothing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ def rows_of(viewings):
 
 def merged(rows):
     movie = new_movie(Target("Heat", None), rows, 1)
-    merge(movie, rows, is_new=True)
+    merge(movie, rows, do_nothing, is_new=True)
     return movie
 
 
@@ -75,7 +76,7 @@ def test_each_note_that_is_appended_costs_the_same():
     def append_notes(number):
         movie = merged(rows_of([RowViewing(each.watched_on, "x") for each in on_many_days(number)])[:1])
         rows = rows_of(on_many_days(number))[:1]
-        return calls_of(lambda: merge(movie, rows, is_new=False)), movie
+        return calls_of(lambda: merge(movie, rows, do_nothing, is_new=False)), movie
 
     append_notes(10)
     (few, _), (many, movie) = append_notes(100), append_notes(MAX_VIEWINGS)
@@ -86,6 +87,6 @@ def test_each_note_that_is_appended_costs_the_same():
 def test_viewings_that_a_movie_has_are_found_without_comparing_all_pairs():
     rows = rows_of(the_same(MAX_VIEWINGS))[:1]
     movie = merged(rows)
-    calls = calls_of(lambda: merge(movie, rows, is_new=False))
+    calls = calls_of(lambda: merge(movie, rows, do_nothing, is_new=False))
     assert len(movie.viewings) == MAX_VIEWINGS
     assert calls < 30 * MAX_VIEWINGS

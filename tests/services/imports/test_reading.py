@@ -90,3 +90,16 @@ def test_large_file_is_refused(tmp_path):
     limits = LIMITS._replace(max_entry_size=10)
     with pytest.raises(UploadRefused, match="too large"):
         read_bytes(tmp_path, IMDB, limits=limits)
+
+
+@pytest.mark.parametrize("path", [*RECOGNIZED, MADE / "trakt-2026" / "watched-movies.json"], ids=lambda path: path.name)
+def test_reading_can_be_stopped_at_each_row(path):
+    steps = []
+    rows = read(path, step=lambda: steps.append(path)).rows
+    assert len(steps) >= len(rows)
+
+    def stop():
+        raise UploadRefused("Stop.")
+
+    with pytest.raises(UploadRefused, match="Stop"):
+        read(path, step=stop)

@@ -35,7 +35,7 @@ def import_rows(db, owner, work_on_imports, monkeypatch):
     """Return a function that imports rows, and returns the outcome of each."""
 
     def import_all(*rows):
-        monkeypatch.setattr(importer, "read_upload", lambda *_: ParsedUpload("test", rows))
+        monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("test", rows))
         movie_import = storage.store(db, OWNER_ID, "rows", BytesIO(b"x"))
         db.commit()
         work_on_imports()
