@@ -31,8 +31,11 @@ MAX_PART_HEADERS = 8
 MAX_QUERY_BYTES = 8_192  # what nginx accepts by default
 MAX_FIELDS = 100
 NO_USER = 0  # for the audit log: a rejected request is never identified
-UNSUPPORTED_FORM = ("Unsupported request", "This site only accepts forms in UTF-8, without files.")
-UNREADABLE = ("Invalid request", "The site couldn’t read what your browser sent.")
+UNSUPPORTED_FORM = ("Unsupported request", "FlickList can’t read forms of this kind. Nothing was saved.")
+UNREADABLE = (
+    "Invalid request",
+    "Your browser sent something that can’t be read. Nothing was changed. Check the address, or go back and try again.",
+)
 FOREIGN_FORM = (
     "Form not accepted",
     "This form was sent from another site. Nothing was saved. Go back, reload the page and try again.",
@@ -99,20 +102,31 @@ def _value(part: MultipartPart) -> str | UploadedFile:
 
 
 class RequestRejected(Exception):
-    """A request is rejected with a status, a title and a text for the error page, and an event for the audit log."""
+    """A request is rejected with a status, a title and a text for the error page, and an event for the audit log.
 
-    def __init__(self, status: int, title: str, text: str, event: AuditEvent = AuditEvent.MALFORMED) -> None:
+    `way_on` is the path and the label of a link, which the error page has besides the one to the start page.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        text: str,
+        event: AuditEvent = AuditEvent.MALFORMED,
+        way_on: tuple[str, str] | None = None,
+    ) -> None:
         super().__init__(status, title)
         self.status = status
         self.title = title
         self.text = text
         self.event = event
+        self.way_on = way_on
 
 
 def check(request: Request) -> None:
     """Raise `RequestRejected` for a request that no view should see."""
     if request.method not in METHODS:
-        raise RequestRejected(405, "Unsupported request", f"This site only accepts {', '.join(METHODS)}.")
+        raise RequestRejected(405, "Unsupported request", f"FlickList only answers {', '.join(METHODS)} requests.")
     _check_host(request)
     if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:  # WebOb fails on any other, even for a GET
         raise RequestRejected(415, *UNSUPPORTED_FORM)
@@ -126,7 +140,7 @@ def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
     host = HOST.fullmatch(request.host)
     if host is None or (hosts and host[1].lower().removesuffix(".") not in hosts):  # the dot ends a full domain name
-        raise RequestRejected(400, "Unknown host", "This site doesn’t answer to the host name in the address.")
+        raise RequestRejected(400, "Unknown host", "FlickList isn’t set up for this address. Check it for typos.")
 
 
 def _check_text(request: Request) -> None:
@@ -135,7 +149,7 @@ def _check_text(request: Request) -> None:
         raise RequestRejected(
             414,
             "Address too long",
-            f"The query in an address can have at most {MAX_QUERY_BYTES // 1024} kB.",
+            "If you searched or filtered, try fewer words. If you followed a link, check it.",
         )
     try:
         path = request.path_info
@@ -171,7 +185,12 @@ def _check_form(request: Request) -> None:
         return
     if (request.content_length or 0) > MAX_BODY_BYTES:
         request.body_file_raw.close()  # pyramid_retry has read so long a body into a temporary file
-        raise RequestRejected(413, "Form too large", f"A form can have at most {MAX_BODY_BYTES // 1024} kB.")
+        size = f"at most {MAX_BODY_BYTES // 1024} kB"
+        raise RequestRejected(
+            413,
+            "Too much text",
+            f"Nothing was saved. All fields together can have {size}. Go back, shorten what you typed and try again.",
+        )
     if request.content_type not in {FORM, ""}:
         raise RequestRejected(415, *UNSUPPORTED_FORM)
     try:
@@ -189,7 +208,13 @@ def _check_upload(request: Request) -> None:
     request.add_finished_callback(_close_body)
     max_size = request.registry.flicklist.max_upload_size
     if (request.content_length or 0) > max_size + MAX_BODY_BYTES:
-        raise RequestRejected(413, "File too large", f"A file can have at most {max_size / 1_000_000:,.10g} MB.")
+        size = f"at most {max_size / 1_000_000:,.10g} MB"
+        raise RequestRejected(
+            413,
+            "File too large",
+            f"Nothing was imported. A file can have {size}. Split it into smaller files.",
+            way_on=(request.path, "Choose another file"),
+        )
 
 
 def _close_body(request: Request) -> None:
@@ -212,7 +237,7 @@ def sanity_tween_factory(handler: Callable[[Request], Response], registry: Regis
         except RequestRejected as rejected:
             audit(request, rejected.event, NO_USER)
             words = {"title": rejected.title, "text": rejected.text, "status": rejected.status}
-            response = render_to_response(PAGE, words, request=request)
+            response = render_to_response(PAGE, {**words, "way_on": rejected.way_on}, request=request)
             response.status_int = rejected.status
             if rejected.status == 405:  # noqa: PLR2004
                 response.allow = METHODS

@@ -290,7 +290,17 @@ def test_too_large_upload_is_refused(make_app):
     page = person.get(person.list_path + "imports/")
     for size, status in ((100_000, 303), (100_001, 400), (200_000, 413)):
         page.forms["upload"]["file"] = Upload("a.txt", b"x" * size)
-        page.forms["upload"].submit(status=status)
+        answer = page.forms["upload"].submit(status=status)
+    assert "Nothing was imported. A file can have at most 0.1 MB." in answer.html.main.text
+    assert answer.click("Choose another file").forms["upload"]
+
+
+def test_too_much_text_is_refused_with_what_to_do(make_app):
+    person = Client(make_app())
+    person.register("long@example.com")
+    page = person.send(person.list_path + "add", title="x" * 70_000, status=413)
+    assert page.html.h1.text == "Too much text"
+    assert "Nothing was saved. All fields together can have at most 64 kB. Go back" in page.html.main.text
 
 
 @pytest.mark.parametrize("path", ["imports/1/confirm", "imports", "add", "imports/x/"])

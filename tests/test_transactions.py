@@ -203,7 +203,7 @@ def test_view_that_fails_after_writing_stores_and_reports_nothing(make_app, alic
     person.get(alice.list_path)
     monkeypatch.setattr("flicklist.views.movie.redirect_back", lambda *_: 1 / 0)
     page = person.send(movie_path + "/cross-off", status=500)
-    assert "Something went wrong on our side. Nothing was changed." in page.text
+    assert "This is not your fault. Nothing was changed." in page.text
     assert db.scalars(select(Movie.watched_at)).one() is None
     assert messages(person.get(alice.list_path)) == []
 

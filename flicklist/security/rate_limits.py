@@ -32,14 +32,17 @@ MAX_LONG_READS = 8
 MAX_LONG_READS_OF_PERSON = 4
 MAX_LONG_READS_OF_CLIENT = 6
 RETRY_SECONDS = 10
+# The names of rules whose error pages have their own words.
+CHANGES, LONG_READS = "changes", "long-reads"
 
 
 class RateLimited(Exception):
-    """A limit was reached. The same can be tried again after `seconds`."""
+    """A limit was reached. The same can be tried again after `seconds`. `rule` is the name of the exceeded rule."""
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
+    def __init__(self, seconds: int, rule: str = "") -> None:
+        super().__init__(seconds, rule)
         self.seconds = seconds
+        self.rule = rule
 
 
 class Rule(NamedTuple):
@@ -82,7 +85,8 @@ class RateLimiter:
             self._begin_outage(error)
             reset_times = _reset_times(self._windows_in_memory, operation, rules)
         if reset_times:
-            raise RateLimited(max(1, ceil(max(reset_times) - time.time())))
+            reset_time, name = max(reset_times)
+            raise RateLimited(max(1, ceil(reset_time - time.time())), name)
 
     def _begin_outage(self, error: StorageError) -> None:
         """Use the memory for a minute, and log that once, however many requests found out."""
@@ -92,11 +96,11 @@ class RateLimiter:
                 log.error("Rate limits are counted in memory: their storage does not answer (%s)", error)
 
 
-def _reset_times(windows: MovingWindowRateLimiter, operation: str, rules: Sequence[Rule]) -> list[float]:
-    """Apply an operation to every limit. Return when the exceeded ones end."""
+def _reset_times(windows: MovingWindowRateLimiter, operation: str, rules: Sequence[Rule]) -> list[tuple[float, str]]:
+    """Apply an operation to every limit. Return when the exceeded ones end, and the names of their rules."""
     apply: Callable[..., bool] = getattr(windows, operation)
     return [
-        windows.get_window_stats(limit, name, *keys).reset_time
+        (windows.get_window_stats(limit, name, *keys).reset_time, name)
         for limits, name, keys in rules
         for limit in limits
         if not apply(limit, name, *keys)
@@ -201,7 +205,7 @@ def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Res
 
     def limited(context: Any, request: Request) -> Response:
         if request.may_write and request.identity is not None:
-            rule = Rule(request.settings.rate_limit_changes, "changes", (str(request.identity.user_id),))
+            rule = Rule(request.settings.rate_limit_changes, CHANGES, (str(request.identity.user_id),))
             request.limiter.count([rule])
         return view(context, request)
 
@@ -232,7 +236,7 @@ class LongReads:
         shares = ((self._of_people, user_id), (self._of_clients, client))
         with self._lock:
             if not all(places.has_room(holder) for places, holder in shares):
-                raise RateLimited(RETRY_SECONDS)
+                raise RateLimited(RETRY_SECONDS, LONG_READS)
             for places, holder in shares:
                 places.take(holder)
         try:

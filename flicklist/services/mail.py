@@ -137,8 +137,8 @@ def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, st
 def _confirm_current_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "Someone entered this email address for a FlickList account. "
-        "If it was you, open this link within a day and press “Confirm”, "
-        "so that you can reset your password if you forget it:\n\n"
+        "If it was you, open this link within a day and press “Yes, confirm it”. "
+        "Then you can reset your password if you forget it:\n\n"
         f"{_confirmation_link(mail, user, settings)}\n\n"
         "If it was not you, you can ignore this email."
     )
@@ -148,8 +148,8 @@ def _confirm_current_email(mail: Mail, user: User, settings: Settings) -> tuple[
 def _confirm_new_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "Someone asked to use this email address for their FlickList account. "
-        "If it was you, open this link within a day. "
-        f"If you are asked to log in, use your old address.\n\n{_confirmation_link(mail, user, settings)}\n\n"
+        "If it was you, open this link within a day and press “Yes, confirm it”. "
+        f"If you have to log in first, use your old address.\n\n{_confirmation_link(mail, user, settings)}\n\n"
         "If it was not you, you can ignore this email. Nothing will change."
     )
     return "Confirm your new email address for FlickList", text
@@ -162,8 +162,7 @@ def _confirmation_link(mail: Mail, user: User, settings: Settings) -> str:
 
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The password of your FlickList account was changed. "
-        "Every browser was logged out, except perhaps the one in which the change was made.\n\n"
+        "The password of your FlickList account was changed. All other browsers were logged out.\n\n"
         f"If this was not you, set a new password: {settings.public_url}/password-reset/"
     )
     return "Your FlickList password was changed", text
@@ -171,8 +170,8 @@ def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, 
 
 def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "The email address of your FlickList account was changed. You can no longer log in with this address. "
-        "Every browser was logged out, except the one in which the change was made.\n\n"
+        "The email address of your FlickList account was changed. From now on, log in with the new address. "
+        "All other browsers were logged out.\n\n"
         "If this was not you, tell the person who runs the site."
     )
     return "Your email address for FlickList was changed", text
@@ -180,8 +179,8 @@ def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str
 
 def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "From now on, you need your password and a code to log in to FlickList. "
-        "Every browser was logged out, except perhaps the one in which the change was made.\n\n"
+        "From now on, you need your password and a code from your app to log in to FlickList. "
+        "All other browsers were logged out.\n\n"
         "If this was not you, tell the person who runs the site."
     )
     return "Two-step verification was turned on for FlickList", text

@@ -219,7 +219,7 @@ def log_in_later(exc: RateLimited, request: Request) -> dict[str, Any]:
         request.override_renderer = PAGE
         return page
     request.override_renderer = CODE_PAGE if is_code else LOG_IN_PAGE
-    flash_error(request, f"{page['title']}. {page['text']}")
+    flash_error(request, page["text"])
     return {"form": form, "next": form.next.path}
 
 

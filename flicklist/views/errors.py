@@ -25,7 +25,15 @@ from flicklist.read_time import ReadTookTooLong
 from flicklist.resources import WellKnownResource
 from flicklist.sanity import FOREIGN_FORM, UNREADABLE
 from flicklist.security.audit import AuditEvent, audit
-from flicklist.security.rate_limits import RateLimited, is_search
+from flicklist.security.rate_limits import (
+    CHANGES,
+    COMPLETIONS,
+    DOWNLOADS,
+    LONG_READS,
+    SEARCHES,
+    RateLimited,
+    is_search,
+)
 from flicklist.security.session import restore_session
 from flicklist.services.passwords import TooBusy
 from flicklist.urls import local_path
@@ -51,16 +59,26 @@ TITLES_AND_TEXTS = {
         "Changed at the same time",
         "This was changed elsewhere at the same time. Nothing was saved. Go back and try again.",
     ),
-    HTTPStatus.TOO_MANY_REQUESTS: ("Too many requests", "Wait a while, then try again."),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
-        "A broken reel",
+        "Something went wrong",
         (
-            "Something went wrong on our side. Nothing was changed. Try again. "
+            "This is not your fault. Nothing was changed. Try again. "
             "If it keeps happening, tell the person who runs this site."
         ),
     ),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("Intermission", "The site is very busy. Nothing was changed. Try again soon."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("The site is busy", "Nothing was changed. Try again in a few seconds."),
 }
+# The titles and texts about exceeded rate limits, by the name of the rule.
+TOO_MANY_SEARCHES = ("Too many searches", "You searched a lot in a short time.")
+TOO_MANY = {
+    CHANGES: ("Too many changes", "You made a lot of changes in a short time."),
+    SEARCHES.setting: TOO_MANY_SEARCHES,
+    COMPLETIONS.setting: TOO_MANY_SEARCHES,
+    DOWNLOADS.setting: ("Too many downloads", "You downloaded a lot in a short time."),
+    LONG_READS: ("Too many pages at once", "Other pages of yours are still loading."),
+}
+TOO_MANY_PAGES = ("Too many pages", "You opened a lot of pages in a short time.")
+TOO_MANY_ATTEMPTS = ("Too many attempts", "There were too many attempts in a short time.")
 
 
 @forbidden_view_config(renderer=PAGE)
@@ -120,11 +138,12 @@ def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
     request.response.retry_after = exc.seconds
     seconds = "1 second" if exc.seconds == 1 else f"{exc.seconds} seconds"
     wait = seconds if exc.seconds < TWO_MINUTES else f"{ceil(exc.seconds / 60)} minutes"
-    if request.identity is None:  # logging in, registering or resetting a password
-        return _page(request, HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts", f"Try again in {wait}.")
-    title = "Too many searches" if is_search(request) else ""
-    nothing_saved = " Nothing was saved." if request.may_write else ""
-    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, title, f"Try again in {wait}.{nothing_saved}")
+    is_long_page = exc.rule == SEARCHES.setting and not is_search(request)
+    title, reason = TOO_MANY_PAGES if is_long_page else TOO_MANY.get(exc.rule, TOO_MANY_ATTEMPTS)
+    # A person who is not logged in has sent a password or an email address, which is never saved.
+    nothing_saved = " Nothing was saved." if request.may_write and request.identity is not None else ""
+    text = f"{reason}{nothing_saved} Try again in {wait}."
+    return _page(request, HTTPStatus.TOO_MANY_REQUESTS, title, text)
 
 
 @exception_view_config(TooBusy, renderer=BARE_PAGE)

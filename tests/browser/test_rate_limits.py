@@ -6,7 +6,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import IS_MARKED, MARK, running_site
 
 LIMITS = {"rate_limit_changes": "1 per hour", "rate_limit_searches": "1 per hour"}
-LATER = "Try again in 60 minutes."
+CHANGES_LATER = "You made a lot of changes in a short time. Nothing was saved. Try again in 60 minutes."
+SEARCHES_LATER = "You searched a lot in a short time. Try again in 60 minutes."
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def limited(open_browser):
 def test_limit_of_changes_is_reported_in_place(limited):
     page = limited.page
     limited.check_of("Heat").click()
-    expect(page.get_by_role("alert")).to_have_text(f"“Heat” wasn’t changed. {LATER} Nothing was saved.×")
+    expect(page.get_by_role("alert")).to_have_text(f"“Heat” wasn’t changed. {CHANGES_LATER}×")
     expect(limited.check_of("Heat")).to_be_visible()
     assert page.evaluate(IS_MARKED)
 
@@ -37,7 +38,7 @@ def test_title_beyond_limit_comes_back(limited):
     page = limited.page
     limited.title_field.fill("Ran")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("alert")).to_have_text(f"{LATER} Nothing was saved.×")
+    expect(page.get_by_role("alert")).to_have_text(f"{CHANGES_LATER}×")
     expect(limited.title_field).to_have_value("Ran")
     assert page.evaluate(IS_MARKED)
 
@@ -48,6 +49,6 @@ def test_limit_of_searches_is_reported_in_place(limited):
     page.get_by_label("Decade").select_option("1990")
     expect(page.get_by_text("1 found")).to_be_attached()
     page.get_by_label("Decade").select_option("2000")
-    expect(page.get_by_role("alert")).to_have_text(f"{LATER}×")
+    expect(page.get_by_role("alert")).to_have_text(f"{SEARCHES_LATER}×")
     assert limited.titles == ["Heat"]
     assert page.evaluate(IS_MARKED)

@@ -187,8 +187,11 @@ def test_changes_beyond_limit_are_refused_and_not_written(make_app, alice):
     for number in range(3):
         person.send(person.list_path + "add", title=f"Movie {number}")
     page = person.send(person.list_path + "add", title="One more", status=429)
-    assert page.html.h1.text == "Too many requests"
-    assert "Nothing was saved." in page.html.main.text
+    assert page.html.h1.text == "Too many changes"
+    text = page.html.select_one(".failure h1 + p").text
+    assert re.fullmatch(
+        r"You made a lot of changes in a short time\. Nothing was saved\. Try again in \d+ seconds?\.", text
+    )
     assert "One more" not in alice.watchlist()
     assert len(person.watchlist()) == 3
 
@@ -467,8 +470,14 @@ def test_request_that_reads_much_is_limited(reading, path):
         reading.get(path, status=200)
     refused = reading.get(path, status=429)
     assert 0 < int(refused.headers["Retry-After"]) <= 60
-    assert refused.html.h1.text == ("Too many searches" if "?" in path else "Too many requests")
-    assert re.fullmatch(r"Try again in \d+ seconds?\.", refused.html.select_one(".failure h1 + p").text)
+    title, reason = (
+        ("Too many searches", "You searched a lot in a short time.")
+        if "?" in path
+        else ("Too many pages", "You opened a lot of pages in a short time.")
+    )
+    assert refused.html.h1.text == title
+    text = refused.html.select_one(".failure h1 + p").text
+    assert re.fullmatch(rf"{re.escape(reason)} Try again in \d+ seconds?\.", text)
 
 
 def test_finding_counts_as_search(reading):

@@ -38,7 +38,7 @@ def broken(make_app, alice, monkeypatch):
 def test_failure_shows_plain_page_and_is_logged(broken, caplog):
     person = broken(ZeroDivisionError("division by secret"))
     page = person.get(person.list_path, status=500)
-    assert page.html.h1.text == "A broken reel"
+    assert page.html.h1.text == "Something went wrong"
     assert "alice" not in page.text
     assert "secret" not in page.text
     assert "ZeroDivisionError" in caplog.text
@@ -47,7 +47,7 @@ def test_failure_shows_plain_page_and_is_logged(broken, caplog):
 def test_failure_page_needs_no_database(visitor, statements, monkeypatch):
     monkeypatch.setattr("flicklist.security.SecurityPolicy.identity", lambda *_: 1 / 0)
     page = visitor.get("/login", status=500)
-    assert page.html.h1.text == "A broken reel"
+    assert page.html.h1.text == "Something went wrong"
     assert statements == []
 
 
@@ -55,7 +55,7 @@ def test_unavailable_database_gives_503_with_retry_after(broken):
     person = broken(OperationalError("SELECT", {}, Exception("the server closed the connection")))
     page = person.get(person.list_path, status=503)
     assert page.headers["Retry-After"] == "10"
-    assert page.html.h1.text == "Intermission"
+    assert page.html.h1.text == "The site is busy"
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", "/nothing"), ("get", "/"), ("post", "/logout")])
@@ -68,7 +68,7 @@ def test_every_error_is_a_page_while_database_is_unavailable(alice, app, method,
     page = getattr(alice, method)(path, status=503)
     for engine in app.registry.engines:
         event.remove(engine, "before_cursor_execute", refuse)
-    assert page.html.h1.text == "Intermission"
+    assert page.html.h1.text == "The site is busy"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert alice.is_logged_in
 
@@ -197,11 +197,11 @@ def test_form_from_another_site_gives_403(make_app):
         (BadCSRFOrigin(), 403, "Form not accepted"),
         (HTTPNotFound(), 404, "Page not found"),
         (StaleDataError(), 409, "Changed at the same time"),
-        (RateLimited(179), 429, "Too many requests"),
-        (ZeroDivisionError(), 500, "A broken reel"),
-        (OperationalError("", {}, Exception()), 503, "Intermission"),
-        (PoolTimeoutError(), 503, "Intermission"),
-        (TooBusy(), 503, "Intermission"),
+        (RateLimited(179), 429, "Too many attempts"),
+        (ZeroDivisionError(), 500, "Something went wrong"),
+        (OperationalError("", {}, Exception()), 503, "The site is busy"),
+        (PoolTimeoutError(), 503, "The site is busy"),
+        (TooBusy(), 503, "The site is busy"),
     ],
 )
 def test_every_error_page_has_wordmark_and_title(broken, error, status, title):
