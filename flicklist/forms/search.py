@@ -104,6 +104,14 @@ class SearchForm(SiteForm):
     )
     RATED: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
     latest = date.max  # a search may look for any date
+    LABELS: ClassVar[dict[str, str]] = {
+        "tag": "Tag",
+        "decade": "Decade",
+        "genre": "Genre",
+        "max_runtime": "Longest runtime",
+        "rated": "Rated",
+        "min_rating": "Minimum rating",
+    }
     SPANS: ClassVar[dict[str, str]] = {"added": "Date added", "watched": "Date watched"}
 
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
@@ -112,16 +120,34 @@ class SearchForm(SiteForm):
 
     @property
     def problem(self) -> str:
-        """As in `SiteForm`, but a message about a date begins with the label of its two fields."""
+        """Which filter was not used, and what is wrong with it."""
         if len(self.errors) > 1:
-            return super().problem
+            return f"{len(self.errors)} filters were not used. Correct them under Filters."
         name, error = self.first_error
-        label = self.SPANS.get(name.partition("_")[0])
-        return f"{label}: {error[0].lower()}{error[1:]}" if label else error
+        return f"{'The search' if name == 'q' else f'The filter “{self._label(name)}”'} was not used. {error}"
+
+    def _label(self, name: str) -> str:
+        """Return what the page calls a filter."""
+        if name in self.LABELS:
+            return self.LABELS[name]
+        span, _, end = name.partition("_")
+        return f"{self.SPANS[span]} {end}"
 
     def validate_tag(self, field: Field) -> None:
         if field.data and len(split_labels(field.data)) != 1:
             raise ValidationError("Enter one tag, without commas.")
+
+    def validate_decade(self, field: Field) -> None:
+        if field.data and field.data not in self.DECADES:
+            raise ValidationError(f"Choose a decade from the {FIRST_DECADE}s to the {LAST_DECADE}s.")
+
+    def validate_rated(self, field: Field) -> None:
+        if field.data and field.data not in self.RATED:
+            raise ValidationError("Choose whether the movie is rated.")
+
+    def validate_min_rating(self, field: Field) -> None:
+        if field.data and not RatingForm.SCALE.get(field.data):
+            raise ValidationError("Choose a minimum rating from ½ to 5 stars.")
 
     def validate_max_runtime(self, field: Field) -> None:
         if field.data and parse_runtime(field.data) is None:

@@ -367,14 +367,18 @@ def test_empty_result_has_message_and_link_to_whole_list(shelf):
     assert len(titles(page.click("Show the whole list"))) == 4
 
 
+BAD_DATE = "Enter a date like 14 Jul 2009, July 2009 or 2009."
+INVISIBLE = "There are invisible characters in the search text. Try typing instead of pasting."
+
+
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ({"added_from": "last week"}, "Date added: enter a date like 14 Jul 2009, July 2009 or 2009."),
-        ({"watched_to": "2009-13"}, "Date watched: enter a date like 14 Jul 2009, July 2009 or 2009."),
-        ({"q": "x" * 201}, "The search text can have at most 200 characters."),
-        ({"q": "bell\a"}, "There are invisible characters in the search text. Try typing instead of pasting."),
-        ({"added_to": "9999-12-31"}, "Date added: enter a date like 14 Jul 2009, July 2009 or 2009."),
+        ({"added_from": "last week"}, "The filter “Date added from” was not used. " + BAD_DATE),
+        ({"watched_to": "2009-13"}, "The filter “Date watched to” was not used. " + BAD_DATE),
+        ({"q": "x" * 201}, "The search was not used. The search text can have at most 200 characters."),
+        ({"q": "bell\a"}, "The search was not used. " + INVISIBLE),
+        ({"added_to": "9999-12-31"}, "The filter “Date added to” was not used. " + BAD_DATE),
     ],
 )
 def test_invalid_filter_is_reported_and_ignored(shelf, query, problem):
@@ -392,7 +396,7 @@ def test_invalid_filter_is_reported_and_ignored(shelf, query, problem):
 )
 def test_end_of_span_is_ignored_if_before_start(shelf, view, query, label, expected):
     page = shelf.get(shelf.list_path + view, query)
-    assert messages(page, "error") == [f"{label}: the first date is after the second."]
+    assert messages(page, "error") == [f"The filter “{label} to” was not used. The first date is after the second."]
     assert set(titles(page)) == expected
 
 
@@ -415,7 +419,9 @@ def test_filters_take_dates_as_people_write_them(shelf):
 
 def test_ambiguous_date_in_filter_has_a_link_for_each_reading(shelf):
     page = shelf.get(shelf.list_path, {"added_to": "03/04/2021", "q": "amelie"})
-    assert messages(page, "error") == ["Date added: did you mean 3 Apr 2021 or 4 Mar 2021?"]
+    assert messages(page, "error") == [
+        "The filter “Date added to” was not used. Did you mean 3 Apr 2021 or 4 Mar 2021?"
+    ]
     page = page.click("4 Mar 2021")
     assert list(chips(page)) == ["“amelie”", "added to 4 Mar 2021"]
     assert page.forms["search"]["added_to"].value == "4 Mar 2021"
@@ -429,11 +435,30 @@ def test_every_word_must_match_and_quote_style_does_not_matter(shelf):
     assert found(shelf, q="a long and rather windy title of many words indeed") == set()
 
 
+@pytest.mark.parametrize("query", [{"sort": "x"}, {"sort": "rating"}])
+def test_unknown_sort_order_is_ignored(shelf, query):
+    page = shelf.get(shelf.list_path, query)
+    assert (len(titles(page)), messages(page, "error")) == (4, [])
+
+
 @pytest.mark.parametrize(
-    "query", [{"decade": "x"}, {"rated": "x"}, {"min_rating": "6"}, {"sort": "x"}, {"sort": "rating"}]
+    ("query", "problem"),
+    [
+        ({"decade": "1920s"}, "The filter “Decade” was not used. Choose a decade from the 1870s to the 2030s."),
+        ({"rated": "x"}, "The filter “Rated” was not used. Choose whether the movie is rated."),
+        ({"min_rating": "6"}, "The filter “Minimum rating” was not used. Choose a minimum rating from ½ to 5 stars."),
+    ],
 )
-def test_unknown_choice_is_ignored(shelf, query):
-    assert len(found(shelf, **query)) == 4
+def test_unknown_choice_is_reported_and_not_used(shelf, query, problem):
+    page = shelf.get(shelf.list_path + "watched", query)
+    assert (len(titles(page)), messages(page, "error")) == (4, [problem])
+    (field,) = page.html.select("#filters [aria-invalid=true]")
+    assert field["name"] == next(iter(query))
+
+
+def test_several_refused_filters_are_counted(shelf):
+    page = shelf.get(shelf.list_path, {"max_runtime": "long", "added_to": "someday"})
+    assert messages(page, "error") == ["2 filters were not used. Correct them under Filters."]
 
 
 @pytest.mark.parametrize(
