@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, String, bindparam, cast, delete, select, union_all
+from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, cast, delete, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, raiseload, selectinload
 
@@ -93,7 +93,17 @@ _SIMILAR = union_all(
         for is_on_list in (IS_ON_WATCHLIST, IS_WATCHED)
     )
 )
-_SIMILAR_TITLES = select(Movie.title, Movie.year).where(Movie.id.in_(_SIMILAR)).order_by(Movie.sort_year, Movie.id)
+_SIMILAR_TITLES = (
+    select(Movie.id, Movie.title, Movie.year).where(Movie.id.in_(_SIMILAR)).order_by(Movie.sort_year, Movie.id)
+)
+
+
+class Similar(NamedTuple):
+    """Another movie on the list whose title folds to the same text."""
+
+    id: int
+    title: str
+    year: int | None
 
 
 class Match(NamedTuple):
@@ -304,12 +314,13 @@ def change_with_unique_key(db: Session, movie: Movie, change: Callable[[], None]
             movie.add_id_to_key()
 
 
-def similar_titles(db: Session, movie: Movie) -> Sequence[Row[str, int | None]]:
-    """Return the titles and years of other movies on the list whose title folds to the same text, of any year.
+def similar_titles(db: Session, movie: Movie) -> Sequence[Similar]:
+    """Return other movies on the list whose title folds to the same text, of any year.
 
     There are at most `MAX_SIMILAR_TITLES` from each list, because others may be waiting to write.
     """
     sort_titles = [variant[:MAX_TITLE_LENGTH] for variant in sort_titles_of_variants(movie.title)]
     parameters = {"owner_id": movie.owner_id, "movie_id": movie.id, "sort_titles": sort_titles}
     folded = fold(movie.title)
-    return [row for row in db.connection().execute(_SIMILAR_TITLES, parameters) if fold(row.title) == folded]
+    found = (Similar(*row) for row in db.connection().execute(_SIMILAR_TITLES, parameters))
+    return [each for each in found if fold(each.title) == folded]

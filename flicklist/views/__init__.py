@@ -20,7 +20,7 @@ from flicklist.models.movie import quoted_label
 from flicklist.resources import WatchlistResource
 from flicklist.services.pagination import PageRequest
 from flicklist.services.passwords import TooBusy
-from flicklist.services.watchlist import MAX_SIMILAR_TITLES, similar_titles
+from flicklist.services.watchlist import MAX_SIMILAR_TITLES, Similar
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
@@ -111,13 +111,27 @@ def name_movies(movies: Sequence[Movie]) -> str:
     return movies[0].quoted_label if len(movies) == 1 else f"{len(movies)} movies"
 
 
-def mention_similar_titles(request: Request, movie: Movie) -> str:
-    """Return a sentence about the other movies on the list with the same title or a variant of it, if there are any."""
-    others = similar_titles(request.db, movie)
+def mention_similar_titles(movie: Movie, similar: Sequence[Similar]) -> str:
+    """Return a sentence about other movies with the same title or a variant of it, but not with the same year too."""
+    others = [other for other in similar if _label_of(other) != movie.quoted_label]
     number = len(others) - 1
     shown = "many" if number >= MAX_SIMILAR_TITLES - 1 else number
     more = f" and {shown} more {'movie' if number == 1 else 'movies'} with this title" if number > 0 else ""
-    return f" You also have {quoted_label(*others[0])}{more}." if others else ""
+    return f" You also have {_label_of(others[0])}{more}." if others else ""
+
+
+def flash_same_name(request: Request, movie: Movie, similar: Sequence[Similar]) -> None:
+    """Say that another movie on the list has the same title and year, with a link to it, if there is one."""
+    same = [other.id for other in similar if _label_of(other) == movie.quoted_label]
+    if same:
+        path = request.path_to(find_interface(request.context, WatchlistResource), str(same[0]), "")
+        number = "two" if len(same) == 1 else f"{len(same) + 1:,}"
+        text = f"You now have {number} movies named {movie.quoted_label}."
+        flash_info(request, text, "Show the other one" if len(same) == 1 else "Show another one", path, is_link=True)
+
+
+def _label_of(other: Similar) -> str:
+    return quoted_label(other.title, other.year)
 
 
 def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:

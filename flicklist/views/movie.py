@@ -18,6 +18,7 @@ from flicklist.views import (
     PageOrRedirect,
     flash_change,
     flash_rating,
+    flash_same_name,
     mention_similar_titles,
     moved_to_watchlist,
     new_viewing,
@@ -67,9 +68,10 @@ def edit(context: MovieResource, request: Request) -> PageOrRedirect:
         watchlist.edit_movie(request.db, movie, form.details)
 
     change = changes.change_movie(request.db, context.movie, edit_movie, "saved")
-    flash_change(
-        request, f"Saved {context.movie.quoted_label}.{mention_similar_titles(request, context.movie)}", change
-    )
+    similar = watchlist.similar_titles(request.db, context.movie)
+    text = f"Saved {context.movie.quoted_label}.{mention_similar_titles(context.movie, similar)}"
+    flash_change(request, text, change)
+    flash_same_name(request, context.movie, similar)
     return redirect(request.path_to(context))
 
 

@@ -183,7 +183,8 @@ def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
         if form.why.data:  # keep the text
             return _page_with_form(context, request, form)
     else:
-        text = f"Added {movie.quoted_label}{_where_added(context, request)}.{mention_similar_titles(request, movie)}"
+        also = mention_similar_titles(movie, watchlist.similar_titles(request.db, movie))
+        text = f"Added {movie.quoted_label}{_where_added(context, request)}.{also}"
         flash_success(request, text, "Undo", request.path_to(context, str(movie.id), "remove"))
     return redirect_back(request, context)
 

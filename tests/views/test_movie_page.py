@@ -184,6 +184,15 @@ def test_duplicate_title_is_accepted_with_a_note(heat):
     assert len(heat.watchlist()) == 4
 
 
+def test_movie_with_the_name_of_another_is_saved_with_a_link_to_the_other(heat):
+    heat.add("Cold")
+    other = movie_path(heat, "Heat")
+    page = edit(heat, "Cold", title="Heat", year="1995").follow()
+    assert messages(page, "success") == ["Saved “Heat (1995)”."]
+    assert messages(page, "info") == ["You now have two movies named “Heat (1995)”."]
+    assert page.click("Show the other one").request.path == other
+
+
 def test_crossing_off_adds_viewing_today(heat, db):
     heat.cross_off("Heat")
     assert db.scalars(select(Viewing.watched_on)).all() == [TODAY.isoformat()]
