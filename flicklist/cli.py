@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import click
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from flicklist import migrations
 from flicklist.db import disposing, reading_engine, snapshot, writing_engine
+from flicklist.film_facts import fact_name
 from flicklist.importer import open_importer
 from flicklist.ini_files import ini_uri, read_app_settings
 from flicklist.models import Import, Mail, User
@@ -173,9 +174,7 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
     with _database(settings) as db:
         owner_id = _user(db, email).id
     try:
-        movie_import = _read(
-            settings, owner_id, file, dict(answer.split("=", 1) for answer in answers if "=" in answer)
-        )
+        movie_import = _read(settings, owner_id, file, _assignments(answers))
         if not dry_run:
             with _progress_bar("Importing") as show, open_importer(settings, show) as importer:
                 movie_import = importer.finish(movie_import.id)
@@ -192,17 +191,19 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
 def _read(settings: Settings, owner_id: int, file: Path, answers: dict[str, str]) -> Import:
     """Return the import with its preview. Raises `UploadRefused`, also if a question has no answer."""
     if file.stat().st_size > settings.max_upload_size:
-        raise UploadRefused(f"It has more than {settings.max_upload_size:,} bytes.")
+        raise UploadRefused(f"It is larger than {settings.max_upload_size / 1_000_000:,.10g} MB.")
     with _progress_bar("Reading") as show, open_importer(settings, show) as importer, file.open("rb") as content:
         movie_import = importer.read_file(owner_id, file.name, content, answers)
         if not movie_import.can_be_confirmed:
             importer.discard(movie_import.id)
             question = movie_import.unanswered[0]
-            choices = ", ".join(
-                f"--answer {question['name']}={value} ({label})" for value, label in question["options"]
-            )
-            raise UploadRefused(f"{question['text']} Choose one: {choices}.")
+            raise UploadRefused(f"{question['text']} {_choices(question)}")
     return movie_import
+
+
+def _choices(question: dict[str, Any]) -> str:
+    choices = (f"--answer {question['name']}={value} ({label})" for value, label in question["options"])
+    return f"Choose one: {', '.join(choices)}."
 
 
 @contextmanager
@@ -218,7 +219,9 @@ def _summarize(movie_import: Import, *, is_dry_run: bool) -> None:
     for notice in movie_import.notices:
         click.echo(notice)
     for question in movie_import.questions:
-        click.echo(f"{question['text']} {movie_import.answers.get(question['name']) or question['default']}")
+        answer = movie_import.chosen_answers[question["name"]]
+        label = dict(question["options"]).get(answer)
+        click.echo(f"{question['text']} {label or f'No answer. {_choices(question)}'}")
     counts = movie_import.counts
     would_be = " that would be" if is_dry_run else ""
     click.echo(
@@ -334,7 +337,7 @@ def fill_film_facts(ini: str, email: str) -> None:
 def _report(looked_up: list[film_facts.LookedUp], filled: int) -> None:
     for movie in looked_up:
         if movie.gaps:
-            click.echo(f"{movie.label}: {', '.join(name.replace('_', ' ') for name in movie.gaps)}")
+            click.echo(f"{movie.label}: {', '.join(map(fact_name, movie.gaps))}")
     for reason in NoMatch:
         for movie in looked_up:
             if movie.film is reason:

@@ -30,6 +30,7 @@ class FilmFacts(NamedTuple):
     letterboxd_uri: str = ""
 
 
+_NAMES = {"imdb_id": "IMDb ID", "tmdb_id": "TMDB ID", "letterboxd_uri": "Letterboxd link"}
 _MAX_LENGTHS = {
     "original_title": MAX_ORIGINAL_TITLE_LENGTH,
     "directors": MAX_DIRECTORS_LENGTH,
@@ -37,6 +38,11 @@ _MAX_LENGTHS = {
     "countries": MAX_COUNTRIES_LENGTH,
     "letterboxd_uri": MAX_LETTERBOXD_URI_LENGTH,
 }
+
+
+def fact_name(field: str) -> str:
+    """Return a field of `FilmFacts` as a word in a sentence."""
+    return _NAMES.get(field, field.replace("_", " "))
 
 
 def invalid_facts(facts: FilmFacts) -> list[str]:

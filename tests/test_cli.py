@@ -323,7 +323,7 @@ def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypa
     result = run("import", alice.email, str(file), max_upload_size="1000")
     assert result.exit_code == 1
     file.write_bytes(b"x" * 1001)
-    assert "more than 1,000 bytes" in run("import", alice.email, str(file), max_upload_size="1000").output
+    assert "It is larger than 0.001 MB." in run("import", alice.email, str(file), max_upload_size="1000").output
     assert "No account has the email address" in run("import", "x@example.com", str(file)).output
     question = Question("kind", "Watched?", [Option("a", "Watched"), Option("b", "To watch")])
     monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("CSV", (), (), [question]))
@@ -331,6 +331,18 @@ def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypa
     assert "Watched? Choose one: --answer kind=a (Watched), --answer kind=b (To watch)." in result.output
     assert run("import", alice.email, str(file), "--answer", "kind=a").exit_code == 0
     assert len(db.scalars(select(Import)).all()) == 1
+
+
+def test_import_command_shows_questions_with_their_answers(run, alice, tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text("Title,WatchedDate\nHeat,\nRan,2020-07-14\n")
+    question = "1 row has no date and no rating. What does that mean?"
+    choices = "--answer letterboxd_import=watched (I watched them)"
+    assert f"{question} No answer. Choose one: {choices}" in run("import", alice.email, str(file), "--dry-run").output
+    result = run("import", alice.email, str(file), "--answer", "letterboxd_import=watched", "--dry-run")
+    assert f"{question} I watched them" in result.output
+    wrong = run("import", alice.email, str(file), "--answer", "watched")
+    assert (wrong.exit_code, "'watched' is not NAME=VALUE." in wrong.output) == (2, True)
 
 
 def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):

@@ -31,7 +31,6 @@ from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import ImportResource, ImportsResource
 from flicklist.security.rate_limits import DOWNLOADS, LONG_PAGES
 from flicklist.services.imports import report, storage
-from flicklist.services.imports.problems import NO_TITLE
 from flicklist.text import quote
 from flicklist.views import download, redirect, requested_page
 
@@ -143,7 +142,6 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "filters": filters,
         "shown": shown,
         "PROBLEMS": PROBLEMS,
-        "NO_TITLE": NO_TITLE,
         "problems": problems,
         "headings": HEADINGS,
         "outcomes": outcomes_in_words,

@@ -94,8 +94,8 @@ HEAT_FACTS = FilmFacts("", "Michael Mann", 170, "Crime, Drama", "United States",
 def test_fill_adds_facts_and_reports_every_movie(listed, fill, db):
     result = fill()
     assert result.output.splitlines() == [
-        "Heat (1995): directors, runtime, genres, countries, imdb id",
-        "The Thing (1982): directors, runtime, genres, countries, imdb id",
+        "Heat (1995): directors, runtime, genres, countries, IMDb ID",
+        "The Thing (1982): directors, runtime, genres, countries, IMDb ID",
         "Ran has no year",
         "Nope (1950) is not in the catalog",
         "Home (2008) could be several films",
@@ -110,7 +110,7 @@ def test_fill_replaces_nothing(listed, fill, db):
     form = listed.get(listed.movie_path("Heat") + "/edit").forms["edit"]
     form["runtime"], form["genres"] = "171", "Heist"
     form.submit(status=303)
-    assert "Heat (1995): directors, countries, imdb id" in fill().output
+    assert "Heat (1995): directors, countries, IMDb ID" in fill().output
     assert facts_of(db, "Heat") == HEAT_FACTS._replace(runtime=171, genres="Heist")
 
 

@@ -54,6 +54,11 @@ SAMPLES_OF_FORMATS = {
     "made/trakt-2026": Sample(5, 1, 4, 2, 3, refused=2),
     "made/trakt-website.csv": Sample(1, 0, 0, 1, 1, refused=1),
     "made/trakt-import.csv": Sample(2, 1, 1, 0, 1, refused=2),
+    "made/netflix/viewing-us.csv": Sample(1, 0, 1, 0, 0, refused=2, undecided=1),
+    "made/netflix/viewing-day-first.csv": Sample(1, 0, 1, 0, 0, refused=1),
+    "made/netflix/viewing-iso.csv": Sample(1, 0, 1, 0, 0, refused=1),
+    "made/netflix/viewing-german.csv": Sample(2, 0, 2, 0, 0),
+    "made/netflix/viewing-two-orders.csv": Sample(2, 0, 2, 0, 0, refused=1),
     "made/plain-list.txt": Sample(8, 7, 0, 1, 0, refused=1, undecided=1),
 }
 OF_MOVIES = ("movies", "viewings")
@@ -461,11 +466,11 @@ def test_report_before_the_import_says_what_will_happen(alice, work_on_imports):
     assert [row["Outcome"] for row in rows] == ["will be added", "won’t be imported"]
 
 
-def test_row_without_a_title_says_so_once(alice, work_on_imports, monkeypatch):
+def test_row_without_a_title_says_why_it_is_not_imported(alice, work_on_imports, monkeypatch):
     read_as(monkeypatch, ParsedUpload("test", [UnusableRow("list.txt", 13, "", NO_TITLE)]))
     page = alice.upload("x")
     work_on_imports()
-    assert listed_rows(alice.get(page.request.path)) == [("No title", "", "")]
+    assert listed_rows(alice.get(page.request.path)) == [("No title", "", NO_TITLE)]
 
 
 def test_downloads_of_reports_are_limited(alice, import_file, make_app):
@@ -745,7 +750,7 @@ def test_export_has_no_imports(alice, import_file):
 
 
 def test_empty_watchlist_and_account_page_lead_to_imports(alice):
-    assert "Letterboxd, Trakt, IMDb, a text file…" in alice.get(alice.list_path).html.main.text
+    assert "Letterboxd, Trakt, IMDb, Netflix, a text file…" in alice.get(alice.list_path).html.main.text
     for path in (alice.list_path, "/account/"):
         assert alice.get(path).html.main.find("a", attrs={"href": f"{alice.list_path}imports/"})
 

@@ -51,9 +51,14 @@ def separator_of(header: str) -> str:
 
 def header_of(cells: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the columns, in lower case. Raises `UploadRefused` if they are very many."""
+    return tuple(map(str.lower, columns_of(cells)))
+
+
+def columns_of(cells: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the columns, as they are written. Raises `UploadRefused` if they are very many."""
     if len(cells or ()) > MAX_COLUMNS:
         raise UploadRefused(f"This file has more than {MAX_COLUMNS:,} columns.")
-    return tuple(cell.strip().lower() for cell in cells or ())
+    return tuple(cell.strip() for cell in cells or ())
 
 
 def read_cells(lines: Iterable[str], separator: str) -> Iterator[Cells]:

@@ -27,7 +27,7 @@ def read_day(value: object, time_zone: ZoneInfo) -> str | None:
     try:
         day = _local_day(text, time_zone)
     except (ValueError, OverflowError):
-        raise RowUndecided(f"{quote(text)} is not a day such as 2009-07-14.") from None
+        raise RowUndecided(f"{quote(text)} is not a date like 2009-07-14.") from None
     return None if day is None else _possible(day).isoformat()
 
 
@@ -64,7 +64,7 @@ def _is_first_of_1970(moment: datetime) -> bool:
 
 def _possible(day: date) -> date:
     if day < FIRST_DAY:
-        raise RowUndecided(f"The day {day.isoformat()} is before the first films.")
+        raise RowUndecided(f"The date {day.isoformat()} is before the first films.")
     if day > latest_local_day(None):
-        raise RowUndecided(f"The day {day.isoformat()} is in the future.")
+        raise RowUndecided(f"The date {day.isoformat()} is in the future.")
     return day

@@ -39,7 +39,7 @@ class Element:
     def __getitem__(self, key: str) -> object:
         """Return the value of a key, or None if it is missing. Raises `RowRefused` if this is not an object."""
         if not isinstance(self.value, dict):
-            raise RowRefused("This element of the list is not an object.")
+            raise RowRefused("This entry of the file can’t be read as a movie.")
         return self.value.get(key)
 
     def part(self, key: str) -> Mapping[str, object]:

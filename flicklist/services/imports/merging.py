@@ -6,7 +6,7 @@ The movie is changed in memory, through its own methods. The person's title, yea
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flicklist.film_facts import FilmFacts, invalid_facts, without_facts
+from flicklist.film_facts import FilmFacts, fact_name, invalid_facts, without_facts
 from flicklist.labels import split_labels
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
@@ -105,7 +105,7 @@ class _Merger:
         gaps = {name: value for name, value in valid._asdict().items() if value and not getattr(self.movie, name)}
         if gaps:
             self.movie.set_details(self.movie.details._replace(facts=self.movie.facts._replace(**gaps)))
-            effect.added += (name.replace("_", " ") for name in gaps)
+            effect.added += map(fact_name, gaps)
 
     def _merge_texts(self, row: Row, effect: Effect) -> None:
         details = self.movie.details
@@ -258,5 +258,5 @@ def _valid_facts(facts: FilmFacts, effect: Effect) -> FilmFacts:
     if facts == _NO_FACTS:
         return facts
     invalid = invalid_facts(facts)
-    effect.remarks += (f"The {name.replace('_', ' ')} is left out, because it is invalid." for name in invalid)
+    effect.remarks += (f"The {fact_name(name)} isn’t valid, so it was left out." for name in invalid)
     return without_facts(facts, invalid)

@@ -1,6 +1,6 @@
 """Reasons why a row of a file cannot be imported."""
 
-NO_TITLE = "This row has no title."
+NO_TITLE = "There is no title, so it is unclear which movie this is."
 
 
 class RowProblem(Exception):

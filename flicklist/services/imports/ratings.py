@@ -32,7 +32,7 @@ def read_rating(value: object, best: int) -> RowRating:
     if number == 0:
         return RowRating()
     if number is None or not Decimal(best) / 10 <= number <= best:
-        raise RowUndecided(f"The rating {quote(text)} is not on the scale up to {best}.")
+        raise RowUndecided(f"{quote(text)} is not a rating from {best / 10:g} to {best}.")
     return _half_stars(number, best)
 
 

@@ -13,6 +13,7 @@ from flicklist.services.imports.formats import (
     imdb,
     letterboxd,
     letterboxd_import,
+    netflix,
     plain_text,
     trakt,
     trakt_import,
@@ -33,6 +34,7 @@ FORMATS: Sequence[Format] = (
     trakt.FORMAT,
     trakt_import.FORMAT,
     imdb.FORMAT,
+    netflix.FORMAT,
 )
 WHICH_FORMAT = "format"
 _PLAIN, _TABLE = plain_text.FORMAT, letterboxd_import.FORMAT
@@ -48,15 +50,28 @@ _KINDS = {
     b"Rar!": "a compressed file, but not a ZIP",
     b"7z\xbc\xaf": "a compressed file, but not a ZIP",
 }
-_EXPECTED = "Upload an export of FlickList, Letterboxd, Trakt or IMDb, or a text file with one title per line."
+_EXPECTED = "Upload an export of FlickList, Letterboxd, Trakt, IMDb or Netflix, or a text file with one title per line."
 _COLUMNS_EXPECTED = (
     "Name its columns Title, Year, WatchedDate, Rating (½ to 5 stars) or Rating10 (1 to 10), Tags and Review, "
-    "and delete all others. Only Title is needed. Then upload it again."
+    "delete all others, and upload it again. Only Title is needed."
 )
 _SPREADSHEET = "[Content_Types].xml"
 _MAX_NAMES = 8
 # A text file whose first line has these words is a table, not a list of titles.
 _TITLE_COLUMNS, _MIN_COLUMNS = {"title", "name", "movie", "film"}, 3
+# With two columns, the other one must be known, because "The Movie, the Name" can be a title.
+_OTHER_COLUMNS = {
+    "date",
+    "date watched",
+    "watched",
+    "watched on",
+    "year",
+    "rating",
+    "score",
+    "director",
+    "genre",
+    "notes",
+}
 
 
 def read_upload(
@@ -143,21 +158,29 @@ def _fallbacks(upload: Upload) -> Sequence[Format]:
         raise UploadRefused("This file has no text.")
     if file.first_line.lstrip().startswith("<"):
         raise UploadRefused(f"This is a web page. {_EXPECTED}")
-    return _fallbacks_of_table(set(file.header))
+    return _fallbacks_of_table(file)
 
 
-def _fallbacks_of_table(columns: set[str]) -> Sequence[Format]:
-    """Return the formats of a text file with these words in its first line."""
+def _fallbacks_of_table(file: UploadedFile) -> Sequence[Format]:
+    """Return the formats of a text file, by the words in its first line. Raises `UploadRefused` for other tables."""
+    columns = set(file.header)
     if {"title"} < columns <= letterboxd_import.COLUMNS:
         return [_TABLE, _PLAIN]
-    if len(columns) >= _MIN_COLUMNS and columns & _TITLE_COLUMNS:
-        shown = ", ".join(quote(printable(column)) for column in sorted(columns)[:_MAX_NAMES])
-        raise UploadRefused(f"FlickList can’t read this table. {_COLUMNS_EXPECTED} It has the columns {shown}.")
+    others = columns - _TITLE_COLUMNS
+    is_known = bool(others) and others <= _OTHER_COLUMNS
+    if others < columns and (len(columns) >= _MIN_COLUMNS or is_known):
+        shown = ", ".join(quote(printable(column)) for column in file.columns[:_MAX_NAMES])
+        raise UploadRefused(f"FlickList doesn’t know this table, with the columns {shown}. {_COLUMNS_EXPECTED}")
+    if plain_text.looks_like_table(file.lines()):
+        first = quote(printable(file.first_line))
+        raise UploadRefused(
+            f"This looks like a table, but its first line doesn’t name the columns: {first}. {_COLUMNS_EXPECTED}"
+        )
     return [_PLAIN]
 
 
 def _question(formats: Sequence[Format], upload: Upload) -> Question:
-    columns = ", ".join(upload.single.header[:_MAX_NAMES]) if upload.single else ""
+    columns = ", ".join(upload.single.columns[:_MAX_NAMES]) if upload.single else ""
     shown = f"The file begins with {quote(printable(columns))}. " if columns else ""
     options = [Option(each.name, _label(each)) for each in formats]
     return Question(WHICH_FORMAT, f"{shown}What kind of file is this?", options)
@@ -166,6 +189,6 @@ def _question(formats: Sequence[Format], upload: Upload) -> Question:
 def _label(each: Format) -> str:
     labels = {
         _PLAIN.name: "Plain text with one title per line",
-        _TABLE.name: "A table with the columns of Letterboxd’s import format",
+        _TABLE.name: "A table: the first line names its columns",
     }
     return labels.get(each.name, each.name)

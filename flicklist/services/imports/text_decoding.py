@@ -24,7 +24,7 @@ _UTF_8 = Encoding("utf-8-sig")
 _PARTLY_UTF_8 = Encoding("utf-8-sig", "surrogateescape")
 _CP1252 = Encoding(
     *("cp1252", "surrogateescape"),
-    notice="The file is not in UTF-8, so it was read as Windows-1252. Check a title with an accent.",
+    notice="The file has an older text encoding (Windows-1252). Check that titles with accents are right.",
 )
 
 

@@ -12,7 +12,7 @@ from flicklist.services.imports.archive import CHUNK, UploadLimits
 from flicklist.services.imports.csv_rows import (
     Cells,
     Record,
-    header_of,
+    columns_of,
     read_cells,
     read_records,
     separator_of,
@@ -78,8 +78,13 @@ class UploadedFile:
 
     @cached_property
     def header(self) -> tuple[str, ...]:
-        """The first row of a CSV file, in lower case. Empty for JSON."""
-        return () if self.is_json else header_of(next(self.cells(), Cells(0, ())).cells)
+        """The columns of a CSV file, in lower case. Empty for JSON."""
+        return tuple(map(str.lower, self.columns))
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The first row of a CSV file, as it is written. Empty for JSON."""
+        return () if self.is_json else columns_of(next(self.cells(), Cells(0, ())).cells)
 
     @cached_property
     def preview(self) -> JsonPreview:

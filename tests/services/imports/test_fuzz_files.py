@@ -39,6 +39,7 @@ SAMPLE_FILES = {
     **{path.name: path.read_bytes() for path in sorted((MADE / "trakt-2026").glob("*-*.json"))},
     **{path.name: path.read_bytes() for path in sorted((MADE / "imdb").iterdir())},
     **{f"{name}": (MADE / name).read_bytes() for name in ("trakt-website.csv", "trakt-import.csv", "plain-list.txt")},
+    **{path.name: path.read_bytes() for path in sorted((MADE / "netflix").iterdir())},
     **{name: content for name, content in SMALL_ACCOUNT.items() if name != "lists/a.csv"},
 }
 ANSWERS = {
@@ -46,6 +47,8 @@ ANSWERS = {
     "letterboxd_import": "watched",
     "trakt_list": "lists-list",
     "imdb_list": "tag",
+    "netflix_date_order": "day-first",
+    "netflix_colon": "add",
 }
 INSERTED = [
     *(b"\0", b"\xff", b"\xe9", b'"', b"'", b",", b";", b"\r", b"\n", b"\r\n", b"\t", b"[", b"]", b"{", b"}", b":"),

@@ -46,6 +46,13 @@ def test_rated_movie_on_the_watchlist_is_tagged():
     assert row.added_at == datetime(2014, 11, 7, 9, 7, 24, tzinfo=UTC)
 
 
+def test_unreadable_date_is_reported(tmp_path):
+    header = "Const,Your Rating,Date Rated,Title,Title Type\n"
+    rows = "tt0113277,9,someday,Heat,Movie\ntt0089881,9,2021-05-05,Ran,Movie\n"
+    heat, ran = read_bytes(tmp_path, header + rows).rows
+    assert (heat.remark, ran.remark) == ("The date “someday” can’t be read, so it was left out.", "")
+
+
 def test_titles_in_windows_1252():
     parsed = read(MADE / "imdb" / "v2-watchlist-cp1252.csv")
     assert usable(parsed)[0].title == "Amélie"

@@ -232,7 +232,9 @@ def test_bad_day_or_rating_needs_a_decision_and_spoils_no_other_row(tmp_path):
     parsed = read_bytes(tmp_path, DIARY + rows)
     assert undecided(parsed) == ["A", "B", "C"]
     assert [row.title for row in usable(parsed)] == ["D"]
-    assert [(row.line, row.reason) for row in parsed.rows[4:]] == [(7, "This row has no title.")]
+    assert [(row.line, row.reason) for row in parsed.rows[4:]] == [
+        (7, "There is no title, so it is unclear which movie this is.")
+    ]
 
 
 def test_columns_in_another_order_and_semicolons(tmp_path):

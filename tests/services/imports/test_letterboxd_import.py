@@ -56,4 +56,4 @@ def test_review_is_html_only_if_it_has_elements(tmp_path, review, note):
 def test_row_with_an_id_but_no_title_is_left_to_matching(tmp_path):
     parsed = read_bytes(tmp_path, "tmdbID,Title,WatchedDate\n949,,2024-01-01\n,,2024-01-01\n")
     assert [(row.title, row.facts.tmdb_id) for row in usable(parsed)] == [("", 949)]
-    assert [row.reason for row in parsed.rows[1:]] == ["This row has no title."]
+    assert [row.reason for row in parsed.rows[1:]] == ["There is no title, so it is unclear which movie this is."]

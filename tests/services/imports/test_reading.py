@@ -17,6 +17,7 @@ RECOGNIZED = {
     MADE / "imdb" / "v1-watchlist.csv": "IMDb",
     MADE / "trakt" / "ratings-movies.json": "Trakt export",
     MADE / "trakt-import.csv": "Trakt list",
+    MADE / "netflix" / "viewing-us.csv": "Netflix viewing history",
     MADE / "plain-list.txt": "Plain text",
 }
 
@@ -52,7 +53,7 @@ def test_header_of_two_formats_is_asked(tmp_path):
 def test_small_table_can_be_a_table_or_text(tmp_path):
     text = "Title,Year\nHeat,1995\nRan,1985\n"
     (question,) = read_bytes(tmp_path, text).questions
-    assert "title, year" in question.text
+    assert question.text == "The file begins with “Title, Year”. What kind of file is this?"
     lengths = {
         option.value: len(read_bytes(tmp_path, text, answers={WHICH_FORMAT: option.value}).rows)
         for option in question.options
@@ -61,8 +62,8 @@ def test_small_table_can_be_a_table_or_text(tmp_path):
 
 
 def test_unknown_table_is_refused_with_its_columns(tmp_path):
-    reason = refusal(tmp_path, "media_id,title,media_type\n1,Friends,tv\n")
-    assert "“media_id”, “media_type”, “title”" in reason
+    reason = refusal(tmp_path, "media_id,Title,media_type\n1,Friends,tv\n")
+    assert "with the columns “media_id”, “Title”, “media_type”." in reason
     assert "Name its columns Title, Year, WatchedDate" in reason
 
 
@@ -77,6 +78,44 @@ def test_table_with_the_columns_that_the_message_names_is_read(tmp_path):
 def test_list_of_titles_is_not_taken_for_a_table_or_json(tmp_path, first):
     parsed = read_bytes(tmp_path, f"{first}\nHeat\n")
     assert (parsed.format_name, len(parsed.rows)) == ("Plain text", 2)
+
+
+@pytest.mark.parametrize("header", ["Movie,Date watched", "Name;Rating", "title\tscore"])
+def test_table_with_two_other_columns_is_refused_with_its_columns(tmp_path, header):
+    assert "FlickList doesn’t know this table, with the columns" in refusal(tmp_path, f"{header}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"Infinite","10/11/24"\n',
+        '"Infinite","10/11/24"\n"Crouching Tiger, Hidden Dragon","9/8/23"\n',
+        "Heat,Michael Mann\nRan,Akira Kurosawa\n",
+        "Heat;1995;9\n\nRan;1985;10\n",
+        "Heat\t1995\nRan\t1985\n",
+    ],
+)
+def test_table_without_header_is_not_taken_for_titles(tmp_path, text):
+    reason = refusal(tmp_path, text)
+    assert "This looks like a table, but its first line doesn’t name the columns" in reason
+    assert "Name its columns Title, Year" in reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Crouching Tiger, Hidden Dragon\nSynecdoche, New York\n",
+        "10,000 BC\n20,000 Leagues Under the Sea\n",
+        "Heat,1995\nRan,1985\n",
+        "1.\tHeat\n2.\tRan\n",
+        "Heat (1995)\tgreat\nRan (1985)\tgreater\n",
+        "Me,Myself & Irene\n",
+        "Heat\nMe,Myself & Irene\n",
+    ],
+)
+def test_titles_with_commas_numbers_and_years_are_no_table(tmp_path, text):
+    parsed = read_bytes(tmp_path, text)
+    assert (parsed.format_name, len(parsed.rows)) == ("Plain text", text.count("\n"))
 
 
 def test_json_on_one_long_line(tmp_path):

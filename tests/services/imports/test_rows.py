@@ -150,7 +150,7 @@ def test_matched_movie_gets_the_ids_that_it_lacks(db, import_rows):
     add(db, "Heat", 1995, imdb_id="tt0113277")
     assert import_rows(row("heat", 1995, HEAT)) == [CHANGED]
     assert the_movie(db).facts == HEAT
-    assert "tmdb id" in import_rows.report[0].reason
+    assert "TMDB ID" in import_rows.report[0].reason
 
 
 def test_ids_of_different_movies_need_a_decision(db, import_rows):
@@ -315,7 +315,7 @@ def test_invalid_facts_are_left_out(db, import_rows):
     facts = FilmFacts(directors="x" * 701, imdb_id="nm0000134", tmdb_id=2**31, runtime=0, genres="drama")
     assert import_rows(row("Heat", 1995, facts)) == [ADDED]
     assert the_movie(db).facts == FilmFacts(genres="drama")
-    assert "imdb id is left out" in import_rows.report[0].reason
+    assert "The IMDb ID isn’t valid, so it was left out." in import_rows.report[0].reason
 
 
 def test_invalid_ids_do_not_make_two_movies_the_same(db, import_rows):

@@ -49,7 +49,7 @@ def recognizes(upload: Upload) -> bool:
 def parse(upload: Upload) -> ParsedUpload:
     file = _json_file(upload)
     if file is None or not file.is_json:
-        raise UploadRefused("This is one of the spreadsheets of an export. Upload the whole ZIP, which has more.")
+        raise UploadRefused("This is only a part of a FlickList export. Upload the whole ZIP, which has everything.")
     _check_version(file)
     # The other files in the ZIP say the same.
     used = [name for name in upload.files if name == file.name or upload.is_archive]
@@ -125,7 +125,7 @@ def _text(value: object, max_length: int, forbidden: regex.Pattern[str]) -> str:
     if len(text) > max_length:
         raise RowRefused(f"A text is longer than {max_length:,} characters: {quote(printable(text))}.")
     if forbidden.search(text) or text != without_surrogates(text):
-        raise RowRefused(f"A text contains control characters: {quote(printable(text))}.")
+        raise RowRefused(f"A text contains invisible characters: {quote(printable(text))}.")
     return text.strip()
 
 

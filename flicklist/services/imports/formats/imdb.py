@@ -93,7 +93,7 @@ class _Reader:
             why=why,
             notes=notes,
             added_at=_created(record["created"]) if self._kind == _WATCHLIST else None,
-            remark=rating.remark,
+            remark=" ".join(filter(None, (rating.remark, _remark_about_dates(record)))),
         )
 
     def _status(self, rating: int | None) -> Status | None:
@@ -125,6 +125,12 @@ def _facts(record: Record) -> FilmFacts:
         original_title="" if original == read_title(record["title"]) else original,
         imdb_id=read_imdb_id(record["const"]),
     )
+
+
+def _remark_about_dates(record: Record) -> str:
+    """Return a sentence if one of the dates cannot be read."""
+    text = next((each for each in (record["created"], record["date rated"]) if each.strip() and not _created(each)), "")
+    return f"The date {quote(clean_line(text))} can’t be read, so it was left out." if text else ""
 
 
 def _created(text: str) -> datetime | None:

@@ -73,7 +73,7 @@ class _Reader:
         """Return what the person says about rows without date, rating and review."""
         self.ambiguous_rows += 1
         if self._meaning is None:
-            raise RowUndecided("The row has no date and no rating. Answer whether you watched such movies.")
+            raise RowUndecided("The row has no date and no rating, so it is unclear whether you watched the movie.")
         return self._meaning
 
 

@@ -1,9 +1,10 @@
 """Plain text with one title per line, as people write it."""
 
+import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import regex
@@ -28,6 +29,9 @@ NAME = "Plain text"
 MAX_HEADINGS_IN_NOTICE = 5
 # A line of a list is short. Longer ones are not searched for its parts.
 MAX_LENGTH = 2_000
+# So many lines tell whether a file is a table.
+LINES_TO_CHECK = 100
+_THOUSANDS = re.compile(r"(?:^|\s)[0-9]{1,3},[0-9]{3}\b", re.ASCII)
 _UNDERLINE = re.compile(r"[=\-_*#]+")
 _MARKER = re.compile(r"(?:[-*+•–]|[0-9]{1,5}[.)])\s+", re.ASCII)
 _BOX = re.compile(r"\[([ xX])\]\s*|([✓✔])\s*")
@@ -81,6 +85,30 @@ def parse(upload: Upload) -> ParsedUpload:
     return parsed if not headings else _with_headings(parsed, headings)
 
 
+def looks_like_table(lines: Iterable[str]) -> bool:
+    """Return whether lines are the rows of a table without a header, not titles with commas or years.
+
+    Rows have the same number of cells, with no blanks after the commas. One row is enough if it has quotation marks.
+    """
+    texts = [strip_invisible(line)[:MAX_LENGTH] for line in lines if not line.isspace()]
+    texts = [_without_markers(text)[0] for text in islice(filter(None, texts), LINES_TO_CHECK)]
+    if all(map(_has_year, texts)) or (len(texts) == 1 and not texts[0].startswith('"')):
+        return False
+    return any(_are_rows(texts, separator) for separator in ",;\t")
+
+
+def _has_year(text: str) -> bool:
+    return bool(_YEAR_IN_BRACKETS.fullmatch(text) or _YEAR_AFTER_COMMA.fullmatch(text))
+
+
+def _are_rows(texts: Sequence[str], separator: str) -> bool:
+    rows = list(csv.reader(texts, delimiter=separator))
+    has_blank = any(cell.startswith(" ") for row in rows for cell in row[1:])
+    is_number = separator == "," and any(map(_THOUSANDS.search, texts))  # 10,000 BC
+    is_even = len(rows) == len(texts) and len(rows[0]) > 1 and len(set(map(len, rows))) == 1
+    return is_even and not (has_blank or is_number)
+
+
 def _with_headings(parsed: ParsedUpload, headings: Sequence[str]) -> ParsedUpload:
     shown = ", ".join(quote(printable(heading)) for heading in headings[:MAX_HEADINGS_IN_NOTICE])
     notice = f"Skipped as headings: {shown}{' and others' if len(headings) > MAX_HEADINGS_IN_NOTICE else ''}."
@@ -102,7 +130,7 @@ def _row(line: _Line) -> Row:
     if line.text != without_surrogates(line.text):
         raise RowUndecided("The line contains characters that cannot be read. Correct them in the file.")
     if len(line.text) > MAX_LENGTH or _CONTROL.search(line.text):
-        raise RowRefused("The line is too long or contains control characters.")
+        raise RowRefused("The line is too long, or contains invisible characters.")
     text, is_watched = _without_markers(line.text)
     text, facts = _without_address(text)
     if _EPISODE.search(text):
