@@ -151,7 +151,7 @@ class SiteForm(Form):
     def problem(self) -> str:
         """The message of the only field with an error, or how many fields have one."""
         number = len(self.errors)
-        return self.first_error[1] if number == 1 else f"{number} fields need correcting."
+        return self.first_error[1] if number == 1 else f"Please correct the {number} marked fields."
 
     def refuse(self, field: str, problem: str) -> None:
         """Add an error to a field, or with an empty name to the form as a whole."""

@@ -101,7 +101,7 @@ def not_found(exc: Exception, request: Request) -> dict[str, Any] | Response:
 @exception_view_config(OutdatedForm)
 def outdated_button(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
     """Lead back to the page of a form without text, such as a button."""
-    flash_error(request, f"{exc.reason} Nothing was changed.")
+    flash_error(request, f"{exc.reason} Nothing was changed; please try again.")
     return redirect(form_page(request) or request.path_to(request.root))
 
 

@@ -263,7 +263,7 @@ def test_outdated_button_leads_back_to_its_page(carol, mailing_site):
     carol.log_in(email="Carol@example.com")
     page = form.submit(status=303, headers={"Origin": "http://localhost"}).follow()
     assert page.request.path == carol.list_path
-    assert "Nothing was changed." in messages(page, "error")[0]
+    assert "Nothing was changed; please try again." in messages(page, "error")[0]
 
 
 def test_demo_account_is_not_asked_to_confirm(run, db):

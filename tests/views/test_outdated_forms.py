@@ -8,7 +8,7 @@ from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 OURS = {"Origin": "http://localhost"}
 SAVED_NOTHING = ["Your login changed since this page opened. Nothing was saved; please send it again."]
-CHANGED_NOTHING = ["Your login changed since this page opened. Nothing was changed."]
+CHANGED_NOTHING = ["Your login changed since this page opened. Nothing was changed; please try again."]
 LONG_NOTE = "The lights went out twice. " * 36 + "Ünd a 😀."
 
 

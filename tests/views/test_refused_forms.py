@@ -163,7 +163,7 @@ def test_registration_marks_each_field_with_an_error(visitor):
     page = visitor.send("/register", email="nobody", password="short", verify="other").follow()
     problems = {field["name"]: page.html.find(id=f"{field['name']}-problem").text for field in invalid(page)}
     assert problems == {"email": BAD_EMAIL, "password": SHORT, "verify": DIFFERENT}
-    assert messages(page, "error") == ["3 fields need correcting."]
+    assert messages(page, "error") == ["Please correct the 3 marked fields."]
     assert [field["name"] for field in page.html.select("[autofocus]")] == ["email"]
     assert not page.html.select("[type=password][value]")
 
@@ -234,7 +234,7 @@ def test_first_of_many_wrong_fields_of_a_movie_has_the_focus(alice):
     page = alice.send(f"{alice.movie_path('Heat')}/edit", status=400, **wrong)
     assert [field["name"] for field in page.html.select("form#edit [aria-invalid]")] == list(wrong)
     assert [field["name"] for field in page.html.select("[autofocus]")] == ["title"]
-    assert messages(page, "error") == ["6 fields need correcting."]
+    assert messages(page, "error") == ["Please correct the 6 marked fields."]
 
 
 @pytest.mark.parametrize("label", ["Add tags", "Remove tags"])

@@ -145,7 +145,7 @@ def test_long_email_is_truncated_in_refused_form(visitor):
 
 def test_missing_fields_are_refused_like_empty_ones(visitor, db):
     page = follow_refusal(visitor.send("/register"))
-    assert messages(page, "error") == ["2 fields need correcting."]
+    assert messages(page, "error") == ["Please correct the 2 marked fields."]
     assert page.html.find(id="email-problem").text == "Enter your email address."
     assert db.scalars(select(User)).all() == []
 
