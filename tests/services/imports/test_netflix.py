@@ -34,16 +34,16 @@ def test_samples(name, expected, number_refused):
     assert_storable(parsed)
 
 
-def test_order_of_dates_is_asked_if_nothing_tells_it():
-    path = NETFLIX / "viewing-undecidable.csv"
-    parsed = read(path)
+def test_order_of_dates_is_asked_if_nothing_tells_it(tmp_path):
+    text = 'Title,Date\n"Infinite","10/11/24"\n"Meet Joe Black","9/8/23"\n"The Old Guard 2","7/6/21"\n'
+    parsed = read_bytes(tmp_path, text)
     (question,) = parsed.questions
     assert (parsed.rows, question.name, question.default) == ((), DATE_ORDER, "")
     assert [option.label for option in question.options] == [
         "Day first: 10 Nov 2024, 9 Aug 2023, 7 Jun 2021",
         "Month first: 11 Oct 2024, 8 Sep 2023, 6 Jul 2021",
     ]
-    answered = {order: read(path, {DATE_ORDER: order}) for order in (DAY_FIRST, MONTH_FIRST)}
+    answered = {order: read_bytes(tmp_path, text, answers={DATE_ORDER: order}) for order in (DAY_FIRST, MONTH_FIRST)}
     assert days(answered[DAY_FIRST]) == ["2024-11-10", "2023-08-09", "2021-06-07"]
     assert days(answered[MONTH_FIRST]) == ["2024-10-11", "2023-09-08", "2021-07-06"]
     assert [len(each.questions) for each in answered.values()] == [1, 1]
