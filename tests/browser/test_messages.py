@@ -121,3 +121,33 @@ def test_message_does_not_cover_the_bar_for_selected_movies(open_browser):
     reader.complaints.clear()
     page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched “Ran” today.")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_list_stays_in_place_while_the_date_is_typed(list_of_movies, width):
+    page = list_of_movies.page
+    page.set_viewport_size({"width": width, "height": 800})
+    page.reload()
+    list_of_movies.check_of("Movie 30").scroll_into_view_if_needed()
+    list_of_movies.watch("Movie 30")
+    page.get_by_text("Another day", exact=True).click()
+    position = page.evaluate("scrollY")
+    page.get_by_label("Date watched").click()
+    page.keyboard.type("03/04/2021")
+    assert page.evaluate("scrollY") == position > 0
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Did you mean")).to_be_visible()
+    page.keyboard.type("2")
+    assert page.evaluate("scrollY") == position
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_list_stays_in_place_while_tags_are_typed(list_of_movies, width):
+    page = list_of_movies.page
+    page.set_viewport_size({"width": width, "height": 800})
+    list_of_movies.select("Movie 30")
+    page.locator(".tagging summary").click()
+    position = page.evaluate("scrollY")
+    page.get_by_label("Tags for the selected movies").click()
+    page.keyboard.type("own it, cinema")
+    assert page.evaluate("scrollY") == position > 0
