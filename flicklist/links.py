@@ -7,20 +7,24 @@ from markupsafe import Markup
 
 # The longest URL that all browsers and servers accept. A longer one stays text.
 MAX_URL_LENGTH = 2000
-_URL = re.compile(r"https?://[^\s<>\"“”«»]+", re.IGNORECASE)
+# ``www.`` starts a URL without its scheme, but not inside a word or another address.
+_START = r"https?://|(?<![\w@./:-])www\.(?=[\w-]+\.[^\W_])"
+_URL = re.compile(rf"(?:{_START})[^\s<>\"“”«»]+", re.IGNORECASE)
 _AFTER_URL = ".,;:!?'’*_"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
-_LINK = Markup('<a href="{0}" rel="noopener nofollow" dir="ltr">{0}</a>')
+_LINK = Markup('<a href="{}" rel="noopener nofollow" dir="ltr">{}</a>')
 
 
 def link_urls(text: str) -> Markup:
-    """Return the text as HTML, with its http and https URLs as links."""
+    """Return the text as HTML, with its http and https URLs as links, and those that begin with ``www.``."""
     parts, end = [], 0
     for match in _URL.finditer(text):
-        url = _without_punctuation(match[0]) if len(match[0]) <= MAX_URL_LENGTH else ""
-        if url and _has_host(url):
-            parts += [Markup.escape(text[end : match.start()]), _LINK.format(url)]
-            end = match.start() + len(url)
+        written = _without_punctuation(match[0]) if len(match[0]) <= MAX_URL_LENGTH else ""
+        has_scheme = written[:4].lower() == "http"
+        url = written if has_scheme else f"https://{written}"
+        if written and _has_host(url) and (has_scheme or "@" not in written):
+            parts += [Markup.escape(text[end : match.start()]), _LINK.format(url, written)]
+            end = match.start() + len(written)
     return Markup("").join([*parts, Markup.escape(text[end:])])
 
 

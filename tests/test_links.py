@@ -43,6 +43,42 @@ def test_other_text_is_no_link(text):
     assert shown(text).text == text
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("More: www.example.com.", "www.example.com"),
+        ("(www.example.com/a_(b))", "www.example.com/a_(b)"),
+        ("WWW.Example.com/?a=b&c", "WWW.Example.com/?a=b&c"),
+        ("“www.bücher.example”", "www.bücher.example"),
+    ],
+)
+def test_address_without_scheme_is_a_link_to_https(text, written):
+    assert links(text) == [f"https://{written}"]
+    assert shown(text).a.text == written
+    assert shown(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "www",
+            "www.",
+            "www.example",
+            "www.example.",
+            "www..com",
+            "www.-",
+            "awww.example.com",
+            "www.example.com@evil.org",
+        ),
+        *("ann@www.example.com", "ftp://www.example.com", "x.www.example.com", f"www.example.org/{'x' * 2000}"),
+    ],
+)
+def test_other_text_with_www_is_no_link(text):
+    assert links(text) == []
+    assert shown(text).text == text
+
+
 def test_link_is_escaped_and_tells_the_other_site_nothing():
     html = link_urls('<b> & https://example.org/"onclick="x <script>')
     assert html == (
@@ -56,7 +92,7 @@ def test_longest_url_is_a_link():
     assert links(url) == [url]
 
 
-@given(st.lists(st.sampled_from(["https://", "http:", *"/.()[]{}'\"<>& \n@é?=x"]), max_size=60).map("".join))
+@given(st.lists(st.sampled_from(["https://", "http:", "www.", *"/.()[]{}'\"<>& \n@é?=x"]), max_size=60).map("".join))
 def test_text_stays_the_same_and_links_lead_to_the_web(text):
     paragraph = shown(text)
     assert paragraph.text == text
