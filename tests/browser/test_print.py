@@ -1,12 +1,17 @@
 """A printed page is dark on white and has nothing that only works on a screen. A list has one line per movie."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.sync_api import expect
+
+from flicklist.dates import format_date
 
 ON_SCREEN_ONLY = "button, input, select, textarea, summary, nav, footer, .message, .poster, .aside, [role=slider]"
 LINE_HEIGHT = "parseFloat(getComputedStyle(document.querySelector('.movies .title')).lineHeight)"
 HAS_BOX = "row => getComputedStyle(row, '::before').content !== 'none'"
 INK = "rgb(33, 27, 22)"
+TODAY = format_date(datetime.now(UTC).date().isoformat())
 
 
 @pytest.fixture
@@ -39,7 +44,7 @@ def printed(open_browser):
     ("path", "lines"),
     [
         ("", ["Ran"]),
-        ("watched", ["Amélie 2001", "Heat 1995 ★★★½"]),
+        ("watched", [f"Amélie 2001 {TODAY}", f"Heat 1995 ★★★½ {TODAY}"]),
         (
             "changes/",
             ["Rated “Heat (1995)” 3½ ★ ", "Watched “Amélie (2001)” ", "Watched “Heat (1995)” ", "Edited “Ran” "],
@@ -72,5 +77,12 @@ def test_movie_page_is_printed_with_rating_notes_and_viewings(printed):
     for line in ("Heat", "★★★½", "Ann said so", "The coffee scene", "July 2009", "in Lisbon"):
         assert line in lines
     assert "Edit" not in lines
+    assert "Watched" not in lines
     expect(page.get_by_role("heading", name="Heat")).to_have_css("color", INK)
     assert [each for each in page.locator(ON_SCREEN_ONLY).all() if each.is_visible()] == []
+
+
+@pytest.mark.parametrize(("path", "name"), [("", "Watchlist"), ("watched", "Watched")])
+def test_printed_list_has_its_name(printed, path, name):
+    heading = printed(path).get_by_role("heading", name=name, exact=True)
+    assert heading.bounding_box()["height"] > 20
