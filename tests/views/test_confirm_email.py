@@ -53,6 +53,8 @@ def test_registration_works_at_once_and_mails_a_link(carol, postbox):
     mail = postbox.wait_for(1)
     assert (mail["To"], mail["Subject"]) == ("Carol@example.com", "Confirm your email address for FlickList")
     assert link_in(mail).startswith("/account/confirm-email?token=")
+    button = carol.get(link_in(mail), status=303).follow().html.select_one("#confirm button").text
+    assert f"press “{button}”" in mail.get_payload(decode=True).decode()
 
 
 def test_notice_names_the_address_until_it_is_confirmed(carol, postbox, db):
