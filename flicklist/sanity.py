@@ -96,7 +96,7 @@ def _value(part: MultipartPart) -> str | UploadedFile:
     """Return the value of a field. Raises `ValueError` if it is too long, not UTF-8, or has a NUL."""
     if part.filename is not None:
         return UploadedFile(part.filename, part.file)
-    if part.size > MAX_BODY_BYTES or "\0" in part.name + (text := part.raw.decode()):
+    if part.size > MAX_BODY_BYTES or not is_valid_text(part.name + (text := part.raw.decode())):
         raise ValueError(part.name)
     return text
 
@@ -226,8 +226,13 @@ def _close_body(request: Request) -> None:
 def _check_fields(encoded: str) -> None:
     """Parse fields as Pyramid will. Raises `ValueError` for invalid UTF-8, a NUL, or too many fields."""
     fields = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    if any("\0" in name or "\0" in value for name, value in fields):
+    if not all(is_valid_text(name + value) for name, value in fields):
         raise ValueError("NUL")
+
+
+def is_valid_text(text: str) -> bool:
+    """Return whether a field can have this text. It must have no NUL, and be possible to encode as UTF-8."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def sanity_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:

@@ -6,14 +6,14 @@ nothing. After the login the form is shown to the owner of the list only. It sav
 
 import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 from pyramid.request import Request
 
 from flicklist.forms.movies import AddForm, EditMovieForm, TagsForm
 from flicklist.forms.navigation import BackForm
-from flicklist.sanity import FORM
+from flicklist.sanity import FORM, is_valid_text
 from flicklist.security.session import is_from_this_site
 
 TYPED_FIELDS = ("title", "why", "notes", "note", "watched_on", "tags")  # the other fields of these forms are chosen
@@ -47,14 +47,23 @@ def pack(request: Request) -> str:
 
 
 def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
-    """Return the form, or None if there is none, or if it belongs to a list other than that of the path."""
+    """Return the form, or None if there is none, or if it belongs to a list other than that of the path.
+
+    The hidden field can be forged, so values that no form can send are ignored.
+    """
     try:
         path, fields = json.loads(packed or "")
-        kept = {name: [str(value) for value in values] for name, values in fields.items() if name in FIELDS}
+        kept = {name: _texts(values) for name, values in fields.items() if name in FIELDS}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     is_own = isinstance(path, str) and PATH.fullmatch(path) and path.startswith(list_path)
-    return UnsentForm(path, kept) if is_own else None
+    return UnsentForm(path, kept) if is_own and any(kept.get(name) for name in TYPED_FIELDS) else None
+
+
+def _texts(values: Any) -> list[str]:
+    """Return the valid texts of a field. An older version of the site has packed one text without a list."""
+    listed = [values] if isinstance(values, str) else values
+    return [value for value in listed if isinstance(value, str) and is_valid_text(value)]
 
 
 def _encoded_length(text: str) -> int:

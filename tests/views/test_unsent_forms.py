@@ -245,6 +245,41 @@ def test_malformed_hidden_field_is_ignored(heat, unsent):
     assert person.send("/login", email=heat.email, password=PASSWORD, unsent=unsent).status_int == 303
 
 
+UNSENDABLE = ["\ud800", "\udfff\ud83d", "a\0b", 7, None]
+
+
+@pytest.mark.parametrize("is_logged_in", [False, True])
+def test_values_that_no_form_can_send_are_ignored(heat, is_logged_in):
+    person = heat if is_logged_in else Client(heat.app)
+    unsent = json.dumps([heat.list_path + "add", {"title": [*UNSENDABLE, "Ran"], "why": UNSENDABLE}])
+    page = person.send("/login", email=heat.email, password=PASSWORD, unsent=unsent, status=200)
+    assert continue_to_form(page).forms["add"]["title"].value == "Ran"
+
+
+def test_form_without_a_valid_value_is_ignored(heat):
+    unsent = json.dumps([heat.list_path + "add", {"title": UNSENDABLE}])
+    page = Client(heat.app).send("/login", email=heat.email, password=PASSWORD, unsent=unsent)
+    assert page.status_int == 303
+
+
+def test_values_that_no_form_can_send_are_ignored_with_the_code(heat):
+    totp = heat.begin_two_factor()
+    heat.turn_on_two_factor(totp)
+    unsent = json.dumps([heat.list_path + "add", {"title": ["\ud800", "Ran"]}])
+    person = Client(heat.app)
+    page = person.send("/login", email=heat.email, password=PASSWORD, unsent=unsent, status=200)
+    page.forms["code"]["code"] = _next_code(totp)
+    page = continue_to_form(page.forms["code"].submit(headers=OURS, status=200))
+    assert page.forms["add"]["title"].value == "Ran"
+
+
+def test_text_without_a_list_is_one_value(heat):
+    """As in pages that an older version of the site has made."""
+    unsent = json.dumps([heat.list_path + "add", {"title": "Ran"}])
+    page = Client(heat.app).send("/login", email=heat.email, password=PASSWORD, unsent=unsent, status=200)
+    assert continue_to_form(page).forms["add"]["title"].value == "Ran"
+
+
 def test_hidden_field_carries_no_password_code_or_token(heat):
     form = typed_edit(heat)
     end_login(heat)
