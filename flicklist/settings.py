@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import limits
@@ -25,6 +25,11 @@ from flicklist.services.catalog import DEFAULT_PATH
 
 UTC = ZoneInfo("UTC")
 HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # in the Host header
+# The options in the URL of Redis that are plain values. Others are objects, such as retry.
+REDIS_OPTION = (
+    r"db|username|password|client_name|protocol|health_check_interval|max_connections|retry_on_timeout"
+    r"|socket_(timeout|connect_timeout|keepalive)|ssl_(ca_certs|ca_path|certfile|keyfile|cert_reqs|check_hostname)"
+)
 Limits = tuple[limits.RateLimitItem, ...]
 REGISTRATION = ("open", "invitation", "closed")
 MIN_SECRET_LENGTH = 64
@@ -138,13 +143,20 @@ def _public_url(text: str) -> str:
 
 
 def _mail_from(text: str) -> str:
-    message = EmailMessage()
-    with suppress(ValueError, IndexError):  # a line feed, or no domain
-        message["From"] = text
-    addresses: tuple[Any, ...] = message["From"].addresses if message["From"] else ()
-    if len(addresses) != 1 or not addresses[0].domain:
+    addresses = _addresses(text)
+    if len(addresses) != 1 or not addresses[0].domain or not addresses[0].addr_spec.isascii():
         raise ValueError(f"must be like FlickList <movies@example.com>, not {text!r}")
     return text
+
+
+def _addresses(text: str) -> tuple[Any, ...]:
+    """Return the addresses in a From header. There are none if it is malformed."""
+    message = EmailMessage()
+    try:
+        message["From"] = text
+        return message["From"].addresses
+    except (ValueError, LookupError, AttributeError, TypeError):  # the parser raises any of them, depending on the text
+        return ()
 
 
 def _smtp_url(text: str) -> str:
@@ -181,13 +193,28 @@ def _storage_url(text: str) -> str:
 
 
 def _require_redis(url: str) -> None:
-    """Check the port of the URL, and the library: both would otherwise stop the start with a traceback."""
-    try:
-        _ = urlsplit(url).port
-    except ValueError:
-        raise ValueError("must be like redis://host:6379") from None
+    """Check the library and the URL. Redis itself may be down, so the connection is made, but does not connect."""
     if find_spec("redis") is None:
         raise ValueError("needs redis, which is not installed; install '.[redis]'")
+    from redis import ConnectionPool, RedisError  # noqa: PLC0415 - an extra
+
+    parts = _redis_url(url)
+    for name in parse_qs(parts.query, keep_blank_values=True):
+        if not re.fullmatch(REDIS_OPTION, name, re.ASCII):
+            raise ValueError(f"has the unknown option {name!r}")
+    try:
+        ConnectionPool.from_url(url).make_connection()
+    except (ValueError, TypeError, RedisError) as problem:
+        raise ValueError(f"has a wrong option: {' '.join(str(problem).split())}") from None
+
+
+def _redis_url(url: str) -> SplitResult:
+    """Return the parts of the URL. The message does not repeat them, because they may contain the password."""
+    with suppress(ValueError):  # malformed brackets or port
+        parts = urlsplit(url)
+        if parts.port != 0 and re.fullmatch(r"/?[0-9]*", parts.path, re.ASCII) and not parts.fragment:
+            return parts
+    raise ValueError("must be like redis://host:6379 or redis://:password@host:6379/0; in the password, %2F is a slash")
 
 
 def _hosts(text: str) -> frozenset[str]:

@@ -47,6 +47,11 @@ def test_missing_setting_has_its_default():
         ({"flicklist.mail_from": "FlickList <flicklist@"}, "must be like FlickList <movies@example.com>"),
         ({"flicklist.mail_from": "F <f@x.example>\nBcc: b@x.example"}, "must be like FlickList <movies@example.com>"),
         ({"flicklist.mail_from": "FlickList"}, "must be like FlickList <movies@example.com>"),
+        ({"flicklist.mail_from": "a@["}, "must be like FlickList <movies@example.com>, not 'a@['"),
+        ({"flicklist.mail_from": "FlickList <movies@[127.0.0.1>"}, "must be like FlickList <movies@example.com>"),
+        ({"flicklist.mail_from": ".<f"}, "must be like FlickList <movies@example.com>, not '.<f'"),
+        ({"flicklist.mail_from": "a:);:"}, "must be like FlickList <movies@example.com>, not 'a:);:'"),
+        ({"flicklist.mail_from": "FlickList <mövies@example.com>"}, "must be like FlickList <movies@example.com>"),
         ({"flicklist.smtp_url": "mail.example:25"}, "must be like smtp://user:password@host:587"),
         ({"flicklist.smtp_url": "smtp://:password@:25"}, "must be like smtp://user:password@host:587"),
         ({"flicklist.smtp_url": "smtps://mail.example:port"}, "must be like smtp://user:password@host:587"),
@@ -72,6 +77,15 @@ def test_missing_setting_has_its_default():
         ({"flicklist.rate_limit_log_in": "often"}, "must be like 5 per minute"),
         ({"flicklist.rate_limit_storage": "memcached://x"}, "must be memory:// or start with redis://"),
         ({"flicklist.rate_limit_storage": "redis://host:port"}, "must be like redis://host:6379"),
+        ({"flicklist.rate_limit_storage": "redis://host:72752"}, "must be like redis://host:6379"),
+        ({"flicklist.rate_limit_storage": "redis://host/first"}, "must be like redis://host:6379"),
+        ({"flicklist.rate_limit_storage": "redis://[::1"}, "must be like redis://host:6379"),
+        ({"flicklist.rate_limit_storage": "redis://:12/3@host"}, "in the password, %2F is a slash"),
+        ({"flicklist.rate_limit_storage": "redis://host:6379/9?foo=bar"}, "has the unknown option 'foo'"),
+        ({"flicklist.rate_limit_storage": "redis://host?retry=3"}, "has the unknown option 'retry'"),
+        ({"flicklist.rate_limit_storage": "redis://host?protocol=9"}, "has a wrong option: protocol must be"),
+        ({"flicklist.rate_limit_storage": "redis://host?socket_timeout=x"}, "has a wrong option: Invalid value for"),
+        ({"flicklist.rate_limit_storage": "redis://host?ssl_certfile=x"}, "has a wrong option: "),
         ({"flicklist.secret": "\udcff" + SECRET}, "FLICKLIST_SECRET (flicklist.secret) is not in UTF-8"),
         ({"pyramid.includes": "pyramid_tm pyramid_debugtoolbar"}, "pyramid_debugtoolbar executes code from visitors"),
         ({"flicklist.bcrypt_costs": "12"}, "has the unknown setting flicklist.bcrypt_costs"),
@@ -89,6 +103,19 @@ def test_missing_library_of_redis_stops_start_with_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(InvalidSettingError, match="needs redis, which is not installed"):
         Settings.read(GOOD | {"flicklist.rate_limit_storage": "redis://localhost:6379"}, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379",
+        "redis://:p%2Fw@[::1]:6379/9",
+        "redis://host?db=9&socket_timeout=2.5",
+        "rediss://host/?ssl_ca_certs=/etc/redis.pem",
+    ],
+)
+def test_url_of_redis_that_does_not_answer_is_accepted(url):
+    assert Settings.read(GOOD | {"flicklist.rate_limit_storage": url}, {}).rate_limit_storage == url
 
 
 def test_development_secret_is_accepted_where_allowed():
