@@ -16,6 +16,7 @@ from waitress.proxy_headers import proxy_headers_middleware
 from flicklist import migrations
 from flicklist.ini_files import get_loader
 from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
+from flicklist.server_options import read_options
 from flicklist.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     loader.setup_logging(values)
     options = loader.get_wsgi_server_options(defaults=values)
     address, port = free_address(options)
-    adjustments = Adjustments(**options)
+    adjustments = read_options(options)
     prepare(Settings.read(loader.get_wsgi_app_settings(defaults=values)))
     server = Granian(
         "flicklist",

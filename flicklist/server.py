@@ -8,20 +8,24 @@ import logging
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
+
+from flicklist.server_options import read_options
 
 # Requests that take longer are cut off. Their transactions are rolled back.
 MAX_SHUTDOWN_SECONDS = 30
 PAUSE_SECONDS = 0.05
-ADDRESSES = ("host", "port", "listen")
+ADDRESSES = ("host", "port", "listen", "unix_socket")
 
 
 class CannotListenError(SystemExit):
@@ -33,12 +37,13 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    if "unix_socket" not in options:
-        sockets = _bind(options)
-        options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
+    sockets = _bind(options)
+    options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
     def serve(app: Any) -> None:
         server = create_server(app, **options)
+        for listener in _listeners(server):
+            listener.channel_class = Channel
         shutdown = threading.Thread(target=_shut_down, args=(server,), daemon=True)
 
         def stop(*_: Any) -> None:
@@ -57,6 +62,8 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
 def free_address(options: Mapping[str, Any]) -> tuple[str, int]:
     """Return the only address in the options. Raises `CannotListenError` if it is in use, or not the only one."""
+    if "unix_socket" in options:
+        raise CannotListenError("Several processes cannot listen on unix_socket. Set listen, in [server:main].")
     sockets = _bind(options)
     addresses: list[tuple[Any, ...]] = [each.getsockname() for each in sockets]
     for each in sockets:
@@ -68,12 +75,33 @@ def free_address(options: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _bind(options: Mapping[str, Any]) -> list[socket.socket]:
-    """Return a socket for each address in the options. Raises `CannotListenError`."""
+    """Return a socket for each address in the options. Raises `CannotListenError` or `InvalidServerOptionError`."""
+    adjustments = read_options(options)
+    if adjustments.unix_socket:
+        return [_bound_unix_socket(Path(adjustments.unix_socket), adjustments.unix_socket_perms)]
+    return [_bound_socket(family, kind, protocol, address) for family, kind, protocol, address in adjustments.listen]
+
+
+def _bound_unix_socket(path: Path, mode: int) -> socket.socket:
+    bound = socket.socket(socket.AF_UNIX)
     try:
-        addresses = Adjustments(**options).listen
-    except ValueError as error:
-        raise CannotListenError(f"Invalid section [server:main]: {error}") from None
-    return [_bound_socket(family, kind, protocol, address) for family, kind, protocol, address in addresses]
+        _remove_unused_socket(path)
+        bound.bind(str(path))
+        path.chmod(mode)
+    except OSError as error:
+        bound.close()
+        raise CannotListenError(f"The server cannot listen on {path}: {error.strerror or error}.") from None
+    return bound
+
+
+def _remove_unused_socket(path: Path) -> None:
+    """Remove the socket that a server has left behind. Raises `OSError` if a server still listens on it."""
+    if not (path.exists() and stat.S_ISSOCK(path.stat().st_mode)):
+        return
+    with socket.socket(socket.AF_UNIX) as client:
+        if client.connect_ex(str(path)) == 0:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    path.unlink()
 
 
 def _bound_socket(family: int, kind: int, protocol: int, address: tuple[Any, ...]) -> socket.socket:
@@ -92,13 +120,40 @@ def _bound_socket(family: int, kind: int, protocol: int, address: tuple[Any, ...
     return bound
 
 
+class RequestParser(HTTPRequestParser):
+    """A parser of waitress that does not wait for a body that the request does not have.
+
+    waitress sends 100 Continue to every request that expects it, and then waits for more.
+    """
+
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if self.completed:
+            self.expect_continue = False
+        return consumed
+
+
+class Channel(HTTPChannel):
+    """A connection whose requests are read by `RequestParser`."""
+
+    parser_class = RequestParser
+
+
+def _listeners(server: Any) -> list[BaseWSGIServer]:
+    return [each for each in _watched(server).values() if isinstance(each, BaseWSGIServer)]
+
+
+def _watched(server: Any) -> dict[int, Any]:
+    """Return everything that waitress's loop watches, whether it has one socket or many."""
+    return getattr(server, "map", None) or server._map  # noqa: SLF001
+
+
 def _shut_down(server: Any) -> None:
     """Stop accepting connections, wait until all requests are answered, and end waitress's loop.
 
     The loop ends when it has nothing left to watch. It runs in the main thread, so everything is closed there.
     """
-    watched: dict[int, Any] = getattr(server, "map", None) or server._map  # noqa: SLF001 - with one or many sockets
-    listeners = [each for each in watched.values() if isinstance(each, BaseWSGIServer)]
+    watched, listeners = _watched(server), _listeners(server)
     deadline = time.monotonic() + MAX_SHUTDOWN_SECONDS
     while watched:
         is_late = time.monotonic() > deadline

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import PASSWORD
-from tests.faults.conftest import Client, Server, free_port, skip_outside_ci, token_in, wait_until
+from tests.faults.conftest import BIN, Client, Server, free_port, skip_outside_ci, token_in, wait_until
 
 MAX_STOP_SECONDS = 2
 BIG = 20_000_000
@@ -153,3 +153,40 @@ def test_malformed_ipv6_url_is_not_answered_and_stops_nothing(server):
         connection.sendall(b"GET http://[::1/login HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(65_536) == b""
     assert Client(server).get("/login").status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "status_line"),
+    [
+        (b"GET /login", b"", b"HTTP/1.1 200 OK\r\n"),
+        (b"POST /login", b"Content-Length: 0\r\n", b"HTTP/1.1 403 Forbidden\r\n"),
+        (b"POST /login", b"Content-Length: 60000000\r\n", b"HTTP/1.1 413 Request Entity Too Large\r\n"),
+    ],
+    ids=["get", "empty-body", "too-large"],
+)
+def test_request_that_expects_100_continue_in_vain_is_answered(server, request_line, header, status_line):
+    """Nothing follows these headers that could be read."""
+    server.start()
+    with connect(server.port) as connection:
+        connection.settimeout(5)
+        connection.sendall(
+            request_line + b" HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" + header + b"\r\n"
+        )
+        assert connection.recv(65_536).startswith(status_line)
+
+
+def test_server_replaces_unix_socket_that_another_one_left_behind(server, tmp_path):
+    path = tmp_path / "flicklist.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    unix_socket = f"unix_socket = {path}\nunix_socket_perms = 660"
+    text = server.ini.read_text().replace(f"listen = 127.0.0.1:{server.port}", unix_socket)
+    server.ini.write_text(text.replace("trusted_proxy = 127.0.0.1", "trusted_proxy = localhost"))
+    with subprocess.Popen([BIN / "flicklist", "serve", server.ini], env=server.environment) as process:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            wait_until(lambda: connection.connect_ex(str(path)) == 0, "the server accepts connections")
+            connection.sendall(b"GET /login HTTP/1.0\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.0 200 OK\r\n")
+        assert path.stat().st_mode & 0o777 == 0o660
+        assert stop(process)[1] == 0
