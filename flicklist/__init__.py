@@ -1,23 +1,22 @@
 """FlickList: a movie watchlist you own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
 from pyramid.router import Router
 
+from flicklist.ini_files import explaining
 from flicklist.settings import Settings
 
 
 def main(global_config: dict[str, str], **ini: str) -> Router:
     """Make the WSGI application from the ``[app:main]`` section of an ini file.
 
-    Raises `flicklist.settings.InvalidSettingError`, whose one line says what to mend.
+    Raises `flicklist.settings.InvalidSettingError` and others like it, whose one line says what to fix.
     """
-    settings = Settings.read(ini, here=Path(global_config.get("here", "")))
-    with Configurator(settings=ini) as config:
-        config.registry.flicklist = settings
-        config.add_request_method(lambda request: settings, "settings", reify=True)
-        config.include("flicklist.site_pages")  # before the database is changed, because it can stop the start
+    with make_configurator(global_config, ini) as config:
         config.include("flicklist.migrations")  # before everything that needs the tables
         config.include("flicklist.db")
         config.include("flicklist.security")
@@ -32,3 +31,14 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.templates")
         config.scan("flicklist.views")
         return config.make_wsgi_app()
+
+
+def make_configurator(global_config: Mapping[str, str], ini: Mapping[str, str]) -> Configurator:
+    """Return a configurator, after everything in the section was checked. The database is not changed yet."""
+    settings = Settings.read(ini, here=Path(global_config.get("here", "")))
+    with explaining("Invalid setting: pyramid.includes", ImportError, LookupError, ValueError, ConfigurationError):
+        config = Configurator(settings=dict(ini))  # imports them
+    config.registry.flicklist = settings
+    config.add_request_method(lambda request: settings, "settings", reify=True)
+    config.include("flicklist.site_pages")
+    return config

@@ -1,6 +1,5 @@
 """The ``flicklist`` command, for operators."""
 
-import configparser
 import sqlite3
 import sys
 from collections import Counter
@@ -68,12 +67,12 @@ def serve(ini: str, values: tuple[str, ...], reloads: bool, processes: int) -> N
 
     This is pserve, except that INI is read as UTF-8. NAME=VALUE replaces a value in the section DEFAULT.
     """
-    with _readable(ini):
-        read_app_settings(ini)
+    assignments = _assignments(values)
+    read_app_settings(ini, assignments)
     if processes > 1:
         if reloads:
             raise click.UsageError("--reload works with one process only.")
-        serve_in_processes(ini, _assignments(values), processes)
+        serve_in_processes(ini, assignments, processes)
         return
     pserve(["pserve", ini_uri(ini), *values, *(["--reload"] if reloads else [])])
 
@@ -348,17 +347,7 @@ def _report(looked_up: list[film_facts.LookedUp], filled: int) -> None:
 
 
 def _settings(ini: str) -> Settings:
-    with _readable(ini):
-        return Settings.read(read_app_settings(ini), here=Path(ini).absolute().parent)
-
-
-@contextmanager
-def _readable(ini: str) -> Iterator[None]:
-    """Report an ini file that cannot be read in one line."""
-    try:
-        yield
-    except (OSError, UnicodeDecodeError, LookupError, configparser.Error) as error:
-        raise click.ClickException(f"{ini} cannot be read: {' '.join(str(error).split())}") from None
+    return Settings.read(read_app_settings(ini), here=Path(ini).absolute().parent)
 
 
 @contextmanager

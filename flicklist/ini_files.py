@@ -3,8 +3,10 @@
 PasteDeploy reads them in the encoding of the locale, so ``pserve`` does too. ``flicklist`` uses the `Loader` below.
 """
 
+import configparser
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from logging.config import fileConfig
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,31 @@ from plaster_pastedeploy import Loader as PasteDeployLoader
 ENCODING = "utf-8-sig"
 # The package and the entry point of `Loader` in setup.py. Under the name "ini", pserve would find two loaders.
 SCHEME = "flicklist+utf8ini"
+# What PasteDeploy raises for a wrong ini file. RecursionError: a section that uses itself.
+WRONG_FILE = (OSError, ImportError, LookupError, ValueError, AttributeError, RecursionError, configparser.Error)
+
+
+class InvalidIniFileError(SystemExit):
+    """An ini file cannot be read, or a section of it is wrong. The message is one line. See `InvalidSettingError`."""
+
+
+@contextmanager
+def explaining(message: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Report exceptions of some kinds in one line, after a message.
+
+    Wrap only what reads the ini file, and nothing of the site itself, so that its own errors keep their tracebacks.
+    """
+    try:
+        yield
+    except kinds as error:
+        raise InvalidIniFileError(f"{message}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Return what an exception says, in one line."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _IniFile(loadwsgi.ConfigLoader):
@@ -51,21 +78,33 @@ class Loader(PasteDeployLoader):
         """Return the options of the server, without the name of the server itself."""
         return dict(self._context(loadwsgi.SERVER, name, defaults).local_conf)
 
+    def get_settings(self, section: str | None = None, defaults: Mapping[str, str] | None = None) -> ConfigDict:
+        with self._reading():
+            return super().get_settings(section, defaults)
+
     def setup_logging(self, defaults: Mapping[str, str] | None = None) -> None:
-        if "loggers" in self.get_sections():
-            fileConfig(self.uri.path, self._get_defaults(defaults), disable_existing_loggers=False, encoding=ENCODING)
-        else:
+        if "loggers" not in self.get_sections():
             logging.basicConfig()
+            return
+        # `class` and `args` are evaluated as Python, so anything can be raised.
+        with explaining(f"{self.uri.path} has a mistake in the sections for logging", Exception):
+            fileConfig(self.uri.path, self._get_defaults(defaults), disable_existing_loggers=False, encoding=ENCODING)
 
     def _get_parser(self, defaults: Mapping[str, str] | None = None) -> Any:
-        file = _IniFile(self.uri.path)
-        file.update_defaults(self._get_defaults(defaults))
-        return file.parser
+        with self._reading():
+            file = _IniFile(self.uri.path)
+            file.update_defaults(self._get_defaults(defaults))
+            return file.parser
 
     def _context(self, kind: Any, name: str | None, defaults: Mapping[str, str] | None) -> Any:
-        file, values = _IniFile(self.uri.path), self._get_defaults(defaults)
-        file.update_defaults(values, overwrite=False)
-        return file.get_context(kind, self._maybe_get_default_name(name) or "main", values)
+        """Return what a section names, and its options. This does not run what it names."""
+        with self._reading():
+            file, values = _IniFile(self.uri.path), self._get_defaults(defaults)
+            file.update_defaults(values, overwrite=False)
+            return file.get_context(kind, self._maybe_get_default_name(name) or "main", values)
+
+    def _reading(self) -> Any:
+        return explaining(f"{self.uri.path} cannot be read", *WRONG_FILE)
 
 
 def ini_uri(path: str) -> str:
@@ -77,6 +116,6 @@ def get_loader(path: str) -> Loader:
     return plaster.get_loader(ini_uri(path), protocols=["wsgi"])
 
 
-def read_app_settings(path: str) -> Mapping[str, str]:
-    """Return the section ``[app:main]`` of an ini file."""
-    return get_loader(path).get_wsgi_app_settings()
+def read_app_settings(path: str, values: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Return the section ``[app:main]`` of an ini file. `values` replace those of the section ``[DEFAULT]``."""
+    return get_loader(path).get_wsgi_app_settings(defaults=values)

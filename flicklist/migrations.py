@@ -1,12 +1,13 @@
 """Run the migrations, or check that they have been run."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyramid.config import Configurator
 from sqlalchemy import Connection, column, create_engine, inspect, make_url, select, table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flicklist.db import connect_args, disposing
 
@@ -50,13 +51,13 @@ def upgrade(url: str) -> None:
     try:
         command.upgrade(alembic_config(url), "head")
     except DBAPIError as error:
-        raise DatabaseNotReadyError(f"{_name(url)} cannot be migrated: {_reason(error)}") from None
+        raise DatabaseNotReadyError(f"{_name(url)} cannot be migrated: {_reason(error.orig)}") from None
 
 
 def require_newest(url: str) -> None:
     """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
     file = _sqlite_file(url)
-    if file is not None and not file.exists():  # connecting would create it
+    if file is not None and not os.path.exists(file):  # noqa: PTH110 - a name can be too long for Path.exists
         raise DatabaseNotReadyError(
             f"{_name(url)} does not exist. Run “flicklist migrate” with the settings of the site, or correct the path."
         )
@@ -68,7 +69,7 @@ def require_newest(url: str) -> None:
 
 def _create(file: Path) -> None:
     """Create an SQLite file that only its owner can read. SQLite gives its other files the same mode."""
-    with suppress(OSError):  # it exists, or SQLite will say why it cannot be created
+    with suppress(OSError, ValueError):  # it exists, or SQLite will say why it cannot be created
         file.touch(mode=OWNER_ONLY, exist_ok=False)
 
 
@@ -98,9 +99,11 @@ def _stored_revision(url: str) -> str | None:
             _require_own_tables(tables, _name(url))
             return connection.scalar(select(ALEMBIC_VERSION)) if ALEMBIC_VERSION.name in tables else None
     except DBAPIError as error:
-        raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error)}") from None
-    except (TypeError, ValueError) as error:
-        raise DatabaseNotReadyError(f"{_name(url)} cannot be opened with the options of its URL: {error}") from None
+        raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error.orig)}") from None
+    except (TypeError, ValueError, LookupError, SQLAlchemyError) as error:
+        raise DatabaseNotReadyError(
+            f"{_name(url)} cannot be opened with the options of its URL: {_reason(error)}"
+        ) from None
 
 
 def _require_utf8(connection: Connection, name: str) -> None:
@@ -133,9 +136,9 @@ def _name(url: str) -> str:
     return f"The database {_sqlite_file(url) or parts.database}{host}"
 
 
-def _reason(error: DBAPIError) -> str:
-    """Return what the database says, in one line."""
-    return " ".join(str(error.orig).split())
+def _reason(error: BaseException | None) -> str:
+    """Return what the database or its driver says, in one line."""
+    return " ".join(str(error).split())
 
 
 def includeme(config: Configurator) -> None:

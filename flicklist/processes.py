@@ -13,7 +13,7 @@ from typing import Any
 from waitress.adjustments import Adjustments
 from waitress.proxy_headers import proxy_headers_middleware
 
-from flicklist import migrations
+from flicklist import make_configurator, migrations
 from flicklist.ini_files import get_loader
 from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
 from flicklist.server_options import read_options
@@ -40,7 +40,8 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     options = loader.get_wsgi_server_options(defaults=values)
     address, port = free_address(options)
     adjustments = read_options(options)
-    prepare(Settings.read(loader.get_wsgi_app_settings(defaults=values)))
+    app_settings = loader.get_wsgi_app_settings(defaults=values)
+    prepare(make_configurator(app_settings.global_conf, app_settings).registry.flicklist)
     server = Granian(
         "flicklist",
         address=address,

@@ -35,6 +35,7 @@ REGISTRATION = ("open", "invitation", "closed")
 MIN_SECRET_LENGTH = 64
 MIN_SECRET_VARIETY = 10
 MAX_CONTACT_LENGTH = 200
+MAX_ATTEMPTS = 100
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - a prefix, not a secret
 
 
@@ -437,7 +438,19 @@ class Settings:
             raise InvalidSettingError(
                 "Invalid setting: pyramid_debugtoolbar executes code from visitors; use it only for development."
             )
+        _check_keys_of_pyramid(ini)
         return settings
+
+
+def _check_keys_of_pyramid(ini: Mapping[str, str]) -> None:
+    """Raise `InvalidSettingError` for a key of Pyramid or `pyramid_retry` with which no request would work."""
+    if ini.get("pyramid.tweens", "").strip():
+        raise InvalidSettingError("Invalid setting: pyramid.tweens would replace those of FlickList. Remove it.")
+    if "retry.attempts" in ini:
+        try:
+            _whole_number(1, MAX_ATTEMPTS)(ini["retry.attempts"].strip())
+        except ValueError as problem:
+            raise InvalidSettingError(f"Invalid setting: retry.attempts {problem}.") from None
 
 
 def ini_key(setting: Field[Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url
 
+from flicklist import main, migrations
 from flicklist.db import writing_engine
 from flicklist.locks import Lock, lock_until_commit
 from tests.conftest import POSTGRESQL_URL, SECRET, postgresql_database
@@ -20,6 +21,7 @@ BIN = Path(sys.executable).parent
 COMMANDS = {
     "migrate": [BIN / "flicklist", "migrate"],
     "serve": [BIN / "flicklist", "serve"],
+    "processes": [BIN / "flicklist", "serve", "--processes", "2"],
     "pserve": [BIN / "pserve"],
 }
 SERVERS = ["serve", "pserve"]
@@ -104,9 +106,17 @@ def test_file_that_is_no_database(fail, tmp_path, command):
     assert file.read_text() == "Movies to watch\n" * 100
 
 
-def test_wrong_option_in_url_of_database(fail, tmp_path):
-    line = fail("migrate", f"sqlite:///{tmp_path}/flicklist.db?timeout=soon")
+@pytest.mark.parametrize("option", ["timeout=soon", "plugin=foo"])
+def test_wrong_option_in_url_of_database(fail, tmp_path, option):
+    line = fail("migrate", f"sqlite:///{tmp_path}/flicklist.db?{option}")
     assert line.startswith(f"The database {tmp_path}/flicklist.db cannot be opened with the options of its URL: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("migrate", "does not answer: unable to open database file"), ("serve", "does not exist. ")]
+)
+def test_file_name_that_is_too_long(fail, tmp_path, command, said):
+    assert fail(command, f"sqlite:///{tmp_path}/{'a' * 300}").startswith(f"The database {tmp_path}/{'a' * 300} {said}")
 
 
 @pytest.mark.parametrize("command", SERVERS)
@@ -157,8 +167,90 @@ def test_host_name_that_does_not_exist(fail, tmp_path, command):
 )
 def test_ini_file_that_cannot_be_read(fail, tmp_path, command, change, said):
     line = fail(command, f"sqlite:///{tmp_path}/flicklist.db", change=change)
-    assert line.startswith(f"Error: {tmp_path}/production.ini cannot be read: ")
+    assert line.startswith(f"{tmp_path}/production.ini cannot be read: ")
     assert said in line
+
+
+UNREADABLE = "{ini} cannot be read: "
+LOGGING = "{ini} has a mistake in the sections for logging: "
+INVALID = "Invalid setting: "
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[server:main]", "[server:other]", UNREADABLE + "No section 'main' (prefixed by 'server') found"),
+        ("[server:main]\nuse =", "[server:main]\n#", UNREADABLE + "No loader given in section 'server:main'"),
+        ("[server:main]\nuse = egg:flicklist", "[server:main]\nuse = egg:nosuch", UNREADABLE + "No package metadata"),
+        ("[server:main]\nuse = egg:flicklist", "[server:main]\nuse = egg:", UNREADABLE),
+        ("[server:main]\nuse = egg:flicklist", "[server:main]\nuse = call:flicklist:nosuch", UNREADABLE),
+        ("[server:main]\nuse = egg:flicklist", "[server:main]\nuse = main", UNREADABLE),
+        ("threads = 16", "threads = %(nope)s", UNREADABLE + "Error in file {ini}: Bad value substitution: option 'thr"),
+        ("threads = 16", "get threads = nope", UNREADABLE + "'nope' is missing"),
+        ("[app:main]\nuse = egg:flicklist", "[app:main]\nuse = egg:nosuch", UNREADABLE + "No package metadata"),
+        ("[app:main]", "[pserve]\nopen_url = %(nope)s\n[app:main]", UNREADABLE + "Error in file {ini}: Bad value"),
+        ("flicklist.hosts =", "pyramid.includes = nosuch", INVALID + "pyramid.includes: No module named 'nosuch'"),
+        ("flicklist.hosts =", "pyramid.includes = json", INVALID + "pyramid.includes: module 'json' has no"),
+        ("flicklist.hosts =", "pyramid.tweens = nosuch.tween", INVALID + "pyramid.tweens would replace those of"),
+        (
+            "flicklist.hosts =",
+            "retry.attempts = abc",
+            INVALID + "retry.attempts must be a whole number from 1 to 100, ",
+        ),
+        ("class = StreamHandler", "class = Foo", LOGGING + "No module named 'Foo'"),
+        ("level = WARNING", "level = LOUD", LOGGING + "Unknown level: 'LOUD'"),
+        ("args = (sys.stderr,)", "args = (sys.nope,)", LOGGING + "module 'sys' has no attribute 'nope'"),
+        ("args = (sys.stderr,)", "args = (", LOGGING),
+        ("keys = console", "keys = console, file", LOGGING + "'handler_file' is missing"),
+        ("class = StreamHandler\nargs = (sys.stderr,)", "class = FileHandler\nargs = ('/nowhere/a.log',)", LOGGING),
+    ],
+)
+def test_mistake_in_ini_file(fail, tmp_path, old, new, said):
+    line = fail("serve", f"sqlite:///{tmp_path}/flicklist.db", change=lambda text: text.replace(old, new, 1).encode())
+    assert line.startswith(said.format(ini=tmp_path / "production.ini"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[server:main]\nuse = egg:flicklist", "[server:main]\nuse = egg:nosuch", UNREADABLE + "No package metadata"),
+        ("flicklist.hosts =", "pyramid.includes = nosuch", INVALID + "pyramid.includes: No module named 'nosuch'"),
+        ("level = WARNING", "level = LOUD", LOGGING + "Unknown level: 'LOUD'"),
+    ],
+)
+def test_mistake_in_ini_file_with_several_processes(fail, tmp_path, old, new, said):
+    database_url = f"sqlite:///{tmp_path}/flicklist.db"
+    line = fail("processes", database_url, change=lambda text: text.replace(old, new, 1).encode())
+    assert line.startswith(said.format(ini=tmp_path / "production.ini"))
+
+
+def test_page_that_cannot_be_read_stops_several_processes(fail, tmp_path):
+    """Each process would fail, and be started again and again."""
+    line = fail("processes", f"sqlite:///{tmp_path}/flicklist.db", FLICKLIST_PRIVACY_PAGE="/nowhere/privacy.md")
+    assert "names /nowhere/privacy.md, which cannot be read: No such file or directory" in line
+
+
+def test_unix_socket_with_several_processes(fail, tmp_path):
+    def change(text):
+        return re.sub(r"(?m)^listen = .*$", f"unix_socket = {tmp_path}/flicklist.sock", text).encode()
+
+    line = fail("processes", f"sqlite:///{tmp_path}/flicklist.db", change=change)
+    assert line == "Several processes cannot listen on unix_socket. Set listen, in [server:main]."
+
+
+def test_value_without_a_name_is_refused(root):
+    failed = subprocess.run(
+        [*COMMANDS["serve"], root / "production.ini", "6543"], capture_output=True, text=True, check=False
+    )
+    assert failed.returncode == 2
+    assert failed.stderr.splitlines()[-1] == "Error: '6543' is not NAME=VALUE."
+
+
+def test_error_of_the_site_itself_keeps_its_traceback(monkeypatch):
+    """Only a mistake in the ini file becomes one line."""
+    monkeypatch.setattr(migrations, "includeme", lambda config: {}["nope"])
+    with pytest.raises(KeyError):
+        main({}, **{"flicklist.database_url": "sqlite:////nowhere/flicklist.db", "flicklist.secret": SECRET})
 
 
 def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_database_url):
