@@ -240,7 +240,14 @@ def _finish_login(request: Request, user_id: int, form: LogInForm | CodeForm) ->
     if page := _unsent_page(request, form):
         return page
     flash_success(request, "Welcome back!")
-    return redirect(form.next.path) if form.next.path else redirect_home(request)
+    return redirect(_path_after_login(request, form.next.path))
+
+
+def _path_after_login(request: Request, wanted: str | None) -> str:
+    """Return the path that was asked for, or that of the person's list, if it is none or on somebody else's list."""
+    own, lists = request.path_to(request.root.own_watchlist()), request.path_to(request.root["watchlists"])
+    is_of_other = wanted is not None and wanted.startswith(lists) and not f"{wanted}/".startswith(own)
+    return own if wanted is None or is_of_other else wanted
 
 
 def _unsent_page(request: Request, form: LogInForm | CodeForm) -> Response | None:

@@ -274,3 +274,12 @@ def test_browser_name_is_stored_at_log_in(alice_logged_out, db, monkeypatch, use
     assert db.scalars(select(LoginSession.browser)).one() == browser
     monkeypatch.setattr("ua_parser.parse", lambda _: pytest.fail("parsed again"))
     assert browser in alice_logged_out.get("/account/").html.select_one(".login-sessions").text
+
+
+@pytest.mark.parametrize("path", ["", "watched?sort=title", "12/"])
+def test_login_does_not_lead_to_the_list_of_somebody_else(visitor, alice, bob, path):
+    form = {"email": bob.email, "password": PASSWORD}
+    assert visitor.send("/login", next=alice.list_path + path, **form).location.endswith(bob.list_path)
+    visitor.get(bob.list_path).forms["log-out"].submit(status=303)
+    own = bob.list_path + path
+    assert visitor.send("/login", next=own, **form).location.endswith(own)
