@@ -36,10 +36,15 @@ class UnsentForm(NamedTuple):
     fields: dict[str, list[str]]
 
 
+def typed_texts(request: Request) -> dict[str, str]:
+    """Return what was typed into the submitted form, by the names of its fields. Empty if the form is not kept."""
+    is_kept = PATH.fullmatch(request.path_info) and request.content_type == FORM and is_from_this_site(request)
+    return {name: text for name in TYPED_FIELDS if (text := request.POST.get(name))} if is_kept else {}
+
+
 def pack(request: Request) -> str:
     """Return the submitted form as the value of a hidden field, or an empty text if it is not kept."""
-    is_kept = PATH.fullmatch(request.path_info) and request.content_type == FORM and is_from_this_site(request)
-    if not is_kept or not any(request.POST.get(name) for name in TYPED_FIELDS):
+    if not typed_texts(request):
         return ""
     fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
     packed = json.dumps([request.path_info, fields], ensure_ascii=False)

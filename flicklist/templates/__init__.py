@@ -88,6 +88,10 @@ EDIT_LABELS = {
 }
 
 
+# And those of all forms that a person types a text into.
+TYPED_LABELS = EDIT_LABELS | {"note": "Note", "watched_on": "Date"}
+
+
 def stars(rating: int) -> str:
     """Return 1 to 10 half-stars as stars: 9 is ``★★★★½``."""
     return "★" * (rating // 2) + "½" * (rating % 2)
@@ -152,6 +156,7 @@ def includeme(config: Configurator) -> None:
     environment.globals |= {
         "take_messages": take_messages,
         "EDIT_LABELS": EDIT_LABELS,
+        "TYPED_LABELS": TYPED_LABELS,
         "FACT_FIELDS": FACT_FIELDS,
         "MAX_CHANGES": MAX_CHANGES,
         "MAX_DATE_LENGTH": MAX_DATE_LENGTH,

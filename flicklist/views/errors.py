@@ -49,6 +49,11 @@ UNCONFIRMED = (
 )
 PAGE = "flicklist:templates/errors/page.jinja2"
 LOG_IN_PAGE = "flicklist:templates/auth/login.jinja2"
+TYPED_PAGE = "flicklist:templates/errors/typed.jinja2"
+NOT_YOURS = (
+    "This form belongs to another account, or what it was for no longer exists. "
+    "Copy your text, and paste it where it belongs."
+)
 UNSENT = "You’re logged out, so nothing was saved. Log in to get back to what you typed."
 BARE_PAGE = "flicklist:templates/errors/bare.jinja2"
 TITLES_AND_TEXTS = {
@@ -86,7 +91,7 @@ def forbidden(exc: Exception, request: Request) -> dict[str, Any] | Response:
     if request.identity is None:
         return _wall(request)
     audit(request, AuditEvent.FORBIDDEN)
-    return _page(request, HTTPStatus.NOT_FOUND)
+    return _hidden_page(request)
 
 
 @notfound_view_config(renderer=PAGE)
@@ -95,7 +100,7 @@ def not_found(exc: Exception, request: Request) -> dict[str, Any] | Response:
     is_static = request.path_info.startswith(f"/{STATIC_SEGMENT}/")
     # Today no ACL lets an anonymous visitor view anything.
     is_public = is_static or request.has_permission(Permission.VIEW, request.context)
-    return _wall(request) if request.identity is None and not is_public else _page(request, HTTPStatus.NOT_FOUND)
+    return _wall(request) if request.identity is None and not is_public else _hidden_page(request)
 
 
 @exception_view_config(OutdatedForm)
@@ -181,6 +186,15 @@ def server_error(exc: Exception, request: Request) -> dict[str, Any]:
     log.error("A request failed", exc_info=exc)
     restore_session(request)
     return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _hidden_page(request: Request) -> dict[str, Any]:
+    """Return the page for what does not exist, or belongs to somebody else. It gives back what was typed."""
+    typed = unsent_forms.typed_texts(request) if request.may_write else {}
+    if not typed:
+        return _page(request, HTTPStatus.NOT_FOUND)
+    request.override_renderer = TYPED_PAGE
+    return _page(request, HTTPStatus.NOT_FOUND, "Nothing was saved", NOT_YOURS) | {"typed": typed}
 
 
 def _wall(request: Request) -> Response:

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from flicklist.models import Movie, Viewing
 from flicklist.unsent_forms import FIELDS, MAX_ENCODED_LENGTH
@@ -98,6 +98,43 @@ def test_edited_viewing_and_reason_of_new_movie_come_back(heat, db):
     end_login(heat)
     page = continue_to_form(log_in(send(add), heat.email))
     assert (page.forms["add"]["title"].value, page.forms["add"]["why"].value) == ("Ran", "Ann said so")
+
+
+def change_person(client, email):
+    """Log somebody else in with the same browser."""
+    client.log_out()
+    client.send("/login", email=email, password=PASSWORD)
+
+
+@pytest.mark.parametrize("list_path", ["", "/watchlists/aaaaaaaaaaaaaaaaaaaaaa/"])
+def test_form_of_another_account_gives_the_text_back_and_changes_nothing(heat, bob, db, list_path):
+    """Whether the list exists or not."""
+    form = typed_edit(heat)
+    form.action = form.action.replace(heat.list_path, list_path or heat.list_path)
+    change_person(heat, bob.email)
+    page = send(form, status=404)
+    assert page.html.h1.text == "Nothing was saved"
+    texts = {label.find(string=True).strip(): label.textarea.text for label in page.html.select("main label")}
+    assert texts.keys() == {"Title", "Notes"}
+    assert texts["Title"].strip() == "Heat!"
+    assert texts["Notes"].strip().splitlines() == NOTES.strip().splitlines()
+    assert page.html.select_one("main a.button")["href"] == bob.list_path
+    assert saved(db) == ([("Heat", "")], [""])
+
+
+def test_form_about_a_movie_that_is_gone_gives_the_text_back(heat, db):
+    form = typed_viewing(heat)
+    db.execute(delete(Movie))
+    db.commit()
+    page = send(form, status=404)
+    assert [each.text.strip() for each in page.html.select("main textarea")] == [NOTE, "2009-07"]
+
+
+def test_form_of_another_site_is_not_shown(heat, bob):
+    form = typed_edit(heat)
+    change_person(heat, bob.email)
+    page = send(form, {"Origin": "https://evil.example"}, status="*")
+    assert "Heat!" not in page.text
 
 
 @pytest.mark.parametrize("path", ["add", "find"])
