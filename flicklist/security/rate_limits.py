@@ -31,9 +31,13 @@ OUTAGE_SECONDS = 60
 MAX_LONG_READS = 8
 MAX_LONG_READS_OF_PERSON = 4
 MAX_LONG_READS_OF_CLIENT = 6
+# Changes of many movies take as long as ten others, and each holds a thread while it waits to write.
+MAX_LONG_CHANGES = 6
+MAX_LONG_CHANGES_OF_PERSON = 2
+MAX_LONG_CHANGES_OF_CLIENT = 4
 RETRY_SECONDS = 10
 # The names of rules whose error pages have their own words.
-CHANGES, LONG_READS = "changes", "long-reads"
+CHANGES, LONG_CHANGES, LONG_READS = "changes", "long-changes", "long-reads"
 
 
 class RateLimited(Exception):
@@ -215,6 +219,23 @@ def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Res
 limit_changes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
+def limit_long_changes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view with the option ``changes_many``. It limits how many of its requests are under way at once."""
+    if not info.options.get("changes_many"):
+        return view
+
+    def limited(context: Any, request: Request) -> Response:
+        if request.identity is None:
+            return view(context, request)
+        with request.registry.long_changes.begin(request.identity.user_id, client_key(request)):
+            return view(context, request)
+
+    return limited
+
+
+limit_long_changes.options = ("changes_many",)  # type: ignore[attr-defined]
+
+
 class ReadLimit(NamedTuple):
     """A limit on how often a person can request what reads much. A view names it in its option ``read_limit``."""
 
@@ -222,12 +243,13 @@ class ReadLimit(NamedTuple):
     applies_to: Callable[[Request], bool] = lambda request: True
 
 
-class LongReads:
-    """The requests that read much and are under way. Too many at once are refused."""
+class LongRequests:
+    """The requests of one kind that take long and are under way. Too many at once are refused."""
 
-    def __init__(self) -> None:
-        self._of_people = Places(MAX_LONG_READS, MAX_LONG_READS_OF_PERSON)
-        self._of_clients = Places(MAX_LONG_READS, MAX_LONG_READS_OF_CLIENT)
+    def __init__(self, rule: str, *, number: int, of_person: int, of_client: int) -> None:
+        self._rule = rule
+        self._of_people = Places(number, of_person)
+        self._of_clients = Places(number, of_client)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -236,7 +258,7 @@ class LongReads:
         shares = ((self._of_people, user_id), (self._of_clients, client))
         with self._lock:
             if not all(places.has_room(holder) for places, holder in shares):
-                raise RateLimited(RETRY_SECONDS, LONG_READS)
+                raise RateLimited(RETRY_SECONDS, self._rule)
             for places, holder in shares:
                 places.take(holder)
         try:
@@ -254,6 +276,7 @@ def is_search(request: Request) -> bool:
 
 SEARCHES = ReadLimit("rate_limit_searches", is_search)
 LONG_PAGES = ReadLimit("rate_limit_searches")
+LONG_DIARIES = ReadLimit("rate_limit_searches", lambda request: "viewings" in request.GET)
 COMPLETIONS = ReadLimit("rate_limit_completions")
 DOWNLOADS = ReadLimit("rate_limit_downloads")
 
@@ -284,7 +307,19 @@ limit_reading.options = ("read_limit",)  # type: ignore[attr-defined]
 
 def includeme(config: Configurator) -> None:
     limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
-    config.registry.long_reads = LongReads()
+    config.registry.long_reads = LongRequests(
+        LONG_READS,
+        number=MAX_LONG_READS,
+        of_person=MAX_LONG_READS_OF_PERSON,
+        of_client=MAX_LONG_READS_OF_CLIENT,
+    )
+    config.registry.long_changes = LongRequests(
+        LONG_CHANGES,
+        number=MAX_LONG_CHANGES,
+        of_person=MAX_LONG_CHANGES_OF_PERSON,
+        of_client=MAX_LONG_CHANGES_OF_CLIENT,
+    )
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limit_changes, under="secured_view")
-    config.add_view_deriver(limit_reading, under="limit_changes", over="csrf_view")
+    config.add_view_deriver(limit_long_changes, under="limit_changes", over="csrf_view")
+    config.add_view_deriver(limit_reading, under="limit_long_changes", over="csrf_view")

@@ -64,7 +64,7 @@ def _tags(labels: str) -> str:
     return f"the {'tags' if ', ' in labels else 'tag'} {quote(labels)}"
 
 
-@view_config(context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT)
+@view_config(context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT, changes_many=True)
 def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
     movies, undoing = changes.undo(request.db, context.change)
     skipped = len(context.change.before) - len(movies)

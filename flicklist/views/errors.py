@@ -11,6 +11,7 @@ from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
+from pyramid_retry import is_error_retryable
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
@@ -29,6 +30,7 @@ from flicklist.security.rate_limits import (
     CHANGES,
     COMPLETIONS,
     DOWNLOADS,
+    LONG_CHANGES,
     LONG_READS,
     SEARCHES,
     RateLimited,
@@ -80,6 +82,7 @@ TOO_MANY = {
     SEARCHES.setting: TOO_MANY_SEARCHES,
     COMPLETIONS.setting: TOO_MANY_SEARCHES,
     DOWNLOADS.setting: ("Too many downloads", "You downloaded a lot in a short time."),
+    LONG_CHANGES: ("Too many changes at once", "Other changes of yours are still being saved."),
     LONG_READS: ("Too many pages at once", "Other pages of yours are still loading."),
 }
 TOO_MANY_PAGES = ("Too many pages", "You opened a lot of pages in a short time.")
@@ -132,7 +135,8 @@ def http_error(exc: HTTPError, request: Request) -> dict[str, Any]:
 @exception_view_config(IntegrityError, renderer=BARE_PAGE)
 def conflict(exc: Exception, request: Request) -> dict[str, Any]:
     """Report a violated constraint, or a conflict that is left after the retries."""
-    log.error("Conflicting concurrent change, or violated database constraint", exc_info=exc)
+    if not is_error_retryable(request, exc):  # otherwise the request is repeated
+        log.error("Conflicting concurrent change, or violated database constraint", exc_info=exc)
     restore_session(request)
     return _page(request, HTTPStatus.CONFLICT)
 
@@ -161,7 +165,8 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 @exception_view_config(InternalError, renderer=BARE_PAGE)  # PostgreSQL in read-only mode
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
 def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
-    log.error("The database was unavailable, busy or read-only", exc_info=exc)
+    if not is_error_retryable(request, exc):
+        log.error("The database was unavailable, busy or read-only", exc_info=exc)
     restore_session(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_AFTER_SECONDS

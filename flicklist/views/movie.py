@@ -13,6 +13,7 @@ from flicklist.forms.movies import EditMovieForm, RatingForm
 from flicklist.models import Movie
 from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
+from flicklist.security.rate_limits import LONG_DIARIES
 from flicklist.services import changes, viewings, watchlist
 from flicklist.views import (
     PageOrRedirect,
@@ -39,6 +40,7 @@ NOT_SAVED = "so your changes are not saved yet. Save again to replace that versi
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/movie/movie.jinja2",
+    read_limit=LONG_DIARIES,
 )
 def movie(context: MovieResource, request: Request) -> dict[str, Any]:
     shows_all = request.GET.get("viewings") == "all"

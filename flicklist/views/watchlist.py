@@ -240,6 +240,7 @@ def _flash_existing(context: WatchlistResource, request: Request, movie: Movie) 
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
+    changes_many=True,
 )
 def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
@@ -255,6 +256,7 @@ def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
+    changes_many=True,
 )
 def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _find_selected(context, request)
@@ -269,6 +271,7 @@ def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOt
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
+    changes_many=True,
 )
 def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _find_selected(context, request, include_removed=True)
@@ -281,6 +284,7 @@ def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
+    changes_many=True,
 )
 def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _find_selected(context, request)
@@ -303,6 +307,7 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
+    changes_many=True,
 )
 def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     message, unchanged = "Added the {} to {}.", "Nothing changed: {1} already had the {0}."
@@ -315,6 +320,7 @@ def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
+    changes_many=True,
 )
 def untag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     message, unchanged = "Removed the {} from {}.", "Nothing changed: {1} didn’t have the {0}."

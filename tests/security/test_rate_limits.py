@@ -19,6 +19,7 @@ from flicklist.models import User
 from flicklist.security import rate_limits
 from flicklist.services import passwords
 from flicklist.services.passwords import HashQueue, TooBusy
+from flicklist.services.watchlist import NothingSelected
 from flicklist.settings import Settings
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 from tests.faults.conftest import wait_until
@@ -541,8 +542,8 @@ def test_one_person_cannot_occupy_all_threads_with_exports(alice, many_reads):
     alice.send("/account/export", current_password=PASSWORD, status=429)
 
 
-def test_long_reads_of_all_people_leave_threads_for_pages():
-    reads = rate_limits.LongReads()
+def test_long_reads_of_all_people_leave_threads_for_pages(app):
+    reads = app.registry.long_reads
     with ExitStack() as stack:
         for number in range(rate_limits.MAX_LONG_READS):
             stack.enter_context(reads.begin(number, f"192.0.2.{number}"))
@@ -552,8 +553,8 @@ def test_long_reads_of_all_people_leave_threads_for_pages():
         pass
 
 
-def test_one_client_with_many_accounts_leaves_long_reads_to_others():
-    reads = rate_limits.LongReads()
+def test_one_client_with_many_accounts_leaves_long_reads_to_others(app):
+    reads = app.registry.long_reads
     with ExitStack() as stack:
         for number in range(rate_limits.MAX_LONG_READS_OF_CLIENT):
             stack.enter_context(reads.begin(number, "192.0.2.1"))
@@ -561,6 +562,55 @@ def test_one_client_with_many_accounts_leaves_long_reads_to_others():
             pass
         with reads.begin(99, "192.0.2.2"):
             pass
+
+
+@pytest.fixture
+def many_changes(alice, monkeypatch):
+    """As many changes of many movies as Alice may have under way."""
+    is_over, begun = threading.Event(), []
+
+    def slow(*arguments):
+        begun.append(True)
+        is_over.wait()
+        raise NothingSelected
+
+    monkeypatch.setattr("flicklist.views.watchlist._find_selected", slow)
+    number = rate_limits.MAX_LONG_CHANGES_OF_PERSON
+    token = alice.csrf_token()
+    with ThreadPoolExecutor(number) as pool:
+        for copy in [alice.copy() for _ in range(number)]:
+            pool.submit(copy.post, f"{alice.list_path}cross-off", {"csrf_token": token, "movie": "1"}, status="*")
+        try:
+            wait_until(lambda: len(begun) == number, "all changes are under way")
+            yield is_over
+        finally:
+            is_over.set()
+
+
+@pytest.mark.parametrize("verb", ["cross-off", "move-to-watchlist", "rate", "remove", "tag", "untag"])
+def test_one_person_cannot_occupy_all_threads_with_changes_of_many_movies(alice, many_changes, verb):
+    page = alice.send(alice.list_path + verb, movie="1", status=429)
+    assert page.html.h1.text == "Too many changes at once"
+    assert alice.send(alice.list_path + "add", title="Heat", status=303)
+
+
+def test_one_client_with_many_accounts_leaves_long_changes_to_others(app):
+    changes = app.registry.long_changes
+    with ExitStack() as stack:
+        for number in range(rate_limits.MAX_LONG_CHANGES_OF_CLIENT):
+            stack.enter_context(changes.begin(number, "192.0.2.1"))
+        with pytest.raises(rate_limits.RateLimited), changes.begin(99, "192.0.2.1"):
+            pass
+        with changes.begin(99, "192.0.2.2"):
+            pass
+
+
+def test_all_viewings_of_a_movie_are_limited_like_searches(reading):
+    reading.add("Heat")
+    path = reading.movie_path("Heat") + "/"
+    for status in (200, 200, 429):
+        reading.get(path + "?viewings=all", status=status)
+    reading.get(path, status=200)
 
 
 def test_fast_typing_does_not_meet_the_limit():
