@@ -29,7 +29,6 @@ SQLITE_PRAGMAS = (
     "foreign_keys = ON",
     f"busy_timeout = {LOCK_SECONDS * 1000}",  # milliseconds that a writer waits for one of another process
 )
-SQLITE_BUSY, SQLITE_LOCKED = 5, 6
 BEGIN_SNAPSHOT = {
     "sqlite": "BEGIN",  # in WAL mode, a transaction sees the state at its first read
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
@@ -48,7 +47,8 @@ def writing_engine(url: str) -> Engine:
     """Return an engine that marks lost races as retryable. `pyramid_retry` then repeats the request.
 
     On SQLite it has one connection. SQLite has one writer anyway, and threads that wait for a connection take turns,
-    while SQLite itself lets connections that wait for its lock ask again and again.
+    while SQLite itself lets connections that wait for its lock ask again and again. No race is lost then, and a request
+    that has waited for `LOCK_SECONDS` is not repeated: it would keep its thread for two more waits.
     """
     if not url.startswith("sqlite"):
         engine = _engine(url)
@@ -131,8 +131,7 @@ def _begin_immediate(connection: Connection) -> None:
 def _mark_retryable(context: ExceptionContext) -> None:
     original: Any = context.original_exception
     lost_race = (getattr(original, "sqlstate", None) or "").startswith(SQLSTATES_OF_LOST_RACES)
-    was_busy = getattr(original, "sqlite_errorcode", 0) & 0xFF in {SQLITE_BUSY, SQLITE_LOCKED}
-    if context.sqlalchemy_exception is not None and (lost_race or was_busy):
+    if context.sqlalchemy_exception is not None and lost_race:
         mark_error_retryable(context.sqlalchemy_exception)
 
 
