@@ -136,6 +136,24 @@ def check(request: Request) -> None:
         _check_form(request)
 
 
+def drop_unreadable_cookies(request: Request) -> None:
+    """Drop cookies that are not UTF-8. Other applications on the same host set them, and WebOb fails on all cookies."""
+    header = request.environ.get("HTTP_COOKIE", "")
+    if not _has_readable_cookies(request):
+        readable = ";".join(pair for pair in header.split(";") if _has_readable_cookies(Request({"HTTP_COOKIE": pair})))
+        request.environ["HTTP_COOKIE"] = readable
+        if not _has_readable_cookies(request):  # quotation marks join pairs that are readable only by themselves
+            request.environ["HTTP_COOKIE"] = ""
+
+
+def _has_readable_cookies(request: Request) -> bool:
+    try:
+        len(request.cookies)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _check_host(request: Request) -> None:
     hosts = request.registry.flicklist.hosts
     host = HOST.fullmatch(request.host)
@@ -237,6 +255,7 @@ def is_valid_text(text: str) -> bool:
 
 def sanity_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
     def sanity_tween(request: Request) -> Response:
+        drop_unreadable_cookies(request)
         try:
             check(request)
         except RequestRejected as rejected:

@@ -148,6 +148,30 @@ def test_malformed_origin_or_referer_is_refused(ask, name):
     assert_refused(ask("GET", "/login", **{f"HTTP_{name.upper()}": "https://a:b"}), 400)
 
 
+UNREADABLE_COOKIES = {
+    "octal": r'name="Jos\351"',
+    "unquoted": r"name=Jos\351",
+    "byte": "name=Jos\xe9",
+    "quoted byte": 'name="Jos\xe9"',
+}
+QUOTES_AROUND_PAIRS = r'a="\351; b"'
+
+
+@pytest.mark.parametrize("foreign", [*UNREADABLE_COOKIES.values(), QUOTES_AROUND_PAIRS])
+def test_unreadable_cookie_of_another_application_is_ignored(ask, foreign):
+    assert ask("GET", "/login", HTTP_COOKIE=foreign)["status"] == 200
+    assert_refused(ask("GET", "/../", HTTP_COOKIE=foreign), 400)
+
+
+@pytest.mark.parametrize("name", UNREADABLE_COOKIES)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_unreadable_cookie_of_another_application_logs_nobody_out(ask, name, is_first):
+    pairs = [UNREADABLE_COOKIES[name], f"flicklist={ask.alice.cookies['flicklist']}"]
+    answer = ask("GET", ask.alice.list_path, HTTP_COOKIE="; ".join(pairs if is_first else pairs[::-1]))
+    assert answer["status"] == 200
+    assert b"Heat" in answer["body"]
+
+
 OTHERS = [
     "evil.example",
     'a"><script>/x',
