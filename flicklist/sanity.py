@@ -24,6 +24,7 @@ from flicklist.settings import HOST_NAME
 METHODS = ("GET", "HEAD", "POST")
 FORM = "application/x-www-form-urlencoded"
 FORM_WITH_FILE = "multipart/form-data"
+FILE_FIELD = "file"
 UPLOAD_PATH = re.compile(r"/watchlists/[\w-]{22}/imports/?", re.ASCII)  # the only path that accepts a file
 MAX_BODY_BYTES = 65_536
 MAX_PARTS = 10  # of a form with a file
@@ -93,8 +94,10 @@ def _parts(request: Request) -> MultipartParser:
 
 
 def _value(part: MultipartPart) -> str | UploadedFile:
-    """Return the value of a field. Raises `ValueError` if it is too long, not UTF-8, or has a NUL."""
+    """Return the value of a field. Raises `ValueError` if it is too long, not UTF-8, has a NUL, or is a wrong file."""
     if part.filename is not None:
+        if part.name != FILE_FIELD:
+            raise ValueError(part.name)
         return UploadedFile(part.filename, part.file)
     if part.size > MAX_BODY_BYTES or not is_valid_text(part.name + (text := part.raw.decode())):
         raise ValueError(part.name)

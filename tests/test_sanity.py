@@ -294,6 +294,16 @@ def test_malformed_upload_is_refused(ask, db, name):
     assert db.scalars(select(Import)).all() == []
 
 
+@pytest.mark.parametrize("name", [b"back", b"csrf_token"])
+@pytest.mark.parametrize("file_name", [b"x", b""])
+def test_file_in_a_text_field_is_refused(ask, signed_in, name, file_name):
+    body = part(name, file_name=file_name) + END
+    answer = ask("POST", f"/watchlists/{'a' * 22}/imports/", body, signed_in=signed_in, CONTENT_TYPE=BOUNDARY)
+    assert_refused(answer, 400, 404)
+    answer = ask("POST", ask.alice.list_path + "imports/", body, signed_in=signed_in, CONTENT_TYPE=BOUNDARY)
+    assert_refused(answer, 400)
+
+
 @pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=\xff", '; boundary="\n"'])
 def test_upload_without_valid_boundary_is_refused(ask, boundary):
     path, content_type = ask.alice.list_path + "imports/", f"multipart/form-data{boundary}"
