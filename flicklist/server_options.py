@@ -24,7 +24,7 @@ NUMBERS = {
     "outbuf_overflow": (1, MAX_BYTES),
     "outbuf_high_watermark": (1, MAX_BYTES),
     "inbuf_overflow": (1, MAX_BYTES),
-    "connection_limit": (1, 100_000),
+    "connection_limit": (10, 100_000),  # waitress counts its own sockets, too
     "cleanup_interval": (1, DAY_SECONDS),
     "channel_timeout": (1, DAY_SECONDS),
     "max_request_header_size": (1, MAX_BUFFER_BYTES),
@@ -66,6 +66,8 @@ def _check(options: Mapping[str, Any]) -> None:
     _check_proxy(options)
     _check_text(options, "unix_socket_perms", "0?[0-7]{3}", "a mode such as 660")
     _check_text(options, "url_scheme", "https?", "http or https")
+    _check_text(options, "ident", "[ -~]*", "ASCII")
+    _check_text(options, "url_prefix", "[!-~]*", "a path in ASCII such as /movies")
 
 
 def _check_number(name: str, text: str, minimum: int, maximum: int) -> None:
