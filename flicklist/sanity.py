@@ -185,8 +185,11 @@ def _check_text(request: Request) -> None:
 
 
 def _is_resolved(path: str) -> bool:
-    """Return whether a path begins with a slash and has no ``.`` or ``..``, which browsers resolve."""
-    return path.startswith("/") and not {".", ".."} & set(path.split("/"))
+    """Return whether a path begins with one slash and has no ``.`` or ``..``, which browsers resolve.
+
+    In a link, two slashes at the beginning would lead to another host.
+    """
+    return path.startswith("/") and not path.startswith("//") and not {".", ".."} & set(path.split("/"))
 
 
 def _check_origin(request: Request) -> None:
