@@ -36,6 +36,7 @@ MIN_SECRET_LENGTH = 64
 MIN_SECRET_VARIETY = 10
 MAX_CONTACT_LENGTH = 200
 MAX_ATTEMPTS = 100
+YEAR_SECONDS = 366 * 86_400
 DEVELOPMENT_SECRET_PREFIX = "development"  # noqa: S105 - a prefix, not a secret
 
 
@@ -138,9 +139,12 @@ def _registration(text: str) -> str:
 
 
 def _public_url(text: str) -> str:
-    if not re.fullmatch(r"https?://[!-~]+", text, re.ASCII):
-        raise ValueError(f"must be like https://movies.example.com, not {text!r}")
-    return text.rstrip("/")
+    with suppress(ValueError):  # malformed brackets or port
+        parts = urlsplit(text)
+        has_more = "?" in text or "#" in text
+        if re.fullmatch(r"https?://[!-~]+", text, re.ASCII) and parts.hostname and parts.port != 0 and not has_more:
+            return text.rstrip("/")
+    raise ValueError(f"must be like https://movies.example.com, not {text!r}")
 
 
 def _mail_from(text: str) -> str:
@@ -179,10 +183,14 @@ def _names_a_server(url: str) -> bool:
 
 
 def _limits(text: str) -> Limits:
-    try:
-        return tuple(limits.parse_many(text)) if text else ()
-    except ValueError:
-        raise ValueError(f"must be like 5 per minute, or 5 per minute; 100 per day, not {text!r}") from None
+    with suppress(ValueError):
+        parsed = tuple(limits.parse_many(text)) if text else ()
+        has_zero = not all(int(number) for number in re.findall(r"\d+", text))
+        if not has_zero and all(limit.get_expiry() <= YEAR_SECONDS for limit in parsed):
+            return parsed
+    raise ValueError(
+        f"must be like 5 per minute, or 5 per minute; 100 per day, with numbers from 1 and at most a year, not {text!r}"
+    )
 
 
 def _storage_url(text: str) -> str:

@@ -74,7 +74,33 @@ def test_missing_setting_has_its_default():
         ({"flicklist.registration": "sometimes"}, "must be open, invitation or closed, not 'sometimes'"),
         ({"flicklist.time_zone": "Vienna"}, "must be a time zone such as Europe/Vienna, not 'Vienna'"),
         ({"flicklist.public_url": "movies.example"}, "must be like https://movies.example.com"),
-        ({"flicklist.rate_limit_log_in": "often"}, "must be like 5 per minute"),
+        *(
+            ({"flicklist.public_url": url}, f"must be like https://movies.example.com, not {url!r}")
+            for url in (
+                "https://[",
+                "http://x:99999",
+                "http://x:0",
+                "http://:80",
+                "https:///",
+                "https://x/?q#f",
+                "https://x/#",
+            )
+        ),
+        *(
+            (
+                {"flicklist.rate_limit_log_in": text},
+                "must be like 5 per minute, or 5 per minute; 100 per day, with numbers from 1",
+            )
+            for text in (
+                "often",
+                "0 per minute",
+                "5 per 0 minutes",
+                "5 per minute; 00/day",
+                "٠ per day",
+                "5 per 2 years",
+                "5 per 99999999999 days",
+            )
+        ),
         ({"flicklist.rate_limit_storage": "memcached://x"}, "must be memory:// or start with redis://"),
         ({"flicklist.rate_limit_storage": "redis://host:port"}, "must be like redis://host:6379"),
         ({"flicklist.rate_limit_storage": "redis://host:72752"}, "must be like redis://host:6379"),
@@ -116,6 +142,18 @@ def test_missing_library_of_redis_stops_start_with_one_line(monkeypatch):
 )
 def test_url_of_redis_that_does_not_answer_is_accepted(url):
     assert Settings.read(GOOD | {"flicklist.rate_limit_storage": url}, {}).rate_limit_storage == url
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("public_url", "https://movies.example/flicklist"),
+        ("public_url", "http://[::1]:8080"),
+        ("rate_limit_log_in", "10 per year; 100 per 30 minutes"),
+    ],
+)
+def test_unusual_value_is_accepted(name, text):
+    assert getattr(Settings.read(GOOD | {f"flicklist.{name}": text}, {}), name)
 
 
 def test_development_secret_is_accepted_where_allowed():
