@@ -36,7 +36,8 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
 def make_configurator(global_config: Mapping[str, str], ini: Mapping[str, str]) -> Configurator:
     """Return a configurator, after everything in the section was checked. The database is not changed yet."""
     settings = Settings.read(ini, here=Path(global_config.get("here", "")))
-    with explaining("Invalid setting: pyramid.includes", ImportError, LookupError, ValueError, ConfigurationError):
+    kinds = (ImportError, AttributeError, LookupError, ValueError, ConfigurationError)
+    with explaining("Invalid setting: pyramid.includes", *kinds):
         config = Configurator(settings=dict(ini))  # imports them
     config.registry.flicklist = settings
     config.add_request_method(lambda request: settings, "settings", reify=True)

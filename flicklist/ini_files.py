@@ -15,6 +15,9 @@ import plaster
 from paste.deploy import loadwsgi
 from plaster_pastedeploy import ConfigDict
 from plaster_pastedeploy import Loader as PasteDeployLoader
+from pyramid.exceptions import ConfigurationExecutionError
+
+from flicklist.text import one_line
 
 ENCODING = "utf-8-sig"
 # The package and the entry point of `Loader` in setup.py. Under the name "ini", pserve would find two loaders.
@@ -36,14 +39,16 @@ def explaining(message: str, *kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise InvalidIniFileError(f"{message}: {_reason(error)}") from None
+        raise InvalidIniFileError(f"{one_line(message)}: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
     """Return what an exception says, in one line."""
+    if isinstance(error, ConfigurationExecutionError):
+        error = error.evalue
     if isinstance(error, KeyError):
         return f"{error} is missing"
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__
 
 
 class _IniFile(loadwsgi.ConfigLoader):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, column, create_engine, inspect, make_url, sel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flicklist.db import connect_args, disposing
+from flicklist.text import one_line
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -51,7 +52,7 @@ def upgrade(url: str) -> None:
     try:
         command.upgrade(alembic_config(url), "head")
     except DBAPIError as error:
-        raise DatabaseNotReadyError(f"{_name(url)} cannot be migrated: {_reason(error.orig)}") from None
+        raise DatabaseNotReadyError(f"{_name(url)} cannot be migrated: {one_line(error.orig)}") from None
 
 
 def require_newest(url: str) -> None:
@@ -84,12 +85,13 @@ def _last_run(url: str) -> str | None:
     if revision is not None and revision not in revisions():
         raise DatabaseNotReadyError(
             f"{_name(url)} belongs to a newer version of FlickList, or to another application "
-            f"(migration {revision}). Update FlickList, or use another database."
+            f"(migration {one_line(revision)}). Update FlickList, or use another database."
         )
     return revision
 
 
 def _stored_revision(url: str) -> str | None:
+    """Return the migration that Alembic has noted. It notes one; other applications may note several."""
     # A plain engine: the pragmas of the site would change an SQLite file that may not be ours.
     try:
         engine = create_engine(url, connect_args=connect_args(url))
@@ -97,12 +99,13 @@ def _stored_revision(url: str) -> str | None:
             _require_utf8(connection, _name(url))
             tables = inspect(connection).get_table_names()
             _require_own_tables(tables, _name(url))
-            return connection.scalar(select(ALEMBIC_VERSION)) if ALEMBIC_VERSION.name in tables else None
+            stored = connection.scalars(select(ALEMBIC_VERSION)).all() if ALEMBIC_VERSION.name in tables else []
+            return ", ".join(map(str, stored)) or None
     except DBAPIError as error:
-        raise DatabaseNotReadyError(f"{_name(url)} does not answer: {_reason(error.orig)}") from None
+        raise DatabaseNotReadyError(f"{_name(url)} does not answer: {one_line(error.orig)}") from None
     except (TypeError, ValueError, LookupError, SQLAlchemyError) as error:
         raise DatabaseNotReadyError(
-            f"{_name(url)} cannot be opened with the options of its URL: {_reason(error)}"
+            f"{_name(url)} cannot be opened with the options of its URL: {one_line(error)}"
         ) from None
 
 
@@ -133,12 +136,7 @@ def _name(url: str) -> str:
     """Return the database as the subject of an error message, without the password."""
     parts = make_url(url)
     host = f" on {parts.host}" if parts.host else ""
-    return f"The database {_sqlite_file(url) or parts.database}{host}"
-
-
-def _reason(error: BaseException | None) -> str:
-    """Return what the database or its driver says, in one line."""
-    return " ".join(str(error).split())
+    return one_line(f"The database {_sqlite_file(url) or parts.database}{host}")
 
 
 def includeme(config: Configurator) -> None:

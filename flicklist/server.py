@@ -21,6 +21,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 
 from flicklist.server_options import read_options
+from flicklist.text import one_line
 
 # Requests that take longer are cut off. Their transactions are rolled back.
 MAX_SHUTDOWN_SECONDS = 30
@@ -90,7 +91,7 @@ def _bound_unix_socket(path: Path, mode: int) -> socket.socket:
         path.chmod(mode)
     except OSError as error:
         bound.close()
-        raise CannotListenError(f"The server cannot listen on {path}: {error.strerror or error}.") from None
+        raise CannotListenError(f"The server cannot listen on {one_line(path)}: {error.strerror or error}.") from None
     return bound
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from waitress.adjustments import Adjustments, asbool
 
+from flicklist.text import one_line
+
 MAX_PORT = 65_535
 MAX_BYTES = 1_000_000_000_000
 MAX_BUFFER_BYTES = 10_000_000
@@ -49,13 +51,15 @@ def read_options(options: Mapping[str, Any]) -> Adjustments:
         _check(options)
         return Adjustments(**options)
     except ValueError as problem:
-        raise InvalidServerOptionError(f"Invalid section [server:main]: {problem}") from None
+        raise InvalidServerOptionError(f"Invalid section [server:main]: {one_line(problem)}") from None
 
 
 def _check(options: Mapping[str, Any]) -> None:
     """Raise `ValueError` for what waitress would accept, or refuse without the name of the option."""
     for name, value in options.items():
         text = str(value).strip()
+        if "\0" in text:
+            raise ValueError(f"{name} has a NUL character.")
         if name in NUMBERS:
             _check_number(name, text, *NUMBERS[name])
         elif name in YES_OR_NO and text.lower() not in WORDS:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from flicklist.models.user import ascii_email
 from flicklist.services.catalog import DEFAULT_PATH
+from flicklist.text import one_line
 
 UTC = ZoneInfo("UTC")
 HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"  # in the Host header
@@ -64,6 +65,10 @@ def _database_url(text: str) -> str:
     if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
         raise ValueError("must name a file: a database in memory is lost at every restart")
     _require_driver(text)
+    if make_url(text).get_dialect().is_async:
+        raise ValueError(
+            f"names a driver for asyncio, {make_url(text).drivername!r}; use sqlite:// or postgresql+psycopg://"
+        )
     return text
 
 
@@ -214,7 +219,7 @@ def _require_redis(url: str) -> None:
     try:
         ConnectionPool.from_url(url).make_connection()
     except (ValueError, TypeError, RedisError) as problem:
-        raise ValueError(f"has a wrong option: {' '.join(str(problem).split())}") from None
+        raise ValueError(f"has a wrong option: {one_line(problem)}") from None
 
 
 def _redis_url(url: str) -> SplitResult:
@@ -454,6 +459,8 @@ def _check_keys_of_pyramid(ini: Mapping[str, str]) -> None:
     """Raise `InvalidSettingError` for a key of Pyramid or `pyramid_retry` with which no request would work."""
     if ini.get("pyramid.tweens", "").strip():
         raise InvalidSettingError("Invalid setting: pyramid.tweens would replace those of FlickList. Remove it.")
+    if ini.get("retry.activate_hook", "").strip():
+        raise InvalidSettingError("Invalid setting: retry.activate_hook would replace retry.attempts. Remove it.")
     if "retry.attempts" in ini:
         try:
             _whole_number(1, MAX_ATTEMPTS)(ini["retry.attempts"].strip())
@@ -478,7 +485,9 @@ def _value(setting: Field[Any], ini: Mapping[str, str], environ: Mapping[str, st
         raise InvalidSettingError(f"Invalid setting: {name} is missing: {setting.metadata['meaning']}.")
     if any("\udc80" <= char <= "\udcff" for char in text):  # how Python reads other bytes of the environment
         raise InvalidSettingError(f"Invalid setting: {name} is not in UTF-8.")
+    if "\0" in text:
+        raise InvalidSettingError(f"Invalid setting: {name} has a NUL character.")
     try:
         return setting.metadata["read"](text.strip())
     except ValueError as problem:
-        raise InvalidSettingError(f"Invalid setting: {name} {problem}.") from None
+        raise InvalidSettingError(f"Invalid setting: {name} {one_line(problem)}.") from None

@@ -6,6 +6,7 @@ from pyramid.config import Configurator
 
 from flicklist.services.markdown import RenderedPage, render_page
 from flicklist.settings import InvalidSettingError
+from flicklist.text import one_line
 
 ENCODING = "utf-8-sig"  # with or without a byte order mark, as the ini file
 
@@ -25,4 +26,4 @@ def _read(name: str, path: Path) -> RenderedPage:
     except UnicodeDecodeError:
         problem = "It is not UTF-8."
     setting = f"FLICKLIST_{name.upper()}_PAGE (flicklist.{name}_page)"
-    raise InvalidSettingError(f"Invalid setting: {setting} names {path}, which cannot be read: {problem}")
+    raise InvalidSettingError(f"Invalid setting: {setting} names {one_line(path)}, which cannot be read: {problem}")

@@ -36,6 +36,11 @@ def normalize(text: str | None) -> str:
     return text if len(text) > MAX_NORMALIZED_LENGTH else to_nfc(text).strip()
 
 
+def one_line(text: object) -> str:
+    """Return a text without line breaks, for an error message. An exception is what it says."""
+    return " ".join(str(text).split())
+
+
 def to_nfc(text: str) -> str:
     """Return the text in NFC, with a joiner after each thirty accents of a letter.
 

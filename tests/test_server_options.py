@@ -37,6 +37,7 @@ MALFORMED = [
     ({"listen": None, "host": "127.0.0.1", "port": "72752"}, "port must be a whole number from 0 to 65535, not "),
     ({"listen": None, "sockets": "3"}, "sockets cannot be set in an ini file. Use listen or unix_socket."),
     ({"listen": None, "unix_socket": ""}, "unix_socket is empty."),
+    ({"listen": None, "unix_socket": "a\0b"}, "unix_socket has a NUL character."),
     ({"unix_socket": "/run/flicklist.sock"}, "unix_socket may not be set if listen is set"),
     ({"listen": None, "unix_socket": "s", "unix_socket_perms": "rw"}, "unix_socket_perms must be a mode such as 660"),
     (
@@ -94,6 +95,12 @@ def test_unix_socket_that_cannot_be_made(tmp_path, name, said):
         with pytest.raises(SystemExit) as stopped:
             make_server({}, unix_socket=str(tmp_path / name))
     assert str(stopped.value) == f"The server cannot listen on {tmp_path / name}: {said}"
+
+
+def test_unix_socket_with_a_line_break_is_shown_in_one_line(tmp_path):
+    with pytest.raises(SystemExit) as stopped:
+        make_server({}, unix_socket=f"{tmp_path}/missing\na/b")
+    assert str(stopped.value) == f"The server cannot listen on {tmp_path}/missing a/b: No such file or directory."
 
 
 def test_several_processes_refuse_a_unix_socket(tmp_path):

@@ -38,6 +38,10 @@ def test_missing_setting_has_its_default():
             "must be a URL of sqlite or postgresql, not 'mysql'",
         ),
         ({"flicklist.database_url": "postgresql+nothing://localhost/x"}, "names a driver that is not installed"),
+        (
+            {"flicklist.database_url": "postgresql+psycopg_async://x/x"},
+            "a driver for asyncio, 'postgresql+psycopg_async'",
+        ),
         ({"flicklist.database_url": "flicklist.db"}, "is not a database URL"),
         ({"flicklist.database_url": "sqlite://"}, "must name a file"),
         ({"flicklist.bcrypt_cost": "3"}, "must be a whole number from 4 to 16, not '3'"),
@@ -67,6 +71,9 @@ def test_missing_setting_has_its_default():
         ({"flicklist.contact": "https:///contact"}, "must be like https://example.com/contact"),
         ({"flicklist.contact": "https://example.com/our contact"}, "must be like https://example.com/contact"),
         ({"flicklist.privacy_page": "/no/such/file.md"}, "names /no/such/file.md, which cannot be read: No such file"),
+        ({"flicklist.privacy_page": "/no\nsuch.md"}, "names /no such.md, which cannot be read: No such file"),
+        ({"flicklist.privacy_page": "a\0b"}, "FLICKLIST_PRIVACY_PAGE (flicklist.privacy_page) has a NUL character"),
+        ({"flicklist.contact_page": "a\0b"}, "FLICKLIST_CONTACT_PAGE (flicklist.contact_page) has a NUL character"),
         (
             {"flicklist.contact_page": "/"},
             "FLICKLIST_CONTACT_PAGE (flicklist.contact_page) names /, which cannot be read",

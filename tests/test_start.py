@@ -99,6 +99,25 @@ def test_database_of_another_application(fail, empty_database_url, command):
 
 
 @pytest.mark.parametrize("command", MIGRATION_AND_START)
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(["0003", "0005"], "0003, 0005"), (["0001\n2"], "0001 2")],
+    ids=["several migrations", "line break"],
+)
+def test_migrations_of_another_application(fail, empty_database_url, command, stored, shown):
+    engine = create_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        for revision in stored:
+            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+    line = fail(command, empty_database_url)
+    assert f"or to another application (migration {shown}). Update FlickList" in line
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("command", MIGRATION_AND_START)
 def test_file_that_is_no_database(fail, tmp_path, command):
     file = tmp_path / "notes.txt"
     file.write_text("Movies to watch\n" * 100)
@@ -117,6 +136,11 @@ def test_wrong_option_in_url_of_database(fail, tmp_path, option):
 )
 def test_file_name_that_is_too_long(fail, tmp_path, command, said):
     assert fail(command, f"sqlite:///{tmp_path}/{'a' * 300}").startswith(f"The database {tmp_path}/{'a' * 300} {said}")
+
+
+def test_file_name_with_line_break_is_shown_in_one_line(fail, tmp_path):
+    line = fail("serve", f"sqlite:///{tmp_path}/a\nb.db")
+    assert line.startswith(f"The database {tmp_path}/a b.db does not exist. ")
 
 
 @pytest.mark.parametrize("command", SERVERS)
@@ -197,6 +221,11 @@ INVALID = "Invalid setting: "
             "retry.attempts = abc",
             INVALID + "retry.attempts must be a whole number from 1 to 100, ",
         ),
+        ("flicklist.hosts =", "pyramid.includes = flicklist.db", INVALID + "pyramid.includes: "),
+        ("flicklist.hosts =", "retry.activate_hook = nosuch.hook", INVALID + "retry.activate_hook would replace "),
+        ("flicklist.hosts =", "jinja2.extensions = nosuch.ext", INVALID + "jinja2.*: No module named 'nosuch'"),
+        ("flicklist.hosts =", "jinja2.filters = nonsense", INVALID + "jinja2.*: not enough values"),
+        ("flicklist.hosts =", "jinja2.directories = nosuch:a", INVALID + "jinja2.*: No module named 'nosuch'"),
         ("class = StreamHandler", "class = Foo", LOGGING + "No module named 'Foo'"),
         ("level = WARNING", "level = LOUD", LOGGING + "Unknown level: 'LOUD'"),
         ("args = (sys.stderr,)", "args = (sys.nope,)", LOGGING + "module 'sys' has no attribute 'nope'"),
@@ -206,7 +235,9 @@ INVALID = "Invalid setting: "
     ],
 )
 def test_mistake_in_ini_file(fail, tmp_path, old, new, said):
-    line = fail("serve", f"sqlite:///{tmp_path}/flicklist.db", change=lambda text: text.replace(old, new, 1).encode())
+    url, migrates = f"sqlite:///{tmp_path}/flicklist.db", "true" if "jinja2" in new else "false"
+    change = lambda text: text.replace(old, new, 1).encode()  # noqa: E731
+    line = fail("serve", url, change=change, FLICKLIST_MIGRATE_AT_START=migrates)
     assert line.startswith(said.format(ini=tmp_path / "production.ini"))
 
 
