@@ -5,11 +5,13 @@ PasteDeploy reads them in the encoding of the locale, so ``pserve`` does too. ``
 
 import configparser
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from logging.config import fileConfig
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import plaster
 from paste.deploy import loadwsgi
@@ -22,6 +24,7 @@ from flicklist.text import one_line
 ENCODING = "utf-8-sig"
 # The package and the entry point of `Loader` in setup.py. Under the name "ini", pserve would find two loaders.
 SCHEME = "flicklist+utf8ini"
+PATHS = frozenset({"here", "__file__"})  # what PasteDeploy adds to the section [DEFAULT]
 # What PasteDeploy raises for a wrong ini file. RecursionError: a section that uses itself.
 WRONG_FILE = (OSError, ImportError, LookupError, ValueError, AttributeError, RecursionError, configparser.Error)
 
@@ -58,14 +61,23 @@ class _IniFile(loadwsgi.ConfigLoader):
         path = Path(filename).absolute()
         self.filename = str(path)
         self.parser = loadwsgi.NicerConfigParser(
-            self.filename, defaults={"here": str(path.parent), "__file__": self.filename}
+            self.filename, defaults=_escaped({"here": str(path.parent), "__file__": self.filename})
         )
         self.parser.optionxform = str  # keys keep their case
         self.parser.read_string(path.read_text(ENCODING), source=self.filename)
 
 
+def _escaped(values: Mapping[str, str]) -> dict[str, str]:
+    """Return values for the section ``[DEFAULT]``, in which a percent sign in a path is doubled."""
+    return {name: value.replace("%", "%%") if name in PATHS else value for name, value in values.items()}
+
+
 class Loader(PasteDeployLoader):
     """A plaster loader for ini files in UTF-8."""
+
+    def __init__(self, uri: plaster.PlasterURL) -> None:
+        path = os.fsdecode(unquote_to_bytes(uri.path))
+        super().__init__(plaster.PlasterURL(uri.scheme, path, uri.options, uri.fragment))
 
     def get_wsgi_app(self, name: str | None = None, defaults: Mapping[str, str] | None = None) -> Any:
         return self._context(loadwsgi.APP, name, defaults).create()
@@ -93,12 +105,14 @@ class Loader(PasteDeployLoader):
             return
         # `class` and `args` are evaluated as Python, so anything can be raised.
         with explaining(f"{self.uri.path} has a mistake in the sections for logging", Exception):
-            fileConfig(self.uri.path, self._get_defaults(defaults), disable_existing_loggers=False, encoding=ENCODING)
+            fileConfig(
+                self.uri.path, _escaped(self._get_defaults(defaults)), disable_existing_loggers=False, encoding=ENCODING
+            )
 
     def _get_parser(self, defaults: Mapping[str, str] | None = None) -> Any:
         with self._reading():
             file = _IniFile(self.uri.path)
-            file.update_defaults(self._get_defaults(defaults))
+            file.update_defaults(_escaped(self._get_defaults(defaults)))
             return file.parser
 
     def _context(self, kind: Any, name: str | None, defaults: Mapping[str, str] | None) -> Any:
@@ -114,7 +128,7 @@ class Loader(PasteDeployLoader):
 
 def ini_uri(path: str) -> str:
     """Return the URI with which plaster, and so ``pserve``, reads an ini file with `Loader`."""
-    return f"{SCHEME}://{Path(path).absolute()}"
+    return f"{SCHEME}://{quote(bytes(Path(path).absolute()))}"
 
 
 def get_loader(path: str) -> Loader:

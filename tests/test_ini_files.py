@@ -93,6 +93,26 @@ def test_production_starts_after_migration(production, empty_database_url, tmp_p
     assert "Warning" not in printed
 
 
+def test_folder_with_special_characters(root, tmp_path):
+    folder = tmp_path / "movies #1? 100%;%(x)s%20é"
+    folder.mkdir()
+    port, ini = free_port(), folder / "production.ini"
+    text = re.sub(r"(?m)^listen = .*$", f"listen = 127.0.0.1:{port}", (root / "production.ini").read_text())
+    log = "class = FileHandler\nargs = (r'%(here)s/log.txt',)"
+    ini.write_text(text.replace("class = StreamHandler\nargs = (sys.stderr,)", log))
+    (folder / "privacy.md").write_text("Nothing is stored.")
+    environment = {
+        "FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db",
+        "FLICKLIST_SECRET": SECRET,
+        "FLICKLIST_HOSTS": "localhost",
+        "FLICKLIST_PRIVACY_PAGE": "privacy.md",
+    }
+    assert run(["flicklist", "migrate"], ini, **environment).stdout == "The database is up to date.\n"
+    page, _, _ = serve_and_get([BIN / "flicklist", "serve", ini], port, environment)
+    assert "/privacy" in page
+    assert (folder / "log.txt").exists()
+
+
 def test_development_creates_missing_database(root, tmp_path):
     port = free_port()
     ini = tmp_path / "development.ini"
