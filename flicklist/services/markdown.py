@@ -6,6 +6,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FIRST_HEADING, LAST_HEADING = 2, 6
+ALIGNED = "text-align:"  # in the style of a cell
 
 
 class RenderedPage(NamedTuple):
@@ -28,6 +29,7 @@ def render_page(text: str, default_title: str) -> RenderedPage:
         title = _plain_text(tokens[1]) or default_title
         tokens = tokens[3:]
     _shift_headings(tokens)
+    _replace_styles(tokens)
     return RenderedPage(title, parser.renderer.render(tokens, parser.options, {}))
 
 
@@ -41,6 +43,14 @@ def _shift_headings(tokens: list[Token]) -> None:
     highest = min((_level(token) for token in headings), default=FIRST_HEADING)
     for token in headings:
         token.tag = f"h{min(_level(token) + FIRST_HEADING - highest, LAST_HEADING)}"
+
+
+def _replace_styles(tokens: list[Token]) -> None:
+    """Align the cells of tables by classes such as ``align-right``. The Content Security Policy blocks styles."""
+    for token in tokens:
+        style = str(token.attrs.pop("style", ""))
+        if style.startswith(ALIGNED):
+            token.attrs["class"] = f"align-{style.removeprefix(ALIGNED)}"
 
 
 def _level(heading: Token) -> int:

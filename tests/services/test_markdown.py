@@ -47,6 +47,14 @@ def test_markup_is_shown_as_text(text):
     assert all(link["href"].startswith("https:") for link in html.select("a"))
 
 
+def test_cells_are_aligned_without_a_style():
+    page = render_page("| a | b | c |\n| :-- | :-: | --: |\n| 1 | 2 | 3 |\n", "Privacy")
+    html = BeautifulSoup(page.html, "html.parser")
+    assert not html.select("[style]")
+    for cells in (html.select("th"), html.select("td")):
+        assert [cell["class"] for cell in cells] == [["align-left"], ["align-center"], ["align-right"]]
+
+
 def test_text_has_links_lists_and_tables():
     text = "[site](https://example.com) <https://example.org>\n\n- one\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
     html = BeautifulSoup(render_page(text, "Privacy").html, "html.parser")
