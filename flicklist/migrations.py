@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyramid.config import Configurator
-from sqlalchemy import Connection, column, create_engine, inspect, make_url, select, table
+from sqlalchemy import Connection, column, create_engine, inspect, make_url, select, table, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flicklist.db import connect_args, disposing
+from flicklist.models import Base
 from flicklist.text import one_line
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 VERSIONS = Path(__file__).with_name("alembic") / "versions"
 ALEMBIC_VERSION = table("alembic_version", column("version_num"))
+# On PostgreSQL, what the role may not do with the tables of the site.
+MISSING_PRIVILEGES = text(
+    "SELECT privilege || ' on ' || name FROM unnest(CAST(:tables AS text[])) AS name, "
+    "unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege "
+    "WHERE NOT has_table_privilege(quote_ident(name), privilege) ORDER BY name, privilege LIMIT 1"
+)
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
 
@@ -99,6 +106,7 @@ def _stored_revision(url: str) -> str | None:
             _require_utf8(connection, _name(url))
             tables = inspect(connection).get_table_names()
             _require_own_tables(tables, _name(url))
+            _require_privileges(connection, tables, _name(url))
             stored = connection.scalars(select(ALEMBIC_VERSION)).all() if ALEMBIC_VERSION.name in tables else []
             return ", ".join(map(str, stored)) or None
     except DBAPIError as error:
@@ -122,6 +130,18 @@ def _require_own_tables(tables: list[str], name: str) -> None:
     if tables and ALEMBIC_VERSION.name not in tables:
         raise DatabaseNotReadyError(
             f"{name} has tables of another application, such as {min(tables)}. Give FlickList a database of its own."
+        )
+
+
+def _require_privileges(connection: Connection, tables: list[str], name: str) -> None:
+    """Raise `DatabaseNotReadyError` if the role of PostgreSQL may not read or change a table of the site."""
+    if connection.dialect.name != "postgresql":
+        return
+    own = [each for each in tables if each in Base.metadata.tables]
+    missing = connection.scalar(MISSING_PRIVILEGES, {"tables": own})
+    if missing:
+        raise DatabaseNotReadyError(
+            f"{name} does not allow its role {missing}. Grant SELECT, INSERT, UPDATE and DELETE on all tables."
         )
 
 

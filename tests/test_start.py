@@ -86,6 +86,30 @@ def test_role_that_may_not_create_tables(fail, postgresql_url):
     assert re.fullmatch(r"The database flicklist_start_\d+ on \S+ cannot be migrated: permission denied .*", line)
 
 
+def test_role_that_may_only_read(fail, postgresql_url):
+    migrations.upgrade(postgresql_url)
+    role = f"flicklist_reader_{os.getpid()}"
+    url = make_url(postgresql_url).set(username=role, password="x").render_as_string(hide_password=False)
+    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+        try:
+            connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+            line = fail("serve", url)
+            connection.exec_driver_sql(f"GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+            connection.exec_driver_sql(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}")
+            migrations.require_newest(url)
+        finally:
+            connection.exec_driver_sql(f"DROP OWNED BY {role}")
+            connection.exec_driver_sql(f"DROP ROLE {role}")
+    engine.dispose()
+    assert re.fullmatch(
+        r"The database flicklist_start_\d+ on \S+ does not allow its role DELETE on changes\. "
+        r"Grant SELECT, INSERT, UPDATE and DELETE on all tables\.",
+        line,
+    )
+
+
 @pytest.mark.parametrize("command", MIGRATION_AND_START)
 def test_database_of_another_application(fail, empty_database_url, command):
     engine = create_engine(empty_database_url)
