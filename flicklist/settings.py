@@ -381,7 +381,9 @@ class Settings:
         _whole_number(1_000, 10_000_000_000), "bytes of all of these files together, unpacked", default=500_000_000
     )
     max_import_rows: int = _setting(
-        _whole_number(1, 10_000_000), "rows of a file that a person imports", default=200_000
+        _whole_number(1, 10_000_000),
+        "rows of a file that a person imports, and viewings in all of these rows together",
+        default=200_000,
     )
     runs_imports: bool = _setting(
         _yes_or_no,

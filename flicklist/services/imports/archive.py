@@ -34,6 +34,11 @@ class UploadLimits(NamedTuple):
     max_unpacked_size: int = 500_000_000
     max_rows: int = 200_000
 
+    @property
+    def max_viewings(self) -> int:
+        """The viewings of all rows together. Only an export of FlickList can have more than one in a row."""
+        return self.max_rows
+
 
 class Archive:
     """The files of a ZIP by name, without a top folder that all of them are in."""

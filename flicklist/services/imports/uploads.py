@@ -145,9 +145,7 @@ class Upload:
         self, format_name: str, rows: Iterable[Row | UnusableRow], used: Iterable[str], *, notices: Sequence[str] = ()
     ) -> ParsedUpload:
         """Read all rows, and return them with notices about the files. `used` are the names of the files that count."""
-        collected = tuple(islice(rows, self.limits.max_rows + 1))
-        if len(collected) > self.limits.max_rows:
-            raise too_many_rows(self.limits)
+        collected = tuple(_counted(rows, self.limits))
         names = set(used)
         encodings = dict.fromkeys(self.files[name].encoding.notice for name in self.files if name in names)
         ignored = [name for name in self.files if name not in names]
@@ -187,6 +185,24 @@ def read_rows(records: Iterable[_L], read: Callable[[_L], Row]) -> Iterator[Row 
         except RowProblem as problem:
             title = printable(record.shown_title)
             yield UnusableRow(record.file, record.line, title, str(problem), problem.needs_decision)
+
+
+def _counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator[Row | UnusableRow]:
+    """Yield rows until there are more than allowed, or they have more viewings. A row can have `MAX_VIEWINGS`.
+
+    All viewings are kept in memory, and written in one transaction.
+    """
+    viewings = 0
+    for number, row in enumerate(rows, start=1):
+        if number > limits.max_rows:
+            raise too_many_rows(limits)
+        if isinstance(row, Row):
+            viewings += len(row.viewings)
+        if viewings > limits.max_viewings:
+            raise UploadRefused(
+                f"This upload has more than {limits.max_viewings:,} viewings. Split it into smaller files."
+            )
+        yield row
 
 
 def too_many_rows(limits: UploadLimits) -> UploadRefused:

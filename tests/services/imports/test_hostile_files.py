@@ -11,8 +11,11 @@ from zipfile import ZIP_BZIP2, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
+from flicklist.services.export.json_file import VERSION
+from flicklist.services.imports.formats import flicklist_export
 from flicklist.services.imports.reading import UploadLimits
-from flicklist.services.imports.rows import UploadRefused
+from flicklist.services.imports.rows import UnusableRow, UploadRefused
+from flicklist.services.imports.uploads import read_rows
 from tests.services.imports.files import LIMITS, assert_storable, read, undecided, usable, zipped
 
 FILMS = "Date,Name,Year,Letterboxd URI\n"
@@ -226,6 +229,39 @@ def test_too_many_rows(tmp_path):
         assert "more than 10 rows" in refusal(tmp_path, content, limits=limits)
     assert "more than 10 rows" in refusal(tmp_path, "Heat\n" * 12, limits=limits)
     assert "more than 10 rows" in refusal(tmp_path, json.dumps([{"watched_at": "x", "movie": {}}] * 12), limits=limits)
+
+
+def test_too_many_viewings_are_refused_before_the_rest_is_read(tmp_path, monkeypatch):
+    """Each one is small, but all of them would be written in one transaction."""
+    limits = LIMITS._replace(max_rows=2_000)
+    assert len(bounded(tmp_path, export_with_viewings([1_000, 1_000]), limits=limits).rows) == 2
+    read_movies = []
+
+    def note_rows(*arguments):
+        for row in read_rows(*arguments):
+            read_movies.append(row.title)
+            yield row
+
+    monkeypatch.setattr(flicklist_export, "read_rows", note_rows)
+    message = refusal(tmp_path, export_with_viewings([1_000] * 100), limits=limits)
+    assert message == "This upload has more than 2,000 viewings. Split it into smaller files."
+    assert len(read_movies) == 3
+
+
+def test_viewings_that_are_not_objects_are_refused(tmp_path):
+    (row,) = bounded(tmp_path, export_with_viewings([1_000], viewing=0)).rows
+    assert row == UnusableRow("upload.csv", 1, "Heat", "A viewing of this movie can’t be read.")
+
+
+def test_long_list_with_two_viewings_of_each_movie_is_accepted():
+    assert LIMITS.max_viewings >= 2 * 100_000
+
+
+def export_with_viewings(numbers, viewing=None):
+    """Return an export of movies with so many viewings each."""
+    viewing = {} if viewing is None else viewing
+    movies = [{"title": "Heat", "viewings": [viewing] * number} for number in numbers]
+    return json.dumps({"version": VERSION, "email": "alice@example.com", "movies": movies})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """FlickList's own export: the ZIP, or ``flicklist.json`` alone. ``docs/flicklist.schema.json`` describes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -27,7 +27,7 @@ from flicklist.models.movie import (
 )
 from flicklist.services.export.json_file import VERSION
 from flicklist.services.export.spreadsheets import VIEWINGS_HEADER, WATCHLIST_HEADER
-from flicklist.services.imports.json_members import Element, as_object
+from flicklist.services.imports.json_members import Element
 from flicklist.services.imports.problems import NO_TITLE, RowRefused, RowUndecided
 from flicklist.services.imports.ratings import read_rating
 from flicklist.services.imports.rows import ParsedUpload, Row, RowViewing, Status, UploadRefused
@@ -150,10 +150,12 @@ def _viewings(value: object) -> Sequence[RowViewing]:
     viewings = value if isinstance(value, list) else []
     if len(viewings) > MAX_VIEWINGS:
         raise RowRefused(f"The movie has more than {MAX_VIEWINGS:,} viewings.")
-    return tuple(_viewing(as_object(viewing)) for viewing in viewings)
+    return tuple(map(_viewing, viewings))
 
 
-def _viewing(viewing: Mapping[str, object]) -> RowViewing:
+def _viewing(viewing: object) -> RowViewing:
+    if not isinstance(viewing, dict):
+        raise RowRefused("A viewing of this movie can’t be read.")
     note = _text(viewing.get("note"), MAX_VIEWING_NOTE_LENGTH, _CONTROL_IN_LINES)
     return RowViewing(_date(viewing.get("watched_on")), note)
 
