@@ -23,11 +23,13 @@ from flicklist.read_time import limit_read_time
 
 READING_METHODS = frozenset({"GET", "HEAD"})
 LOCK_SECONDS = 10  # that a writer waits for another one on SQLite
+JOURNAL_BYTES = 64_000_000  # that the write-ahead log of SQLite keeps on the disk when it begins anew
 SQLITE_PRAGMAS = (
     "journal_mode = WAL",  # readers and the writer do not block each other
     "synchronous = FULL",  # a committed change is on the disk
     "foreign_keys = ON",
     f"busy_timeout = {LOCK_SECONDS * 1000}",  # milliseconds that a writer waits for one of another process
+    f"journal_size_limit = {JOURNAL_BYTES}",  # a large transaction does not leave a large file
 )
 BEGIN_SNAPSHOT = {
     "sqlite": "BEGIN",  # in WAL mode, a transaction sees the state at its first read

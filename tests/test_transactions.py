@@ -321,6 +321,12 @@ def test_sqlite_pragmas_are_set(engine, app):
         with each.connect() as connection:
             pragmas = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-                for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+                for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout", "journal_size_limit")
             }
-    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 10000}
+        assert pragmas == {
+            "journal_mode": "wal",
+            "foreign_keys": 1,
+            "synchronous": 2,
+            "busy_timeout": 10_000,
+            "journal_size_limit": 64_000_000,
+        }
