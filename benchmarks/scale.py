@@ -44,7 +44,7 @@ SETTINGS = {
     "flicklist.secret": "a secret that is long enough and used in benchmarks only, 0123456789",
     "flicklist.https": "false",
     "flicklist.bcrypt_cost": "4",
-    **{f"flicklist.rate_limit_{what}": "" for what in ("changes", "searches", "completions", "downloads")},
+    **{f"flicklist.rate_limit_{what}": "" for what in ("changes", "searches", "completions", "downloads", "uploads")},
 }
 
 

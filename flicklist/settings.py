@@ -365,6 +365,9 @@ class Settings:
     rate_limit_downloads: Limits = _setting(
         _limits, "exports and reports of imports that one person downloads", default=_limits("30 per hour")
     )
+    rate_limit_uploads: Limits = _setting(
+        _limits, "files that one person uploads to import them", default=_limits("30 per hour")
+    )
     max_movies: int = _setting(
         _whole_number(1, 10_000_000), "movies per person, including removed ones", default=100_000
     )

@@ -39,6 +39,7 @@ LIMITS = [
     "rate_limit_searches",
     "rate_limit_completions",
     "rate_limit_downloads",
+    "rate_limit_uploads",
 ]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]
 SECRET = "a secret that is long enough and used in tests only, 0123456789abcdef"

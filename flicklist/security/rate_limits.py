@@ -1,10 +1,10 @@
-"""Rate limits: for passwords, codes, registrations, mails, changes, and requests that read much."""
+"""Rate limits: for passwords, codes, registrations, mails, changes, uploads, and requests that read much."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -35,9 +35,14 @@ MAX_LONG_READS_OF_CLIENT = 6
 MAX_LONG_CHANGES = 6
 MAX_LONG_CHANGES_OF_PERSON = 2
 MAX_LONG_CHANGES_OF_CLIENT = 4
+# An upload of the largest size holds the lock of SQLite for most of a second, for which others wait ten seconds.
+MAX_UPLOADS_AT_ONCE = 8
+MAX_UPLOADS_AT_ONCE_OF_PERSON = 1
+MAX_UPLOADS_AT_ONCE_OF_CLIENT = 2
 RETRY_SECONDS = 10
 # The names of rules whose error pages have their own words.
 CHANGES, LONG_CHANGES, LONG_READS = "changes", "long-changes", "long-reads"
+UPLOADS_AT_ONCE = "uploads-at-once"
 
 
 class RateLimited(Exception):
@@ -219,34 +224,21 @@ def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Res
 limit_changes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
-def limit_long_changes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view with the option ``changes_many``. It limits how many of its requests are under way at once."""
-    if not info.options.get("changes_many"):
-        return view
-
-    def limited(context: Any, request: Request) -> Response:
-        if request.identity is None:
-            return view(context, request)
-        with request.registry.long_changes.begin(request.identity.user_id, client_key(request)):
-            return view(context, request)
-
-    return limited
-
-
-limit_long_changes.options = ("changes_many",)  # type: ignore[attr-defined]
-
-
 class ReadLimit(NamedTuple):
-    """A limit on how often a person can request what reads much. A view names it in its option ``read_limit``."""
+    """A limit on how often a person can request what reads or uploads much. A view has it in its option ``read_limit``.
+
+    `under_way` names the attribute of the registry that counts such requests while they are under way.
+    """
 
     setting: str
     applies_to: Callable[[Request], bool] = lambda request: True
+    under_way: str = "long_reads"
 
 
-class LongRequests:
-    """The requests of one kind that take long and are under way. Too many at once are refused."""
+class UnderWay:
+    """The requests of one kind that are under way. Too many at once are refused, with the name of a rule."""
 
-    def __init__(self, rule: str, *, number: int, of_person: int, of_client: int) -> None:
+    def __init__(self, rule: str, number: int, of_person: int, of_client: int) -> None:
         self._rule = rule
         self._of_people = Places(number, of_person)
         self._of_clients = Places(number, of_client)
@@ -269,6 +261,29 @@ class LongRequests:
                     places.leave(holder)
 
 
+class LongReads(UnderWay):
+    """The requests that read much and are under way."""
+
+    def __init__(self) -> None:
+        super().__init__(LONG_READS, MAX_LONG_READS, MAX_LONG_READS_OF_PERSON, MAX_LONG_READS_OF_CLIENT)
+
+
+class LongChanges(UnderWay):
+    """The changes of many movies that are under way."""
+
+    def __init__(self) -> None:
+        of_person, of_client = MAX_LONG_CHANGES_OF_PERSON, MAX_LONG_CHANGES_OF_CLIENT
+        super().__init__(LONG_CHANGES, MAX_LONG_CHANGES, of_person, of_client)
+
+
+class UploadsUnderWay(UnderWay):
+    """The uploads that are being stored."""
+
+    def __init__(self) -> None:
+        of_person, of_client = MAX_UPLOADS_AT_ONCE_OF_PERSON, MAX_UPLOADS_AT_ONCE_OF_CLIENT
+        super().__init__(UPLOADS_AT_ONCE, MAX_UPLOADS_AT_ONCE, of_person, of_client)
+
+
 def is_search(request: Request) -> bool:
     """Return whether the query string has a filter. Without one, a page of a list reads only its own rows."""
     return any(request.GET.get(name) for name in SEARCH_FILTERS)
@@ -279,12 +294,38 @@ LONG_PAGES = ReadLimit("rate_limit_searches")
 LONG_DIARIES = ReadLimit("rate_limit_searches", lambda request: "viewings" in request.GET)
 COMPLETIONS = ReadLimit("rate_limit_completions")
 DOWNLOADS = ReadLimit("rate_limit_downloads")
+UPLOADS = ReadLimit("rate_limit_uploads", under_way="uploads")
+
+
+def limit_long_changes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view with the option ``changes_many``. It limits how many of its requests are under way at once."""
+    if not info.options.get("changes_many"):
+        return view
+
+    def limited(context: Any, request: Request) -> Response:
+        if request.identity is not None:
+            _take_place(request, request.registry.long_changes)
+        return view(context, request)
+
+    return limited
+
+
+limit_long_changes.options = ("changes_many",)  # type: ignore[attr-defined]
+
+
+def _take_place(request: Request, under_way: UnderWay) -> None:
+    """Take a place until the request, and its transaction, has ended. Raises `RateLimited` if there is none."""
+    place = ExitStack()
+    place.enter_context(under_way.begin(request.identity.user_id, client_key(request)))
+    # Before the others: if one failed, this one would not be called, and the place would stay taken.
+    request.finished_callbacks.appendleft(lambda request: place.close())
 
 
 def limit_reading(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that limits the requests of a logged-in person to which its ``read_limit`` applies.
 
-    It limits how often they are sent, and how many are under way at once.
+    It limits how often they are sent, and how many are under way at once. One that writes is under way until its
+    transaction has ended. The form, which may have a file, is read only by views below this one.
     """
     read_limit: ReadLimit | None = info.options.get("read_limit")
     if read_limit is None:
@@ -296,8 +337,8 @@ def limit_reading(view: Callable[..., Response], info: Any) -> Callable[..., Res
         user_id = request.identity.user_id
         limits = getattr(request.settings, read_limit.setting)
         request.limiter.count([Rule(limits, read_limit.setting, (str(user_id),))])
-        with request.registry.long_reads.begin(user_id, client_key(request)):
-            return view(context, request)
+        _take_place(request, getattr(request.registry, read_limit.under_way))
+        return view(context, request)
 
     return limited
 
@@ -307,18 +348,8 @@ limit_reading.options = ("read_limit",)  # type: ignore[attr-defined]
 
 def includeme(config: Configurator) -> None:
     limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
-    config.registry.long_reads = LongRequests(
-        LONG_READS,
-        number=MAX_LONG_READS,
-        of_person=MAX_LONG_READS_OF_PERSON,
-        of_client=MAX_LONG_READS_OF_CLIENT,
-    )
-    config.registry.long_changes = LongRequests(
-        LONG_CHANGES,
-        number=MAX_LONG_CHANGES,
-        of_person=MAX_LONG_CHANGES_OF_PERSON,
-        of_client=MAX_LONG_CHANGES_OF_CLIENT,
-    )
+    config.registry.long_reads, config.registry.uploads = LongReads(), UploadsUnderWay()
+    config.registry.long_changes = LongChanges()
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limit_changes, under="secured_view")
     config.add_view_deriver(limit_long_changes, under="limit_changes", over="csrf_view")

@@ -33,6 +33,8 @@ from flicklist.security.rate_limits import (
     LONG_CHANGES,
     LONG_READS,
     SEARCHES,
+    UPLOADS,
+    UPLOADS_AT_ONCE,
     RateLimited,
     is_search,
 )
@@ -82,6 +84,8 @@ TOO_MANY = {
     SEARCHES.setting: TOO_MANY_SEARCHES,
     COMPLETIONS.setting: TOO_MANY_SEARCHES,
     DOWNLOADS.setting: ("Too many downloads", "You downloaded a lot in a short time."),
+    UPLOADS.setting: ("Too many uploads", "You uploaded a lot in a short time."),
+    UPLOADS_AT_ONCE: ("Too many uploads at once", "Another upload is not finished yet."),
     LONG_CHANGES: ("Too many changes at once", "Other changes of yours are still being saved."),
     LONG_READS: ("Too many pages at once", "Other pages of yours are still loading."),
 }

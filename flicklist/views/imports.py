@@ -29,7 +29,7 @@ from flicklist.models.movie_import import (
 from flicklist.permissions import Permission
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import ImportResource, ImportsResource
-from flicklist.security.rate_limits import DOWNLOADS, LONG_PAGES
+from flicklist.security.rate_limits import DOWNLOADS, LONG_PAGES, UPLOADS
 from flicklist.services.imports import report, storage
 from flicklist.text import quote
 from flicklist.views import download, redirect, requested_page
@@ -99,7 +99,7 @@ def imports_page(context: ImportsResource, request: Request) -> dict[str, Any]:
     }
 
 
-@view_config(context=ImportsResource, request_method="POST", permission=Permission.EDIT)
+@view_config(context=ImportsResource, request_method="POST", permission=Permission.EDIT, read_limit=UPLOADS)
 def upload(context: ImportsResource, request: Request) -> HTTPSeeOther:
     form = UploadForm(request.POST)
     if not form.validate():

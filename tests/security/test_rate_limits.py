@@ -14,10 +14,12 @@ import limits
 import pytest
 from limits.errors import StorageError
 from sqlalchemy import event, select
+from webtest import Upload
 
-from flicklist.models import User
+from flicklist.models import Import, User
 from flicklist.security import rate_limits
 from flicklist.services import passwords
+from flicklist.services.imports import storage
 from flicklist.services.passwords import HashQueue, TooBusy
 from flicklist.services.watchlist import NothingSelected
 from flicklist.settings import Settings
@@ -611,6 +613,97 @@ def test_all_viewings_of_a_movie_are_limited_like_searches(reading):
     for status in (200, 200, 429):
         reading.get(path + "?viewings=all", status=status)
     reading.get(path, status=200)
+
+
+def uploader(site, person):
+    """Return a person on a site, where they may have other limits."""
+    other = Client(site, person.email)
+    other.log_in()
+    other.list_path = person.list_path
+    return other
+
+
+def upload(person, status=303):
+    fields = {"csrf_token": person.csrf_token(), "file": Upload("list.txt", b"Heat")}
+    return person.post(person.list_path + "imports/", fields, status=status)
+
+
+def test_uploads_are_limited_for_each_person(make_app, alice, bob, db):
+    site = make_app(rate_limit_uploads="2 per hour")
+    person = uploader(site, alice)
+    for status in (303, 303, 429):
+        page = upload(person, status)
+    assert int(page.headers["Retry-After"]) > 3000
+    assert page.html.h1.text == "Too many uploads"
+    text = page.html.select_one(".failure h1 + p").text
+    assert text == "You uploaded a lot in a short time. Nothing was saved. Try again in 60 minutes."
+    assert len(db.scalars(select(Import)).all()) == 2
+    person.get(person.list_path + "imports/", status=200)
+    upload(uploader(site, bob))
+
+
+@pytest.fixture
+def slow_upload(alice, monkeypatch):
+    """An upload of Alice that is being stored. Setting the event ends it."""
+    is_over, store = threading.Event(), storage.store
+    begun = threading.Event()
+
+    def store_first_slowly(*arguments):
+        if not begun.is_set():
+            begun.set()
+            is_over.wait(10)
+        return store(*arguments)
+
+    monkeypatch.setattr("flicklist.views.imports.storage.store", store_first_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(upload, alice.copy())
+        try:
+            assert begun.wait(10)
+            yield is_over
+        finally:
+            is_over.set()
+        sent.result()
+
+
+def test_person_has_one_upload_under_way(alice, slow_upload, monkeypatch):
+    with monkeypatch.context() as unread:
+        unread.setattr("flicklist.sanity.MultipartParser", lambda *_, **__: pytest.fail("the file was read"))
+        refused = upload(alice, status=429)
+    assert refused.headers["Retry-After"] == str(rate_limits.RETRY_SECONDS)
+    assert refused.html.h1.text == "Too many uploads at once"
+    slow_upload.set()
+    wait_until(lambda: upload(alice, status="*").status_int == 303, "Alice may upload again")
+
+
+def test_client_has_two_uploads_under_way():
+    uploads = rate_limits.UploadsUnderWay()
+    with uploads.begin(1, "192.0.2.1"), uploads.begin(2, "192.0.2.1"):
+        with pytest.raises(rate_limits.RateLimited), uploads.begin(3, "192.0.2.1"):
+            pass
+        with pytest.raises(rate_limits.RateLimited), uploads.begin(1, "192.0.2.2"):
+            pass
+        with uploads.begin(3, "192.0.2.2"):
+            pass
+
+
+def test_upload_is_under_way_until_it_is_committed(app, alice, db):
+    """Otherwise, the next one would wait for the lock of SQLite."""
+    user_id = db.scalars(select(User.id)).one()
+    refused, writer = [], app.registry.engines[1]
+
+    def begin_another(connection):
+        with pytest.raises(rate_limits.RateLimited), app.registry.uploads.begin(user_id, "192.0.2.1"):
+            pass
+        refused.append(True)
+
+    event.listen(writer, "commit", begin_another)
+    try:
+        upload(alice)
+    finally:
+        event.remove(writer, "commit", begin_another)
+    assert refused == [True]
+    with app.registry.uploads.begin(user_id, "192.0.2.1"):
+        pass
 
 
 def test_fast_typing_does_not_meet_the_limit():
