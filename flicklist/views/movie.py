@@ -115,7 +115,7 @@ def rewatch(context: MovieResource, request: Request) -> HTTPSeeOther:
     movie, day = context.movie, today(request).isoformat()
     text = f"Added another viewing of {movie.quoted_label}."
     if movie.was_watched_on(day):
-        text = f"{movie.quoted_label} already has a viewing today."
+        text = f"You have already marked {movie.quoted_label} as watched today."
     change = changes.change_viewings(request.db, movie, lambda movie: movie.rewatch(day), "watched again")
     flash_change(request, text, change)
     return redirect_back(request, context)
