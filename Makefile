@@ -60,7 +60,7 @@ icons: $(VENV)/tools-installed  ## Draw the PNG icons from the SVG icons. Needs 
 	$(BIN)/python tests/browser/draw_icons.py
 
 test: $(VENV)/tools-installed  ## Run the tests on SQLite, and on PostgreSQL if FLICKLIST_TEST_POSTGRESQL_URL is set.
-	$(BIN)/pytest --numprocesses auto --quiet
+	$(BIN)/pytest --numprocesses auto --quiet $(TEST_OPTIONS)
 
 test-browser: $(VENV)/tools-installed tests/browser/node_modules  ## Run the browser tests. They need Chromium, nginx, and Java for the HTML checker.
 	@command -v chromium >/dev/null || { echo "Install Chromium first. On Debian: apt-get install chromium"; exit 1; }
