@@ -37,7 +37,7 @@ class AnswersForm(SiteForm):
     def validate(self, extra_validators: Any = None) -> bool:
         for question in self.questions:
             if self[question["name"]].data not in {value for value, _ in question["options"]}:
-                self.refuse(question["name"], f"Choose an answer: {question['text']}")
+                self.refuse(question["name"], "Choose an answer.")
                 return False
         return True
 

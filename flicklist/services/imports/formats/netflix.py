@@ -158,7 +158,7 @@ def _order_question(ambiguous: Iterable[_Numbers]) -> Question:
         Option(order, f"{words}: {', '.join(format_date(each[order].isoformat()) for each in readings)}")
         for order, words in ((DAY_FIRST, "Day first"), (MONTH_FIRST, "Month first"))
     ]
-    return Question(DATE_ORDER, "How does the file write dates?", options)
+    return Question(DATE_ORDER, "Which comes first in the dates of this file, the day or the month?", options)
 
 
 def _colon_question(number: int) -> Question:
