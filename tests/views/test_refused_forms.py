@@ -170,7 +170,7 @@ def test_registration_marks_each_field_with_an_error(visitor):
 
 def test_log_in(alice, visitor):
     page = visitor.fail_to_log_in(alice.email, "wrong")
-    assert marked(page, "log-in") == ("password", "Wrong email or password. Try again, or reset your password.")
+    assert marked(page, "log-in") == ("password", "Wrong email or password. Try again.")
 
 
 def test_code_at_log_in(alice, app):
