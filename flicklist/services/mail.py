@@ -137,9 +137,9 @@ def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, st
 def _confirm_current_email(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "Someone entered this email address for a FlickList account. "
-        "If it was you, open this link within a day and press “Yes, confirm it”. "
-        "Then you can reset your password if you forget it:\n\n"
+        "If it was you, open this link within a day and press “Yes, confirm it”:\n\n"
         f"{_confirmation_link(mail, user, settings)}\n\n"
+        "Then you can reset your password if you forget it. "
         "If it was not you, you can ignore this email."
     )
     return "Confirm your email address for FlickList", text
