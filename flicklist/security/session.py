@@ -18,7 +18,7 @@ from flicklist.settings import Settings
 
 COOKIE_REISSUE_SECONDS = 600
 DAY_SECONDS = 86_400
-LOGIN_CHANGED = "Your login changed since this page opened."
+LOGIN_CHANGED = "You probably logged in or out in another window."
 NO_COOKIE = "Your browser sent no cookie, and this site needs one."
 PORT = re.compile(r":([0-9]{1,5})$")
 HTTP_PORT = 80

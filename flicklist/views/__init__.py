@@ -51,7 +51,7 @@ def show_again(exc: OutdatedForm | TooBusy, request: Request, page: dict[str, An
 
 def send_again(exc: OutdatedForm) -> str:
     """Return the message about a form that only needs to be sent once more."""
-    return f"{exc.reason} Nothing was saved; please send it again."
+    return f"{exc.reason} Nothing was saved yet. Please send the form once more."
 
 
 def redirect(path: str) -> HTTPSeeOther:

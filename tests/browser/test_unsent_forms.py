@@ -7,7 +7,7 @@ from tests.browser.conftest import WIDTHS
 from tests.browser.test_pages import check_page
 from tests.clients import PASSWORD
 
-SEND_AGAIN = "Your login changed since this page opened. Nothing was saved; please send it again."
+SEND_AGAIN = "You probably logged in or out in another window. Nothing was saved yet. Please send the form once more."
 NOTES = "The lights went out twice.\nThen they <came> back."
 
 

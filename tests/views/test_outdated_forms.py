@@ -7,8 +7,10 @@ from flicklist.models import LoginSession, Movie, User, Viewing
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 OURS = {"Origin": "http://localhost"}
-SAVED_NOTHING = ["Your login changed since this page opened. Nothing was saved; please send it again."]
-CHANGED_NOTHING = ["Your login changed since this page opened. Nothing was changed; please try again."]
+SAVED_NOTHING = [
+    "You probably logged in or out in another window. Nothing was saved yet. Please send the form once more."
+]
+CHANGED_NOTHING = ["You probably logged in or out in another window. Nothing was changed; please try again."]
 LONG_NOTE = "The lights went out twice. " * 36 + "Ünd a 😀."
 
 
@@ -250,7 +252,7 @@ def test_browser_without_cookies_is_told_so(app, alice, db):
     form["email"], form["password"] = alice.email, PASSWORD
     page = submit_outdated(form)
     assert messages(page) == [
-        "Your browser sent no cookie, and this site needs one. Nothing was saved; please send it again."
+        "Your browser sent no cookie, and this site needs one. Nothing was saved yet. Please send the form once more."
     ]
     assert page.forms["log-in"]["email"].value == alice.email
     assert len(db.scalars(select(LoginSession)).all()) == 1

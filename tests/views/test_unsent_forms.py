@@ -15,7 +15,9 @@ OURS = {"Origin": "http://localhost"}
 NOTE = 'The "lights" went <out> twice.  ' * 30 + "Ünd a 😀."
 NOTES = "First line\n\n  <b>second</b> & 'third'\n" + "line\n" * 800
 LOGGED_OUT = ["You’re logged out, so nothing was saved. Log in to get back to what you typed."]
-SAVED_NOTHING = ["Your login changed since this page opened. Nothing was saved; please send it again."]
+SAVED_NOTHING = [
+    "You probably logged in or out in another window. Nothing was saved yet. Please send the form once more."
+]
 
 
 @pytest.fixture
