@@ -33,6 +33,7 @@ class NewViewing(NamedTuple):
     problem: str = ""
     typed: str = ""
     is_today: bool = False
+    is_yesterday: bool = False
 
 
 @dataclass(frozen=True)

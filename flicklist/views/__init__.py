@@ -1,7 +1,7 @@
 """The views, one module per place. docs/urls.md lists them by URL."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import IO, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -169,7 +169,9 @@ def new_viewing(
     if viewing_id is None or not movie.is_watched:
         return None
     path = request.path_to(find_interface(request.context, WatchlistResource), str(movie.id), "")
-    return NewViewing(viewing_id, path, movie.rating, is_today=watched_on == today(request).isoformat())
+    day = today(request)
+    is_today, is_yesterday = (watched_on == each.isoformat() for each in (day, day - timedelta(days=1)))
+    return NewViewing(viewing_id, path, movie.rating, is_today=is_today, is_yesterday=is_yesterday)
 
 
 def watched_message(request: Request, movie: Movie, watched_on: str | None) -> str:

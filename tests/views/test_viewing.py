@@ -135,6 +135,18 @@ def test_refused_viewing_names_the_problem_beside_the_field_and_keeps_what_was_t
     assert dates(db) == {"2001"}
 
 
+def test_message_about_crossed_off_movie_offers_today_instead_of_yesterday_after_yesterday(alice):
+    alice.add("Heat")
+    page = alice.cross_off("Heat")
+    button = page.html.find("button", string="Yesterday")
+    path = button.find_parent("form")["action"]
+    page = alice.send(path, watched_on=button["value"]).follow()
+    assert not page.html.find("button", string="Yesterday")
+    page = alice.send(path, watched_on=page.html.find("button", string="Today")["value"]).follow()
+    assert messages(page, "success") == ["Watched “Heat” today."]
+    assert page.html.find("button", string="Yesterday")
+
+
 def test_message_about_crossed_off_movie_takes_the_same_dates(alice, db):
     alice.add("Heat")
     path = movie_path(alice)
