@@ -135,10 +135,13 @@ def _label_of(other: Similar) -> str:
 
 
 def moved_to_watchlist(movies: Sequence[Movie], change: Change | None) -> str:
-    """Return the message that movies were moved to the watchlist, and lost their ratings if they had any."""
-    ratings = "its rating" if len(movies) == 1 else "their ratings"
+    """Return the message that movies were moved to the watchlist, lost their ratings and kept their viewings."""
+    their, ratings = ("its", "rating") if len(movies) == 1 else ("their", "ratings")
     had_rating = change is not None and any(change.earlier_values("rating"))
-    return f"Moved {name_movies(movies)} to your watchlist{f' and removed {ratings}' if had_rating else ''}."
+    moved = f"Moved {name_movies(movies)} to your watchlist{f' and removed {their} {ratings}' if had_rating else ''}."
+    return (
+        f"{moved} {their.capitalize()} viewings were kept." if any(each.last_watched_on for each in movies) else moved
+    )
 
 
 def flash_rating(

@@ -327,7 +327,7 @@ def test_selected_movies_are_rated_moved_to_watchlist_and_removed(alice, db):
     page = alice.change_selected(ratings, ["Heat", "Ran"], "Rate", rating="4")
     assert messages(page) == ["You rated 2 movies 4 ★."]
     page = alice.change_selected(ratings, ["Heat"], "Move to watchlist")
-    assert messages(page) == ["Moved “Heat” to your watchlist and removed its rating."]
+    assert messages(page) == ["Moved “Heat” to your watchlist and removed its rating. Its viewings were kept."]
     page = alice.change_selected(ratings, ["Ran", "Amélie"], "Remove")
     assert messages(page) == ["Removed 2 movies."]
     assert titles(page) == []
@@ -341,11 +341,11 @@ def test_message_about_moved_movies_mentions_removed_ratings(alice):
         alice.cross_off(title)
     alice.get(ratings)
     page = alice.change_selected(ratings, ["Heat", "Ran"], "Move to watchlist")
-    assert messages(page) == [f"{moved}."]
+    assert messages(page) == [f"{moved}. Their viewings were kept."]
     alice.press(page, "Undo")
     alice.rate("Ran", "4")
     page = alice.change_selected(ratings, ["Heat", "Ran"], "Move to watchlist")
-    assert messages(page) == [f"{moved} and removed their ratings."]
+    assert messages(page) == [f"{moved} and removed their ratings. Their viewings were kept."]
 
 
 def test_rating_selected_movies_needs_a_rating(alice):

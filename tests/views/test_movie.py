@@ -103,7 +103,7 @@ def test_move_to_watchlist_moves_watched_movie_back(heat):
     heat.cross_off("Heat")
     page = heat.move_to_watchlist("Heat")
     assert page.request.path == heat.list_path + "watched"
-    assert messages(page, "success") == ["Moved “Heat (1995)” to your watchlist."]
+    assert messages(page, "success") == ["Moved “Heat (1995)” to your watchlist. Its viewings were kept."]
     assert heat.watchlist() == ["Heat"]
 
 
@@ -111,7 +111,9 @@ def test_moving_rated_movie_to_watchlist_says_that_rating_is_removed(heat):
     heat.cross_off("Heat")
     heat.rate("Heat", "3")
     page = heat.move_to_watchlist("Heat")
-    assert messages(page, "success") == ["Moved “Heat (1995)” to your watchlist and removed its rating."]
+    assert messages(page, "success") == [
+        "Moved “Heat (1995)” to your watchlist and removed its rating. Its viewings were kept."
+    ]
     page = heat.press(page, "Undo")
     assert heat.form_of(page, "Rating of Heat")["rating"].value == "3"
 

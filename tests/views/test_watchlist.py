@@ -309,7 +309,7 @@ def test_watched_movie_is_not_added_again_but_can_be_moved(alice):
     assert messages(page) == ["“Heat” is on your watched list, so it wasn’t added again."]
     assert titles(page) == []
     page = alice.press(page, "Move to watchlist")
-    assert messages(page) == ["Moved “Heat” to your watchlist and removed its rating."]
+    assert messages(page) == ["Moved “Heat” to your watchlist and removed its rating. Its viewings were kept."]
     assert titles(page) == ["Heat"]
     assert titles(alice.press(page, "Undo")) == []
 
