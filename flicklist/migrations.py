@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyramid.config import Configurator
-from sqlalchemy import Connection, column, create_engine, inspect, make_url, select, table, text
+from sqlalchemy import Connection, column, create_engine, func, inspect, make_url, select, table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flicklist.db import connect_args, disposing
@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 VERSIONS = Path(__file__).with_name("alembic") / "versions"
 ALEMBIC_VERSION = table("alembic_version", column("version_num"))
-# On PostgreSQL, what the role may not do with the tables of the site.
-MISSING_PRIVILEGES = text(
-    "SELECT privilege || ' on ' || name FROM unnest(CAST(:tables AS text[])) AS name, "
-    "unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege "
-    "WHERE NOT has_table_privilege(quote_ident(name), privilege) ORDER BY name, privilege LIMIT 1"
-)
+PRIVILEGES = ("DELETE", "INSERT", "SELECT", "UPDATE")
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
 
@@ -137,12 +132,17 @@ def _require_privileges(connection: Connection, tables: list[str], name: str) ->
     """Raise `DatabaseNotReadyError` if the role of PostgreSQL may not read or change a table of the site."""
     if connection.dialect.name != "postgresql":
         return
-    own = [each for each in tables if each in Base.metadata.tables]
-    missing = connection.scalar(MISSING_PRIVILEGES, {"tables": own})
-    if missing:
-        raise DatabaseNotReadyError(
-            f"{name} does not allow its role {missing}. Grant SELECT, INSERT, UPDATE and DELETE on all tables."
-        )
+    own = sorted(each for each in tables if each in Base.metadata.tables)
+    wanted = [(privilege, each) for each in own for privilege in PRIVILEGES]
+    granted = connection.execute(
+        select(*(func.has_table_privilege(each, privilege) for privilege, each in wanted))
+    ).one()
+    for (privilege, each), is_granted in zip(wanted, granted, strict=True):
+        if not is_granted:
+            raise DatabaseNotReadyError(
+                f"{name} does not allow its role {privilege} on {each}. "
+                "Grant SELECT, INSERT, UPDATE and DELETE on all tables."
+            )
 
 
 def _sqlite_file(url: str) -> Path | None:
