@@ -20,7 +20,7 @@ def has_html(text: str) -> bool:
 def html_to_text(html: str) -> str:
     """Return the text of a review, with its line breaks. The address of a link follows its text, in parentheses.
 
-    What is beyond `MAX_HTML_LENGTH` becomes an ellipsis.
+    An ellipsis replaces the text beyond `MAX_HTML_LENGTH`.
     """
     if "<" not in html and "&" not in html:
         return html

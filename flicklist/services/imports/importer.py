@@ -191,7 +191,7 @@ class Importer:
             movie_import = _locked(db, import_id)
             if not movie_import.is_working:
                 return None
-            storage.take_turn(db, movie_import.owner_id)
+            storage.let_others_go_first(db, movie_import.owner_id)
             movie_import.attempts += 1
             if movie_import.attempts > MAX_ATTEMPTS:
                 _give_up(db, movie_import, FAILED)

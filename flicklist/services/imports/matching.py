@@ -24,7 +24,7 @@ ONLY_IN_LISTS = "Left out: only in your lists or among your favorites."
 WAS_REMOVED = "You removed this movie. Restore it first, then import the file again."
 DIFFERENT_IDS = "The ids in this row belong to different movies."
 # Each row is compared with all movies of its title. No list of real films has so many of one title.
-MAX_NAMESAKES = 500
+MAX_MOVIES_OF_ONE_TITLE = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -237,16 +237,16 @@ class _Matcher:
             raise _NotMatched(Outcome.REFUSED, f"A title can have at most {MAX_TITLE_LENGTH} characters.")
         if row.year is not None and not FIRST_YEAR <= row.year <= LAST_YEAR:
             raise _NotMatched(Outcome.UNDECIDED, f"The year {row.year} is not from {FIRST_YEAR} to {LAST_YEAR}.")
-        if len(self.by_title[compare_key(row.title)]) >= MAX_NAMESAKES:
-            raise _NotMatched(Outcome.REFUSED, f"You already have {MAX_NAMESAKES} movies with this title.")
+        if len(self.by_title[compare_key(row.title)]) >= MAX_MOVIES_OF_ONE_TITLE:
+            raise _NotMatched(Outcome.REFUSED, f"You already have {MAX_MOVIES_OF_ONE_TITLE} movies with this title.")
         if self.room <= 0:
             limit = f"You can have at most {self.options.max_movies:,} movies, and you’ve reached that limit."
             raise _NotMatched(Outcome.REFUSED, limit)
 
     def _remember(self, target: Target) -> None:
-        namesakes = self.by_title[compare_key(target.title)]
-        if len(namesakes) < MAX_NAMESAKES:
-            namesakes.append(target)
+        same_title = self.by_title[compare_key(target.title)]
+        if len(same_title) < MAX_MOVIES_OF_ONE_TITLE:
+            same_title.append(target)
         self._index_ids(target)
 
     def _learn(self, target: Target, facts: FilmFacts) -> None:

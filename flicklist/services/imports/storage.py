@@ -124,7 +124,7 @@ def next_import_id(read_db: Session) -> int | None:
     return read_db.scalar(waiting.order_by(Import.waiting_since, Import.id).limit(1))
 
 
-def take_turn(db: Session, owner_id: int) -> None:
+def let_others_go_first(db: Session, owner_id: int) -> None:
     """Let all other people go first before another import of this person is worked on, or the same one again."""
     own = (Import.owner_id == owner_id, Import.state.in_(WORKING))
     db.execute(update(Import).where(*own).values(waiting_since=utc_now()))

@@ -8,7 +8,7 @@ import pytest
 from flicklist.film_facts import FilmFacts
 from flicklist.models.movie_import import Outcome
 from flicklist.services.imports import matching
-from flicklist.services.imports.matching import MAX_NAMESAKES, Options, match
+from flicklist.services.imports.matching import MAX_MOVIES_OF_ONE_TITLE, Options, match
 from flicklist.services.imports.rows import Row, Status
 
 NUMBER = 5_000
@@ -49,7 +49,7 @@ def comparisons(monkeypatch):
 
 @pytest.mark.parametrize("values", [{"facts": imdb_id}, {"is_complete": True}, {"facts": imdb_id, "is_complete": True}])
 def test_equal_titles_are_compared_with_a_limited_number_of_movies(monkeypatch, comparisons, values):
-    monkeypatch.setattr(matching, "MAX_NAMESAKES", 10)
+    monkeypatch.setattr(matching, "MAX_MOVIES_OF_ONE_TITLE", 10)
     found = matched(rows(NUMBER, **values))
     assert comparisons["all"] <= 10 * NUMBER
     assert len(found.targets) == 10
@@ -58,13 +58,13 @@ def test_equal_titles_are_compared_with_a_limited_number_of_movies(monkeypatch, 
 
 
 def test_real_number_of_movies_with_one_title_is_imported():
-    found = matched(rows(MAX_NAMESAKES, facts=imdb_id))
-    assert (len(found.targets), found.verdicts) == (MAX_NAMESAKES, {})
+    found = matched(rows(MAX_MOVIES_OF_ONE_TITLE, facts=imdb_id))
+    assert (len(found.targets), found.verdicts) == (MAX_MOVIES_OF_ONE_TITLE, {})
 
 
 def test_movie_beyond_the_limit_is_found_by_its_id(monkeypatch):
     found = matched(rows(30, facts=imdb_id))
-    monkeypatch.setattr(matching, "MAX_NAMESAKES", 10)
+    monkeypatch.setattr(matching, "MAX_MOVIES_OF_ONE_TITLE", 10)
     for number, target in enumerate(found.targets):
         target.movie_id, target.rows = number, []
     again = matched(rows(30, facts=imdb_id), found.targets)

@@ -29,7 +29,7 @@ NAME = "Plain text"
 MAX_HEADINGS_IN_NOTICE = 5
 # A line of a list is short. Longer ones are not searched for its parts.
 MAX_LENGTH = 2_000
-# So many lines tell whether a file is a table.
+# The number of lines that are read to find out whether a file is a table.
 LINES_TO_CHECK = 100
 _THOUSANDS = re.compile(r"(?:^|\s)[0-9]{1,3},[0-9]{3}\b", re.ASCII)
 _UNDERLINE = re.compile(r"[=\-_*#]+")
