@@ -26,23 +26,28 @@ log = logging.getLogger(__name__)
 
 STORAGE_TIMEOUT_SECONDS = 1.0
 OUTAGE_SECONDS = 60
-# Requests that read much, such as a search of a long list, take seconds or more, and each occupies a thread. Of the 16
-# in the ini files, eight are left, a person has half of the others, and a client with several accounts six.
-MAX_LONG_READS = 8
-MAX_LONG_READS_OF_PERSON = 4
-MAX_LONG_READS_OF_CLIENT = 6
-# Changes of many movies take as long as ten others, and each holds a thread while it waits to write.
-MAX_LONG_CHANGES = 6
-MAX_LONG_CHANGES_OF_PERSON = 2
-MAX_LONG_CHANGES_OF_CLIENT = 4
-# An upload of the largest size holds the lock of SQLite for most of a second, for which others wait ten seconds.
-MAX_UPLOADS_AT_ONCE = 8
-MAX_UPLOADS_AT_ONCE_OF_PERSON = 1
-MAX_UPLOADS_AT_ONCE_OF_CLIENT = 2
 RETRY_SECONDS = 10
 # The names of rules whose error pages have their own words.
 CHANGES, LONG_CHANGES, LONG_READS = "changes", "long-changes", "long-reads"
 UPLOADS_AT_ONCE = "uploads-at-once"
+
+
+class Shares(NamedTuple):
+    """How many requests of one kind can be under way at once: in all, of a person, and of a client."""
+
+    number: int
+    of_person: int
+    of_client: int
+
+
+# Each such request occupies one of the 16 threads in the ini files, for seconds or more.
+MOST_UNDER_WAY = {
+    LONG_READS: Shares(8, of_person=4, of_client=6),
+    # They take as long as ten other changes, and wait for each other to write.
+    LONG_CHANGES: Shares(6, of_person=2, of_client=4),
+    # The largest ones hold the lock of SQLite for most of a second, for which others wait ten seconds.
+    UPLOADS_AT_ONCE: Shares(8, of_person=1, of_client=2),
+}
 
 
 class RateLimited(Exception):
@@ -224,21 +229,22 @@ def limit_changes(view: Callable[..., Response], info: Any) -> Callable[..., Res
 limit_changes.options = ("unlimited",)  # type: ignore[attr-defined]
 
 
-class ReadLimit(NamedTuple):
-    """A limit on how often a person can request what reads or uploads much. A view has it in its option ``read_limit``.
+class LoadLimit(NamedTuple):
+    """A limit on requests that take long. A view has it in its option ``load_limit``.
 
-    `under_way` names the attribute of the registry that counts such requests while they are under way.
+    `setting` limits how often a person sends them, and `under_way` is the rule about how many are under way at once.
     """
 
-    setting: str
+    setting: str | None
     applies_to: Callable[[Request], bool] = lambda request: True
-    under_way: str = "long_reads"
+    under_way: str = LONG_READS
 
 
 class UnderWay:
     """The requests of one kind that are under way. Too many at once are refused, with the name of a rule."""
 
-    def __init__(self, rule: str, number: int, of_person: int, of_client: int) -> None:
+    def __init__(self, rule: str) -> None:
+        number, of_person, of_client = MOST_UNDER_WAY[rule]
         self._rule = rule
         self._of_people = Places(number, of_person)
         self._of_clients = Places(number, of_client)
@@ -261,56 +267,18 @@ class UnderWay:
                     places.leave(holder)
 
 
-class LongReads(UnderWay):
-    """The requests that read much and are under way."""
-
-    def __init__(self) -> None:
-        super().__init__(LONG_READS, MAX_LONG_READS, MAX_LONG_READS_OF_PERSON, MAX_LONG_READS_OF_CLIENT)
-
-
-class LongChanges(UnderWay):
-    """The changes of many movies that are under way."""
-
-    def __init__(self) -> None:
-        of_person, of_client = MAX_LONG_CHANGES_OF_PERSON, MAX_LONG_CHANGES_OF_CLIENT
-        super().__init__(LONG_CHANGES, MAX_LONG_CHANGES, of_person, of_client)
-
-
-class UploadsUnderWay(UnderWay):
-    """The uploads that are being stored."""
-
-    def __init__(self) -> None:
-        of_person, of_client = MAX_UPLOADS_AT_ONCE_OF_PERSON, MAX_UPLOADS_AT_ONCE_OF_CLIENT
-        super().__init__(UPLOADS_AT_ONCE, MAX_UPLOADS_AT_ONCE, of_person, of_client)
-
-
 def is_search(request: Request) -> bool:
     """Return whether the query string has a filter. Without one, a page of a list reads only its own rows."""
     return any(request.GET.get(name) for name in SEARCH_FILTERS)
 
 
-SEARCHES = ReadLimit("rate_limit_searches", is_search)
-LONG_PAGES = ReadLimit("rate_limit_searches")
-LONG_DIARIES = ReadLimit("rate_limit_searches", lambda request: "viewings" in request.GET)
-COMPLETIONS = ReadLimit("rate_limit_completions")
-DOWNLOADS = ReadLimit("rate_limit_downloads")
-UPLOADS = ReadLimit("rate_limit_uploads", under_way="uploads")
-
-
-def limit_long_changes(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view with the option ``changes_many``. It limits how many of its requests are under way at once."""
-    if not info.options.get("changes_many"):
-        return view
-
-    def limited(context: Any, request: Request) -> Response:
-        if request.identity is not None:
-            _take_place(request, request.registry.long_changes)
-        return view(context, request)
-
-    return limited
-
-
-limit_long_changes.options = ("changes_many",)  # type: ignore[attr-defined]
+SEARCHES = LoadLimit("rate_limit_searches", is_search)
+LONG_PAGES = LoadLimit("rate_limit_searches")
+LONG_DIARIES = LoadLimit("rate_limit_searches", lambda request: "viewings" in request.GET)
+COMPLETIONS = LoadLimit("rate_limit_completions")
+DOWNLOADS = LoadLimit("rate_limit_downloads")
+UPLOADS = LoadLimit("rate_limit_uploads", under_way=UPLOADS_AT_ONCE)
+CHANGES_OF_MANY = LoadLimit(None, under_way=LONG_CHANGES)
 
 
 def _take_place(request: Request, under_way: UnderWay) -> None:
@@ -321,36 +289,34 @@ def _take_place(request: Request, under_way: UnderWay) -> None:
     request.finished_callbacks.appendleft(lambda request: place.close())
 
 
-def limit_reading(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
-    """Derive a view that limits the requests of a logged-in person to which its ``read_limit`` applies.
+def limit_load(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
+    """Derive a view that limits the requests of a logged-in person to which its ``load_limit`` applies.
 
     It limits how often they are sent, and how many are under way at once. One that writes is under way until its
     transaction has ended. The form, which may have a file, is read only by views below this one.
     """
-    read_limit: ReadLimit | None = info.options.get("read_limit")
-    if read_limit is None:
+    load_limit: LoadLimit | None = info.options.get("load_limit")
+    if load_limit is None:
         return view
 
     def limited(context: Any, request: Request) -> Response:
-        if request.identity is None or not read_limit.applies_to(request):
+        if request.identity is None or not load_limit.applies_to(request):
             return view(context, request)
-        user_id = request.identity.user_id
-        limits = getattr(request.settings, read_limit.setting)
-        request.limiter.count([Rule(limits, read_limit.setting, (str(user_id),))])
-        _take_place(request, getattr(request.registry, read_limit.under_way))
+        if load_limit.setting is not None:
+            limits = getattr(request.settings, load_limit.setting)
+            request.limiter.count([Rule(limits, load_limit.setting, (str(request.identity.user_id),))])
+        _take_place(request, request.registry.under_way[load_limit.under_way])
         return view(context, request)
 
     return limited
 
 
-limit_reading.options = ("read_limit",)  # type: ignore[attr-defined]
+limit_load.options = ("load_limit",)  # type: ignore[attr-defined]
 
 
 def includeme(config: Configurator) -> None:
     limiter = config.registry.limiter = RateLimiter(config.registry.flicklist.rate_limit_storage)
-    config.registry.long_reads, config.registry.uploads = LongReads(), UploadsUnderWay()
-    config.registry.long_changes = LongChanges()
+    config.registry.under_way = {rule: UnderWay(rule) for rule in MOST_UNDER_WAY}
     config.add_request_method(lambda request: limiter, "limiter", reify=True)
     config.add_view_deriver(limit_changes, under="secured_view")
-    config.add_view_deriver(limit_long_changes, under="limit_changes", over="csrf_view")
-    config.add_view_deriver(limit_reading, under="limit_long_changes", over="csrf_view")
+    config.add_view_deriver(limit_load, under="limit_changes", over="csrf_view")

@@ -232,7 +232,7 @@ def _close_unless_sent(request: Request) -> None:
     permission=Permission.VIEW,
     require_reauth=True,
     prepare=write_export,
-    read_limit=DOWNLOADS,
+    load_limit=DOWNLOADS,
 )
 def export(context: AccountResource, request: Request) -> Response:
     audit(request, AuditEvent.EXPORTED)

@@ -10,7 +10,7 @@ from flicklist.flash import flash_info, flash_success
 from flicklist.models.change import IMPORTED, REDONE, UNDONE
 from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, ChangesResource
-from flicklist.security.rate_limits import LONG_PAGES
+from flicklist.security.rate_limits import CHANGES_OF_MANY, LONG_PAGES
 from flicklist.services import changes
 from flicklist.text import quote
 from flicklist.views import redirect_back, requested_page, undo_path
@@ -41,7 +41,7 @@ TAGGED, UNTAGGED = "tagged ", "untagged "
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/changes/changes.jinja2",
-    read_limit=LONG_PAGES,
+    load_limit=LONG_PAGES,
 )
 def changes_page(context: ChangesResource, request: Request) -> dict[str, Any]:
     page = changes.changes_page(request.db, context.watchlist.owner_id, requested_page(request))
@@ -64,7 +64,9 @@ def _tags(labels: str) -> str:
     return f"the {'tags' if ', ' in labels else 'tag'} {quote(labels)}"
 
 
-@view_config(context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT, changes_many=True)
+@view_config(
+    context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT, load_limit=CHANGES_OF_MANY
+)
 def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
     movies, undoing = changes.undo(request.db, context.change)
     skipped = len(context.change.before) - len(movies)

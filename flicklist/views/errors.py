@@ -85,9 +85,9 @@ TOO_MANY = {
     COMPLETIONS.setting: TOO_MANY_SEARCHES,
     DOWNLOADS.setting: ("Too many downloads", "You downloaded a lot in a short time."),
     UPLOADS.setting: ("Too many uploads", "You uploaded a lot in a short time."),
-    UPLOADS_AT_ONCE: ("Too many uploads at once", "Another upload is not finished yet."),
-    LONG_CHANGES: ("Too many changes at once", "Other changes of yours are still being saved."),
-    LONG_READS: ("Too many pages at once", "Other pages of yours are still loading."),
+    UPLOADS_AT_ONCE: ("Too many uploads at once", "Another upload isn’t finished yet."),
+    LONG_CHANGES: ("Too many changes at once", "Other changes are still being saved."),
+    LONG_READS: ("Too many pages at once", "Other pages are still loading."),
 }
 TOO_MANY_PAGES = ("Too many pages", "You opened a lot of pages in a short time.")
 TOO_MANY_ATTEMPTS = ("Too many attempts", "There were too many attempts in a short time.")

@@ -99,7 +99,7 @@ def imports_page(context: ImportsResource, request: Request) -> dict[str, Any]:
     }
 
 
-@view_config(context=ImportsResource, request_method="POST", permission=Permission.EDIT, read_limit=UPLOADS)
+@view_config(context=ImportsResource, request_method="POST", permission=Permission.EDIT, load_limit=UPLOADS)
 def upload(context: ImportsResource, request: Request) -> HTTPSeeOther:
     form = UploadForm(request.POST)
     if not form.validate():
@@ -119,7 +119,7 @@ def upload(context: ImportsResource, request: Request) -> HTTPSeeOther:
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/imports/import.jinja2",
-    read_limit=LONG_PAGES,
+    load_limit=LONG_PAGES,
 )
 def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     movie_import = context.movie_import
@@ -194,7 +194,7 @@ def _group_by_reason(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
     name="report.csv",
     request_method="GET",
     permission=Permission.VIEW,
-    read_limit=DOWNLOADS,
+    load_limit=DOWNLOADS,
 )
 def report_csv(context: ImportResource, request: Request) -> Response:
     """Send the report from a temporary file, because an import can have `max_import_rows`."""

@@ -40,7 +40,7 @@ NOT_SAVED = "so your changes are not saved yet. Save again to replace that versi
     request_method="GET",
     permission=Permission.VIEW,
     renderer="flicklist:templates/movie/movie.jinja2",
-    read_limit=LONG_DIARIES,
+    load_limit=LONG_DIARIES,
 )
 def movie(context: MovieResource, request: Request) -> dict[str, Any]:
     shows_all = request.GET.get("viewings") == "all"

@@ -20,7 +20,7 @@ from flicklist.views import today
     request_method="GET",
     permission=Permission.VIEW,
     renderer="json",
-    read_limit=COMPLETIONS,
+    load_limit=COMPLETIONS,
 )
 def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
     """Return films of the catalog."""
@@ -34,7 +34,7 @@ def suggestions(context: Root, request: Request) -> list[dict[str, Any]]:
     request_method="GET",
     permission=Permission.VIEW,
     renderer="json",
-    read_limit=COMPLETIONS,
+    load_limit=COMPLETIONS,
 )
 def matches(context: WatchlistResource, request: Request) -> list[dict[str, Any]]:
     """Return movies of the person, on the watchlist or watched."""

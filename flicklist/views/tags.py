@@ -15,7 +15,7 @@ from flicklist.services.tags import complete_tag
     request_method="GET",
     permission=Permission.VIEW,
     renderer="json",
-    read_limit=COMPLETIONS,
+    load_limit=COMPLETIONS,
 )
 def completions(context: WatchlistResource, request: Request) -> list[str]:
     return complete_tag(request.db, context.owner_id, request.GET.get("q", ""))

@@ -20,7 +20,7 @@ from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
 from flicklist.permissions import Permission
 from flicklist.post_redirect_get import redirect_to_form, refill_form
 from flicklist.resources import WatchlistResource
-from flicklist.security.rate_limits import SEARCHES
+from flicklist.security.rate_limits import CHANGES_OF_MANY, SEARCHES
 from flicklist.services import changes, watchlist
 from flicklist.services.film_lookup import look_up_facts
 from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
@@ -90,7 +90,7 @@ class Selection(NamedTuple):
     permission=Permission.VIEW,
     renderer=WATCHLIST_PAGE,
     repeated_fields=("select",),
-    read_limit=SEARCHES,
+    load_limit=SEARCHES,
 )
 def watchlist_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     return _watchlist_page(context, request, EMPTY_FORM)
@@ -126,7 +126,7 @@ def _watchlist_page(context: WatchlistResource, request: Request, form: AddForm)
     permission=Permission.VIEW,
     renderer=WATCHED_PAGE,
     repeated_fields=("select",),
-    read_limit=SEARCHES,
+    load_limit=SEARCHES,
 )
 def watched_page(context: WatchlistResource, request: Request) -> dict[str, Any]:
     return _watched_page(context, request, EMPTY_FORM)
@@ -240,7 +240,7 @@ def _flash_existing(context: WatchlistResource, request: Request, movie: Movie) 
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
-    changes_many=True,
+    load_limit=CHANGES_OF_MANY,
 )
 def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     day = today(request).isoformat()
@@ -256,7 +256,7 @@ def cross_off(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
-    changes_many=True,
+    load_limit=CHANGES_OF_MANY,
 )
 def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _find_selected(context, request)
@@ -271,7 +271,7 @@ def move_to_watchlist(context: WatchlistResource, request: Request) -> HTTPSeeOt
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
-    changes_many=True,
+    load_limit=CHANGES_OF_MANY,
 )
 def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _find_selected(context, request, include_removed=True)
@@ -284,7 +284,7 @@ def remove(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
-    changes_many=True,
+    load_limit=CHANGES_OF_MANY,
 )
 def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     movies = _find_selected(context, request)
@@ -307,7 +307,7 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
-    changes_many=True,
+    load_limit=CHANGES_OF_MANY,
 )
 def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     message, unchanged = "Added the {} to {}.", "Nothing changed: {1} already had the {0}."
@@ -320,7 +320,7 @@ def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     request_method="POST",
     permission=Permission.EDIT,
     repeated_fields=("movie",),
-    changes_many=True,
+    load_limit=CHANGES_OF_MANY,
 )
 def untag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     message, unchanged = "Removed the {} from {}.", "Nothing changed: {1} didn’t have the {0}."

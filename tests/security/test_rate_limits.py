@@ -18,6 +18,7 @@ from webtest import Upload
 
 from flicklist.models import Import, User
 from flicklist.security import rate_limits
+from flicklist.security.rate_limits import LONG_CHANGES, LONG_READS, UPLOADS_AT_ONCE
 from flicklist.services import passwords
 from flicklist.services.imports import storage
 from flicklist.services.passwords import HashQueue, TooBusy
@@ -519,7 +520,7 @@ def many_reads(alice, monkeypatch):
         return []
 
     monkeypatch.setattr("flicklist.views.suggestions.find_matches", slow)
-    number = rate_limits.MAX_LONG_READS_OF_PERSON
+    number = rate_limits.MOST_UNDER_WAY[LONG_READS].of_person
     with ThreadPoolExecutor(number) as pool:
         for copy in [alice.copy() for _ in range(number)]:
             pool.submit(copy.get, f"{alice.list_path}matches?q=heat")
@@ -545,9 +546,9 @@ def test_one_person_cannot_occupy_all_threads_with_exports(alice, many_reads):
 
 
 def test_long_reads_of_all_people_leave_threads_for_pages(app):
-    reads = app.registry.long_reads
+    reads = app.registry.under_way[LONG_READS]
     with ExitStack() as stack:
-        for number in range(rate_limits.MAX_LONG_READS):
+        for number in range(rate_limits.MOST_UNDER_WAY[LONG_READS].number):
             stack.enter_context(reads.begin(number, f"192.0.2.{number}"))
         with pytest.raises(rate_limits.RateLimited), reads.begin(99, "192.0.2.99"):
             pass
@@ -556,9 +557,9 @@ def test_long_reads_of_all_people_leave_threads_for_pages(app):
 
 
 def test_one_client_with_many_accounts_leaves_long_reads_to_others(app):
-    reads = app.registry.long_reads
+    reads = app.registry.under_way[LONG_READS]
     with ExitStack() as stack:
-        for number in range(rate_limits.MAX_LONG_READS_OF_CLIENT):
+        for number in range(rate_limits.MOST_UNDER_WAY[LONG_READS].of_client):
             stack.enter_context(reads.begin(number, "192.0.2.1"))
         with pytest.raises(rate_limits.RateLimited), reads.begin(99, "192.0.2.1"):
             pass
@@ -577,7 +578,7 @@ def many_changes(alice, monkeypatch):
         raise NothingSelected
 
     monkeypatch.setattr("flicklist.views.watchlist._find_selected", slow)
-    number = rate_limits.MAX_LONG_CHANGES_OF_PERSON
+    number = rate_limits.MOST_UNDER_WAY[LONG_CHANGES].of_person
     token = alice.csrf_token()
     with ThreadPoolExecutor(number) as pool:
         for copy in [alice.copy() for _ in range(number)]:
@@ -597,9 +598,9 @@ def test_one_person_cannot_occupy_all_threads_with_changes_of_many_movies(alice,
 
 
 def test_one_client_with_many_accounts_leaves_long_changes_to_others(app):
-    changes = app.registry.long_changes
+    changes = app.registry.under_way[LONG_CHANGES]
     with ExitStack() as stack:
-        for number in range(rate_limits.MAX_LONG_CHANGES_OF_CLIENT):
+        for number in range(rate_limits.MOST_UNDER_WAY[LONG_CHANGES].of_client):
             stack.enter_context(changes.begin(number, "192.0.2.1"))
         with pytest.raises(rate_limits.RateLimited), changes.begin(99, "192.0.2.1"):
             pass
@@ -676,7 +677,7 @@ def test_person_has_one_upload_under_way(alice, slow_upload, monkeypatch):
 
 
 def test_client_has_two_uploads_under_way():
-    uploads = rate_limits.UploadsUnderWay()
+    uploads = rate_limits.UnderWay(UPLOADS_AT_ONCE)
     with uploads.begin(1, "192.0.2.1"), uploads.begin(2, "192.0.2.1"):
         with pytest.raises(rate_limits.RateLimited), uploads.begin(3, "192.0.2.1"):
             pass
@@ -692,7 +693,10 @@ def test_upload_is_under_way_until_it_is_committed(app, alice, db):
     refused, writer = [], app.registry.engines[1]
 
     def begin_another(connection):
-        with pytest.raises(rate_limits.RateLimited), app.registry.uploads.begin(user_id, "192.0.2.1"):
+        with (
+            pytest.raises(rate_limits.RateLimited),
+            app.registry.under_way[UPLOADS_AT_ONCE].begin(user_id, "192.0.2.1"),
+        ):
             pass
         refused.append(True)
 
@@ -702,7 +706,7 @@ def test_upload_is_under_way_until_it_is_committed(app, alice, db):
     finally:
         event.remove(writer, "commit", begin_another)
     assert refused == [True]
-    with app.registry.uploads.begin(user_id, "192.0.2.1"):
+    with app.registry.under_way[UPLOADS_AT_ONCE].begin(user_id, "192.0.2.1"):
         pass
 
 
