@@ -111,6 +111,7 @@ def test_table_without_header_is_not_taken_for_titles(tmp_path, text):
         "Heat (1995)\tgreat\nRan (1985)\tgreater\n",
         "Me,Myself & Irene\n",
         "Heat\nMe,Myself & Irene\n",
+        '"Heat\n' + ("x y " * 480 + "\n") * 99,  # a quotation mark that is never closed
     ],
 )
 def test_titles_with_commas_numbers_and_years_are_no_table(tmp_path, text):

@@ -102,7 +102,10 @@ def _has_year(text: str) -> bool:
 
 
 def _are_rows(texts: Sequence[str], separator: str) -> bool:
-    rows = list(csv.reader(texts, delimiter=separator))
+    try:
+        rows = list(csv.reader(texts, delimiter=separator))
+    except csv.Error:  # such as a cell that is too long, because a quotation mark is never closed
+        return False
     has_blank = any(cell.startswith(" ") for row in rows for cell in row[1:])
     is_number = separator == "," and any(map(_THOUSANDS.search, texts))  # 10,000 BC
     is_even = len(rows) == len(texts) and len(rows[0]) > 1 and len(set(map(len, rows))) == 1
