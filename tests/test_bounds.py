@@ -203,7 +203,7 @@ def test_search_that_takes_too_long_is_stopped(make_app, alice, db, monkeypatch,
     assert person.get(alice.list_path).html.select_one(".count").text == "300 to watch"
 
 
-def test_tags_are_completed_from_the_most_used_combinations(alice, db, monkeypatch):
+def test_tags_are_completed_from_frequent_combinations(alice, db, monkeypatch):
     alice.add("Heat")
     for tags in ("own it, on tape", "own it", "own it"):
         movie = Movie(title=f"Movie {tags} {utc_now()}", owner_id=db.scalars(select(User.id)).one())
@@ -214,7 +214,7 @@ def test_tags_are_completed_from_the_most_used_combinations(alice, db, monkeypat
     assert alice.get(alice.list_path + "tags", {"q": "o"}).json == ["own it"]
 
 
-def test_completion_compares_the_most_used_tags(alice, db, monkeypatch):
+def test_completing_tags_compares_few_of_them(alice, db, monkeypatch):
     owner_id = db.scalars(select(User.id)).one()
     tags = ["own it", "on tape, own it", "rented, on tape, own it"]
     db.add_all(Movie(title=f"Movie {number}", owner_id=owner_id, tags=each) for number, each in enumerate(tags))
