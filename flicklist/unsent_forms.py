@@ -6,14 +6,14 @@ nothing. After the login the form is shown to the owner of the list only. It sav
 
 import json
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, NamedTuple
-from urllib.parse import quote_plus
 
 from pyramid.request import Request
 
 from flicklist.forms.movies import AddForm, EditMovieForm, TagsForm
 from flicklist.forms.navigation import BackForm
-from flicklist.sanity import FORM, is_valid_text
+from flicklist.sanity import FORM, MAX_BODY_BYTES, is_valid_text
 from flicklist.security.session import is_from_this_site
 
 TYPED_FIELDS = ("title", "why", "notes", "note", "watched_on", "tags")  # the other fields of these forms are chosen
@@ -26,7 +26,7 @@ FIELDS = frozenset(
 PATH = re.compile(
     r"/watchlists/[\w-]{22}/(add|find|tag|untag|[0-9]+/edit|[0-9]+/viewings/(add|[0-9]+/edit))/?", re.ASCII
 )
-MAX_ENCODED_LENGTH = 60_000  # as sent by the form to log in, which can have 64 kB with the email and the password
+MAX_PACKED_LENGTH = MAX_BODY_BYTES - 10_000  # the form to log in also has the email, the password and a path
 
 
 class UnsentForm(NamedTuple):
@@ -43,12 +43,16 @@ def typed_texts(request: Request) -> dict[str, str]:
 
 
 def pack(request: Request) -> str:
-    """Return the submitted form as the value of a hidden field, or an empty text if it is not kept."""
+    """Return the submitted form as the value of a hidden field, or an empty text if it is not kept.
+
+    It is JSON in Base64. A character that a form accepts has at most four bytes in JSON, which are less than six in
+    Base64. A browser would send up to twelve. So a form with the longest texts fits, whatever they are.
+    """
     if not typed_texts(request):
         return ""
     fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
-    packed = json.dumps([request.path_info, fields], ensure_ascii=False)
-    return packed if _encoded_length(packed) <= MAX_ENCODED_LENGTH else ""
+    packed = urlsafe_b64encode(json.dumps([request.path_info, fields], ensure_ascii=False).encode()).decode()
+    return packed if len(packed) <= MAX_PACKED_LENGTH else ""
 
 
 def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
@@ -57,7 +61,7 @@ def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
     The hidden field can be forged, so values that no form can send are ignored.
     """
     try:
-        path, fields = json.loads(packed or "")
+        path, fields = json.loads(_json(packed or ""))
         kept = {name: _texts(values) for name, values in fields.items() if name in FIELDS}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
@@ -65,12 +69,12 @@ def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
     return UnsentForm(path, kept) if is_own and any(kept.get(name) for name in TYPED_FIELDS) else None
 
 
+def _json(packed: str) -> str:
+    """Return the JSON of a packed form. An older version of the site has packed it without Base64."""
+    return packed if packed.startswith("[") else urlsafe_b64decode(packed).decode()
+
+
 def _texts(values: Any) -> list[str]:
     """Return the valid texts of a field. An older version of the site has packed one text without a list."""
     listed = [values] if isinstance(values, str) else values
     return [value for value in listed if isinstance(value, str) and is_valid_text(value)]
-
-
-def _encoded_length(text: str) -> int:
-    """Return the length of a text in the body of a form. Unlike `quote_plus`, browsers encode a tilde."""
-    return len(quote_plus(text).replace("~", "%7E"))

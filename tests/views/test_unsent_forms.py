@@ -2,12 +2,29 @@
 
 import json
 import time
+from base64 import urlsafe_b64decode
 
 import pytest
 from sqlalchemy import delete, select
 
+from flicklist.film_facts import (
+    MAX_COUNTRIES_LENGTH,
+    MAX_DIRECTORS_LENGTH,
+    MAX_GENRES_LENGTH,
+    MAX_LETTERBOXD_URI_LENGTH,
+    MAX_ORIGINAL_TITLE_LENGTH,
+)
 from flicklist.models import Movie, Viewing
-from flicklist.unsent_forms import FIELDS, MAX_ENCODED_LENGTH
+from flicklist.models.movie import (
+    MAX_NOTES_LENGTH,
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    MAX_TITLE_LENGTH,
+    MAX_VIEWING_NOTE_LENGTH,
+    MAX_WHY_LENGTH,
+)
+from flicklist.templates import MAX_ADDRESS_LENGTH
+from flicklist.unsent_forms import FIELDS
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 from tests.security.test_known_browser import set_new_password
 
@@ -57,6 +74,11 @@ def log_in(page, email, password=PASSWORD, status=200):
 
 def continue_to_form(page):
     return page.forms["unsent"].submit(headers=OURS, status=400)
+
+
+def unsent_fields(page, name="log-in"):
+    """Return the fields of the form that the page carries."""
+    return json.loads(urlsafe_b64decode(page.forms[name]["unsent"].value))[1]
 
 
 def saved(db):
@@ -216,7 +238,7 @@ def test_wrong_password_and_reached_limit_keep_the_text(make_app, heat):
     for status in (400, 400, 429):
         page = log_in(page, heat.email, NEW_PASSWORD, status=status)
         assert NEW_PASSWORD not in page.text
-        assert json.loads(page.forms["log-in"]["unsent"].value)[1]["note"] == [NOTE]
+        assert unsent_fields(page)["note"] == [NOTE]
     assert "Try again in" in messages(page, "error")[0]
     assert int(page.headers["Retry-After"]) > 0
 
@@ -248,7 +270,7 @@ def test_code_after_pending_login_expired_keeps_the_text(heat):
     page.forms["code"]["code"] = "123456"
     heat.reset()
     page = page.forms["code"].submit(headers=OURS, status=(200, 400))
-    assert json.loads(page.forms.get("log-in", page.forms.get("code"))["unsent"].value)[1]["note"] == [NOTE]
+    assert unsent_fields(page, "log-in" if "log-in" in page.forms else "code")["note"] == [NOTE]
 
 
 def test_login_in_another_tab_meanwhile_keeps_the_text(heat):
@@ -325,7 +347,7 @@ def test_hidden_field_carries_no_password_code_or_token(heat):
     fields = dict(form.submit_fields()) | {"password": PASSWORD, "current_password": PASSWORD, "code": "123456"}
     page = heat.post(form.action, fields, headers=OURS, status=403)
     assert PASSWORD not in page.text
-    assert json.loads(page.forms["log-in"]["unsent"].value)[1].keys() <= FIELDS
+    assert unsent_fields(page).keys() <= FIELDS
     assert not FIELDS & {"csrf_token", "password", "verify", "current_password", "code"}
 
 
@@ -354,17 +376,64 @@ def test_form_that_does_not_come_back_gets_plain_wall(heat, visitor, path):
     assert visitor.post(heat.list_path + path, {"tags": "own it"}, headers=OURS, status=303)
 
 
-@pytest.mark.parametrize(
-    "fields", [{}, {"rating": "4"}, {"notes": ""}, {"notes": "😀" * 5400}, {"notes": "~" * 20_000}]
-)
-def test_form_without_typed_text_or_with_too_long_one_gets_plain_wall(heat, visitor, fields):
+@pytest.mark.parametrize("fields", [{}, {"rating": "4"}, {"notes": ""}, {"notes": "x" * 95_000}])
+def test_form_without_typed_text_or_with_far_too_long_one_gets_plain_wall(heat, visitor, fields):
     assert visitor.post(heat.list_path + "42/edit", fields, headers=OURS, status=303)
 
 
-def test_longest_notes_fit_through_the_login(heat):
-    form = heat.get(heat.movie_path("Heat") + "/edit").forms["edit"]
-    form["notes"] = "é\n" * 2500
+def test_longest_text_that_is_kept_fits_into_the_form_to_log_in(heat):
+    form = typed_edit(heat)
+    form["notes"] = "x" * 90_000
+    end_login(heat)
+    page = log_in(send(form), "a" * 254, "😀" * 72, status=400)
+    assert unsent_fields(page)["notes"] == ["x" * 90_000]
+
+
+# A browser sends twelve bytes for an emoji, which is the most for any character.
+LONGEST_TAGS = ", ".join(chr(0x1F600 + each) * MAX_TAG_LENGTH for each in range(MAX_TAGS))
+LONGEST_TEXTS = {
+    "title": "😀" * MAX_TITLE_LENGTH,
+    "why": "😀" * MAX_WHY_LENGTH,
+    "tags": LONGEST_TAGS,
+    "notes": "😀" * MAX_NOTES_LENGTH,
+    "original_title": "😀" * MAX_ORIGINAL_TITLE_LENGTH,
+    "directors": "😀" * MAX_DIRECTORS_LENGTH,
+    "genres": "😀" * MAX_GENRES_LENGTH,
+    "countries": "😀" * MAX_COUNTRIES_LENGTH,
+}
+LONGEST_ADDRESSES = {
+    "imdb_id": "imdb.com/title/tt0113277?".ljust(MAX_ADDRESS_LENGTH, "😀"),
+    "tmdb_id": "themoviedb.org/movie/949?".ljust(MAX_ADDRESS_LENGTH, "😀"),
+    "letterboxd_uri": "letterboxd.com/film/".ljust(MAX_LETTERBOXD_URI_LENGTH - len("https://"), "a"),
+}
+
+
+@pytest.mark.parametrize("notes", [LONGEST_TEXTS["notes"], '"' * MAX_NOTES_LENGTH, "a" + "\n" * 4998 + "b"])
+def test_longest_movie_comes_back_after_login_and_is_saved(heat, notes):
+    edit_path, longest = f"{heat.movie_path('Heat')}/edit", LONGEST_TEXTS | {"notes": notes}
+    form = heat.get(edit_path).forms["edit"]
+    fill_in(form, longest | LONGEST_ADDRESSES | {"year": "１９９５", "runtime": "１７０"})
     end_login(heat)
     page = continue_to_form(log_in(send(form), heat.email))
-    assert page.forms["edit"]["notes"].value.split() == ["é"] * 2500
-    assert MAX_ENCODED_LENGTH < 65_536
+    assert filled_in(page.forms["edit"], longest) == longest
+    page.forms["edit"].submit(status=303)
+    assert filled_in(heat.get(edit_path).forms["edit"], longest) == longest
+
+
+def test_longest_viewing_and_addition_come_back_after_login(heat):
+    viewing, add = heat.get(heat.movie_path("Heat") + "/").forms["viewing"], heat.get(heat.list_path).forms["add"]
+    note, addition = {"note": "😀" * MAX_VIEWING_NOTE_LENGTH}, {name: LONGEST_TEXTS[name] for name in ("title", "why")}
+    for form, texts in ((viewing, note), (add, addition)):
+        fill_in(form, texts)
+        end_login(heat)
+        page = continue_to_form(log_in(send(form), heat.email))
+        assert filled_in(page.forms[form.id], texts) == texts
+
+
+def fill_in(form, texts):
+    for name, text in texts.items():
+        form[name] = text
+
+
+def filled_in(form, texts):
+    return {name: form[name].value.replace("\r\n", "\n").removeprefix("\n") for name in texts}
