@@ -25,7 +25,7 @@ def redirect_to_form(request: Request, path: str, form: SiteForm) -> HTTPSeeOthe
     """
     name = _kept_field(form)
     text = form[name].data[:MAX_KEPT_LENGTH] if name else ""
-    while len(json.dumps(text)) > MAX_KEPT_LENGTH:
+    while not _fits(text):
         text = text[:-1]
     errors = form.first_errors
     while len(errors) > 1 and len(json.dumps(errors)) > MAX_ERRORS_LENGTH:
@@ -33,6 +33,12 @@ def redirect_to_form(request: Request, path: str, form: SiteForm) -> HTTPSeeOthe
     request.session[REFUSED_FORM] = [type(form).__name__, text, errors]
     flash_error(request, form.problem)
     return HTTPSeeOther(path)
+
+
+def keeps_whole_text(form: SiteForm) -> bool:
+    """Return whether `redirect_to_form` keeps the text of the form without cutting it off."""
+    name = _kept_field(form)
+    return name is None or _fits(form[name].data)
 
 
 def refill_form(request: Request, form: SiteForm) -> None:
@@ -47,6 +53,10 @@ def refill_form(request: Request, form: SiteForm) -> None:
     for field, problem in errors.items():
         if not field or field in form:
             form.refuse(field, problem)
+
+
+def _fits(text: str) -> bool:
+    return len(json.dumps(text)) <= MAX_KEPT_LENGTH
 
 
 def _kept_field(form: SiteForm) -> str | None:

@@ -18,7 +18,7 @@ from flicklist.models import Movie
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
 from flicklist.permissions import Permission
-from flicklist.post_redirect_get import redirect_to_form, refill_form
+from flicklist.post_redirect_get import keeps_whole_text, redirect_to_form, refill_form
 from flicklist.resources import WatchlistResource
 from flicklist.security.rate_limits import CHANGES_OF_MANY, SEARCHES
 from flicklist.services import changes, watchlist
@@ -327,11 +327,17 @@ def untag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     return _change_tags(context, request, Movie.remove_tags, "untagged", message=message, unchanged=unchanged)
 
 
-@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/(tag|untag)/?$")
-def tag_again(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
+@exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/(tag|untag)/?$", renderer=WATCHLIST_PAGE)
+def tag_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
+    """Redirect to the page of the form, or show the list without a filter if a redirect would cut off the tags."""
     form = TagsForm(request.POST)
-    form.refuse("", send_again(exc))
-    return redirect_to_form(request, _path_of_selection(request, request.root.own_watchlist()), form)
+    if keeps_whole_text(form):
+        form.refuse("", send_again(exc))
+        return redirect_to_form(request, _path_of_selection(request, request.root.own_watchlist()), form)
+    page = _page_with_form(request.context, request, EMPTY_FORM)
+    without: Selection = page["selection"]
+    selection = without._replace(is_on=True, movie_ids=frozenset(form.movie_ids), path=without.back, form=form)
+    return show_again(exc, request, page | {"context": request.context, "selection": selection})
 
 
 def _change_tags(

@@ -197,9 +197,9 @@ def test_tags_for_selected_movies_come_back_with_the_selection(alice, button):
     assert sorted(ticked) == ["Select Heat", "Select Ran"]
 
 
-def ticked_movies(person, *titles):
+def ticked_movies(person, *titles, path=None):
     """Tick movies, and return the form for the selected ones."""
-    page = person.get(person.list_path + "?select=some")
+    page = person.get(f"{path or person.list_path}?select=some")
     form = page.forms["selection"]
     for box in form.fields["movie"]:
         label = page.html.find("input", value=box._value, attrs={"name": "movie"})["aria-label"]  # noqa: SLF001
@@ -428,6 +428,27 @@ def test_longest_viewing_and_addition_come_back_after_login(heat):
         end_login(heat)
         page = continue_to_form(log_in(send(form), heat.email))
         assert filled_in(page.forms[form.id], texts) == texts
+
+
+@pytest.mark.parametrize("list_name", ["", "watched"])
+def test_longest_tags_come_back_with_the_selection(heat, db, list_name):
+    """They are too long for a redirect, which keeps the text in the session cookie."""
+    for title in ("Ran", "Amélie"):
+        heat.add(title)
+        if list_name:
+            heat.cross_off(title)
+    form = ticked_movies(heat, "Ran", path=heat.list_path + list_name)
+    form["tags"], form.action = LONGEST_TEXTS["tags"], heat.list_path + "tag"
+    end_login(heat)
+    page = continue_to_form(log_in(send(form), heat.email))
+    assert messages(page) == SAVED_NOTHING
+    assert page.html.h1.text == (list_name.capitalize() or "Watchlist")
+    again = page.forms["selection"]
+    assert again["tags"].value == LONGEST_TEXTS["tags"]
+    again.action = heat.list_path + "tag"
+    again.submit(status=303)
+    db.rollback()
+    assert db.scalars(select(Movie.tags).order_by(Movie.id)).all() == ["", LONGEST_TEXTS["tags"], ""]
 
 
 def fill_in(form, texts):
