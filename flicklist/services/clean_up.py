@@ -13,9 +13,6 @@ from flicklist.locks import Lock, lock_until_commit
 from flicklist.models import (
     Change,
     Import,
-    ImportChunk,
-    ImportRow,
-    ImportSnapshot,
     Invitation,
     LoginSession,
     Mail,
@@ -26,14 +23,13 @@ from flicklist.models.login_session import IS_ACTIVE, active_at
 from flicklist.models.meta import utc_now
 from flicklist.models.user import IS_DELETED
 from flicklist.services import changes, watchlist
+from flicklist.services.imports import storage
 from flicklist.settings import Settings
 
 # Mail is deleted when it was sent or given up. This is left if the site no longer sends mail.
 UNSENT_MAIL_RETENTION = timedelta(days=7)
 # A transaction deletes so many rows at most. A movie can have 1,000 viewings, and writers wait meanwhile.
 BATCH = 50
-IMPORT_ROWS_BATCH = 1000  # they are small, and an import can have 200,000
-CHUNKS_BATCH = 5  # each is a megabyte
 
 
 def delete_outdated_rows(engine: Engine, settings: Settings) -> dict[str, int]:
@@ -66,12 +62,13 @@ def _next_deleted_account(engine: Engine) -> int | None:
 def _rows_of_account(user_id: int) -> list[tuple[Any, Select[Any], int]]:
     """Return what to delete: the model, a statement that finds the ids, and how many one transaction deletes."""
     imports = select(Import.id).where(Import.owner_id == user_id)
+    parts_of_imports = [
+        (kind, select(kind.id).where(kind.import_id.in_(imports)), batch) for kind, batch in storage.BATCHES.items()
+    ]
     return [
         (Movie, select(Movie.id).where(Movie.owner_id == user_id), BATCH),
         (Change, select(Change.id).where(Change.owner_id == user_id), BATCH),
-        (ImportRow, select(ImportRow.id).where(ImportRow.import_id.in_(imports)), IMPORT_ROWS_BATCH),
-        (ImportSnapshot, select(ImportSnapshot.id).where(ImportSnapshot.import_id.in_(imports)), BATCH),
-        (ImportChunk, select(ImportChunk.id).where(ImportChunk.import_id.in_(imports)), CHUNKS_BATCH),
+        *parts_of_imports,
     ]
 
 

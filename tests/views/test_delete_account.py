@@ -11,8 +11,9 @@ from flicklist.models import Base, Change, Import, ImportChunk, ImportRow, Impor
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services import clean_up
-from flicklist.services.clean_up import BATCH, CHUNKS_BATCH, IMPORT_ROWS_BATCH
+from flicklist.services.clean_up import BATCH
 from flicklist.services.imports import importer, storage
+from flicklist.services.imports.storage import BATCHES
 from flicklist.services.mail import Sender
 from flicklist.views import account
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, rows_of, wanted_page
@@ -23,7 +24,11 @@ DELETED = ["Your account was deleted. Deleting all of its data can take a few mi
 UNKNOWN = "Error: No account has the email address alice@example.com.\n"
 # The tables of which the request deletes rows. It changes one other row, that of the account.
 DELETED_AT_ONCE = {"login_sessions", "two_factor", "recovery_codes", "outbox"}
-MANY = {"movies": 2 * BATCH + 1, "import_rows": 2 * IMPORT_ROWS_BATCH + 1, "import_chunks": 2 * CHUNKS_BATCH + 1}
+MANY = {
+    "movies": 2 * BATCH + 1,
+    "import_rows": 2 * BATCHES[ImportRow] + 1,
+    "import_chunks": 2 * BATCHES[ImportChunk] + 1,
+}
 
 
 def delete_account(person, **fields):
@@ -127,9 +132,9 @@ def test_each_transaction_of_the_clean_up_is_small_and_a_killed_one_goes_on(alic
         "movies": BATCH,
         "viewings": BATCH,
         "changes": BATCH,
-        "import_rows": IMPORT_ROWS_BATCH,
-        "import_snapshots": BATCH,
-        "import_chunks": CHUNKS_BATCH,
+        "import_rows": BATCHES[ImportRow],
+        "import_snapshots": BATCHES[ImportSnapshot],
+        "import_chunks": BATCHES[ImportChunk],
     }
     assert set(steps[-2]) == {"users", "imports"}
 

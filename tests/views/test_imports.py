@@ -5,17 +5,18 @@ import time
 from collections import Counter
 from datetime import timedelta
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, event, func, insert, select, update
 
 from flicklist.importer import open_importer
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer, storage
+from flicklist.services.imports import importer
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
@@ -25,6 +26,8 @@ from flicklist.settings import Settings
 from tests.clients import PASSWORD, Client, messages, rows_of, titles
 from tests.exports import read_export
 from tests.services.imports.files import SAMPLES, zipped
+
+PARTS = (ImportRow, ImportSnapshot, ImportChunk, Import)
 
 
 class Sample(NamedTuple):
@@ -569,22 +572,65 @@ def test_hour_to_confirm_begins_with_the_preview(alice, work_on_imports, db):
     assert len(db.scalars(select(Import)).all()) == 1
 
 
-def test_each_expired_import_is_deleted_in_a_transaction_of_its_own(alice, engine, work_on_imports, db, monkeypatch):
+def test_expired_imports_are_deleted_in_small_transactions(alice, engine, work_on_imports, db):
     for title in ("Heat", "Ran"):
         alice.upload(title)
     work_on_imports()
+    for import_id in db.scalars(select(Import.id)).all():
+        add_parts(db, import_id, rows=2500, snapshots=120, chunks=12)
     db.execute(update(Import).values(waiting_since=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
     db.commit()
-    left, original = [], storage.delete_expired_import
+    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 5, 1]
+    assert [db.scalars(select(model.id)).all() for model in PARTS] == [[]] * 4
 
-    def count_and_delete(session):
-        with engine.connect() as other:
-            left.append(len(other.execute(select(Import.id)).all()))
-        return original(session)
 
-    monkeypatch.setattr(storage, "delete_expired_import", count_and_delete)
+def test_import_that_has_not_expired_stays(alice, work_on_imports, db, monkeypatch):
+    """It was confirmed when the server had just found it expired."""
+    alice.upload("Heat")
     work_on_imports()
-    assert left == [2, 1, 0]
+    ids = db.scalars(select(Import.id)).all()
+    monkeypatch.setattr(importer.storage, "expired_import_ids", lambda read_db: ids)
+    work_on_imports()
+    db.rollback()
+    assert [len(db.scalars(select(model.id)).all()) for model in PARTS] == [1, 0, 1, 1]
+
+
+def test_report_of_preview_is_replaced_in_small_transactions(alice, engine, work_on_imports, db):
+    page = alice.upload("Heat")
+    work_on_imports()
+    add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
+    db.commit()
+    press(alice.get(page.request.path), "confirm")
+    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 1, 0]
+    assert len(db.scalars(select(ImportRow.id)).all()) == 1
+    assert alice.watchlist() == ["Heat"]
+
+
+def add_parts(db, import_id, *, rows, snapshots, chunks=0):
+    """Give an import more rows, snapshots and pieces of its file."""
+    row = {"import_id": import_id, "file": "x", "line": 1, "title": "x", "outcome": "added", "reason": ""}
+    db.execute(insert(ImportRow), [row | {"number": number} for number in range(2, 2 + rows)])
+    snapshot = {"import_id": import_id, "before": {}}
+    db.execute(insert(ImportSnapshot), [snapshot | {"movie_id": number} for number in range(1, 1 + snapshots)])
+    for number in range(1, 1 + chunks):
+        db.execute(insert(ImportChunk).values(import_id=import_id, number=number, content=b"x"))
+
+
+def most_deleted_at_once(engine, work):
+    """Return how many rows, snapshots, chunks and imports a transaction deletes at most."""
+    left = []
+
+    def count(connection=None):
+        with engine.connect() as other:
+            left.append([other.scalar(select(func.count(model.id))) for model in PARTS])
+
+    event.listen(Engine, "commit", count)  # before each commit
+    try:
+        work()
+    finally:
+        event.remove(Engine, "commit", count)
+    count()
+    return [max(before - after for before, after in pairwise(numbers)) for numbers in zip(*left, strict=True)]
 
 
 def test_report_is_deleted_after_some_time(alice, import_file, work_on_imports, db):

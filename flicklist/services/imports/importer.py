@@ -93,8 +93,7 @@ class Importer:
         worked = 0
         with self._lease() as is_held:
             if is_held:
-                while self._delete_expired_import():
-                    pass
+                self._delete_expired_imports()
                 while (import_id := self._next_import_id()) is not None and self._work(import_id):
                     worked += 1
         return worked
@@ -171,14 +170,24 @@ class Importer:
             return False
         return True
 
-    def _delete_expired_import(self) -> bool:
+    def _delete_expired_imports(self) -> None:
+        with self._database.snapshot() as read_db:
+            expired = storage.expired_import_ids(read_db)
+        for import_id in expired:
+            while self._delete_part_of_expired_import(import_id):
+                pass
+
+    def _delete_part_of_expired_import(self, import_id: int) -> bool:
         with self._database.transaction() as db:
             leases.renew(db, LEASE, self._holder, LEASE_DURATION)
-            return storage.delete_expired_import(db)
+            begun = time.monotonic()
+            was_there = storage.delete_part_of_expired_import(db, import_id)
+        _give_others_their_turn(begun)
+        return was_there
 
     def _has_work(self) -> bool:
         with self._database.snapshot() as read_db:
-            return storage.next_import_id(read_db) is not None or storage.has_expired_imports(read_db)
+            return storage.next_import_id(read_db) is not None or bool(storage.expired_import_ids(read_db))
 
     def _next_import_id(self) -> int | None:
         with self._database.snapshot() as read_db:
@@ -306,8 +315,7 @@ class _Work:
 
     def _report(self, rows: Sequence[Row | UnusableRow], plan: Plan) -> None:
         """Write what becomes of each row, and the state of movies that will change."""
-        with self._transaction() as (db, movie_import):
-            delete_report(db, movie_import.id)
+        self._delete_report()
         for positions in chunks(range(len(rows))):
             first, end = positions[0], positions[-1] + 1
             with self._transaction() as (db, movie_import):
@@ -317,6 +325,18 @@ class _Work:
         for snapshots in chunks(plan.snapshots):
             with self._transaction() as (db, movie_import):
                 insert_snapshots(db, movie_import.id, snapshots)
+
+    def _delete_report(self) -> None:
+        """Delete the rows and snapshots of an earlier plan."""
+        while self._delete_part_of_report():
+            pass
+
+    def _delete_part_of_report(self) -> bool:
+        with self._transaction() as (db, movie_import):
+            begun = time.monotonic()
+            has_deleted = storage.delete_some_parts(db, movie_import.id, storage.REPORT)
+        _give_others_their_turn(begun)
+        return has_deleted
 
     def _step(self) -> None:
         """Count a step, give others their turn, and now and then show the progress."""
@@ -356,6 +376,11 @@ class _Work:
     def _stop(self, problem: str) -> None:
         with self._transaction() as (db, movie_import):
             _give_up(db, movie_import, problem)
+
+
+def _give_others_their_turn(begun: float) -> None:
+    """Pause for as long as a transaction took. Writers of SQLite ask for its lock again and again."""
+    time.sleep(time.monotonic() - begun)
 
 
 def _locked(db: Session, import_id: int) -> Import:

@@ -1,13 +1,13 @@
 """Uploaded files: stored, answered, confirmed and deleted. Queries are limited to one owner. Nothing here commits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from flicklist.models import Import, ImportChunk, User
+from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, User
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import (
@@ -24,6 +24,14 @@ from flicklist.models.user import IS_DELETED
 from flicklist.text import has_visible_character, normalize, shorten
 
 UNNAMED = "upload"
+Part = ImportRow | ImportSnapshot | ImportChunk
+REPORT = (ImportRow, ImportSnapshot)
+# An import can have 200,000 rows and a file of 50 MB. A transaction deletes so many parts, and writers wait meanwhile.
+BATCHES: Mapping[type[Part], int] = {
+    ImportRow: 1000,
+    ImportSnapshot: 50,  # a movie can have 1,000 viewings
+    ImportChunk: 5,  # each is a megabyte
+}
 
 
 class WrongState(Exception):
@@ -136,17 +144,28 @@ def lock_import(db: Session, import_id: int) -> Import | None:
     return db.scalar(existing.with_for_update(of=Import))
 
 
-def has_expired_imports(read_db: Session) -> bool:
-    return bool(read_db.scalar(select(exists().where(_has_expired()))))
+def expired_import_ids(read_db: Session) -> Sequence[int]:
+    """Return the ids of uploads that were not confirmed in time, and of old reports, of all people."""
+    return read_db.scalars(select(Import.id).where(_has_expired()).order_by(Import.id)).all()
 
 
-def delete_expired_import(db: Session) -> bool:
-    """Delete an upload that was not confirmed in time, or an old report, of any person. Return whether there was one.
+def delete_part_of_expired_import(db: Session, import_id: int) -> bool:
+    """Delete some parts of an expired import, or the import if it has none left. Return whether it was still there."""
+    expired = select(Import.id).where(Import.id == import_id, _has_expired())
+    if db.scalar(expired.with_for_update()) is None:
+        return False
+    if not delete_some_parts(db, import_id):
+        db.execute(delete(Import).where(Import.id == import_id))
+    return True
 
-    One has up to `max_import_rows` rows, so a transaction that deleted all of them would keep others from writing.
-    """
-    expired = select(Import.id).where(_has_expired()).order_by(Import.id).limit(1)
-    return db.scalar(delete(Import).where(Import.id.in_(expired)).returning(Import.id)) is not None
+
+def delete_some_parts(db: Session, import_id: int, kinds: Iterable[type[Part]] = BATCHES) -> bool:
+    """Delete some parts of an import, which are of one kind. Return whether there were any."""
+    for kind in kinds:
+        some = select(kind.id).where(kind.import_id == import_id).limit(BATCHES[kind])
+        if db.scalars(delete(kind).where(kind.id.in_(some)).returning(kind.id)).all():
+            return True
+    return False
 
 
 def _has_expired() -> ColumnElement[bool]:
