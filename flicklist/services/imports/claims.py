@@ -10,6 +10,9 @@ from typing import Any
 from flicklist.models import Viewing
 from flicklist.services.imports.rows import RowViewing
 
+# A note that is part of that of a viewing is looked for in so many viewings of its date. Nobody has more on one day.
+MAX_COMPARED_NOTES = 100
+
 
 class ViewingIndex:
     """The viewings of a movie by date, by date and note, and the length of their notes together."""
@@ -54,10 +57,12 @@ class Claims:
         return self._claim_first(key, self._index.by_note.get(key, ()))
 
     def containing_note(self, viewing: RowViewing) -> Viewing | None:
-        """Claim a viewing with the same date whose note contains this note."""
+        """Claim a viewing with the same date whose note contains this note, among the first that are not claimed."""
         if not viewing.note:
             return self.on_date(viewing)
-        for each in self._index.by_date.get(viewing.watched_on, ()):
+        viewings = self._index.by_date.get(viewing.watched_on, ())
+        first = self._first_unclaimed(viewing.watched_on, viewings)
+        for each in viewings[first : first + MAX_COMPARED_NOTES]:
             if viewing.note in each.note and id(each) not in self._claimed:
                 self.add(each)
                 return each
@@ -71,11 +76,15 @@ class Claims:
         self._claimed.add(id(viewing))
 
     def _claim_first(self, key: Any, viewings: Sequence[Viewing]) -> Viewing | None:
+        first = self._first_unclaimed(key, viewings)
+        if first == len(viewings):
+            return None
+        self.add(viewings[first])
+        return viewings[first]
+
+    def _first_unclaimed(self, key: Any, viewings: Sequence[Viewing]) -> int:
         position = self._positions[key]
         while position < len(viewings) and id(viewings[position]) in self._claimed:
             position += 1
         self._positions[key] = position
-        if position == len(viewings):
-            return None
-        self.add(viewings[position])
-        return viewings[position]
+        return position

@@ -3,6 +3,7 @@
 import gc
 import sys
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 
@@ -82,6 +83,33 @@ def test_each_note_that_is_appended_costs_the_same():
     (few, _), (many, movie) = append_notes(100), append_notes(MAX_VIEWINGS)
     assert many < 11 * few
     assert movie.viewings[-1].note == f"x\nnote {MAX_VIEWINGS - 1}"
+
+
+class CountedNote(str):
+    """A note that counts how often something is looked for in it, and in others."""
+
+    __slots__ = ()
+    times: ClassVar[int] = 0
+
+    def __contains__(self, text):
+        CountedNote.times += 1
+        return super().__contains__(text)
+
+
+def test_each_note_of_one_day_is_compared_with_some_others_only(monkeypatch):
+    def compare(number):
+        movie = merged(rows_of([RowViewing("2020-01-01", CountedNote(f"my {each}")) for each in range(number)])[:1])
+        rows = rows_of([RowViewing("2020-01-01", f"note {each}") for each in range(number)])[:1]
+        monkeypatch.setattr(CountedNote, "times", 0)
+        merge(movie, rows, do_nothing, is_new=False)
+        return CountedNote.times, movie, rows
+
+    (few, *_), (many, movie, rows) = compare(100), compare(MAX_VIEWINGS)
+    assert many < 11 * few
+    notes = [viewing.note for viewing in movie.viewings]
+    assert notes == [f"my {each}\nnote {each}" for each in range(MAX_VIEWINGS)]
+    merge(movie, rows, do_nothing, is_new=False)
+    assert [viewing.note for viewing in movie.viewings] == notes
 
 
 def test_viewings_that_a_movie_has_are_found_without_comparing_all_pairs():
