@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pyramid.config import Configurator
-from pyramid.exceptions import ConfigurationError
 from pyramid.router import Router
 
 from flicklist.ini_files import explaining
@@ -36,9 +35,8 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
 def make_configurator(global_config: Mapping[str, str], ini: Mapping[str, str]) -> Configurator:
     """Return a configurator, after everything in the section was checked. The database is not changed yet."""
     settings = Settings.read(ini, here=Path(global_config.get("here", "")))
-    kinds = (ImportError, AttributeError, LookupError, ValueError, ConfigurationError)
-    with explaining("Invalid setting: pyramid.includes", *kinds):
-        config = Configurator(settings=dict(ini))  # imports them
+    with explaining("Invalid setting: pyramid.includes", Exception):
+        config = Configurator(settings=dict(ini))  # imports and calls them, so anything can be raised
     config.registry.flicklist = settings
     config.add_request_method(lambda request: settings, "settings", reify=True)
     config.include("flicklist.site_pages")

@@ -241,6 +241,31 @@ def _hosts(text: str) -> frozenset[str]:
     return hosts
 
 
+# The settings of Pyramid and `pyramid_retry` that an ini file can have. FlickList sets the others, and those of
+# `pyramid_tm` and `pyramid_jinja2`, or relies on their defaults.
+PYRAMID_SETTINGS: Mapping[str, Callable[[str], Any]] = {
+    "pyramid.includes": str,
+    "retry.attempts": _whole_number(1, MAX_ATTEMPTS),
+    **dict.fromkeys(
+        (
+            "pyramid.debug_all",
+            "pyramid.debug_authorization",
+            "pyramid.debug_notfound",
+            "pyramid.debug_routematch",
+            "pyramid.debug_templates",
+            "pyramid.prevent_cachebust",
+            "pyramid.prevent_http_cache",
+            "pyramid.reload_all",
+            "pyramid.reload_assets",
+            "pyramid.reload_resources",
+            "pyramid.reload_templates",
+        ),
+        _yes_or_no,
+    ),
+}
+PYRAMID_PREFIXES = ("pyramid.", "retry.", "tm.", "jinja2.")
+
+
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -456,21 +481,23 @@ class Settings:
             raise InvalidSettingError(
                 "Invalid setting: pyramid_debugtoolbar executes code from visitors; use it only for development."
             )
-        _check_keys_of_pyramid(ini)
+        _check_pyramid_settings(ini)
         return settings
 
 
-def _check_keys_of_pyramid(ini: Mapping[str, str]) -> None:
-    """Raise `InvalidSettingError` for a key of Pyramid or `pyramid_retry` with which no request would work."""
-    if ini.get("pyramid.tweens", "").strip():
-        raise InvalidSettingError("Invalid setting: pyramid.tweens would replace those of FlickList. Remove it.")
-    if ini.get("retry.activate_hook", "").strip():
-        raise InvalidSettingError("Invalid setting: retry.activate_hook would replace retry.attempts. Remove it.")
-    if "retry.attempts" in ini:
-        try:
-            _whole_number(1, MAX_ATTEMPTS)(ini["retry.attempts"].strip())
-        except ValueError as problem:
-            raise InvalidSettingError(f"Invalid setting: retry.attempts {problem}.") from None
+def _check_pyramid_settings(ini: Mapping[str, str]) -> None:
+    """Raise `InvalidSettingError` for a setting of Pyramid or an add-on that is malformed, or not left to the ini file.
+
+    With a wrong one, the site would fail at its start or at every request, or ignore it.
+    """
+    for key, text in ini.items():
+        if key.startswith(PYRAMID_PREFIXES):
+            if key not in PYRAMID_SETTINGS:
+                raise InvalidSettingError(f"Invalid setting: {key} cannot be set in the ini file. Remove it.")
+            try:
+                PYRAMID_SETTINGS[key](text.strip())
+            except ValueError as problem:
+                raise InvalidSettingError(f"Invalid setting: {key} {one_line(problem)}.") from None
 
 
 def ini_key(setting: Field[Any]) -> str:

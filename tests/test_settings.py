@@ -6,8 +6,9 @@ from dataclasses import fields
 import pytest
 
 from flicklist import main
-from flicklist.settings import InvalidSettingError, Settings, environment_name, ini_key
-from tests.conftest import SECRET
+from flicklist.settings import PYRAMID_SETTINGS, InvalidSettingError, Settings, environment_name, ini_key
+from tests.clients import Client
+from tests.conftest import SECRET, dispose
 
 GOOD = {"flicklist.database_url": "sqlite:////tmp/flicklist.db", "flicklist.secret": SECRET}
 DEVELOPMENT_SECRET = "development-secret-which-everybody-knows-because-it-stands-in-this-file"
@@ -120,6 +121,31 @@ def test_missing_setting_has_its_default():
         ({"flicklist.rate_limit_storage": "redis://host?socket_timeout=x"}, "has a wrong option: Invalid value for"),
         ({"flicklist.rate_limit_storage": "redis://host?ssl_certfile=x"}, "has a wrong option: "),
         ({"flicklist.secret": "\udcff" + SECRET}, "FLICKLIST_SECRET (flicklist.secret) is not in UTF-8"),
+        *(
+            ({key: "nosuch"}, f"Invalid setting: {key} cannot be set in the ini file. Remove it.")
+            for key in (
+                "jinja2.autoescape",
+                "jinja2.extensions",
+                "jinja2.filters",
+                "jinja2.input_encoding",
+                "jinja2.undefined",
+                "pyramid.csrf_trusted_origins",
+                "pyramid.default_locale_name",
+                "pyramid.reload_template",
+                "pyramid.tweens",
+                "retry.activate_hook",
+                "retry.attempt",
+                "tm.activate_hook",
+                "tm.annotate_user",
+                "tm.commit_veto",
+                "tm.manager_hook",
+            )
+        ),
+        *(
+            ({key: "nosuch"}, f"Invalid setting: {key} must be ")
+            for key in PYRAMID_SETTINGS
+            if key != "pyramid.includes"
+        ),
         ({"pyramid.includes": "pyramid_tm pyramid_debugtoolbar"}, "pyramid_debugtoolbar executes code from visitors"),
         ({"flicklist.bcrypt_costs": "12"}, "has the unknown setting flicklist.bcrypt_costs"),
     ],
@@ -130,6 +156,13 @@ def test_invalid_setting_stops_start_with_one_line(ini, said):
         main({}, **settings)
     assert said in str(stopped.value)
     assert "\n" not in str(stopped.value)
+
+
+def test_settings_of_pyramid_are_accepted(app, ini):
+    values = dict.fromkeys(PYRAMID_SETTINGS, "true") | {"pyramid.includes": "pyramid_tm", "retry.attempts": "2"}
+    made = main({}, **ini, **values)
+    Client(made).register("pyramid@example.com")
+    dispose(made)
 
 
 def test_missing_library_of_redis_stops_start_with_one_line(monkeypatch):

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from jinja2 import Environment
 from markupsafe import Markup
 from pyramid.config import Configurator
-from pyramid.exceptions import ConfigurationExecutionError
 from pyramid.request import Request
 
 from flicklist.dates import FIRST_YEAR, LAST_YEAR, MAX_DATE_LENGTH, format_date
@@ -23,7 +22,6 @@ from flicklist.film_facts import (
 from flicklist.flash import take_messages
 from flicklist.forms.movies import form_value
 from flicklist.forms.search import NO_SEARCH
-from flicklist.ini_files import explaining
 from flicklist.labels import split_labels
 from flicklist.links import link_urls
 from flicklist.models.change import MAX_CHANGES
@@ -133,11 +131,9 @@ def tag_query(tag: str) -> str:
 
 def includeme(config: Configurator) -> None:
     config.get_settings()["jinja2.undefined"] = "strict"
-    config.commit()  # what else is to be done, so that only mistakes in the ini file are explained
-    with explaining("Invalid setting: jinja2.*", ConfigurationExecutionError):
-        config.include("pyramid_jinja2")
-        config.add_jinja2_search_path("flicklist:templates")
-        config.commit()
+    config.include("pyramid_jinja2")
+    config.add_jinja2_search_path("flicklist:templates")
+    config.commit()
     environment = config.get_jinja2_environment()
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {
