@@ -10,7 +10,7 @@ from sqlalchemy import Connection, column, create_engine, func, inspect, make_ur
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flicklist.db import connect_args, disposing
-from flicklist.models import Base
+from flicklist.models import Base, Movie
 from flicklist.text import one_line
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 VERSIONS = Path(__file__).with_name("alembic") / "versions"
 ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 PRIVILEGES = ("DELETE", "INSERT", "SELECT", "UPDATE")
+MAY_TAKE_IDS = "USAGE, UPDATE"  # either of them
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
 
@@ -129,7 +130,10 @@ def _require_own_tables(tables: list[str], name: str) -> None:
 
 
 def _require_privileges(connection: Connection, tables: list[str], name: str) -> None:
-    """Raise `DatabaseNotReadyError` if the role of PostgreSQL may not read or change a table of the site."""
+    """Raise `DatabaseNotReadyError` if the role of PostgreSQL may not read or change a table of the site.
+
+    It needs no privilege on sequences to add rows, but `reserve_movie_ids` asks the one of movies for ids.
+    """
     if connection.dialect.name != "postgresql":
         return
     own = sorted(each for each in tables if each in Base.metadata.tables)
@@ -142,6 +146,13 @@ def _require_privileges(connection: Connection, tables: list[str], name: str) ->
             raise DatabaseNotReadyError(
                 f"{name} does not allow its role {privilege} on {each}. "
                 "Grant SELECT, INSERT, UPDATE and DELETE on all tables."
+            )
+    if Movie.__tablename__ in tables:
+        sequence = func.pg_get_serial_sequence(Movie.__tablename__, Movie.id.key)
+        if not connection.scalar(select(func.has_sequence_privilege(sequence, MAY_TAKE_IDS))):
+            raise DatabaseNotReadyError(
+                f"{name} does not allow its role USAGE on the sequence of {Movie.__tablename__}. "
+                "Grant USAGE on all sequences."
             )
 
 

@@ -86,7 +86,7 @@ def test_role_that_may_not_create_tables(fail, postgresql_url):
     assert re.fullmatch(r"The database flicklist_start_\d+ on \S+ cannot be migrated: permission denied .*", line)
 
 
-def test_role_that_may_only_read(fail, postgresql_url):
+def test_role_that_lacks_privileges(fail, postgresql_url):
     migrations.upgrade(postgresql_url)
     role = f"flicklist_reader_{os.getpid()}"
     url = make_url(postgresql_url).set(username=role, password="x").render_as_string(hide_password=False)
@@ -98,6 +98,8 @@ def test_role_that_may_only_read(fail, postgresql_url):
             line = fail("serve", url)
             connection.exec_driver_sql(f"GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
             connection.exec_driver_sql(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}")
+            line_without_sequences = fail("serve", url)
+            connection.exec_driver_sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
             migrations.require_newest(url)
         finally:
             connection.exec_driver_sql(f"DROP OWNED BY {role}")
@@ -107,6 +109,9 @@ def test_role_that_may_only_read(fail, postgresql_url):
         r"The database flicklist_start_\d+ on \S+ does not allow its role DELETE on changes\. "
         r"Grant SELECT, INSERT, UPDATE and DELETE on all tables\.",
         line,
+    )
+    assert line_without_sequences.endswith(
+        "does not allow its role USAGE on the sequence of movies. Grant USAGE on all sequences."
     )
 
 
