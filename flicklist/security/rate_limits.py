@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 STORAGE_TIMEOUT_SECONDS = 1.0
 OUTAGE_SECONDS = 60
-RETRY_SECONDS = 10
+RETRY_SECONDS = 10  # when what found no room, or no database, can be tried again
 # The names of rules whose error pages have their own words.
 CHANGES, LONG_CHANGES, LONG_READS = "changes", "long-changes", "long-reads"
 UPLOADS_AT_ONCE = "uploads-at-once"

@@ -18,14 +18,14 @@ from flicklist.forms.navigation import BackForm
 from flicklist.models import Change, Movie
 from flicklist.models.movie import quoted_label
 from flicklist.resources import WatchlistResource
+from flicklist.security.rate_limits import RETRY_SECONDS
 from flicklist.services.pagination import PageRequest
 from flicklist.services.passwords import TooBusy
 from flicklist.services.watchlist import MAX_SIMILAR_TITLES, Similar
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
-RETRY_AFTER_SECONDS = 10
-BUSY = f"Many people are logging in at the moment. Try again in {RETRY_AFTER_SECONDS} seconds."
+BUSY = f"Many people are logging in at the moment. Try again in {RETRY_SECONDS} seconds."
 OUTDATED_LINK = "This link has expired or was already used."
 
 # Several functions ask for its fields, and creating a form takes as long as a statement.
@@ -44,7 +44,7 @@ def refuse(request: Request, problem: str, page: dict[str, Any], status: int = 4
 def show_again(exc: OutdatedForm | TooBusy, request: Request, page: dict[str, Any]) -> dict[str, Any]:
     """Show the page of a form that only needs to be sent once more."""
     if isinstance(exc, TooBusy):
-        request.response.retry_after = RETRY_AFTER_SECONDS
+        request.response.retry_after = RETRY_SECONDS
         return refuse(request, BUSY, page, 503)
     return refuse(request, send_again(exc), page)
 

@@ -32,6 +32,7 @@ from flicklist.security.rate_limits import (
     DOWNLOADS,
     LONG_CHANGES,
     LONG_READS,
+    RETRY_SECONDS,
     SEARCHES,
     UPLOADS,
     UPLOADS_AT_ONCE,
@@ -41,7 +42,7 @@ from flicklist.security.rate_limits import (
 from flicklist.security.session import restore_session
 from flicklist.services.passwords import TooBusy
 from flicklist.urls import local_path
-from flicklist.views import RETRY_AFTER_SECONDS, form_page, redirect
+from flicklist.views import form_page, redirect
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ def rate_limited(exc: RateLimited, request: Request) -> dict[str, Any]:
 
 @exception_view_config(TooBusy, renderer=BARE_PAGE)
 def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
-    request.response.retry_after = RETRY_AFTER_SECONDS
+    request.response.retry_after = RETRY_SECONDS
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -173,7 +174,7 @@ def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
         log.error("The database was unavailable, busy or read-only", exc_info=exc)
     restore_session(request)
     request.add_finished_callback(_close_idle_connections)
-    request.response.retry_after = RETRY_AFTER_SECONDS
+    request.response.retry_after = RETRY_SECONDS
     return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, text=UNCONFIRMED if request.may_write else "")
 
 
