@@ -416,12 +416,13 @@ def test_name_of_file_is_kept_without_its_path(alice, db, sent, kept):
     assert db.scalars(select(Import.file_name)).all() == [kept]
 
 
-def test_file_of_several_chunks_is_stored_and_read_whole(alice, work_on_imports, db):
+def test_file_of_several_chunks_is_stored_and_read_whole(alice, statements, db):
     content = "".join(f"Movie {number:0100}\n" for number in range(15_000))
     page = alice.upload(content)
     sizes = [len(chunk) for chunk in db.scalars(select(ImportChunk.content).order_by(ImportChunk.number))]
     assert sizes == [CHUNK_SIZE, len(content) - CHUNK_SIZE]
     assert db.scalars(select(Import.size)).one() == len(content)
+    assert len([each for each in statements if each.startswith("UPDATE imports")]) == 1
     assert alice.get(page.request.path)
 
 

@@ -46,9 +46,11 @@ def store(
     movie_import = Import(owner_id=owner_id, file_name=_base_name(file_name), size=0, answers=dict(answers or {}))
     db.add(movie_import)
     db.flush()
+    size = 0
     for number, content in enumerate(iter(lambda: file.read(CHUNK_SIZE), b"")):
         db.execute(insert(ImportChunk).values(import_id=movie_import.id, number=number, content=content))
-        movie_import.size += len(content)
+        size += len(content)
+    movie_import.size = size
     return movie_import
 
 
