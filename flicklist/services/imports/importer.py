@@ -374,6 +374,9 @@ class _Work:
             yield db, movie_import
 
     def _stop(self, problem: str) -> None:
+        """Give up. The report of an upload is deleted before, in small transactions."""
+        if self.movie_import.state != ImportState.TAKING_BACK:
+            self._delete_report()
         with self._transaction() as (db, movie_import):
             _give_up(db, movie_import, problem)
 
