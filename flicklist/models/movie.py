@@ -358,4 +358,4 @@ _index("ix_movies_watched_by_title", IS_WATCHED, Movie.sort_title)
 _index("ix_movies_watched_by_year", IS_WATCHED, Movie.sort_year)
 _index("ix_movies_watched_by_rating", IS_WATCHED, Movie.sort_rating)
 _index("ix_movies_removed", IS_REMOVED, Movie.removed_at)
-_index("ix_movies_with_tags", Movie.tags != "", Movie.tags)
+_index("ix_movies_with_tags", Movie.tags != "")  # without the tags, which can be too long for an index

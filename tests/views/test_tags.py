@@ -1,11 +1,13 @@
 """Tags: editing, links, filters, and tagging selected movies."""
 
+import random
+
 import pytest
 from sqlalchemy import select
 
 from flicklist.models import Change, Movie
 from flicklist.models.change import MAX_OUTCOME_LENGTH
-from flicklist.models.movie import MAX_TAGS
+from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TAGS
 from tests.clients import PASSWORD, messages, titles
 from tests.exports import read_export
 from tests.views.test_changes import remembered
@@ -52,6 +54,14 @@ def test_tags_are_edited_as_a_list_with_commas(shelf, db):
     assert (movie.tags, movie.tag_keys) == ("own it, Netflix", ",own it,netflix,")
     edit(shelf, "Ran", "")
     assert tags_of(db, "Ran") == ""
+
+
+def test_longest_tags_are_kept(shelf, db):
+    """PostgreSQL compresses texts in an index, so a repeated letter would not show that they are too long for one."""
+    letters = iter(random.Random(42).sample(range(0x20000, 0x2A000), MAX_TAGS * MAX_TAG_LENGTH))  # four bytes each
+    tags = ", ".join("".join(chr(next(letters)) for _ in range(MAX_TAG_LENGTH)) for _ in range(MAX_TAGS))
+    edit(shelf, "Ran", tags)
+    assert tags_of(db, "Ran") == tags
 
 
 @pytest.mark.parametrize(
