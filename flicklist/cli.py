@@ -168,7 +168,7 @@ def export_data(ini: str, email: str, file: Path, force: bool) -> None:  # noqa:
 @click.option("--answer", "answers", multiple=True, metavar="NAME=VALUE", help="Answer a question about FILE.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
 def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_run: bool) -> None:  # noqa: FBT001
-    """Import FILE into the list of EMAIL, as the page “Import” does. EMAIL can take the import back there."""
+    """Import FILE into the list of EMAIL, as the page “Import” does. EMAIL can undo the import there."""
     settings = _settings(ini)
     with _database(settings) as db:
         owner_id = _user(db, email).id

@@ -41,8 +41,8 @@ HEADINGS = {
     ImportState.READY: "Check your import",
     ImportState.CONFIRMED: "Importing…",
     ImportState.FINISHED: "Import finished",
-    ImportState.TAKING_BACK: "Taking the import back…",
-    ImportState.TAKEN_BACK: "Import taken back",
+    ImportState.TAKING_BACK: "Undoing the import…",
+    ImportState.TAKEN_BACK: "Import undone",
     ImportState.REFUSED: "Nothing was imported",
 }
 # The words for each state in the list of imports. For a finished one, the list has the number of movies.
@@ -50,8 +50,8 @@ STATES = {
     ImportState.UPLOADED: "Reading the file…",
     ImportState.READY: "Check and import",
     ImportState.CONFIRMED: "Importing…",
-    ImportState.TAKING_BACK: "Taking back…",
-    ImportState.TAKEN_BACK: "Taken back",
+    ImportState.TAKING_BACK: "Undoing…",
+    ImportState.TAKEN_BACK: "Undone",
     ImportState.REFUSED: "Could not be imported",
 }
 # The words for each outcome of a row, before and after the import.

@@ -28,17 +28,17 @@ def test_real_account_is_imported_and_taken_back(phone):
     wait_until_finished(phone, page.get_by_role("button", name="Import", exact=True), "file is read")
     assert numbers(page) == NUMBERS
     page.get_by_role("button", name="Import", exact=True).click()
-    wait_until_finished(phone, page.get_by_role("button", name="Take back"), "import is written")
+    wait_until_finished(phone, page.get_by_role("button", name="Undo import"), "import is written")
     assert numbers(page) == NUMBERS
     page.get_by_role("link", name="Not imported 226").click()
     expect(page.locator(".import-reason")).to_contain_text("only in your lists")
     check_page(phone, "report, filtered")
-    page.get_by_role("button", name="Take back").click()
-    expect(page.get_by_role("heading", name="Import taken back")).to_be_visible(timeout=IMPORT_MILLISECONDS)
+    page.get_by_role("button", name="Undo import").click()
+    expect(page.get_by_role("heading", name="Import undone")).to_be_visible(timeout=IMPORT_MILLISECONDS)
     assert numbers(page) == ["3,391", "0"]
     check_page(phone, "import, taken back")
     page.get_by_role("link", name="All imports").click()
-    expect(page.locator(".import-list")).to_contain_text("Taken back")
+    expect(page.locator(".import-list")).to_contain_text("Undone")
     check_page(phone, "imports")
     page.get_by_role("link", name="Back to my watchlist").click()
     expect(page.get_by_role("link", name="Bring your list")).to_be_visible()

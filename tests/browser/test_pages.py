@@ -252,7 +252,7 @@ def import_pages(reader):
     expect(page.get_by_role("status")).to_contain_text("Check the preview again")
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible(timeout=WORK_MILLISECONDS)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_role("button", name="Take back")).to_be_visible(timeout=WORK_MILLISECONDS)
+    expect(page.get_by_role("button", name="Undo import")).to_be_visible(timeout=WORK_MILLISECONDS)
     yield "import, finished"
     page.goto(imports)
     yield "imports"

@@ -265,8 +265,8 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
     page = import_file("[x] Ran\n[x] Heat (1995)\nHeat (1995)\n")
     assert db.scalars(select(ImportSnapshot.movie_id)).all() == [before["movies"][0].id]
     page = take_back(page)
-    assert page.html.h1.text == "Import taken back"
-    assert counts(page) == {"Movies deleted again": 1, "Movies restored": 1}
+    assert page.html.h1.text == "Import undone"
+    assert counts(page) == {"Movies deleted": 1, "Movies changed back": 1}
     assert listed_rows(page) == []
     assert state_of(db, alice) == before
     assert "Undone." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
@@ -291,9 +291,9 @@ def test_import_is_a_recent_change_and_ends_older_undos(alice, import_file, take
         page = import_file(f"[x] {title}\nRan (1985)")
     changes = alice.get(f"{alice.list_path}changes/")
     assert "Imported 1 movie from “list.txt”" in " ".join(changes.html.select(".movie")[1].text.split())
-    page = alice.get(changes.html.find("a", string="Take back")["href"])
+    page = alice.get(changes.html.find("a", string="Undo…")["href"])
     take_back(page)
-    assert "Taken back" in alice.get(f"{alice.list_path}changes/").html.main.text
+    assert "Undone" in alice.get(f"{alice.list_path}changes/").html.main.text
 
 
 def test_import_of_changed_movie_cannot_be_undone_by_older_change(alice, import_file, monkeypatch):
@@ -666,7 +666,7 @@ def test_list_of_imports_says_what_became_of_each(alice, import_file, take_back,
         "Could not be imported",
         "Check and import",
         "2 movies added",
-        "Taken back",
+        "Undone",
     ]
     assert "confirm" in alice.get(page.html.find("a", string="Check and import")["href"]).forms
 
