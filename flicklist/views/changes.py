@@ -28,7 +28,7 @@ WORDS = {
     "viewing saved": ("Edited a viewing of", ""),
     "viewing deleted": ("Deleted a viewing of", ""),
     IMPORTED: ("Imported", ""),
-    "facts filled in": ("Filled in facts about", ""),  # by `flicklist catalog fill`
+    "facts filled in": ("Added details such as the director to", ""),  # by `flicklist catalog fill`
     UNDONE: ("Undid the last change to", ""),
     REDONE: ("Redid the last change to", ""),
 }

@@ -140,7 +140,9 @@ def test_fill_can_be_undone_batch_by_batch(listed, fill, db, monkeypatch):
     fill()
     last = db.scalars(select(Movie.change_id).where(Movie.title == "The Thing")).one()
     page = listed.get(f"{listed.list_path}changes/")
-    assert "Filled in facts about “The Thing (1982)”" in " ".join(page.html.select_one(".changes li").text.split())
+    assert "Added details such as the director to “The Thing (1982)”" in " ".join(
+        page.html.select_one(".changes li").text.split()
+    )
     page = listed.send(f"{listed.list_path}changes/{last}/undo").follow()
     assert messages(page, "success") == ["Undone."]
     assert facts_of(db, "The Thing") == FilmFacts()
