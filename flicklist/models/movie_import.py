@@ -41,7 +41,7 @@ class ImportState(StrEnum):
     TAKEN_BACK = "taken back"
 
     REFUSED = "refused"
-    """The file cannot be read. `Import.problem` says why."""
+    """The file cannot be read. `Import.problem` says why, in one or more lines."""
 
 
 WORKING = (ImportState.UPLOADED, ImportState.CONFIRMED, ImportState.TAKING_BACK)

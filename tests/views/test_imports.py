@@ -368,6 +368,15 @@ def test_people_take_turns(alice, bob, work_on_imports, db, monkeypatch):
     assert order[:5] == ["alice 1", "alice 2", "alice 3", "bob 1", "alice 4"]
 
 
+def test_text_about_a_refused_table_has_a_paragraph_for_each_step(alice, work_on_imports):
+    page = alice.upload("Film,Seen,Score\nHeat,2020,9\n")
+    work_on_imports()
+    reason, columns, advice = alice.get(page.request.path).html.select(".import > p")
+    assert reason.text == "FlickList doesn’t know a table with the columns “Film”, “Seen”, “Score”."
+    assert columns.text.endswith("Only Title is needed.")
+    assert "upload it again" in advice.text
+
+
 def test_question_about_some_rows_can_stay_open(alice, import_file, monkeypatch):
     question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")])
     rows = [Row("a", 1, "Heat", status=Status.WATCHED), UnusableRow("a", 2, "Ran", "Which list?", needs_decision=True)]

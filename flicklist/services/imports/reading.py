@@ -52,8 +52,9 @@ _KINDS = {
 }
 _EXPECTED = "Upload an export of FlickList, Letterboxd, Trakt, IMDb or Netflix, or a text file with one title per line."
 _COLUMNS_EXPECTED = (
-    "Name its columns Title, Year, WatchedDate, Rating (½ to 5 stars) or Rating10 (1 to 10), Tags and Review, "
-    "delete all others, and upload it again. Only Title is needed."
+    "The columns can be Title, Year, WatchedDate, Rating (½ to 5 stars) or Rating10 (1 to 10), Tags and Review. "
+    "Only Title is needed.\n"
+    "Name them like that in the first line of the file, delete all others, and upload it again."
 )
 _SPREADSHEET = "[Content_Types].xml"
 _MAX_NAMES = 8
@@ -125,7 +126,7 @@ def _starts_as_zip(path: Path, limits: UploadLimits) -> bool:
         start = file.read(8)
     kind = next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), None)
     if kind:
-        raise UploadRefused(f"This is {kind}. {_EXPECTED}")
+        raise UploadRefused(f"This is {kind}.\n{_EXPECTED}")
     is_zip = start.startswith(_ZIP)
     if not is_zip and size > limits.max_entry_size:
         raise UploadRefused("This file is too large. Split it into smaller ones.")
@@ -135,10 +136,10 @@ def _starts_as_zip(path: Path, limits: UploadLimits) -> bool:
 def _files_in(archive: Archive, limits: UploadLimits, step: Step) -> Mapping[str, UploadedFile]:
     if _SPREADSHEET in archive.entries:
         raise UploadRefused(
-            f"This is a document of a spreadsheet or word processor. Save it as CSV or text. {_EXPECTED}"
+            f"This is a document of a spreadsheet or word processor. Save it as CSV or text.\n{_EXPECTED}"
         )
     if not archive.entries:
-        raise UploadRefused(f"This ZIP has no files. {_EXPECTED}")
+        raise UploadRefused(f"This ZIP has no files.\n{_EXPECTED}")
     return {name: UploadedFile(name, partial(archive.open, name), limits, step) for name in archive.entries}
 
 
@@ -147,17 +148,17 @@ def _fallbacks(upload: Upload) -> Sequence[Format]:
     file = upload.single
     if file is None:
         names = ", ".join(quote(printable(name)) for name in list(upload.files)[:_MAX_NAMES])
-        raise UploadRefused(f"FlickList can’t read a ZIP with these files: {names}. {_EXPECTED}")
+        raise UploadRefused(f"FlickList can’t read a ZIP with these files: {names}.\n{_EXPECTED}")
     if file.is_json:
         keys = file.preview.element_keys or file.preview.keys - {None}
         shown = ", ".join(quote(printable(key)) for key in sorted(map(str, keys))[:_MAX_NAMES])
         raise UploadRefused(
-            f"FlickList can’t read this kind of JSON file{f', with {shown}' if shown else ''}. {_EXPECTED}"
+            f"FlickList can’t read this kind of JSON file{f', with {shown}' if shown else ''}.\n{_EXPECTED}"
         )
     if not file.first_line:
         raise UploadRefused("This file has no text.")
     if file.first_line.lstrip().startswith("<"):
-        raise UploadRefused(f"This is a web page. {_EXPECTED}")
+        raise UploadRefused(f"This is a web page.\n{_EXPECTED}")
     return _fallbacks_of_table(file)
 
 
@@ -170,11 +171,11 @@ def _fallbacks_of_table(file: UploadedFile) -> Sequence[Format]:
     is_known = bool(others) and others <= _OTHER_COLUMNS
     if others < columns and (len(columns) >= _MIN_COLUMNS or is_known):
         shown = ", ".join(quote(printable(column)) for column in file.columns[:_MAX_NAMES])
-        raise UploadRefused(f"FlickList doesn’t know this table, with the columns {shown}. {_COLUMNS_EXPECTED}")
+        raise UploadRefused(f"FlickList doesn’t know a table with the columns {shown}.\n{_COLUMNS_EXPECTED}")
     if plain_text.looks_like_table(file.lines()):
         first = quote(printable(file.first_line))
         raise UploadRefused(
-            f"This looks like a table, but its first line doesn’t name the columns: {first}. {_COLUMNS_EXPECTED}"
+            f"This looks like a table, but its first line doesn’t name the columns: {first}.\n{_COLUMNS_EXPECTED}"
         )
     return [_PLAIN]
 

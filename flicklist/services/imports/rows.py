@@ -104,4 +104,7 @@ Answers = Mapping[str, str]
 
 
 class UploadRefused(Exception):
-    """Raised when an upload cannot be read at all. The message says why, and is shown to the person."""
+    """Raised when an upload cannot be read at all. The message says why, and is shown to the person.
+
+    Each line of it is a paragraph. The first one is the reason.
+    """

@@ -63,8 +63,8 @@ def test_small_table_can_be_a_table_or_text(tmp_path):
 
 def test_unknown_table_is_refused_with_its_columns(tmp_path):
     reason = refusal(tmp_path, "media_id,Title,media_type\n1,Friends,tv\n")
-    assert "with the columns “media_id”, “Title”, “media_type”." in reason
-    assert "Name its columns Title, Year, WatchedDate" in reason
+    assert "a table with the columns “media_id”, “Title”, “media_type”." in reason
+    assert "The columns can be Title, Year, WatchedDate" in reason
 
 
 def test_table_with_the_columns_that_the_message_names_is_read(tmp_path):
@@ -82,7 +82,7 @@ def test_list_of_titles_is_not_taken_for_a_table_or_json(tmp_path, first):
 
 @pytest.mark.parametrize("header", ["Movie,Date watched", "Name;Rating", "title\tscore"])
 def test_table_with_two_other_columns_is_refused_with_its_columns(tmp_path, header):
-    assert "FlickList doesn’t know this table, with the columns" in refusal(tmp_path, f"{header}\n")
+    assert "FlickList doesn’t know a table with the columns" in refusal(tmp_path, f"{header}\n")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_table_with_two_other_columns_is_refused_with_its_columns(tmp_path, head
 def test_table_without_header_is_not_taken_for_titles(tmp_path, text):
     reason = refusal(tmp_path, text)
     assert "This looks like a table, but its first line doesn’t name the columns" in reason
-    assert "Name its columns Title, Year" in reason
+    assert "The columns can be Title, Year" in reason
 
 
 @pytest.mark.parametrize(
