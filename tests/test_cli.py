@@ -336,11 +336,11 @@ def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypa
 def test_import_command_shows_questions_with_their_answers(run, alice, tmp_path):
     file = tmp_path / "list.csv"
     file.write_text("Title,WatchedDate\nHeat,\nRan,2020-07-14\n")
-    question = "1 row has no date and no rating. What does that mean?"
-    choices = "--answer letterboxd_import=watched (I watched them)"
+    question = "1 row has no date and no rating. Did you watch this movie?"
+    choices = "--answer letterboxd_import=watched (Yes, I watched it)"
     assert f"{question} No answer. Choose one: {choices}" in run("import", alice.email, str(file), "--dry-run").output
     result = run("import", alice.email, str(file), "--answer", "letterboxd_import=watched", "--dry-run")
-    assert f"{question} I watched them" in result.output
+    assert f"{question} Yes, I watched it" in result.output
     wrong = run("import", alice.email, str(file), "--answer", "watched")
     assert (wrong.exit_code, "'watched' is not NAME=VALUE." in wrong.output) == (2, True)
 

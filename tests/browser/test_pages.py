@@ -247,7 +247,7 @@ def import_pages(reader):
     upload(page, f"{'x' * 60}.csv", (MADE / "letterboxd-import.csv").read_bytes())
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible(timeout=WORK_MILLISECONDS)
     yield "import, with a question"
-    page.get_by_label("I watched them").check()
+    page.get_by_label("Yes, I watched it").check()
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Check the preview again")
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible(timeout=WORK_MILLISECONDS)

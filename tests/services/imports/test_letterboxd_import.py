@@ -18,12 +18,21 @@ def test_real_diary():
 def test_made_sample_asks_about_rows_without_date_and_rating():
     parsed = read(MADE / "letterboxd-import.csv")
     assert undecided(parsed) == ["Synecdoche, New York"]
-    assert [(question.name, question.default) for question in parsed.questions] == [(MEANING, "")]
+    (question,) = parsed.questions
+    assert (question.name, question.default) == (MEANING, "")
+    assert question.text == "1 row has no date and no rating. Did you watch this movie?"
+    assert [option.label for option in question.options] == ["Yes, I watched it", "No, put it on my watchlist"]
     assert counts(parsed) == (1, 0, 2, 0, 1)  # the second movie is open
     first, second = usable(parsed)
     assert (first.line, first.facts) == (3, FilmFacts(imdb_id="tt0113277", tmdb_id=949))
     assert first.viewings == (RowViewing("2024-03-02", 'Said "again", twice.\nAnd a second line.'),)
     assert (first.tags, second.line) == (("cinema", "with:mom"), 5)
+
+
+def test_question_about_several_rows_is_in_the_plural(tmp_path):
+    (question,) = read_bytes(tmp_path, "Title,WatchedDate\nHeat,\nRan,\n").questions
+    assert question.text == "2 rows have no date and no rating. Did you watch these movies?"
+    assert [option.label for option in question.options] == ["Yes, I watched them", "No, put them on my watchlist"]
 
 
 @pytest.mark.parametrize("status", Status)

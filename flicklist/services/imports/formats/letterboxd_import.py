@@ -30,7 +30,6 @@ MEANING = "letterboxd_import"
 _IDENTIFYING = {"letterboxduri", "url", "tmdbid", "imdbid", "title"}
 _TYPICAL = {"watcheddate", "rating10", "letterboxduri"}
 COLUMNS = {*_IDENTIFYING, *_TYPICAL, "year", "directors", "rating", "rewatch", "tags", "review"}
-_OPTIONS = (Option(Status.WATCHED, "I watched them"), Option(Status.WATCHLIST, "They are on my watchlist"))
 
 
 def recognizes(upload: Upload) -> bool:
@@ -97,8 +96,13 @@ def _review(text: str) -> str:
 
 
 def _question(number: int) -> Question:
-    rows = "1 row has" if number == 1 else f"{number:,} rows have"
-    return Question(MEANING, f"{rows} no date and no rating. What does that mean?", _OPTIONS)
+    if number == 1:
+        rows, these, them = "1 row has", "this movie", "it"
+    else:
+        rows, these, them = f"{number:,} rows have", "these movies", "them"
+    watched = Option(Status.WATCHED, f"Yes, I watched {them}")
+    to_watch = Option(Status.WATCHLIST, f"No, put {them} on my watchlist")
+    return Question(MEANING, f"{rows} no date and no rating. Did you watch {these}?", (watched, to_watch))
 
 
 FORMAT = Format(NAME, recognizes, parse)
