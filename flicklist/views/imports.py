@@ -54,20 +54,26 @@ STATES = {
     ImportState.TAKEN_BACK: "Undone",
     ImportState.REFUSED: "Could not be imported",
 }
-# The words for each outcome of a row, before and after the import.
+# The words for each outcome of a row, before and after the import. Several rows can be about one movie.
 PLANNED_OUTCOMES = {
-    Outcome.ADDED: "will be added",
-    Outcome.CHANGED: "will change a movie",
+    Outcome.ADDED: "new movie",
+    Outcome.CHANGED: "changes a movie",
     Outcome.PRESENT: "already on your list",
     Outcome.UNDECIDED: "won’t be imported",
     Outcome.REFUSED: "won’t be imported",
 }
 OUTCOMES = {
-    Outcome.ADDED: "added",
+    Outcome.ADDED: "new movie",
     Outcome.CHANGED: "changed a movie",
     Outcome.PRESENT: "already on your list",
     Outcome.UNDECIDED: "not imported",
     Outcome.REFUSED: "not imported",
+}
+# The words after the number of rows with an outcome: after one, and after several.
+ABOUT = {
+    Outcome.ADDED: ("about a new movie", "about new movies"),
+    Outcome.CHANGED: ("with changes to a movie", "with changes to your movies"),
+    Outcome.PRESENT: ("already on your list", "already on your list"),
 }
 
 
@@ -76,7 +82,6 @@ class RowFilter(NamedTuple):
 
     name: str
     label: str
-    number: int
 
 
 @view_config(
@@ -127,8 +132,8 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         # Browsers load the page again, also without JavaScript, so that the progress bar moves.
         request.response.headers["Refresh"] = REFRESH_SECONDS
     outcomes_in_words = _outcomes_in_words(movie_import)
-    filters = _filters(movie_import.counts, outcomes_in_words)
-    problems = sum(each.number for each in filters if each.name == PROBLEMS)
+    numbers = {outcome: movie_import.counts.get(outcome, 0) for outcome in Outcome}
+    problems = numbers[Outcome.UNDECIDED] + numbers[Outcome.REFUSED]
     default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
@@ -139,13 +144,14 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "movie_import": movie_import,
         "page": page,
         "groups": _group_by_reason(page.rows),
-        "filters": filters,
+        "filters": _filters(numbers, problems, outcomes_in_words[Outcome.REFUSED]),
         "shown": shown,
         "PROBLEMS": PROBLEMS,
         "problems": problems,
         "headings": HEADINGS,
         "outcomes": outcomes_in_words,
-        "number_of_rows": sum(movie_import.counts.get(outcome, 0) for outcome in Outcome),
+        "number_of_rows": sum(numbers.values()),
+        "rows_of_new_movies": numbers[Outcome.ADDED],
         "ImportState": ImportState,
         "NEW_MOVIES": NEW_MOVIES,
         "CHANGED_MOVIES": CHANGED_MOVIES,
@@ -161,16 +167,12 @@ def _outcomes_in_words(movie_import: Import) -> Mapping[Outcome, str]:
     return PLANNED_OUTCOMES if movie_import.state == ImportState.READY else OUTCOMES
 
 
-def _filters(counts: Mapping[str, int], outcomes: Mapping[Outcome, str]) -> list[RowFilter]:
-    """Return a filter for all rows, and one for each outcome that some rows have."""
-    listed = (Outcome.ADDED, Outcome.CHANGED, Outcome.PRESENT)
-    problems = sum(counts.get(outcome, 0) for outcome in (Outcome.UNDECIDED, Outcome.REFUSED))
-    filters = [
-        RowFilter("all", "all", sum(counts.get(outcome, 0) for outcome in Outcome)),
-        *(RowFilter(outcome.value, outcomes[outcome], counts.get(outcome, 0)) for outcome in listed),
-        RowFilter(PROBLEMS, outcomes[Outcome.REFUSED], problems),
-    ]
-    return [each for each in filters if each.number]
+def _filters(numbers: Mapping[Outcome, int], problems: int, not_imported: str) -> list[RowFilter]:
+    """Return a filter for all rows, and one for each outcome. If all rows have the same outcome, return none."""
+    words = [(outcome.value, numbers[outcome], *about) for outcome, about in ABOUT.items()]
+    words.append((PROBLEMS, problems, not_imported, not_imported))
+    filters = [RowFilter(name, f"{n:,} {one if n == 1 else many}") for name, n, one, many in words if n]
+    return [RowFilter("all", f"All {sum(numbers.values()):,} rows"), *filters] if len(filters) > 1 else []
 
 
 def _group_by_reason(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:

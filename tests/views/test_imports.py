@@ -146,12 +146,12 @@ def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_impo
     page = alice.get(page.request.path)
     assert "Refresh" not in page.headers
     assert counts(page) == {"Movies to add": 1, "Movies to change": 1, "Viewings to add": 1}
-    assert page.html.select_one(".import-filter [aria-current]").text == "Won’t be imported 2"
+    assert page.html.select_one(".import-filter [aria-current]").text == "2 won’t be imported"
     assert [(title[:5], outcome, reason) for title, outcome, reason in listed_rows(page)] == [("xxxxx", "", "")] * 2
     assert "200 characters" in page.html.select_one(".import-reason").text  # once, above both rows
     assert "2 rows of the file won’t be imported" in page.html.main.text
     assert "The file has 4 rows." in page.html.main.text
-    assert "line 4" in page.html.select_one(".import-rows").text
+    assert "Line 4" in page.html.select_one(".import-rows").text
     assert state_of(db, alice) == before
 
 
@@ -161,7 +161,7 @@ def test_confirmed_import_adds_movies(alice, import_file, db):
     assert page.html.main.find("a", string="See your watchlist")["href"] == alice.list_path
     assert counts(page) == {"Movies added": 2, "Movies changed": 0, "Viewings added": 1}
     assert (alice.watchlist(), alice.watched()) == (["Ran"], ["Heat"])
-    assert listed_rows(page) == [("Heat", "added", ""), ("Ran", "added", "")]
+    assert listed_rows(page) == [("Heat", "", ""), ("Ran", "", "")]
     assert "Heat" in alice.get(page.html.select_one(".import-rows a")["href"]).html.h1.text
     assert db.scalars(select(ImportChunk)).all() == []
 
@@ -383,7 +383,7 @@ def test_question_about_some_rows_can_stay_open(alice, import_file, monkeypatch)
     read_as(monkeypatch, ParsedUpload("CSV", rows, (), [question]))
     page = import_file("x")
     assert [(title, outcome) for title, outcome, _ in listed_rows(page)] == [
-        ("Heat", "added"),
+        ("Heat", "new movie"),
         ("Ran", "not imported"),
     ]
     assert alice.watched() == ["Heat"]
@@ -444,12 +444,19 @@ def test_empty_file_is_accepted_and_has_no_rows(alice, work_on_imports):
 def test_report_is_filtered_and_paged(alice, import_file):
     page = import_file("".join(f"Movie {number}\n" for number in range(70)) + f"Movie 1\n{LONG}\n")
     links = {link.text: link["href"] for link in page.html.select(".import-filter a")}
-    assert set(links) == {"All 72", "Added 70", "Already on your list 1", "Not imported 1"}
+    assert set(links) == {"All 72 rows", "70 about new movies", "1 already on your list", "1 not imported"}
     assert len(listed_rows(page)) == 50
     assert len(listed_rows(alice.get(page.html.select_one("[rel=next]")["href"]))) == 22
-    assert listed_rows(alice.get(links["Already on your list 1"])) == [("Movie 1", "", "")]
-    added = alice.get(links["Added 70"])
+    assert listed_rows(alice.get(links["1 already on your list"])) == [("Movie 1", "", "")]
+    added = alice.get(links["70 about new movies"])
     assert len(listed_rows(alice.get(added.html.select_one("[rel=next]")["href"]))) == 20
+
+
+def test_report_says_how_many_rows_are_about_the_new_movies(alice, import_file):
+    page = import_file("Heat\n[x] Heat\nRan\n")
+    assert counts(page)["Movies added"] == 2
+    assert "The file has 3 rows. A movie can have several: 3 rows are about 2 new movies." in page.html.main.text
+    assert page.html.select(".import-filter a") == []  # all rows have the same outcome
 
 
 def test_report_can_be_downloaded_without_formulas(alice, import_file):
@@ -458,8 +465,8 @@ def test_report_can_be_downloaded_without_formulas(alice, import_file):
     assert response.content_type == "text/csv"
     rows = list(csv.DictReader(StringIO(response.body.decode("utf-8-sig"), newline="")))
     assert [(row["Line"], row["Title"], row["Year"], row["Outcome"]) for row in rows] == [
-        ("1", "'=1+1", "", "added"),
-        ("2", "Heat", "1995", "added"),
+        ("1", "'=1+1", "", "new movie"),
+        ("2", "Heat", "1995", "new movie"),
     ]
 
 
@@ -468,13 +475,13 @@ def test_report_before_the_import_says_what_will_happen(alice, work_on_imports):
     work_on_imports()
     page = alice.get(page.request.path)
     assert [link.text for link in page.html.select(".import-filter a")] == [
-        "All 2",
-        "Will be added 1",
-        "Won’t be imported 1",
+        "All 2 rows",
+        "1 about a new movie",
+        "1 won’t be imported",
     ]
     response = alice.get(f"{page.request.path}report.csv")
     rows = list(csv.DictReader(StringIO(response.body.decode("utf-8-sig"), newline="")))
-    assert [row["Outcome"] for row in rows] == ["will be added", "won’t be imported"]
+    assert [row["Outcome"] for row in rows] == ["new movie", "won’t be imported"]
 
 
 def test_row_without_a_title_says_why_it_is_not_imported(alice, work_on_imports, monkeypatch):
@@ -555,7 +562,7 @@ def test_movie_added_between_planning_and_writing_is_not_doubled(alice, work_on_
     monkeypatch.setattr(Planner, "plan", plan_and_add)
     work_on_imports()
     page = alice.get(page.request.path)
-    assert [outcome for _, outcome, _ in listed_rows(page)] == ["already on your list", "added"]
+    assert [outcome for _, outcome, _ in listed_rows(page)] == ["already on your list", "new movie"]
     assert sorted(alice.watchlist()) == ["Ran", "heat"]
 
 
@@ -700,7 +707,7 @@ def test_movies_per_person_are_limited(alice, ini):
         limited.run_due()
     page = alice.get(page.request.path)
     outcomes = [outcome for _, outcome, _ in listed_rows(page)]
-    assert outcomes == ["added", "added", "not imported", "already on your list"]
+    assert outcomes == ["new movie", "new movie", "not imported", "already on your list"]
     assert len(alice.watchlist()) == 2
 
 
