@@ -272,6 +272,7 @@ def test_date_in_message_about_watched_movie(alice, db, typed, problem):
 def test_upload_without_file(alice):
     page = alice.get(alice.list_path + "imports/").forms["upload"].submit(status=303).follow()
     assert marked(page, "upload") == ("file", "Choose a file first.")
+    assert "one title per line" in page.html.find(id="file-help").text
 
 
 def test_upload_beyond_the_limit(alice):
