@@ -24,7 +24,6 @@ export function showStars() {
     slider.dataset.saved = Number(select.value) * 2;
     show(slider, savedOf(slider));
     select.before(slider);
-    select.form.classList.add("with-stars");
   }
 }
 

@@ -54,6 +54,23 @@ def test_movie_is_edited_watched_rated_and_dated(movie_page):
     assert note["x"] >= date["x"] + date["width"] or note["y"] >= date["y"] + date["height"]
 
 
+def test_stars_stay_in_place_when_the_movie_is_watched_again(open_browser):
+    reader = open_browser()
+    reader.register()
+    reader.add("Heat")
+    page = reader.page
+    page.get_by_role("link", name="Heat").click()
+    page.get_by_role("button", name="I watched it!").click()
+    expect(page.get_by_role("status")).to_contain_text("Watched “Heat” today.")
+    page.reload()
+    stars = page.locator("main").get_by_role("slider", name="Your rating")
+    before = stars.bounding_box()["x"]
+    page.get_by_role("button", name="Watched again").click()
+    expect(page.get_by_role("status")).to_contain_text("watched today")
+    page.locator(".htmx-request, .htmx-settling").first.wait_for(state="detached")
+    assert stars.bounding_box()["x"] == before
+
+
 def test_ambiguous_date_is_chosen_with_a_button(movie_page):
     page = movie_page.page
     page.get_by_text("Watched on another day").click()
