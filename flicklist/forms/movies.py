@@ -54,6 +54,15 @@ class MovieForm(SiteForm):
     def year_number(self) -> int | None:
         return parse_year(self.year.data)
 
+    @property
+    def title_and_year(self) -> tuple[str, int | None]:
+        """The title and the year. ``Heat (1995)`` is both, unless the field of the year has another one."""
+        typed = _TITLE_AND_YEAR.fullmatch(self.title.data)
+        year = parse_year(plain_digits(typed[2])) if typed else None
+        if typed and year and self.year_number in {year, None}:
+            return typed[1], year
+        return self.title.data, self.year_number
+
     def validate_title(self, field: Field) -> None:
         if not has_visible_character(field.data):
             raise ValidationError("Enter the title of the movie.")
@@ -85,14 +94,6 @@ class AddForm(MovieForm):
         """The title, with the year if that was sent in its own field."""
         return f"{self.title.data} ({self.year.data})" if self.year.data else self.title.data
 
-    @property
-    def title_and_year(self) -> tuple[str, int | None]:
-        """The title and year to add. ``Heat (1995)`` is both, unless the year has its own field."""
-        typed = _TITLE_AND_YEAR.fullmatch(self.title.data)
-        if typed and not self.year.data and (year := parse_year(plain_digits(typed[2]))):
-            return typed[1], year
-        return self.title.data, self.year_number
-
     def validate_title(self, field: Field) -> None:
         super().validate_title(field)
         title, _ = self.title_and_year
@@ -122,8 +123,7 @@ class EditMovieForm(MovieForm, FilmFactsForm):
     @property
     def details(self) -> MovieDetails:
         return MovieDetails(
-            self.title.data,
-            self.year_number,
+            *self.title_and_year,
             self.why.data,
             self.notes.data,
             join_labels(self.tags.labels),

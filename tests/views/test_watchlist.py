@@ -87,6 +87,14 @@ def test_year_can_stand_behind_the_title_in_parentheses(alice, typed, title, yea
     assert db.execute(select(Movie.title, Movie.year)).one() == (title, year)
 
 
+def test_year_is_not_part_of_the_title_if_it_is_typed_twice(alice, db):
+    alice.send(alice.list_path + "add", title="Heat (1995)", year="1995")
+    form = alice.get(f"{alice.movie_path('Heat')}/edit").forms["edit"]
+    form["title"], form["year"] = "Heat (1996)", "1996"
+    form.submit(status=303)
+    assert db.execute(select(Movie.title, Movie.year)).one() == ("Heat", 1996)
+
+
 def test_movie_in_parentheses_keeps_them_if_the_year_is_sent_apart(alice, db):
     alice.send(alice.list_path + "add", title="Class of (1999)", year="1990")
     assert db.execute(select(Movie.title, Movie.year)).one() == ("Class of (1999)", 1990)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple, Protocol, TypeVar
@@ -181,10 +181,16 @@ def read_rows(records: Iterable[_L], read: Callable[[_L], Row]) -> Iterator[Row 
     """Yield each record as a row, or as an unusable one with the problem that reading it raised."""
     for record in records:
         try:
-            yield read(record)
+            yield _without_year_in_title(read(record))
         except RowProblem as problem:
             title = printable(record.shown_title)
             yield UnusableRow(record.file, record.line, title, str(problem), problem.needs_decision)
+
+
+def _without_year_in_title(row: Row) -> Row:
+    """Return the row, with ``Heat`` as the title if that is ``Heat (1995)`` and the year is 1995, too."""
+    title = row.title.removesuffix(f"({row.year})").rstrip()
+    return replace(row, title=title) if title and title != row.title and not row.is_complete else row
 
 
 def _counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator[Row | UnusableRow]:

@@ -49,6 +49,13 @@ def test_rating_without_date_is_watched(tmp_path):
     assert row.facts.letterboxd_uri == "https://letterboxd.com/film/heat-1995/"
 
 
+def test_year_is_not_part_of_the_title_if_it_has_a_column(tmp_path):
+    text = (
+        "Title,Year,WatchedDate\nHeat (1995),1995,2024-01-01\nClass of (1999),1990,2024-01-01\n(2020),2020,2024-01-01\n"
+    )
+    assert [row.title for row in read_bytes(tmp_path, text).rows] == ["Heat", "Class of (1999)", "(2020)"]
+
+
 @pytest.mark.parametrize(
     ("review", "note"),
     [
