@@ -15,9 +15,12 @@ document.addEventListener("submit", (event) => {
   whenIdle(`add ${++count}`, () => send(form, typed));
 }, true);
 
+// The form on the watched list has no reason.
+const reasonOf = (form) => form.querySelector("details");
+
 function clear(form) {
-  form.title.value = form.film.value = form.why.value = "";
-  form.querySelector("details").open = false;
+  for (const name of ["title", "film", "why"]) if (form[name]) form[name].value = "";
+  if (reasonOf(form)) reasonOf(form).open = false;
   form.title.dispatchEvent(new Event("input", { bubbles: true })); // closes the suggestions
   form.title.focus();
 }
@@ -32,6 +35,6 @@ async function send(form, typed) {
 // Put the text back. If something else is in the field by now, the message keeps it.
 function restore(form, typed, failure) {
   if (form.title.value) return showError(`“${typed.get("title")}” wasn’t added. ${failure}`);
-  for (const name of ["title", "film", "why"]) form[name].value = typed.get(name);
-  form.querySelector("details").open = typed.get("why") !== "";
+  for (const name of ["title", "film", "why"]) if (form[name]) form[name].value = typed.get(name);
+  if (reasonOf(form)) reasonOf(form).open = typed.get("why") !== "";
 }

@@ -110,7 +110,7 @@ function choose(input, option) {
 function chooseTitle(input, { text, film }) {
   input.value = text;
   input.form.film.value = film;
-  if (!input.form.querySelector("details").open) input.form.requestSubmit();
+  if (!input.form.querySelector("details[open]")) input.form.requestSubmit();
 }
 
 function completeTag(input, tag) {

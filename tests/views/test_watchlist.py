@@ -118,6 +118,7 @@ def test_movie_can_be_added_on_the_watched_list(alice):
     form["title"] = "\u200b"
     page = form.submit(status=400)
     assert page.html.h1.text == "Watched"
+    assert "why" not in page.forms["add"].fields  # a watched movie needs no reason to watch it
     assert titles(page) == ["Heat"]
     assert page.forms["add"]["back"].value == alice.list_path + "watched"
 
