@@ -9,8 +9,9 @@ document.addEventListener("change", (event) => {
   if (form?.id === "selection") countSelected();
 });
 
+// The Enter key presses the first button, which need not be in the panel. A change of a field presses none.
 document.addEventListener("submit", (event) => {
-  const panel = event.submitter?.closest(".filters");
+  const panel = event.submitter && event.target.querySelector(".filters");
   if (panel) panel.open = false;
 });
 

@@ -22,9 +22,9 @@ def shelf(request, open_browser):
 def apply(reader):
     """Without JavaScript, press the button that applies the search."""
     if not reader.javascript:
-        reader.page.get_by_role("button", name="Apply").click()
+        reader.page.get_by_role("button", name="Sort").click()
     else:
-        expect(reader.page.get_by_role("button", name="Apply")).to_be_hidden()
+        expect(reader.page.get_by_role("button", name="Sort")).to_be_hidden()
 
 
 def test_sort_order_applies_at_once(shelf):
@@ -59,6 +59,28 @@ def test_filters_apply_at_once_and_each_can_be_removed(shelf):
     chip.click()
     expect(chip).to_have_count(0)
     assert shelf.titles == ["Amélie", "Ran", "Heat"]
+
+
+def test_enter_key_in_a_filter_closes_the_filters(shelf):
+    page = shelf.page
+    page.get_by_text("Filters").click()
+    page.get_by_label("Longest runtime").fill("100")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Remove the filter up to 100 min")).to_be_visible()
+    expect(page.get_by_label("Longest runtime")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "plain"])
+def test_refused_filter_covers_no_movie_and_no_message_covers_it(open_browser, width, javascript):
+    reader = open_browser(width, javascript=javascript)
+    reader.register()
+    reader.add("Heat")
+    page = reader.page
+    page.goto(f"{page.url}?q=heat&added_from=03/04/2021")
+    shown = [".message", "#add", "#search > .chips", "#filters .filter-fields", ".movies > li"]
+    boxes = [page.locator(each).bounding_box() for each in shown]
+    assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in pairwise(boxes))
 
 
 def test_back_from_movie_leads_to_previous_search(shelf):
