@@ -163,6 +163,17 @@ def test_stars_save_with_one_click(watched):
     expect(slider).to_have_attribute("aria-valuetext", "no rating")
 
 
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_rating_is_beside_its_button_without_javascript(open_browser, width):
+    reader = open_browser(width, javascript=False)
+    reader.register()
+    reader.add("Heat")
+    reader.watch("Heat")
+    reader.page.get_by_role("link", name="Watched", exact=True).click()
+    field = reader.row("Heat").locator("select").bounding_box()
+    assert reader.row("Heat").get_by_role("button", name="Rate").bounding_box()["y"] == field["y"]
+
+
 def test_arrow_keys_choose_stars_and_enter_saves_them(watched):
     page = watched.page
     slider = page.get_by_label("Rating of Heat")
