@@ -1,5 +1,7 @@
 """The sort order and the filters."""
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
