@@ -195,6 +195,11 @@ def messages(page, queue=None):
     return [message.p.text.strip() for message in page.html.select(selector)]
 
 
+def problems(page):
+    """Return the errors below the fields of a refused form."""
+    return [problem.text for problem in page.html.select(".problem")]
+
+
 def wanted_page(response):
     """Return the page that opens after the log-in: `next` in the URL to which the login wall redirects."""
     location = urlsplit(response.location)

@@ -17,7 +17,7 @@ from flicklist.services.imports import importer
 from flicklist.services.imports.rows import Option, ParsedUpload, Question
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages, problems
 from tests.conftest import SECRET
 from tests.postbox import running_postbox
 
@@ -198,7 +198,7 @@ def test_reset_token_is_removed_from_url(app, link):
 def test_refused_password_keeps_reset_link_valid(app, link):
     visitor = Client(app)
     page = follow_refusal(set_password(visitor.get(link).follow(), "short"))
-    assert messages(page, "error") == ["A password needs at least 8 characters."]
+    assert problems(page) == ["A password needs at least 8 characters."]
     set_password(page)
 
 

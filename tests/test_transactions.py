@@ -14,7 +14,7 @@ from flicklist.models import Movie, User
 from flicklist.services import two_factor
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages, problems
 from tests.conftest import SECRET
 
 PEOPLE_AT_ONCE = 8
@@ -50,7 +50,7 @@ def test_only_one_of_many_concurrent_registrations_of_an_email_succeeds(app, db)
         pages = [response.follow() for response in tried if response.location.endswith("/register")]
         assert len(pages) == PEOPLE_AT_ONCE - 1
         for page in pages:
-            assert messages(page) == ["An account with that email address already exists. If it’s yours, log in."]
+            assert problems(page) == ["An account with that email address already exists. If it’s yours, log in."]
         assert db.scalar(select(func.count()).select_from(User)) == round_ + 1
         db.rollback()
 

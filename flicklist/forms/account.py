@@ -1,5 +1,7 @@
 """The forms of the account page."""
 
+from typing import ClassVar
+
 from wtforms import Field, PasswordField, ValidationError
 
 from flicklist.forms.fields import DigitsField, EmailField, SiteForm, TextField
@@ -10,6 +12,8 @@ from flicklist.text import normalize
 
 class ReauthForm(SiteForm):
     """The password, and the code or recovery code if the person uses two-factor authentication."""
+
+    LABELS: ClassVar = {"current_password": "Current password", "code": "Code"}
 
     current_password = PasswordField()
     code = DigitsField()
@@ -22,6 +26,8 @@ class ChangePasswordForm(PasswordResetForm):
 class ChangeEmailForm(SiteForm):
     """A new email address."""
 
+    LABELS: ClassVar = {"email": "New email address"}
+
     email = EmailField()
 
 
@@ -32,13 +38,19 @@ class DeleteAccountForm(SiteForm):
 
     word = TextField()
 
+    @property
+    def problem(self) -> str:
+        return "Your account was not deleted. Please correct the last field."
+
     def validate_word(self, field: TextField) -> None:
         if field.data.casefold() != self.WORD:
-            raise ValidationError(f"Type “{self.WORD}” to confirm.")
+            raise ValidationError(f"Type “{self.WORD}”, without the quotation marks.")
 
 
 class ConfirmTwoFactorForm(SiteForm):
     """The first code of an authenticator app."""
+
+    LABELS: ClassVar = {"code": "Code"}
 
     code = DigitsField()
 

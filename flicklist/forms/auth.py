@@ -1,6 +1,6 @@
 """The forms to register and log in."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from wtforms import Field, HiddenField, PasswordField, ValidationError
 
@@ -37,6 +37,8 @@ class NewPasswordForm(SiteForm):
 class RegisterForm(NewPasswordForm):
     """Email and password of a new account."""
 
+    LABELS: ClassVar = {"email": "Email", "password": "Password", "verify": "Repeat password"}
+
     email = EmailField()
     password = PasswordField()
     verify = PasswordField()
@@ -57,6 +59,10 @@ class LogInForm(SiteForm):
     password = PasswordField()
     next = LocalPathField()
     unsent = HiddenField(default="")
+
+    @property
+    def problem(self) -> str:
+        return "You’re not logged in yet. Please check both fields."
 
     @property
     def email_key(self) -> str | None:

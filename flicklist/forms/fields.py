@@ -1,8 +1,8 @@
 """The base of all forms: fields that normalize text, validators, and a form that reports its errors."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from wtforms import Field, Form, StringField, TextAreaField, ValidationError
 from wtforms.form import BaseForm
@@ -137,6 +137,9 @@ class RowIdsField(Field):
 class SiteForm(Form):
     """A form that reports its errors."""
 
+    LABELS: ClassVar[Mapping[str, str]] = {}
+    """What the page calls the fields, if a person can fill in several."""
+
     @property
     def first_errors(self) -> dict[str, str]:
         """The first message of each field with an error. The empty name is the form as a whole."""
@@ -149,9 +152,15 @@ class SiteForm(Form):
 
     @property
     def problem(self) -> str:
-        """The message of the only field with an error, or how many fields have one."""
+        """Which fields to correct, or the error itself if there is only one field that can have one."""
+        labels = [f"“{self.LABELS[name]}”" for name in self.errors if name in self.LABELS]
         number = len(self.errors)
-        return self.first_error[1] if number == 1 else f"Please correct the {number} marked fields."
+        if not labels:
+            return self.first_error[1] if number == 1 else f"Please correct the {number} marked fields."
+        *others, last = labels
+        if not others:
+            return f"Please correct {last}."
+        return f"Please correct {number} fields: {', '.join(others)} and {last}."
 
     def refuse(self, field: str, problem: str) -> None:
         """Add an error to a field, or with an empty name to the form as a whole."""

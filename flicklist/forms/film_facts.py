@@ -1,6 +1,7 @@
 """The form fields for facts about a film."""
 
 import re
+from typing import ClassVar
 
 from wtforms import Field, ValidationError
 
@@ -33,6 +34,17 @@ def parse_runtime(text: str) -> int | None:
 
 class FilmFactsForm(SiteForm):
     """Facts about a film. All are optional."""
+
+    LABELS: ClassVar = {
+        "original_title": "Original title",
+        "directors": "Directors",
+        "runtime": "Runtime",
+        "genres": "Genres",
+        "countries": "Countries",
+        "imdb_id": "IMDb",
+        "tmdb_id": "TMDB",
+        "letterboxd_uri": "Letterboxd",
+    }
 
     original_title = TextField(
         validators=[NoControlCharacters("original title"), MaxLength("original title", MAX_ORIGINAL_TITLE_LENGTH)]

@@ -104,6 +104,15 @@ class AddForm(MovieForm):
 class EditMovieForm(MovieForm, FilmFactsForm):
     """Everything a person can write about a movie."""
 
+    LABELS: ClassVar = {
+        "title": "Title",
+        "year": "Year",
+        "why": "Why it’s on the list",
+        "tags": "Tags",
+        "notes": "Notes",
+        **FilmFactsForm.LABELS,
+    }
+
     why = TextField(validators=[NoControlCharacters(WHY_NOUN), MaxLength(WHY_NOUN, MAX_WHY_LENGTH)])
     tags = TagsField()
     notes = LinesField(validators=[NoControlCharacters("notes", allowed="\n\t"), MaxLength("notes", MAX_NOTES_LENGTH)])
@@ -148,6 +157,8 @@ class ViewingDateForm(SiteForm):
 
 class ViewingForm(ViewingDateForm):
     """One viewing of a movie: when, and a note. The date of a button replaces the one in the field."""
+
+    LABELS: ClassVar = {"watched_on": "Date", "note": "Note"}
 
     button_date = TextField()
     note = TextField(validators=[NoControlCharacters("note"), MaxLength("note", MAX_VIEWING_NOTE_LENGTH)])

@@ -1,6 +1,6 @@
 """The forms to ask for a new password and to set it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flicklist.forms.auth import NewPasswordForm
 from flicklist.forms.fields import EmailField, SiteForm
@@ -14,6 +14,8 @@ class RequestPasswordResetForm(SiteForm):
 
 class PasswordResetForm(NewPasswordForm):
     """A new password for an account whose email address is known."""
+
+    LABELS: ClassVar = {"password": "New password", "verify": "Repeat new password"}
 
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

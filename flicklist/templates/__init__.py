@@ -20,7 +20,7 @@ from flicklist.film_facts import (
     MAX_ORIGINAL_TITLE_LENGTH,
 )
 from flicklist.flash import take_messages
-from flicklist.forms.movies import form_value
+from flicklist.forms.movies import EditMovieForm, ViewingForm, form_value
 from flicklist.forms.search import NO_SEARCH
 from flicklist.labels import split_labels
 from flicklist.links import link_urls
@@ -53,7 +53,6 @@ class FactField(NamedTuple):
     """The form field of a fact about a film. `inputmode` is the kind of keyboard on a phone, as in HTML."""
 
     name: str
-    label: str
     max_length: int
     hint: str = ""
     inputmode: str = "text"
@@ -61,35 +60,23 @@ class FactField(NamedTuple):
 
 
 FACT_FIELDS = (
-    FactField("original_title", "Original title", MAX_ORIGINAL_TITLE_LENGTH),
-    FactField("directors", "Directors", MAX_DIRECTORS_LENGTH, "separated by commas"),
-    FactField("runtime", "Runtime", 4, "in minutes", "numeric"),
-    FactField("genres", "Genres", MAX_GENRES_LENGTH, "separated by commas"),
-    FactField("countries", "Countries", MAX_COUNTRIES_LENGTH, "separated by commas"),
-    FactField("imdb_id", "IMDb", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. tt0113277"),
-    FactField("tmdb_id", "TMDB", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. 949"),
+    FactField("original_title", MAX_ORIGINAL_TITLE_LENGTH),
+    FactField("directors", MAX_DIRECTORS_LENGTH, "separated by commas"),
+    FactField("runtime", 4, "in minutes", "numeric"),
+    FactField("genres", MAX_GENRES_LENGTH, "separated by commas"),
+    FactField("countries", MAX_COUNTRIES_LENGTH, "separated by commas"),
+    FactField("imdb_id", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. tt0113277"),
+    FactField("tmdb_id", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. 949"),
     FactField(
         "letterboxd_uri",
-        "Letterboxd",
         MAX_LETTERBOXD_URI_LENGTH,
         "link",
         "url",
         placeholder="e.g. letterboxd.com/film/heat-1995",
     ),
 )
-# The labels of all fields of a movie, in the order of the page to edit it.
-EDIT_LABELS = {
-    "title": "Title",
-    "year": "Year",
-    "why": "Why it’s on the list",
-    "tags": "Tags",
-    "notes": "Notes",
-    **{field.name: field.label for field in FACT_FIELDS},
-}
-
-
-# And those of all forms that a person types a text into.
-TYPED_LABELS = EDIT_LABELS | {"note": "Note", "watched_on": "Date"}
+# The labels of the fields of all forms that a person types a text into.
+TYPED_LABELS = EditMovieForm.LABELS | ViewingForm.LABELS
 
 
 def stars(rating: int) -> str:
@@ -155,7 +142,6 @@ def includeme(config: Configurator) -> None:
     }
     environment.globals |= {
         "take_messages": take_messages,
-        "EDIT_LABELS": EDIT_LABELS,
         "TYPED_LABELS": TYPED_LABELS,
         "FACT_FIELDS": FACT_FIELDS,
         "MAX_CHANGES": MAX_CHANGES,

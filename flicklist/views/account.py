@@ -274,7 +274,11 @@ def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, An
 
 @exception_view_config(FormRefused, renderer=PAGE)
 def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
-    return refuse(request, exc.form.problem, _page(request, exc.form))
+    page = _page(request, exc.form)
+    is_off = page["recovery_codes_left"] is None
+    # Two-step verification was turned off in another window, so the page has no such field.
+    is_gone = is_off and request.view_name in {"turn-off", "renew-codes"}
+    return refuse(request, exc.form.first_error[1] if is_gone else exc.form.problem, page)
 
 
 def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:

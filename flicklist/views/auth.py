@@ -193,7 +193,7 @@ def log_in(context: Root, request: Request) -> PageOrRedirect:
     if not accounts.check_password(request.db, passwords, credentials, form.password.data or ""):
         audit(request, AuditEvent.LOG_IN_FAILED, credentials.id if credentials else 0)
         request.limiter.count(rules)
-        form.refuse("password", "Wrong email or password. Try again.")
+        form.refuse("password", "Wrong email or password.")
         if form.unsent.data:
             return refuse(request, form.problem, {"form": form, "next": form.next.path})
         raise redirect_to_form(request, _path_with_next(request, "login", form), form)

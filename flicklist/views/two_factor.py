@@ -99,7 +99,7 @@ def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTP
     """Show the key again if setup is still pending."""
     factor = two_factor.pending(request.read_db, request.identity.user_id)
     if factor is None:
-        flash_error(request, exc.form.problem)
+        flash_error(request, exc.form.first_error[1])
         return redirect(request.path_to(request.root["account"]))
     return refuse(request, exc.form.problem, _page(factor, exc.form))
 

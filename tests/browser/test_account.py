@@ -148,8 +148,8 @@ def test_refused_form_is_open_with_the_message_at_the_focused_field(member):
     field = page.locator("#delete [name=word]")
     expect(field).to_be_focused()
     expect(field).to_be_in_viewport(ratio=1)
-    expect(field).to_have_accessible_description("Type “delete” to confirm.")
-    expect(page.get_by_role("alert")).to_contain_text("Type “delete” to confirm.")
+    expect(field).to_have_accessible_description("Type “delete”, without the quotation marks.")
+    expect(page.get_by_role("alert")).to_contain_text("Your account was not deleted.")
     assert open_sections(page) == ["Delete your account"]
     check_page(member, "account, refused")
 

@@ -39,7 +39,7 @@ def test_whole_story_by_mouse(reader):
     expect(page.get_by_role("heading", name="Keep a list")).to_be_visible()
     page.get_by_role("link", name="Log in").first.click()
     log_in(page, reader.email, "wrong horse battery")
-    expect(page.get_by_role("alert")).to_contain_text("Wrong email or password. Try again.")
+    expect(page.get_by_role("alert")).to_contain_text("You’re not logged in yet.")
     expect(page.get_by_label("Email")).to_have_value(reader.email)
     expect(page.get_by_label("Password")).to_be_focused()
     log_in(page, reader.email, PASSWORD)

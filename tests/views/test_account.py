@@ -9,7 +9,7 @@ from flicklist.models import LoginSession, Movie, User, Viewing
 from flicklist.services import accounts
 from flicklist.services.passwords import PasswordHasher
 from flicklist.views import account
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages, problems
 from tests.exports import read_export
 
 ACCOUNT = "/account/"
@@ -52,7 +52,7 @@ def test_changing_password_ends_all_other_login_sessions(alice, app):
 )
 def test_refused_password_changes_nothing(alice, app, current_password, password, verify, reason):
     page = submit(alice, "password", 400, current_password=current_password, password=password, verify=verify)
-    assert reason in messages(page, "error")[0]
+    assert reason in problems(page)[0]
     Client(app).log_in("alice@example.com")
 
 
@@ -81,14 +81,14 @@ def test_changing_email_ends_all_other_login_sessions(alice, app):
 )
 def test_refused_email_changes_nothing_and_stays_in_form(alice, bob, email, current_password, reason):
     page = submit(alice, "email", 400, email=email, current_password=current_password)
-    assert messages(page, "error") == [reason]
+    assert problems(page) == [reason]
     assert page.forms["email"]["email"].value == email
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
 def test_change_email_form_reveals_no_accounts_without_password(alice, bob):
     page = submit(alice, "email", 400, email="bob@example.com", current_password="wrong")
-    assert messages(page, "error") == ["That is not your current password."]
+    assert problems(page) == ["That is not your current password."]
 
 
 def test_email_taken_meanwhile_changes_nothing(alice, app, monkeypatch):
@@ -101,7 +101,7 @@ def test_email_taken_meanwhile_changes_nothing(alice, app, monkeypatch):
 
     monkeypatch.setattr(PasswordHasher, "verify", take_first)
     page = submit(alice, "email", 400, email="ally@example.com", current_password=PASSWORD)
-    assert messages(page, "error") == ["An account with that email address already exists."]
+    assert problems(page) == ["An account with that email address already exists."]
     assert page.html.header.select_one(".email").text == "alice@example.com"
 
 
@@ -154,7 +154,7 @@ def test_ending_login_session_needs_password(alice, app, db):
     phone = Client(app)
     phone.log_in("alice@example.com")
     page = submit(alice, "end-others", 400, current_password="wrong")
-    assert messages(page, "error") == ["That is not your current password."]
+    assert problems(page) == ["That is not your current password."]
     last = db.scalars(select(LoginSession.id).order_by(LoginSession.id.desc())).first()
     alice.send(f"/account/login-sessions/{last}/end", current_password="wrong", status=400)
     assert phone.is_logged_in
@@ -240,7 +240,7 @@ def test_export_closes_its_file_and_gives_its_connection_back(alice, app, monkey
 
 def test_export_needs_password(alice):
     page = submit(alice, "export", 400, current_password="wrong")
-    assert messages(page, "error") == ["That is not your current password."]
+    assert problems(page) == ["That is not your current password."]
 
 
 @pytest.mark.parametrize(("current_password", "word"), [("wrong", "delete"), (PASSWORD, "yes")])

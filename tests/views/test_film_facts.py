@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from flicklist.film_facts import FilmFacts
 from flicklist.models import Movie
-from tests.clients import messages, titles
+from tests.clients import messages, problems, titles
 
 HEAT = {
     "original_title": "Heat",
@@ -184,7 +184,7 @@ RUNTIME = "Enter the runtime in minutes, from 1 to 9,999."
 def test_wrong_fact_is_refused_at_its_field_and_nothing_is_lost(heat, db, field, typed, reason):
     before = movie(db).facts
     page = edit(heat, status=400, **{field: typed, "why": "Ann said so"})
-    assert messages(page, "error") == [reason]
+    assert problems(page) == [reason]
     form = page.forms["edit"]
     assert (form[field].value, form["why"].value) == (typed, "Ann said so")
     assert page.html.select_one(f"[name={field}]")["aria-invalid"] == "true"

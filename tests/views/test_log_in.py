@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from flicklist.models import LoginSession, User
 from flicklist.models.meta import token_hash, utc_now
 from flicklist.services.passwords import PasswordHasher
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages, problems
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def test_every_failed_log_in_has_same_message(alice_logged_out, email, password)
     page = (
         alice_logged_out.fail_to_log_in(email, password) if email else follow_refusal(alice_logged_out.send("/login"))
     )
-    assert messages(page) == ["Wrong email or password. Try again."]
+    assert problems(page) == ["Wrong email or password."]
     assert page.forms["log-in"]["email"].value == email
     assert not alice_logged_out.is_logged_in
 
 
 def test_refused_log_in_marks_password_and_keeps_email_for_one_page(alice_logged_out):
     page = alice_logged_out.fail_to_log_in(password="wrong horse battery")
-    assert is_marked_invalid(page, "password", "Wrong email or password. Try again.")
+    assert is_marked_invalid(page, "password", "Wrong email or password.")
     again = alice_logged_out.get("/login")
     assert again.forms["log-in"]["email"].value == ""
     assert messages(again) == []

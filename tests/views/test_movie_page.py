@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from flicklist.dates import format_date
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
-from tests.clients import Client, is_marked_invalid, messages, titles
+from tests.clients import Client, is_marked_invalid, messages, problems, titles
 
 TODAY = datetime.now(UTC).date()
 
@@ -128,7 +128,7 @@ def test_every_field_of_a_movie_can_be_edited(heat, db):
 def test_refused_edit_keeps_typed_text(heat, field, typed, reason, db):
     fields = {"title": "Heat", "year": "1995", "why": "new why", "notes": "new notes", field: typed}
     page = heat.send(movie_path(heat) + "edit", status=400, **fields)
-    assert messages(page, "error") == [reason]
+    assert problems(page) == [reason]
     assert is_marked_invalid(page, field, reason)
     shown = page.forms["edit"]
     assert shown["notes" if field != "notes" else "why"].value == ("new notes" if field != "notes" else "new why")
@@ -265,7 +265,7 @@ def test_viewing_date_can_have_digits_and_dashes_of_any_script(heat, db, typed, 
 @pytest.mark.parametrize("watched_on", ["soon", "2009-13", "2009-02-30", "1850", "09", "3.4.21", "2009-07-14T10"])
 def test_invalid_date_is_refused_and_typed_text_is_kept(heat, db, watched_on):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=watched_on, note="with Ann", status=400)
-    assert "Enter a date like" in messages(page, "error")[0]
+    assert "Enter a date like" in problems(page)[0]
     assert page.forms["viewing"]["note"].value == "with Ann"
     assert page.forms["viewing"]["watched_on"].value == watched_on
     assert db.scalars(select(Viewing)).all() == []
@@ -278,7 +278,7 @@ def test_without_browser_date_tomorrow_is_accepted(heat, days, status):
 
 def test_viewing_in_the_future_is_refused(heat):
     page = heat.send(movie_path(heat) + "viewings/add", watched_on=str(TODAY.year + 1), status=400)
-    assert messages(page, "error") == ["That date is in the future."]
+    assert problems(page) == ["That date is in the future."]
 
 
 def test_viewing_is_edited_on_its_own_page(heat, db):

@@ -23,6 +23,8 @@ NO_EMAIL, BAD_EMAIL = (
     "That is not a valid email address. It should look like name@example.com.",
 )
 DIFFERENT = "The passwords don’t match."
+NOT_LOGGED_IN = "You’re not logged in yet. Please check both fields."
+NOT_DELETED = "Your account was not deleted. Please correct the last field."
 SHORT = "A password needs at least 8 characters."
 BAD_DATE = "Enter a date like 14 Jul 2009, July 2009 or 2009."
 INVISIBLE = "There are invisible characters in the {}. Try typing instead of pasting."
@@ -33,7 +35,7 @@ ACCOUNT = [
     ("change-email", {"email": ""}, "email", NO_EMAIL),
     ("change-email", {"email": "nobody"}, "email", BAD_EMAIL),
     ("change-email", {"email": "bob@example.com"}, "email", "An account with that email address already exists."),
-    ("delete", {"word": "yes"}, "word", "Type “delete” to confirm."),
+    ("delete", {"word": "yes"}, "word", "Type “delete”, without the quotation marks."),
 ]
 # Each form that asks for the password again.
 REAUTH = [
@@ -110,8 +112,17 @@ def marked(page, form=None, *, is_in_message=False):
     assert problem["id"] in field["aria-describedby"].split()
     for details in field.find_parents("details"):
         assert details.has_attr("open"), "the field is in a closed section"
-    assert is_in_message or problem.text.casefold() in messages(page, "error")[0].casefold()
+    assert is_in_message or is_in_error_message(page, field, problem.text)
     return name_of(field), problem.text
+
+
+def is_in_error_message(page, field, problem):
+    """Return whether the message names the field. In a form with one field, it says what is wrong with it."""
+    (text,) = messages(page, "error")
+    label = field.find_parent("label")
+    if label and text == f"Please correct “{label.find(string=True).strip()}”.":
+        return True
+    return text in (NOT_LOGGED_IN, NOT_DELETED) or problem.casefold() in text.casefold()
 
 
 def invalid(page):
@@ -163,14 +174,14 @@ def test_registration_marks_each_field_with_an_error(visitor):
     page = visitor.send("/register", email="nobody", password="short", verify="other").follow()
     problems = {field["name"]: page.html.find(id=f"{field['name']}-problem").text for field in invalid(page)}
     assert problems == {"email": BAD_EMAIL, "password": SHORT, "verify": DIFFERENT}
-    assert messages(page, "error") == ["Please correct the 3 marked fields."]
+    assert messages(page, "error") == ["Please correct 3 fields: “Email”, “Password” and “Repeat password”."]
     assert [field["name"] for field in page.html.select("[autofocus]")] == ["email"]
     assert not page.html.select("[type=password][value]")
 
 
 def test_log_in(alice, visitor):
     page = visitor.fail_to_log_in(alice.email, "wrong")
-    assert marked(page, "log-in") == ("password", "Wrong email or password. Try again.")
+    assert marked(page, "log-in") == ("password", "Wrong email or password.")
 
 
 def test_code_at_log_in(alice, app):
@@ -234,7 +245,8 @@ def test_first_of_many_wrong_fields_of_a_movie_has_the_focus(alice):
     page = alice.send(f"{alice.movie_path('Heat')}/edit", status=400, **wrong)
     assert [field["name"] for field in page.html.select("form#edit [aria-invalid]")] == list(wrong)
     assert [field["name"] for field in page.html.select("[autofocus]")] == ["title"]
-    assert messages(page, "error") == ["Please correct the 6 marked fields."]
+    labels = "“Title”, “Year”, “Why it’s on the list”, “Tags”, “Notes” and “Runtime”"
+    assert messages(page, "error") == [f"Please correct 6 fields: {labels}."]
 
 
 @pytest.mark.parametrize("label", ["Add tags", "Remove tags"])

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from flicklist.models import Movie, User
 from flicklist.services.passwords import PasswordHasher
-from tests.clients import PASSWORD, Client, follow_refusal, is_marked_invalid, messages, titles
+from tests.clients import PASSWORD, Client, follow_refusal, is_marked_invalid, messages, problems, titles
 
 
 def test_registration_leads_to_empty_watchlist_with_welcome(visitor):
@@ -53,7 +53,7 @@ def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
 )
 def test_invalid_email_is_refused_and_stays_in_form(visitor, email, db):
     page = visitor.fail_to_register(email)
-    (said,) = messages(page, "error")
+    (said,) = problems(page)
     assert said == (
         "That is not a valid email address. It should look like name@example.com."
         if email
@@ -85,7 +85,7 @@ def test_email_address_of_a_network_at_home_can_register(visitor, domain):
 )
 def test_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
     page = visitor.fail_to_register("alice@example.com", password)
-    (said,) = messages(page, "error")
+    (said,) = problems(page)
     assert reason in said
     assert page.forms["register"]["email"].value == "alice@example.com"
     assert is_marked_invalid(page, "password", said)
@@ -94,7 +94,7 @@ def test_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
 
 def test_two_different_passwords_are_refused(visitor):
     page = visitor.fail_to_register("alice@example.com", verify="correct horse batteries")
-    assert messages(page, "error") == ["The passwords don’t match."]
+    assert messages(page, "error") == ["Please correct “Repeat password”."]
     assert is_marked_invalid(page, "verify", "The passwords don’t match.")
 
 
@@ -112,7 +112,7 @@ def test_refused_form_does_not_repeat_password(visitor):
 )
 def test_email_has_one_account_in_any_spelling(alice, visitor, twin):
     page = visitor.fail_to_register(twin)
-    (said,) = messages(page, "error")
+    (said,) = problems(page)
     assert said.startswith("An account with that email address already exists.")
     assert page.forms["register"]["email"].value == twin.strip()
 
@@ -121,7 +121,7 @@ def test_email_domain_is_same_composed_decomposed_and_ascii(visitor, app):
     visitor.register("alice@m\u00fcnchen.de")
     for twin in ("alice@mu\u0308nchen.de", "alice@xn--mnchen-3ya.de"):
         page = Client(app).fail_to_register(twin)
-        assert messages(page, "error")[0].startswith("An account with that email address already exists.")
+        assert problems(page)[0].startswith("An account with that email address already exists.")
 
 
 def test_taken_email_is_refused_before_hashing_and_writing(alice, visitor, monkeypatch, statements):
@@ -145,7 +145,7 @@ def test_long_email_is_truncated_in_refused_form(visitor):
 
 def test_missing_fields_are_refused_like_empty_ones(visitor, db):
     page = follow_refusal(visitor.send("/register"))
-    assert messages(page, "error") == ["Please correct the 2 marked fields."]
+    assert messages(page, "error") == ["Please correct 2 fields: “Email” and “Password”."]
     assert page.html.find(id="email-problem").text == "Enter your email address."
     assert db.scalars(select(User)).all() == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from flicklist.models import RecoveryCode, TwoFactor, User, two_factor
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages
+from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages, problems
 from tests.conftest import SECRET
 from tests.test_transactions import run_concurrently
 
@@ -89,7 +89,7 @@ def test_turning_on_needs_password(alice, phone, db):
         form = page.forms["confirm"]
         form["current_password"], form["code"] = current, phone.code
         page = form.submit(status=400)
-        assert messages(page, "error") == ["That is not your current password."]
+        assert problems(page) == ["That is not your current password."]
         assert page.html.select_one(".key")
     assert db.scalars(select(TwoFactor.confirmed_at)).one() is None
 
@@ -109,7 +109,7 @@ def test_two_factor_is_off_until_a_code_is_accepted(alice, app, phone):
     form["current_password"], form["code"] = PASSWORD, "000000"
     page = form.submit(status=400)
     problem = "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
-    assert messages(page, "error") == [problem]
+    assert problems(page) == [problem]
     person = Client(app, EMAIL)
     person.log_in()
     assert person.is_logged_in
@@ -186,7 +186,7 @@ def test_code_from_another_time_is_refused(app, codes, phone, clock, seconds):
     clock.now += 3600
     _, page = start_login(app)
     page = follow_refusal(type_code(page, phone.totp.at(clock.now + seconds)))
-    assert messages(page, "error") == [WRONG_CODE]
+    assert problems(page) == [WRONG_CODE]
 
 
 def test_code_works_once(app, codes, phone, clock):
@@ -278,7 +278,7 @@ def test_only_own_unused_recovery_codes_are_downloaded(alice, app, bob, codes):
 def test_reauth_needs_code(alice, codes, phone, path, fields):
     for code in ("", "000000"):
         page = alice.send(path, current_password=PASSWORD, code=code, status=400, **fields)
-        assert messages(page, "error") == [WRONG_CODE]
+        assert problems(page) == [WRONG_CODE]
     answer = alice.send(path, current_password=PASSWORD, code=phone.code, status="*", **fields)
     assert answer.status_int in {200, 303}
 
@@ -396,3 +396,10 @@ def test_refused_confirmation_shows_the_key_again_whatever_the_slash(alice, phon
     for path in (PLACE + "confirm", PLACE + "confirm/"):
         page = alice.send(path, current_password="wrong", code="000000", status=400)
         assert page.html.select_one(".key")
+
+
+@pytest.mark.parametrize("name", ["turn-off", "renew-codes"])
+def test_refused_form_that_is_gone_says_what_was_wrong(alice, name):
+    page = alice.send(PLACE + name, current_password="wrong", status=400)
+    assert problems(page) == []
+    assert messages(page, "error") == ["That is not your current password."]

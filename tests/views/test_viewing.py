@@ -9,7 +9,7 @@ from webob.multidict import MultiDict
 from flicklist.dates import format_date
 from flicklist.forms.movies import ViewingDateForm
 from flicklist.models import Viewing
-from tests.clients import is_marked_invalid, messages
+from tests.clients import is_marked_invalid, messages, problems
 
 TODAY = datetime.now(UTC).date()
 AMBIGUOUS = "Did you mean 3 Apr 2021 or 4 Mar 2021?"
@@ -129,7 +129,7 @@ def test_refused_viewing_names_the_problem_beside_the_field_and_keeps_what_was_t
 ):
     path = f"{db.scalars(select(Viewing.id)).one()}/edit" if verb == "edit" else verb
     page = heat.send(f"{movie_path(heat)}viewings/{path}", status=400, **fields)
-    assert messages(page, "error") == [problem]
+    assert problems(page) == [problem]
     assert is_marked_invalid(page, name, problem)
     assert {name: page.forms["viewing"][name].value for name in fields} == fields
     assert dates(db) == {"2001"}
