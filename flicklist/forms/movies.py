@@ -35,7 +35,6 @@ from flicklist.services.pagination import PAGE_SIZE
 from flicklist.text import compare_key, has_visible_character, parse_row_id, plain_digits, quote
 
 _TITLE_AND_YEAR = regex.compile(r"(.*\S)\s*\((\p{Nd}{4})\)")
-REFUSED = "This site refuses that title."
 WHY_NOUN = "text of “Why it’s on the list”"
 
 
@@ -98,7 +97,8 @@ class AddForm(MovieForm):
         super().validate_title(field)
         title, _ = self.title_and_year
         if compare_key(title) in map(compare_key, self.terrible_movies):
-            raise ValidationError(f"Trust me, you don’t want {quote(title)} on your watchlist. It wasn’t added.")
+            joke = f"Trust me, you don’t want {quote(title)} on your watchlist."
+            raise ValidationError(f"{joke} This site refuses a few terrible movies, and this is one of them.")
 
 
 class EditMovieForm(MovieForm, FilmFactsForm):

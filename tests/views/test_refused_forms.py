@@ -59,6 +59,7 @@ REGISTER = [
     ({"password": "short"}, "password", SHORT),
     ({"verify": "other"}, "verify", DIFFERENT),
 ]
+TERRIBLE = "This site refuses a few terrible movies, and this is one of them."
 ADD = [
     ({"title": ""}, "title", "Enter the title of the movie."),
     ({"title": "x" * 201}, "title", "The title can have at most 200 characters."),
@@ -66,7 +67,7 @@ ADD = [
     (
         {"title": "Gigli"},
         "title",
-        "Trust me, you don’t want “Gigli” on your watchlist. It wasn’t added.",
+        f"Trust me, you don’t want “Gigli” on your watchlist. {TERRIBLE}",
     ),
     ({"title": "Heat", "why": "\x01"}, "why", INVISIBLE.format("text of “Why it’s on the list”")),
 ]

@@ -337,7 +337,8 @@ def test_watched_movie_is_not_added_again_but_can_be_moved(alice):
 )
 def test_terrible_movie_is_refused(alice, title):
     page = alice.add(title)
-    assert messages(page) == [f"Trust me, you don’t want {quote(title.strip())} on your watchlist. It wasn’t added."]
+    why = "This site refuses a few terrible movies, and this is one of them."
+    assert messages(page) == [f"Trust me, you don’t want {quote(title.strip())} on your watchlist. {why}"]
     assert titles(page) == []
 
 
