@@ -129,7 +129,7 @@ def _password_reset(mail: Mail, user: User, settings: Settings) -> tuple[str, st
         "Someone asked to reset the password of your FlickList account. "
         "Open this link within an hour to set a new one:\n\n"
         f"{password_reset_link(settings, user, is_mailed=True)}\n\n"
-        "If this was not you, you can ignore this email."
+        "If it wasn’t you, ignore this email. Your password stays the same."
     )
     return "Reset your FlickList password", text
 
@@ -140,7 +140,7 @@ def _confirm_current_email(mail: Mail, user: User, settings: Settings) -> tuple[
         "If it was you, open this link within a day and press “Yes, confirm it”:\n\n"
         f"{_confirmation_link(mail, user, settings)}\n\n"
         "Then you can reset your password if you forget it. "
-        "If it was not you, you can ignore this email."
+        "If it wasn’t you, ignore this email."
     )
     return "Confirm your email address for FlickList", text
 
@@ -150,7 +150,7 @@ def _confirm_new_email(mail: Mail, user: User, settings: Settings) -> tuple[str,
         "Someone asked to use this email address for their FlickList account. "
         "If it was you, open this link within a day and press “Yes, confirm it”. "
         f"If you have to log in first, use your old address.\n\n{_confirmation_link(mail, user, settings)}\n\n"
-        "If it was not you, you can ignore this email. Nothing will change."
+        "If it wasn’t you, ignore this email. Nothing will change."
     )
     return "Confirm your new email address for FlickList", text
 
@@ -163,7 +163,7 @@ def _confirmation_link(mail: Mail, user: User, settings: Settings) -> str:
 def _password_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
         "The password of your FlickList account was changed. All other browsers were logged out.\n\n"
-        f"If this was not you, set a new password: {settings.public_url}/password-reset/"
+        f"If it wasn’t you, set a new password: {settings.public_url}/password-reset/"
     )
     return "Your FlickList password was changed", text
 
@@ -172,26 +172,32 @@ def _email_changed(mail: Mail, user: User, settings: Settings) -> tuple[str, str
     text = (
         "The email address of your FlickList account was changed. From now on, log in with the new address. "
         "All other browsers were logged out.\n\n"
-        "If this was not you, tell the person who runs the site."
+        f"If it wasn’t you, tell {_who_runs_the_site(settings)}."
     )
     return "Your email address for FlickList was changed", text
 
 
 def _two_factor_on(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "From now on, you need your password and a code from your app to log in to FlickList. "
+        "To log in to FlickList, you now need your password and a code from your app. "
         "All other browsers were logged out.\n\n"
-        "If this was not you, tell the person who runs the site."
+        f"If it wasn’t you, tell {_who_runs_the_site(settings)}."
     )
     return "Two-step verification was turned on for FlickList", text
 
 
 def _two_factor_off(mail: Mail, user: User, settings: Settings) -> tuple[str, str]:
     text = (
-        "From now on, you only need your password to log in to FlickList.\n\n"
-        f"If this was not you, set a new password: {settings.public_url}/password-reset/"
+        "To log in to FlickList, you now only need your password.\n\n"
+        f"If it wasn’t you, set a new password: {settings.public_url}/password-reset/"
     )
     return "Two-step verification was turned off for FlickList", text
+
+
+def _who_runs_the_site(settings: Settings) -> str:
+    """Return whom to tell, with the way to reach them if there is one."""
+    contact = settings.contact.text or (f"{settings.public_url}/contact" if settings.contact_page else "")
+    return f"the person who runs the site{f' ({contact})' if contact else ''}"
 
 
 _COMPOSERS: dict[MailKind, Callable[[Mail, User, Settings], tuple[str, str]]] = {

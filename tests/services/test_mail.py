@@ -293,6 +293,20 @@ def test_mail_reports_two_factor_turned_on_and_off(alice_on_site, postbox):
     alice_on_site.send("/account/two-factor/turn-off", current_password=PASSWORD, code=code)
     assert postbox.wait_for(2)["Subject"] == "Two-step verification was turned off for FlickList"
     assert totp.secret not in "".join(mail.as_string() for mail in postbox.mails)
+    # smtplib writes a ">" before a line that begins with "From ".
+    assert not any(mail.get_payload(decode=True).startswith(b">") for mail in postbox.mails)
+
+
+@pytest.mark.parametrize(
+    ("contact", "whom"), [("", "who runs the site."), ("anna@example.com", "who runs the site (anna@example.com).")]
+)
+def test_mail_says_whom_to_tell(make_app, postbox, alice, contact, whom):
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", contact=contact)
+    person = Client(site, alice.email)
+    person.log_in()
+    person.turn_on_two_factor()
+    text = postbox.wait_for(1).get_payload(decode=True).decode()
+    assert f"If it wasn’t you, tell the person {whom}" in text
 
 
 @pytest.fixture
