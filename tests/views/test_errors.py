@@ -212,3 +212,15 @@ def test_every_error_page_has_wordmark_and_title(broken, error, status, title):
     assert page.html.h1.text == title
     if status == 429:
         assert "Try again in 3 minutes." in page.html.main.text
+
+
+@pytest.mark.parametrize("path", ["/account/", "/account/nothing"])
+def test_account_is_marked_in_the_header_on_all_its_pages(alice, path):
+    page = alice.get(path, status="*")
+    assert page.html.select_one(".places [aria-current]").text == "Account"
+
+
+def test_account_is_marked_in_the_header_while_a_form_is_refused(alice):
+    page = alice.send("/account/export", current_password="wrong", status=400)
+    assert page.html.select_one(".places [aria-current]").text == "Account"
+    assert not alice.get("/nothing", status=404).html.select_one(".places [aria-current]")
