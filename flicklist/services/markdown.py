@@ -30,6 +30,7 @@ def render_page(text: str, default_title: str) -> RenderedPage:
         tokens = tokens[3:]
     _shift_headings(tokens)
     _replace_styles(tokens)
+    _make_tables_focusable(tokens)
     return RenderedPage(title, parser.renderer.render(tokens, parser.options, {}))
 
 
@@ -51,6 +52,13 @@ def _replace_styles(tokens: list[Token]) -> None:
         style = str(token.attrs.pop("style", ""))
         if style.startswith(ALIGNED):
             token.attrs["class"] = f"align-{style.removeprefix(ALIGNED)}"
+
+
+def _make_tables_focusable(tokens: list[Token]) -> None:
+    """Let a table that is too wide for the window be scrolled by keyboard in every browser."""
+    for token in tokens:
+        if token.type == "table_open":
+            token.attrs["tabindex"] = "0"
 
 
 def _level(heading: Token) -> int:

@@ -39,10 +39,10 @@ This site stores your email address, and the movies on your list. Nobody else se
 
 There is one cookie, which keeps you logged in.
 
-| what | how long |
-| --- | --- |
-| cookie | 90 days |
-| backups of everything, on a disk at home | 4 weeks |
+| what | where | how long |
+| --- | --- | --- |
+| cookie | your browser | 90 days |
+| backups of everything | on an encrypted disk at home | 4 weeks |
 
 ### Questions
 

@@ -55,6 +55,24 @@ def test_header_shows_email_or_log_in_links_at_every_width(open_browser, width):
     assert email.evaluate("element => element.scrollWidth <= element.clientWidth"), "the email is cut off"
 
 
+# The words of elements that are on more than one line.
+BROKEN_WORDS = r"""elements => elements.flatMap(({ firstChild }) =>
+    [...firstChild.data.matchAll(/\S+/g)].filter(word => {
+        const range = document.createRange();
+        range.setStart(firstChild, word.index);
+        range.setEnd(firstChild, word.index + word[0].length);
+        return range.getClientRects().length > 1;
+    }).map(word => word[0])
+)"""
+
+
+def test_words_in_a_table_of_a_text_page_are_not_broken(open_browser):
+    page = open_browser(320).go("/privacy")
+    cells = page.locator("td, th")
+    assert cells.count() == 9
+    assert cells.evaluate_all(BROKEN_WORDS) == []
+
+
 def public_pages(reader):
     page = reader.page
     reader.go("/register")

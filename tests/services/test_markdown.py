@@ -55,6 +55,11 @@ def test_cells_are_aligned_without_a_style():
         assert [cell["class"] for cell in cells] == [["align-left"], ["align-center"], ["align-right"]]
 
 
+def test_table_can_be_scrolled_by_keyboard():
+    page = render_page("| a | b |\n| --- | --- |\n| 1 | 2 |\n", "Privacy")
+    assert BeautifulSoup(page.html, "html.parser").table["tabindex"] == "0"
+
+
 def test_text_has_links_lists_and_tables():
     text = "[site](https://example.com) <https://example.org>\n\n- one\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
     html = BeautifulSoup(render_page(text, "Privacy").html, "html.parser")
