@@ -100,6 +100,15 @@ def test_refused_edit_puts_the_focus_on_the_field(movie_page):
     expect(page.get_by_label("Notes")).to_have_value(NOTES)
 
 
+def test_details_are_beside_the_rest_on_a_wide_screen(movie_page):
+    page = movie_page.page
+    details = page.get_by_role("region", name="Details").bounding_box()
+    viewings = page.get_by_role("region", name="Viewings").bounding_box()
+    is_wide = page.viewport_size["width"] == 1280
+    assert (details["x"] > viewings["x"] + viewings["width"]) == is_wide
+    assert (details["y"] > viewings["y"]) != is_wide
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 @pytest.mark.parametrize("title", ["x" * 200, "جدایی نادر از سیمین", "The Assassination of Jesse James " * 6])
 def test_any_title_fits_the_window(open_browser, width, title):
