@@ -29,7 +29,7 @@ def test_email_is_confirmed_with_the_link_and_a_button(reader, postbox):
     expect(notice).to_contain_text(reader.email)
     check_page(reader, "watchlist, email not confirmed")
     mails = len(postbox.mails)
-    notice.get_by_role("button", name="Email me a link").click()
+    notice.get_by_role("button", name="Email me a new link").click()
     expect(page.get_by_role("status")).to_contain_text("We’re sending a link to")
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     page.get_by_role("link", name="Wrong address?").click()

@@ -59,8 +59,8 @@ def test_registration_works_at_once_and_mails_a_link(carol, postbox):
 
 def test_notice_names_the_address_until_it_is_confirmed(carol, postbox, db):
     text = (
-        "Confirm Carol@example.com, so that you can reset your password if you forget it. "
-        "Email me a link Wrong address?"
+        "Confirm Carol@example.com with the link in our email, so that you can reset your password if you forget it. "
+        "Email me a new link Wrong address?"
     )
     assert notice_on(carol, carol.list_path) == text
     assert notice_on(carol, "/account/") == text
@@ -102,7 +102,7 @@ def test_account_from_before_can_be_confirmed_once_site_sends_mail(alice, mailin
     person = Client(mailing_site, "alice@example.com")
     person.log_in()
     person.list_path = alice.list_path
-    page = person.press("/account/", "Email me a link")
+    page = person.press("/account/", "Email me a new link")
     assert messages(page, "success")[-1] == "We’re sending a link to “alice@example.com”. Open it within a day."
     page = person.get(link_in(postbox.wait_for(1))).follow()
     page.forms["confirm"].submit(status=303)
@@ -111,7 +111,7 @@ def test_account_from_before_can_be_confirmed_once_site_sends_mail(alice, mailin
 
 def test_new_link_can_be_requested_from_the_watchlist(carol, postbox):
     postbox.wait_for(1)
-    page = carol.press(carol.list_path, "Email me a link")
+    page = carol.press(carol.list_path, "Email me a new link")
     assert page.request.path == carol.list_path
     assert link_in(postbox.wait_for(2))
 
