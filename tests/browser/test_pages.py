@@ -226,6 +226,7 @@ def account_pages(reader):
     reader.go("/account/#two-factor")
     page.get_by_role("button", name="Set up").click()
     expect(page.get_by_role("heading", name="Two-step verification")).to_be_visible()
+    page.wait_for_load_state()  # and for the image
     assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
     yield "two-step verification"
     key = page.locator(".key").inner_text().replace(" ", "")
