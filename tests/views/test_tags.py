@@ -75,7 +75,8 @@ def test_longest_tags_are_kept(shelf, db):
 )
 def test_refused_tags_stay_in_the_form(shelf, db, tags, problem):
     page = shelf.send(shelf.movie_path("Heat") + "/edit", status=400, title="Heat", tags=tags)
-    assert messages(page, "error") == [problem]
+    assert messages(page, "error") == ["Please correct “Tags”."]
+    assert page.html.select_one("#tags-problem").text == problem
     assert page.html.select_one("#edit [name=tags]")["value"] == tags
     assert tags_of(db, "Heat") == "own it, with Mum"
 
