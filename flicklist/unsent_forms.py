@@ -2,6 +2,7 @@
 
 The login wall puts the form into the page to log in, and the pages of the login send it along. The server stores
 nothing. After the login the form is shown to the owner of the list only. It saves nothing until it is sent again.
+A form about a movie that was removed meanwhile is carried in the same way, by the button to restore the movie.
 """
 
 import json
@@ -30,7 +31,7 @@ MAX_PACKED_LENGTH = MAX_BODY_BYTES - 10_000  # the form to log in also has the e
 
 
 class UnsentForm(NamedTuple):
-    """A form that was sent to a path while logged out, and was not saved."""
+    """A form that was sent to a path, and was not saved."""
 
     path: str
     fields: dict[str, list[str]]

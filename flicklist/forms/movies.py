@@ -174,6 +174,12 @@ class DeleteViewingForm(SiteForm):
     move_to_watchlist = BooleanField(false_values=("",))
 
 
+class RestoreForm(SiteForm):
+    """The form that was not saved because the movie was removed; see `flicklist.unsent_forms`."""
+
+    unsent = HiddenField(default="")
+
+
 class SelectionForm(SiteForm):
     """The movies selected on a page of a list."""
 

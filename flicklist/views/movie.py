@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.renderers import render_to_response
 from pyramid.request import Request
+from pyramid.response import Response
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error
 from flicklist.forms.fields import OutdatedForm
-from flicklist.forms.movies import EditMovieForm, RatingForm
+from flicklist.forms.movies import EditMovieForm, RatingForm, RestoreForm
 from flicklist.models import Movie
 from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
 from flicklist.security.rate_limits import LONG_DIARIES
 from flicklist.services import changes, viewings, watchlist
+from flicklist.unsent_forms import unpack
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
@@ -32,6 +35,7 @@ from flicklist.views import (
 )
 
 EDIT_PAGE = "flicklist:templates/movie/edit.jinja2"
+RESTORED_PAGE = "flicklist:templates/movie/restored.jinja2"
 NOT_SAVED = "so your changes are not saved yet. Save again to replace that version with yours."
 
 
@@ -152,9 +156,13 @@ def remove(context: MovieResource, request: Request) -> HTTPSeeOther:
 
 
 @view_config(context=MovieResource, name="restore", request_method="POST", permission=Permission.EDIT)
-def restore(context: MovieResource, request: Request) -> HTTPSeeOther:
+def restore(context: MovieResource, request: Request) -> Response:
+    """Restore the movie. A form that was not saved because the movie was removed can be sent again then."""
     _change_even_if_removed(context, request, Movie.restore, "restored", message="Restored {}.")
-    return redirect(request.path_to(context))
+    unsent = unpack(RestoreForm(request.POST).unsent.data, f"/watchlists/{context.watchlist.__name__}/")
+    if unsent is None:
+        return redirect(request.path_to(context))
+    return render_to_response(RESTORED_PAGE, {"unsent": unsent}, request)
 
 
 def _change_even_if_removed(

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.renderers import render_to_response
 from pyramid.request import Request
+from pyramid.response import Response
 from pyramid.view import exception_view_config, view_config
 
 from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.fields import OutdatedForm
-from flicklist.forms.movies import AddForm, RatingForm, SelectionForm, TagsForm
+from flicklist.forms.movies import AddForm, RatingForm, RestoreForm, SelectionForm, TagsForm
 from flicklist.forms.search import NO_SEARCH, SearchForm
 from flicklist.labels import join_labels
 from flicklist.models import Movie
@@ -28,6 +31,7 @@ from flicklist.services.search import Sort
 from flicklist.services.tags import outcome_of_tagging
 from flicklist.services.watchlist import IsRemoved, MovieExists, NothingSelected
 from flicklist.text import parse_row_id, quote
+from flicklist.unsent_forms import pack, typed_texts
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
@@ -47,6 +51,8 @@ from flicklist.views import (
 
 WATCHLIST_PAGE = "flicklist:templates/watchlist/watchlist.jinja2"
 WATCHED_PAGE = "flicklist:templates/watchlist/watched.jinja2"
+TYPED_PAGE = "flicklist:templates/errors/typed.jinja2"
+IS_REMOVED_PAGE = "flicklist:templates/movie/is_removed.jinja2"
 WATCHLIST_SORTS = {
     Sort.ADDED: "recently added",
     Sort.EARLIEST_ADDED: "earliest added",
@@ -178,6 +184,8 @@ def add(context: WatchlistResource, request: Request) -> PageOrRedirect:
     details = MovieDetails(title, year, form.why.data, facts=facts)
     try:
         movie = watchlist.add_movie(request.db, context.owner_id, details, max_movies=request.settings.max_movies)
+    except LimitReached as limit:
+        return refuse(request, str(limit), _page_with_form(context, request, form))
     except MovieExists as exists:
         _flash_existing(context, request, exists.movie)
         if form.why.data:  # keep the text
@@ -393,16 +401,28 @@ def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
 
 
 @exception_view_config(IsRemoved)
-def is_removed(exc: IsRemoved, request: Request) -> HTTPSeeOther:
-    """Refuse to change a removed movie. The page was loaded before the movie was removed elsewhere."""
+def is_removed(exc: IsRemoved, request: Request) -> Response:
+    """Refuse to change a removed movie. The page was loaded before the movie was removed elsewhere.
+
+    What was typed is on a page with a button to restore the movie, which carries the form along.
+    """
     own_watchlist = request.root.own_watchlist()
     restore = request.path_to(own_watchlist, str(exc.movie.id), "restore")
+    if typed := typed_texts(request):
+        form = RestoreForm(data={"unsent": pack(request)})
+        page = {"movie": exc.movie, "restore_path": restore, "form": form, "typed": typed}
+        response = render_to_response(IS_REMOVED_PAGE, page, request)
+        response.status_int = HTTPStatus.CONFLICT
+        return response
     flash_error(request, f"{exc.movie.quoted_label} was removed, so it wasn’t changed.", "Restore", restore)
     return redirect_back(request, own_watchlist)
 
 
-@exception_view_config(LimitReached)
-def limit_reached(exc: LimitReached, request: Request) -> HTTPSeeOther:
+@exception_view_config(LimitReached, renderer=TYPED_PAGE)
+def limit_reached(exc: LimitReached, request: Request) -> PageOrRedirect:
+    if typed := typed_texts(request):
+        request.response.status_int = HTTPStatus.CONFLICT
+        return {"title": "Nothing was saved", "text": f"{exc} Copy your text if you need it.", "typed": typed}
     flash_error(request, str(exc))
     return redirect_back(request, request.root.own_watchlist())
 

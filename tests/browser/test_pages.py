@@ -210,12 +210,29 @@ def movie_pages(reader):
     page.goto(watchlist)
     follow(page, "Amélie")
     yield "movie, with notes"
+    yield from pages_of_movie_removed_meanwhile(page)
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("status")).to_contain_text("Removed “")
     page.goto(f"{watchlist}removed")
     yield "removed"
     follow(page, "Amélie")
     yield "movie, removed"
+
+
+def pages_of_movie_removed_meanwhile(page):
+    """Edit a movie that was removed in another tab, and restore it. Ends on the page of the movie."""
+    token, remove = page.locator("[name=csrf_token]").first.input_value(), f"{page.url}remove"
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_label("Notes").fill("in Paris, in 2001")
+    page.request.post(remove, form={"csrf_token": token})
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Nothing was saved")).to_be_visible()
+    yield "movie, removed meanwhile"
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("heading", name="Not saved yet")).to_be_visible()
+    yield "movie, restored"
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("in Paris, in 2001")).to_be_visible()
 
 
 def account_pages(reader):

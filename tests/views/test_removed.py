@@ -6,8 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from flicklist.dates import format_date
-from flicklist.models import Movie
+from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
+from flicklist.models.movie import MAX_NOTES_LENGTH, MAX_TAGS
+from tests.clients import Client, messages
+
+OURS = {"Origin": "http://localhost"}
 
 
 def removed_row(person):
@@ -60,3 +64,87 @@ def test_page_of_removed_movie_says_until_when_it_can_be_restored(alice, db):
     db.commit()
     last_day = format_date((removed_at + timedelta(days=30)).date().isoformat())
     assert f"You can restore it until {last_day}." in alice.get(path).html.main.text
+
+
+def texts_to_copy(page):
+    return [each.text.removeprefix("\n").replace("\r\n", "\n") for each in page.html.select("main textarea")]
+
+
+def send_while_removed(person, form, **more):
+    """Submit a form after the movie was removed in another tab, and return the page with the text."""
+    remove(person, "Heat")
+    page = form.submit(headers=OURS, status=409, **more)
+    assert "“Heat” was removed. Restore it, and then you can save what you typed." in page.html.main.text
+    return page
+
+
+@pytest.mark.parametrize("notes", ["The lights\n\nwent <out>.", "😀" * MAX_NOTES_LENGTH], ids=["short", "longest"])
+def test_edit_of_movie_removed_elsewhere_is_kept_and_saved_after_it_is_restored(alice, db, notes):
+    alice.add("Heat")
+    form = alice.get(alice.movie_path("Heat") + "/edit").forms["edit"]
+    form["title"], form["notes"] = "Heat!", notes
+    page = send_while_removed(alice, form)
+    assert texts_to_copy(page) == ["Heat!", notes]
+    restored = page.forms["restore"].submit(headers=OURS, status=200)
+    assert messages(restored) == ["Restored “Heat”."]
+    assert messages(restored.forms["unsent"].submit(headers=OURS, status=303).follow()) == ["Saved “Heat!”."]
+    movie = db.scalars(select(Movie)).one()
+    assert (movie.title, movie.notes, movie.is_removed) == ("Heat!", notes, False)
+
+
+def test_viewing_of_movie_removed_elsewhere_is_kept_and_saved_after_it_is_restored(alice, db):
+    alice.add("Heat")
+    alice.cross_off("Heat")
+    form = alice.get(alice.movie_path("Heat") + "/").forms["viewing"]
+    form["watched_on"], form["note"] = "2009-07", "The lights went out."
+    page = send_while_removed(alice, form)
+    assert texts_to_copy(page) == ["The lights went out.", "2009-07"]
+    page.forms["restore"].submit(headers=OURS, status=200).forms["unsent"].submit(headers=OURS, status=303)
+    assert db.scalars(select(Viewing.note).order_by(Viewing.id)).all() == ["", "The lights went out."]
+
+
+def test_tags_for_movie_removed_elsewhere_are_kept(alice, db):
+    alice.add("Heat")
+    page = alice.get(alice.get(alice.list_path).html.find("a", string="Select")["href"])
+    movie_id = page.html.find("input", attrs={"aria-label": "Select Heat"})["value"]
+    fields = {"csrf_token": alice.csrf_token(), "movie": movie_id, "tags": "own it"}
+    remove(alice, "Heat")
+    page = alice.post(f"{alice.list_path}tag", fields, headers=OURS, status=409)
+    assert texts_to_copy(page) == ["own it"]
+    page.forms["restore"].submit(headers=OURS, status=200).forms["unsent"].submit(headers=OURS, status=303)
+    assert db.scalars(select(Movie.tags)).one() == "own it"
+
+
+def test_form_for_list_of_another_person_is_not_shown_after_a_movie_is_restored(alice, bob):
+    alice.add("Heat")
+    form = alice.get(alice.movie_path("Heat") + "/edit").forms["edit"]
+    form["title"] = "Heat!"
+    unsent = send_while_removed(alice, form).forms["restore"]["unsent"].value
+    bob.add("Ran")
+    path = bob.movie_path("Ran")
+    remove(bob, "Ran")
+    bob.send(f"{path}/restore", unsent=unsent, status=303)
+
+
+def test_movie_beyond_the_limit_stays_in_the_form(make_app, alice):
+    site = Client(make_app(max_movies="1"), alice.email)
+    site.log_in()
+    site.get(alice.list_path)
+    form = site.get(alice.list_path).forms["add"]
+    form["title"] = "Heat"
+    form.submit(status=303)
+    form["title"], form["why"] = "Ran", "Ann said so"
+    page = form.submit(status=400)
+    assert (page.forms["add"]["title"].value, page.forms["add"]["why"].value) == ("Ran", "Ann said so")
+    assert messages(page)[-1].startswith("You can have at most 1 movies, and you’ve reached that limit.")
+
+
+def test_tags_beyond_the_limit_can_be_copied(alice, db):
+    alice.add("Heat")
+    movie = db.scalars(select(Movie)).one()
+    movie.add_tags([f"tag {number}" for number in range(MAX_TAGS)])
+    db.commit()
+    fields = {"csrf_token": alice.csrf_token(), "movie": str(movie.id), "tags": "own it"}
+    page = alice.post(f"{alice.list_path}tag", fields, headers=OURS, status=409)
+    assert "A movie can have at most" in page.html.main.text
+    assert texts_to_copy(page) == ["own it"]
