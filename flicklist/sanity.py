@@ -267,7 +267,8 @@ def sanity_tween_factory(handler: Callable[[Request], Response], registry: Regis
         except RequestRejected as rejected:
             audit(request, rejected.event, NO_USER)
             words = {"title": rejected.title, "text": rejected.text, "status": rejected.status}
-            response = render_to_response(PAGE, {**words, "way_on": rejected.way_on}, request=request)
+            page = {**words, "way_on": rejected.way_on, "typed": {}}  # the form is not trusted, or was not read
+            response = render_to_response(PAGE, page, request=request)
             response.status_int = rejected.status
             if rejected.status == 405:  # noqa: PLR2004
                 response.allow = METHODS

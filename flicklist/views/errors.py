@@ -50,7 +50,7 @@ TWO_MINUTES = 120
 # If the connection is lost at COMMIT, nobody knows whether the commit succeeded.
 UNCONFIRMED = (
     "Your change may or may not have been saved. "
-    "Go back, reload the page and check whether it was saved before you try again."
+    "Before you try again, open your list in a new tab and check whether it was saved."
 )
 PAGE = "flicklist:templates/errors/page.jinja2"
 LOG_IN_PAGE = "flicklist:templates/auth/login.jinja2"
@@ -67,7 +67,7 @@ TITLES_AND_TEXTS = {
     HTTPStatus.NOT_FOUND: ("Page not found", "This page doesn’t exist, or you don’t have access to it."),
     HTTPStatus.CONFLICT: (
         "Changed at the same time",
-        "This was changed elsewhere at the same time. Nothing was saved. Go back and try again.",
+        "This was changed elsewhere at the same time. Nothing was saved. Try again.",
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "Something went wrong",
@@ -199,12 +199,12 @@ def server_error(exc: Exception, request: Request) -> dict[str, Any]:
 
 
 def _hidden_page(request: Request) -> dict[str, Any]:
-    """Return the page for what does not exist, or belongs to somebody else. It gives back what was typed."""
-    typed = unsent_forms.typed_texts(request) if request.may_write else {}
-    if not typed:
-        return _page(request, HTTPStatus.NOT_FOUND)
+    """Return the page for what does not exist, or belongs to somebody else."""
+    page = _page(request, HTTPStatus.NOT_FOUND)
+    if not page["typed"]:
+        return page
     request.override_renderer = TYPED_PAGE
-    return _page(request, HTTPStatus.NOT_FOUND, "Nothing was saved", NOT_YOURS) | {"typed": typed}
+    return page | {"title": "Nothing was saved", "text": NOT_YOURS}
 
 
 def _wall(request: Request) -> Response:
@@ -241,6 +241,8 @@ def _log_in_page(request: Request, unsent: str, next_path: str | None) -> Respon
 
 
 def _page(request: Request, status: HTTPStatus, title: str = "", text: str = "") -> dict[str, Any]:
+    """Return the values of an error page. It gives back what was typed, because nothing else has it any more."""
     request.response.status_int = status.value
     known_title, known_text = TITLES_AND_TEXTS.get(status, (status.phrase, status.description))
-    return {"title": title or known_title, "text": text or known_text, "status": status.value}
+    typed = unsent_forms.typed_texts(request) if request.may_write else {}
+    return {"title": title or known_title, "text": text or known_text, "status": status.value, "typed": typed}

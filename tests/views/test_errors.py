@@ -98,6 +98,88 @@ def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice
     assert "Nothing was changed" not in page.text
 
 
+NOTE = "The lights went <out>. 😀"
+NOTES = f"{NOTE}\n\nThen they came back."
+OURS = {"Origin": "http://localhost"}
+
+
+def typed_forms(person):
+    """Return the forms into which a person types longer texts, filled in."""
+    person.add("Heat")
+    person.cross_off("Heat")
+    movie = person.get(person.movie_path("Heat") + "/")
+    viewing, edit = movie.forms["viewing"], person.get(person.movie_path("Heat") + "/edit").forms["edit"]
+    add = person.get(person.list_path).forms["add"]
+    viewing["note"], edit["notes"] = NOTE, NOTES
+    viewing["watched_on"] = "2009-07"
+    add["title"], add["why"] = "Ran", "Ann said so"
+    edit["title"] = "Heat!"
+    return {"viewing": viewing, "edit": edit, "add": add}
+
+
+TYPED = {
+    "viewing": {"Note": NOTE, "Date": "2009-07"},
+    "edit": {"Title": "Heat!", "Notes": NOTES},
+    "add": {"Title": "Ran", "Why it’s on the list": "Ann said so"},
+}
+
+
+def assert_gives_text_back(page, typed):
+    texts = {
+        label.find(string=True).strip(): label.textarea.text.removeprefix("\n").replace("\r\n", "\n")
+        for label in page.html.select("main label")
+    }
+    assert texts == typed
+    assert "Copy it before you leave this page" in page.html.main.text
+    assert "reload" not in page.html.main.text
+
+
+@pytest.mark.parametrize("name", TYPED)
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("COMMIT", {}, Exception("the server closed the connection")), 503),
+        (StaleDataError(), 409),
+        (ZeroDivisionError(), 500),
+    ],
+)
+def test_error_at_commit_gives_back_what_was_typed(make_app, alice, monkeypatch, name, error, status):
+    person = Client(make_app(), alice.email)
+    person.log_in()
+    person.list_path = alice.list_path
+    form = typed_forms(person)[name]
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", fail)
+    assert_gives_text_back(form.submit(headers=OURS, status=status), TYPED[name])
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_too_many_changes_give_back_what_was_typed(make_app, alice, name):
+    person = Client(make_app(rate_limit_changes="2 per hour"), alice.email)
+    person.log_in()
+    person.list_path = alice.list_path
+    form = typed_forms(person)[name]
+    assert_gives_text_back(form.submit(headers=OURS, status=429), TYPED[name])
+
+
+def test_error_page_gives_no_password_back(make_app, alice, monkeypatch):
+    def fail(*_):
+        raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))
+
+    person = Client(make_app(), alice.email)
+    person.log_in()
+    token = person.csrf_token()
+    monkeypatch.setattr("zope.sqlalchemy.datamanager.SessionDataManager.tpc_vote", fail)
+    fields = {"csrf_token": token, "current_password": PASSWORD, "password": NEW_PASSWORD, "verify": NEW_PASSWORD}
+    page = person.post("/account/change-password", fields, headers=OURS, status=503)
+    assert not page.html.select("textarea")
+    assert PASSWORD not in page.text
+    assert NEW_PASSWORD not in page.text
+
+
 @pytest.fixture
 def lost_commits(app):
     """Lose the connection at every commit."""
