@@ -390,6 +390,12 @@ class Settings:
     rate_limit_downloads: Limits = _setting(
         _limits, "exports and reports of imports that one person downloads", default=_limits("30 per hour")
     )
+    rate_limit_read_seconds: Limits = _setting(
+        _limits,
+        "seconds that the searches, completions and downloads of one person take together, without those that take "
+        "less than a tenth of a second",
+        default=_limits("20 per minute; 100 per 10 minutes"),
+    )
     rate_limit_uploads: Limits = _setting(
         _limits, "files that one person uploads to import them", default=_limits("30 per hour")
     )

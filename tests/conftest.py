@@ -40,6 +40,7 @@ LIMITS = [
     "rate_limit_searches",
     "rate_limit_completions",
     "rate_limit_downloads",
+    "rate_limit_read_seconds",
     "rate_limit_uploads",
 ]
 DATABASES = ["sqlite", "postgresql"] if POSTGRESQL_URL else ["sqlite"]

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
 
 from limits import RateLimitItem
 from limits.errors import StorageError
@@ -23,13 +24,16 @@ from flicklist.security.known_browser import known_browser_id
 from flicklist.services.passwords import PasswordHasher
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 STORAGE_TIMEOUT_SECONDS = 1.0
 OUTAGE_SECONDS = 60
 RETRY_SECONDS = 10  # when what found no room, or no database, can be tried again
 # The names of rules whose error pages have their own words.
 CHANGES, LONG_CHANGES, LONG_READS = "changes", "long-changes", "long-reads"
-UPLOADS_AT_ONCE = "uploads-at-once"
+UPLOADS_AT_ONCE, READ_SECONDS = "uploads-at-once", "read-seconds"
+MAX_FREE_SECONDS = 0.1  # a read that takes less is not counted, so that most searches write to no storage
+PARTS_OF_SECOND = 10  # in which the time of reads is counted
 
 
 class Shares(NamedTuple):
@@ -90,17 +94,24 @@ class RateLimiter:
         self._apply("test", rules)
         self._apply("hit", rules)
 
+    def use_up(self, rule: Rule, cost: int) -> None:
+        """Count a cost that is known only afterwards, up to each limit. Raises nothing if it is more than was left."""
+        self._ask(lambda windows: _use_up(windows, rule, cost))
+
     def _apply(self, operation: str, rules: Sequence[Rule]) -> None:
         """Apply ``test`` or ``hit`` to every limit. Raises `RateLimited` if one is exceeded."""
-        try:
-            windows = self._windows if time.monotonic() >= self._outage_ends else self._windows_in_memory
-            reset_times = _reset_times(windows, operation, rules)
-        except StorageError as error:
-            self._begin_outage(error)
-            reset_times = _reset_times(self._windows_in_memory, operation, rules)
+        reset_times = self._ask(lambda windows: _reset_times(windows, operation, rules))
         if reset_times:
             reset_time, name = max(reset_times)
             raise RateLimited(max(1, ceil(reset_time - time.time())), name)
+
+    def _ask(self, question: Callable[[MovingWindowRateLimiter], Answer]) -> Answer:
+        """Ask the storage, or the memory while the storage does not answer."""
+        try:
+            return question(self._windows if time.monotonic() >= self._outage_ends else self._windows_in_memory)
+        except StorageError as error:
+            self._begin_outage(error)
+            return question(self._windows_in_memory)
 
     def _begin_outage(self, error: StorageError) -> None:
         """Use the memory for a minute, and log that once, however many requests found out."""
@@ -119,6 +130,15 @@ def _reset_times(windows: MovingWindowRateLimiter, operation: str, rules: Sequen
         for limit in limits
         if not apply(limit, name, *keys)
     ]
+
+
+def _use_up(windows: MovingWindowRateLimiter, rule: Rule, cost: int) -> None:
+    for limit in rule.limits:
+        left = windows.get_window_stats(limit, rule.name, *rule.keys).remaining
+        # Another request may take some of what is left at the same moment. A half of it fits then, or a quarter.
+        counted = min(cost, left)
+        while counted > 0 and not windows.hit(limit, rule.name, *rule.keys, cost=counted):
+            counted //= 2
 
 
 def count_password(request: Request, passwords: PasswordHasher) -> None:
@@ -281,9 +301,32 @@ UPLOADS = LoadLimit("rate_limit_uploads", under_way=UPLOADS_AT_ONCE)
 CHANGES_OF_MANY = LoadLimit(None, under_way=LONG_CHANGES)
 
 
-def _take_place(request: Request, under_way: UnderWay) -> None:
-    """Take a place until the request, and its transaction, has ended. Raises `RateLimited` if there is none."""
+def _read_time_rule(request: Request) -> Rule:
+    """Limit the time that the reads of a person take, so that a few people cannot have all places all the time."""
+    limits = tuple(
+        type(limit)(limit.amount * PARTS_OF_SECOND, limit.multiples)
+        for limit in request.settings.rate_limit_read_seconds
+    )
+    return Rule(limits, READ_SECONDS, (str(request.identity.user_id),))
+
+
+def _count_read_time(limiter: RateLimiter, rule: Rule, begun_at: float) -> None:
+    seconds = perf_counter() - begun_at
+    if seconds > MAX_FREE_SECONDS:
+        limiter.use_up(rule, ceil(seconds * PARTS_OF_SECOND))
+
+
+def _take_place(request: Request, rule: str) -> None:
+    """Take a place until the request, and its transaction, has ended. Raises `RateLimited` if there is none.
+
+    The time of a long read is counted then.
+    """
     place = ExitStack()
+    if rule == LONG_READS:
+        read_time_rule = _read_time_rule(request)
+        request.limiter.check([read_time_rule])
+        place.callback(_count_read_time, request.limiter, read_time_rule, perf_counter())
+    under_way = request.registry.under_way[rule]
     place.enter_context(under_way.begin(request.identity.user_id, client_key(request)))
     # Before the others: if one failed, this one would not be called, and the place would stay taken.
     request.finished_callbacks.appendleft(lambda request: place.close())
@@ -292,8 +335,9 @@ def _take_place(request: Request, under_way: UnderWay) -> None:
 def limit_load(view: Callable[..., Response], info: Any) -> Callable[..., Response]:
     """Derive a view that limits the requests of a logged-in person to which its ``load_limit`` applies.
 
-    It limits how often they are sent, and how many are under way at once. One that writes is under way until its
-    transaction has ended. The form, which may have a file, is read only by views below this one.
+    It limits how often they are sent, how many are under way at once, and how much time those that read take together.
+    One that writes is under way until its transaction has ended. The form, which may have a file, is read only by views
+    below this one.
     """
     load_limit: LoadLimit | None = info.options.get("load_limit")
     if load_limit is None:
@@ -305,7 +349,7 @@ def limit_load(view: Callable[..., Response], info: Any) -> Callable[..., Respon
         if load_limit.setting is not None:
             limits = getattr(request.settings, load_limit.setting)
             request.limiter.count([Rule(limits, load_limit.setting, (str(request.identity.user_id),))])
-        _take_place(request, request.registry.under_way[load_limit.under_way])
+        _take_place(request, load_limit.under_way)
         return view(context, request)
 
     return limited

@@ -32,6 +32,7 @@ from flicklist.security.rate_limits import (
     DOWNLOADS,
     LONG_CHANGES,
     LONG_READS,
+    READ_SECONDS,
     RETRY_SECONDS,
     SEARCHES,
     UPLOADS,
@@ -89,6 +90,7 @@ TOO_MANY = {
     UPLOADS_AT_ONCE: ("Too many uploads at once", "Another upload isn’t finished yet."),
     LONG_CHANGES: ("Too many changes at once", "Other changes are still being saved."),
     LONG_READS: ("Too many pages at once", "Other pages are still loading."),
+    READ_SECONDS: ("Too many long searches", "Your searches and downloads took a lot of time."),
 }
 TOO_MANY_PAGES = ("Too many pages", "You opened a lot of pages in a short time.")
 TOO_MANY_ATTEMPTS = ("Too many attempts", "There were too many attempts in a short time.")

@@ -251,20 +251,26 @@ def test_hanging_storage_delays_log_in_only_briefly(make_app, alice):
         app.registry.limiter.storage.storage.close()
 
 
-def test_limits_can_be_kept_in_redis(make_app, alice):
-    """Two processes that share a storage share their counts."""
+@pytest.fixture
+def redis_url():
+    """The URL of an empty database of Redis."""
     redis = pytest.importorskip("redis")
-    client = redis.Redis.from_url("redis://127.0.0.1:6379/15", socket_connect_timeout=1)
+    url = "redis://127.0.0.1:6379/15"
+    client = redis.Redis.from_url(url, socket_connect_timeout=1)
     try:
         client.flushdb()
     except redis.ConnectionError:
         pytest.skip("no Redis answers on its standard port")
-    url = "redis://127.0.0.1:6379/15"
-    one, two = make_app(**LIMITS, rate_limit_storage=url), make_app(**LIMITS, rate_limit_storage=url)
+    yield url
+    client.close()
+
+
+def test_limits_can_be_kept_in_redis(make_app, alice, redis_url):
+    """Two processes that share a storage share their counts."""
+    one, two = make_app(**LIMITS, rate_limit_storage=redis_url), make_app(**LIMITS, rate_limit_storage=redis_url)
     fail(Client(one), "alice@example.com", 2)
     fail(Client(two), "alice@example.com", 1)
     wait(Client(two), "alice@example.com")
-    client.close()
     for app in (one, two):
         app.registry.limiter.storage.storage.close()
 
@@ -543,6 +549,96 @@ def test_one_person_cannot_occupy_all_threads_with_long_reads(alice, bob, many_r
 
 def test_one_person_cannot_occupy_all_threads_with_exports(alice, many_reads):
     alice.send("/account/export", current_password=PASSWORD, status=429)
+
+
+class Clock:
+    """A clock for the time of reads, which only `reads_take` moves on."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def reads_take(monkeypatch):
+    """Return a function that says how long a request for movies on the list takes from now on, in seconds."""
+    clock = Clock()
+    monkeypatch.setattr(rate_limits, "perf_counter", clock)
+
+    def take(seconds):
+        def find(*_):
+            clock.now += seconds
+            return []
+
+        monkeypatch.setattr("flicklist.views.suggestions.find_matches", find)
+
+    return take
+
+
+READ_SECONDS = {"rate_limit_read_seconds": "20 per minute"}
+
+
+def log_in_to(site, person):
+    copy = Client(site, person.email)
+    copy.log_in().follow()
+    copy.list_path = person.list_path
+    return copy
+
+
+@pytest.mark.parametrize("storage", ["memory", "redis"])
+def test_time_of_long_reads_is_limited_for_each_person(make_app, alice, bob, reads_take, request, storage):
+    """The fourth read takes more than what is left."""
+    url = "memory://" if storage == "memory" else request.getfixturevalue("redis_url")
+    site = make_app(**READ_SECONDS, rate_limit_storage=url)
+    alice, bob = log_in_to(site, alice), log_in_to(site, bob)
+    reads_take(6)
+    for _ in range(4):
+        alice.get(f"{alice.list_path}matches?q=heat", status=200)
+    refused = alice.get(f"{alice.list_path}?q=heat", status=429)
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.html.h1.text == "Too many long searches"
+    for path in ("matches?q=heat", "tags?q=heat", "watched?q=heat", "changes/"):
+        alice.get(alice.list_path + path, status=429)
+    alice.send("/account/export", current_password=PASSWORD, status=429)
+    assert alice.get(alice.list_path, status=200)
+    assert alice.add("Heat")
+    bob.get(f"{bob.list_path}?q=heat", status=200)
+    if storage == "redis":
+        site.registry.limiter.storage.storage.close()
+
+
+def test_one_read_that_takes_more_than_the_limit_counts(make_app, alice, reads_take):
+    alice = log_in_to(make_app(**READ_SECONDS), alice)
+    reads_take(50)
+    alice.get(f"{alice.list_path}matches?q=heat", status=200)
+    alice.get(f"{alice.list_path}matches?q=heat", status=429)
+
+
+def test_short_reads_are_not_counted(make_app, alice, reads_take, monkeypatch):
+    site = make_app(**READ_SECONDS)
+    alice = log_in_to(site, alice)
+    monkeypatch.setattr(site.registry.limiter, "use_up", lambda *_: pytest.fail("a short read was counted"))
+    reads_take(0.09)
+    for _ in range(3):
+        alice.get(f"{alice.list_path}matches?q=heat", status=200)
+
+
+def test_reads_that_end_at_the_same_moment_use_up_the_limit(make_app, monkeypatch):
+    """Another request takes some of what is left, between looking and counting."""
+    limiter = make_app().registry.limiter
+    limit = limits.parse("10 per minute")
+    look, count = limiter.storage.get_moving_window, limiter.storage.acquire_entry
+
+    def look_before_others(*arguments):
+        window = look(*arguments)
+        count(*arguments, amount=4)
+        return window
+
+    monkeypatch.setattr(limiter.storage, "get_moving_window", look_before_others)
+    limiter.use_up(rate_limits.Rule((limit,), "reads", ("1",)), 10)
+    assert look(limit.key_for("reads", "1"), limit.amount, limit.get_expiry())[1] == 9
 
 
 def test_long_reads_of_all_people_leave_threads_for_pages(app):
