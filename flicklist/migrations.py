@@ -1,6 +1,7 @@
 """Run the migrations, or check that they have been run."""
 
 import os
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,23 @@ def require_newest(url: str) -> None:
     if _last_run(url) != revisions()[-1]:
         raise DatabaseNotReadyError(
             f"{_name(url)} lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
+        )
+
+
+def rows_without_reference(connection: Connection) -> Counter[str]:
+    """Return how many rows of each table refer to a row that does not exist. Migrations do not enforce foreign keys."""
+    if connection.dialect.name != "sqlite":
+        return Counter()
+    return Counter(table for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check"))
+
+
+def require_referenced_rows(connection: Connection, url: str) -> None:
+    """Raise `DatabaseNotReadyError` if rows refer to a row that does not exist. No migration could repair them."""
+    if found := rows_without_reference(connection):
+        numbers = ", ".join(f"{one_line(name)} ({number})" for name, number in sorted(found.items()))
+        raise DatabaseNotReadyError(
+            f"{_name(url)} has rows that refer to rows which do not exist, such as movies without an owner: {numbers}. "
+            "“PRAGMA foreign_key_check” lists them. Delete them, or restore a backup, and migrate again."
         )
 
 

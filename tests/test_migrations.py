@@ -208,6 +208,22 @@ def test_sqlite_never_reuses_ids(migrated):
         assert plain == {"alembic_version", "sqlite_sequence"}
 
 
+def test_row_without_its_owner_stops_migration_with_one_line(first_version, empty_database_url, run):
+    if not empty_database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL always enforces foreign keys")
+    for number in (1, 2):
+        insert_movie(first_version, title=f"Movie {number}", key=f"movie {number} ()", owner_id=99)
+    failed = run("migrate", database_url=empty_database_url)
+    assert failed.exit_code == 1
+    assert str(failed.exception) == (
+        f"The database {first_version.url.database} has rows that refer to rows which do not exist, such as movies "
+        "without an owner: movies (2). “PRAGMA foreign_key_check” lists them. Delete them, or restore a backup, and "
+        "migrate again."
+    )
+    with first_version.connect() as connection:
+        assert connection.scalar(select(migrations.ALEMBIC_VERSION)) == "0001"
+
+
 def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_database_url):
     """To alter a table on SQLite, Alembic drops and recreates it. The drop must not cascade."""
     with Session(migrated) as session:
