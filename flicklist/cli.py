@@ -361,7 +361,7 @@ def _database(settings: Settings) -> Iterator[Session]:
 @contextmanager
 def _read_database(settings: Settings) -> Iterator[Session]:
     """Open a session for reading, which does not block a running site."""
-    migrations.require_newest(settings.database_url)
+    migrations.require_newest(settings.database_url, only_reads=True)
     with disposing(reading_engine(settings.database_url)) as engine, Session(engine) as db:
         yield db
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VERSIONS = Path(__file__).with_name("alembic") / "versions"
 ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 PRIVILEGES = ("DELETE", "INSERT", "SELECT", "UPDATE")
+# Result codes of SQLite: the file may not be written, or its journal cannot be created. A full disk has another one.
+SQLITE_READ_ONLY, SQLITE_CANNOT_OPEN = 8, 14
 MAY_TAKE_IDS = "USAGE, UPDATE"  # either of them
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
@@ -59,14 +61,17 @@ def upgrade(url: str) -> None:
         raise DatabaseNotReadyError(f"{_name(url)} cannot be migrated: {one_line(error.orig)}") from None
 
 
-def require_newest(url: str) -> None:
-    """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other."""
+def require_newest(url: str, *, only_reads: bool = False) -> None:
+    """Raise `DatabaseNotReadyError` unless the database has run every migration that exists here, and no other.
+
+    It must also be possible to write to it, unless the caller only reads.
+    """
     file = _sqlite_file(url)
     if file is not None and not os.path.exists(file):  # noqa: PTH110 - a name can be too long for Path.exists
         raise DatabaseNotReadyError(
             f"{_name(url)} does not exist. Run “flicklist migrate” with the settings of the site, or correct the path."
         )
-    if _last_run(url) != revisions()[-1]:
+    if _last_run(url, only_reads=only_reads) != revisions()[-1]:
         raise DatabaseNotReadyError(
             f"{_name(url)} lacks migrations of this version. Run “flicklist migrate” with the settings of the site."
         )
@@ -100,9 +105,9 @@ def revisions() -> list[str]:
     return sorted(file.stem.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py"))
 
 
-def _last_run(url: str) -> str | None:
+def _last_run(url: str, *, only_reads: bool = False) -> str | None:
     """Return the last migration that the database has run. Raises `DatabaseNotReadyError` if it is unknown here."""
-    revision = _stored_revision(url)
+    revision = _stored_revision(url, only_reads=only_reads)
     if revision is not None and revision not in revisions():
         raise DatabaseNotReadyError(
             f"{_name(url)} belongs to a newer version of FlickList, or to another application "
@@ -111,7 +116,7 @@ def _last_run(url: str) -> str | None:
     return revision
 
 
-def _stored_revision(url: str) -> str | None:
+def _stored_revision(url: str, *, only_reads: bool) -> str | None:
     """Return the migration that Alembic has noted. It notes one; other applications may note several."""
     # A plain engine: the pragmas of the site would change an SQLite file that may not be ours.
     try:
@@ -121,6 +126,8 @@ def _stored_revision(url: str) -> str | None:
             tables = inspect(connection).get_table_names()
             _require_own_tables(tables, _name(url))
             _require_privileges(connection, tables, _name(url))
+            if not only_reads:
+                _require_writable(connection, _name(url))
             stored = connection.scalars(select(ALEMBIC_VERSION)).all() if ALEMBIC_VERSION.name in tables else []
             return ", ".join(map(str, stored)) or None
     except DBAPIError as error:
@@ -172,6 +179,27 @@ def _require_privileges(connection: Connection, tables: list[str], name: str) ->
                 f"{name} does not allow its role USAGE on the sequence of {Movie.__tablename__}. "
                 "Grant USAGE on all sequences."
             )
+
+
+def _require_writable(connection: Connection, name: str) -> None:
+    """Raise `DatabaseNotReadyError` if the database can only be read."""
+    if connection.dialect.name == "postgresql":
+        if connection.scalar(select(func.current_setting("transaction_read_only"))) == "on":
+            raise DatabaseNotReadyError(
+                f"{name} is read-only. Turn off default_transaction_read_only, or use the primary server."
+            )
+        return
+    try:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")  # somebody who holds the lock can write
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("PRAGMA user_version = 0")  # creates the journal, and is rolled back
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in {SQLITE_READ_ONLY, SQLITE_CANNOT_OPEN}:
+            raise DatabaseNotReadyError(
+                f"{name} is read-only. Let the user of the site write to the file and to its folder."
+            ) from None
+    finally:
+        connection.rollback()
 
 
 def _sqlite_file(url: str) -> Path | None:

@@ -115,6 +115,63 @@ def test_role_that_lacks_privileges(fail, postgresql_url):
     )
 
 
+@pytest.fixture
+def without_root(monkeypatch):
+    """Let commands run without the capabilities with which root may write to any file."""
+    if os.geteuid() == 0:
+        lost = "-dac_override,-dac_read_search"
+        for name in ("serve", "pserve", "processes"):
+            command = ["setpriv", "--bounding-set", lost, "--inh-caps", lost, *COMMANDS[name]]
+            monkeypatch.setitem(COMMANDS, name, command)
+
+
+@pytest.mark.parametrize("command", [*SERVERS, "processes"])
+@pytest.mark.parametrize("read_only", ["file", "folder"])
+def test_sqlite_file_that_cannot_be_written(fail, tmp_path, without_root, command, read_only):
+    """It was restored, so it is not in WAL mode."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = folder / "flicklist.db"
+    migrations.upgrade(f"sqlite:///{file}")
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    before = file.read_bytes()
+    changed, mode = (file, 0o400) if read_only == "file" else (folder, 0o500)
+    changed.chmod(mode)
+    line = fail(command, f"sqlite:///{file}")
+    changed.chmod(0o700)
+    assert line == (f"The database {file} is read-only. Let the user of the site write to the file and to its folder.")
+    assert file.read_bytes() == before
+    assert list(folder.iterdir()) == [file]
+
+
+def test_start_does_not_wait_for_a_writer_and_changes_nothing(empty_database_url):
+    migrations.upgrade(empty_database_url)
+    engine = writing_engine(empty_database_url)
+    with engine.begin():
+        begun = time.monotonic()
+        migrations.require_newest(empty_database_url)
+        assert time.monotonic() - begun < 3
+    engine.dispose()
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve", "processes"])
+def test_read_only_postgresql(fail, postgresql_url, command):
+    migrations.upgrade(postgresql_url)
+    name = make_url(postgresql_url).database
+    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    engine.dispose()
+    line = fail(command, postgresql_url)
+    assert line == (
+        f"The database {name} on {make_url(postgresql_url).host} is read-only. "
+        "Turn off default_transaction_read_only, or use the primary server."
+    )
+    migrations.require_newest(postgresql_url, only_reads=True)
+
+
 @pytest.mark.parametrize("command", MIGRATION_AND_START)
 def test_database_of_another_application(fail, empty_database_url, command):
     engine = create_engine(empty_database_url)
