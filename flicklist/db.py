@@ -15,7 +15,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid_retry import mark_error_retryable
 from pyramid_tm import default_commit_veto
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from flicklist.models.meta import to_json
@@ -24,6 +24,10 @@ from flicklist.read_time import limit_read_time
 READING_METHODS = frozenset({"GET", "HEAD"})
 LOCK_SECONDS = 10  # that a writer waits for another one on SQLite
 JOURNAL_BYTES = 64_000_000  # that the write-ahead log of SQLite keeps on the disk when it begins anew
+# Connections that an engine keeps, and that it opens beyond these while they are in use.
+POOL_SIZE, MAX_OVERFLOW = 5, 10
+# Of the threads for mail and for the clean-up, and two of the one for imports, which reads while it writes.
+CONNECTIONS_OF_THREADS = 4
 SQLITE_PRAGMAS = (
     "journal_mode = WAL",  # readers and the writer do not block each other
     "synchronous = FULL",  # a committed change is on the disk
@@ -103,6 +107,26 @@ def connect_args(url: str) -> dict[str, str]:
     return {} if url.startswith("sqlite") else {"client_encoding": "utf8"}
 
 
+def connections_of_process(threads: int) -> int:
+    """Return how many connections a process has open at most. A request that writes can have two, one for reading."""
+    return 2 * min(threads, POOL_SIZE + MAX_OVERFLOW) + CONNECTIONS_OF_THREADS
+
+
+def allowed_connections(url: str) -> int | None:
+    """Return how many connections PostgreSQL allows to a role that is no superuser, or None for SQLite."""
+    if url.startswith("sqlite"):
+        return None
+    with disposing(create_engine(url, connect_args=connect_args(url))) as engine, engine.connect() as connection:
+        allowed, *reserved = connection.execute(
+            select(
+                func.current_setting("max_connections"),
+                func.current_setting("superuser_reserved_connections"),
+                func.current_setting("reserved_connections", True),  # since PostgreSQL 16
+            )
+        ).one()
+    return int(allowed) - sum(int(number or 0) for number in reserved)
+
+
 def _engine(url: str, **options: Any) -> Engine:
     is_sqlite = url.startswith("sqlite")
     engine = create_engine(
@@ -111,7 +135,7 @@ def _engine(url: str, **options: Any) -> Engine:
         pool_pre_ping=not is_sqlite,
         json_serializer=to_json,
         connect_args=connect_args(url),
-        **options,
+        **{"pool_size": POOL_SIZE, "max_overflow": MAX_OVERFLOW, **options},
     )
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)

@@ -14,6 +14,7 @@ from waitress.adjustments import Adjustments
 from waitress.proxy_headers import proxy_headers_middleware
 
 from flicklist import make_configurator, migrations
+from flicklist.db import allowed_connections, connections_of_process
 from flicklist.ini_files import get_loader
 from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
 from flicklist.server_options import read_options
@@ -41,7 +42,8 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     address, port = free_address(options)
     adjustments = read_options(options)
     app_settings = loader.get_wsgi_app_settings(defaults=values)
-    prepare(make_configurator(app_settings.global_conf, app_settings).registry.flicklist)
+    settings = make_configurator(app_settings.global_conf, app_settings).registry.flicklist
+    prepare(settings, processes, adjustments.threads)
     server = Granian(
         "flicklist",
         address=address,
@@ -62,12 +64,22 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, processes: int, threads: int) -> None:
     """Check what would keep each process from starting, once, and warn about what they cannot share."""
     prepare_database = migrations.upgrade if settings.migrate_at_start else migrations.require_newest
     prepare_database(settings.database_url)
     if settings.rate_limit_storage.startswith("memory://"):
         log.warning("Each process counts attempts by itself. Set FLICKLIST_RATE_LIMIT_STORAGE to a Redis URL.")
+    needed, allowed = processes * connections_of_process(threads), allowed_connections(settings.database_url)
+    if allowed is not None and needed > allowed:
+        log.warning(
+            "%s processes with %s threads need up to %s connections, and PostgreSQL allows %s. "
+            "Raise max_connections, or use fewer processes or threads.",
+            processes,
+            threads,
+            needed,
+            allowed,
+        )
 
 
 def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> Any:

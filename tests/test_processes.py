@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from flicklist.db import CONNECTIONS_OF_THREADS, allowed_connections, connections_of_process
 from tests.clients import PASSWORD
 from tests.faults.conftest import BIN, START_SECONDS, Client, Server, token_in, wait_until
 
 MAX_STOP_SECONDS = 20  # on a busy machine
 TOO_LARGE = 60_000_000
+CONNECTIONS_OF_PROCESS = 34  # with 16 threads
 
 
 @pytest.fixture
@@ -140,6 +142,35 @@ def test_limits_in_memory_are_a_warning(server):
     server.log.unlink()
     server.start(FLICKLIST_RATE_LIMIT_STORAGE="redis://127.0.0.1:1")
     assert "Set FLICKLIST_RATE_LIMIT_STORAGE" not in server.log.read_text()
+
+
+def test_more_processes_than_postgresql_has_connections_for_are_a_warning(tmp_path, empty_database_url):
+    """With the sixteen threads of production.ini. PostgreSQL keeps some of its connections for superusers."""
+    allowed = allowed_connections(empty_database_url)
+    if allowed is None:
+        pytest.skip("SQLite has no limit")
+    for processes in (allowed // CONNECTIONS_OF_PROCESS, allowed // CONNECTIONS_OF_PROCESS + 1):
+        server = Server(tmp_path, empty_database_url, "--processes", str(processes))
+        server.migrate()
+        server.start()
+        server.stop()
+        needed = processes * CONNECTIONS_OF_PROCESS
+        warning = (
+            f"{processes} processes with 16 threads need up to {needed} connections, and PostgreSQL allows {allowed}."
+        )
+        lines = [line for line in server.log.read_text().splitlines() if warning in line]
+        assert len(lines) == (needed > allowed)
+        server.log.unlink()
+
+
+def test_process_opens_no_more_connections_than_are_counted(app):
+    """docs/deployment.md says how many."""
+    most = sum(engine.pool.size() + engine.pool._max_overflow for engine in app.registry.engines)  # noqa: SLF001
+    if app.registry.flicklist.database_url.startswith("sqlite"):
+        pytest.skip("SQLite has one writer")
+    assert connections_of_process(threads=1000) == most + CONNECTIONS_OF_THREADS
+    assert connections_of_process(threads=16) == CONNECTIONS_OF_PROCESS
+    assert connections_of_process(threads=8) == 20
 
 
 @pytest.mark.parametrize(
