@@ -87,6 +87,7 @@ TESTED_HERE = {
     movies.ViewingDateForm, imports.UploadForm, imports.AnswersForm, search.SearchForm,
 }  # fmt: skip
 NOT_TESTED_HERE = {
+    movies.RestoreForm: "has only a hidden field, and is never refused",
     auth.NewPasswordForm: "a base of others",
     movies.MovieForm: "a base of others",
     film_facts.FilmFactsForm: "a base of others",
