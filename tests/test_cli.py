@@ -314,6 +314,26 @@ def test_import_command_imports_file(run, alice, tmp_path, db):
     alice.get(import_path).forms["take-back"].submit(status=303)
 
 
+@pytest.mark.parametrize("option", [[], ["--dry-run"]])
+def test_import_command_keeps_import_that_was_confirmed_in_a_browser(
+    run, alice, tmp_path, monkeypatch, work_on_imports, option
+):
+    file = tmp_path / "list.txt"
+    file.write_text("Heat")
+    read_file = importer.Importer.read_file
+
+    def read_and_confirm(*arguments):
+        movie_import = read_file(*arguments)
+        alice.send(f"{alice.list_path}imports/{movie_import.id}/confirm")
+        return movie_import
+
+    monkeypatch.setattr(importer.Importer, "read_file", read_and_confirm)
+    result = run("import", alice.email, str(file), *option)
+    assert option or result.output == f"Error: list.txt was not imported. {importer.CHANGED}\n"
+    work_on_imports()
+    assert movies_of(alice) == (["Heat"], [])
+
+
 def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypatch):
     file = tmp_path / "list.txt"
     file.write_bytes(b"\x89PNG\r\n\x1a\n\0\xff")

@@ -3,6 +3,7 @@
 import csv
 import time
 from collections import Counter
+from contextlib import ExitStack
 from datetime import timedelta
 from io import StringIO
 from itertools import pairwise
@@ -16,7 +17,7 @@ from flicklist.importer import open_importer
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer
+from flicklist.services.imports import importer, storage
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
@@ -25,6 +26,7 @@ from flicklist.services.leases import acquire
 from flicklist.settings import Settings
 from tests.clients import PASSWORD, Client, messages, rows_of, titles
 from tests.exports import read_export
+from tests.races import in_background
 from tests.services.imports.files import SAMPLES, zipped
 
 PARTS = (ImportRow, ImportSnapshot, ImportChunk, Import)
@@ -697,6 +699,32 @@ def test_number_of_imports_is_limited(alice, work_on_imports, db):
     alice.upload("One more")
     assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
     alice.get(page.request.path, status=200)
+
+
+@pytest.mark.parametrize("action", ["confirm", "take-back"])
+def test_upload_does_not_discard_import_that_is_confirmed_or_taken_back_meanwhile(
+    alice, work_on_imports, engine, db, monkeypatch, action
+):
+    paths = [alice.upload(f"Movie {number}").request.path for number in range(MAX_IMPORTS)]
+    work_on_imports()
+    if action == "take-back":
+        press(alice.get(paths[0]), "confirm")
+        work_on_imports()
+    name = {"confirm": "confirm", "take-back": "begin_taking_back"}[action]
+    act, uploads, other_window = getattr(storage, name), ExitStack(), alice.copy()
+
+    def act_and_upload(movie_import):
+        act(movie_import)
+        uploads.enter_context(in_background(lambda: other_window.upload("One more"), engine))
+
+    monkeypatch.setattr(storage, name, act_and_upload)
+    with uploads:
+        alice.send(f"{paths[0]}{action}")
+    work_on_imports()
+    assert {"confirm": "Import finished", "take-back": "Import taken back"}[action] in alice.get(paths[0])
+    assert ("Movie 0" in alice.watchlist()) == (action == "confirm")
+    alice.get(paths[1], status=404)
+    assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
 
 
 def test_movies_per_person_are_limited(alice, ini):

@@ -55,6 +55,7 @@ PAUSE_SECONDS = 0.001
 STEPS_PER_ROW = 3  # compared, merged, reported
 FAILED = "The server could not finish this import. Nothing was changed. Tell the person who runs the site."
 GONE = "It was deleted meanwhile, perhaps with the account."
+CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the page of imports."
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
 
@@ -121,8 +122,8 @@ class Importer:
 
     def discard(self, import_id: int) -> None:
         """Delete an upload that was not confirmed, if it is still there."""
-        with self._database.transaction() as db, suppress(_Gone):
-            db.delete(_locked(db, import_id))
+        with self._database.transaction() as db, suppress(_Gone, storage.WrongState):
+            storage.discard(db, _locked(db, import_id))
 
     def _work_now(self, import_id: int) -> Import:
         self._work(import_id)
@@ -131,7 +132,7 @@ class Importer:
 
     @contextmanager
     def _require_lease(self) -> Iterator[None]:
-        """Hold the lease for one import. Raises `Busy`, and `UploadRefused` if the import was deleted meanwhile."""
+        """Hold the lease for one import. Raises `Busy`, and `UploadRefused` if a request changed it meanwhile."""
         with self._lease() as is_held:
             if not is_held:
                 raise Busy
@@ -139,6 +140,8 @@ class Importer:
                 yield
             except _Gone:
                 raise UploadRefused(GONE) from None
+            except storage.WrongState:
+                raise UploadRefused(CHANGED) from None
 
     @contextmanager
     def _lease(self) -> Iterator[bool]:

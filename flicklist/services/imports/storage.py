@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, User
@@ -55,14 +55,19 @@ def store(
 
 
 def _make_room(db: Session, owner_id: int) -> None:
-    """Delete the oldest imports of a person if there are too many. Raises `LimitReached` if all wait for something."""
-    newest_first = (
-        select(Import).where(Import.owner_id == owner_id).order_by(Import.created_at.desc(), Import.id.desc())
-    )
-    for old in db.scalars(newest_first.offset(MAX_IMPORTS - 1)):
-        if old.is_working:
+    """Delete the oldest imports of a person if there are too many. Raises `LimitReached` if all wait for the server.
+
+    They are locked, so that none of them is confirmed or taken back meanwhile.
+    """
+    own = (Import.owner_id == owner_id, ~_has_expired())
+    surplus = db.execute(select(func.count()).where(*own)).scalar_one() - MAX_IMPORTS + 1
+    if surplus > 0:
+        oldest = select(Import).where(*own, Import.state.not_in(WORKING)).order_by(Import.created_at, Import.id)
+        old_imports = db.scalars(oldest.limit(surplus).with_for_update()).all()
+        if len(old_imports) < surplus:
             raise LimitReached(f"You have {MAX_IMPORTS} unfinished imports. Wait until they are finished.")
-        db.delete(old)
+        for old in old_imports:
+            db.delete(old)
 
 
 def _base_name(file_name: str) -> str:
