@@ -1,7 +1,7 @@
 """Imports: an uploaded file, what becomes of each of its rows, and what is needed to take the import back."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ from flicklist.models.movie import MAX_TITLE_LENGTH
 
 CONFIRMATION_TIME = timedelta(hours=1)
 IMPORT_RETENTION = timedelta(days=30)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_IMPORTS = 10  # per person, because each keeps a report of all its rows
 MAX_FILE_NAME_LENGTH = 200
 MAX_FORMAT_LENGTH = 80
@@ -143,6 +144,10 @@ class Import(Base):
     def wait_in(self, state: ImportState) -> None:
         """Set the state, in which the import waits from now on."""
         self.state, self.waiting_since = state, utc_now()
+
+    def expire(self) -> None:
+        """Take the import off all pages at once. The importer deletes its parts later."""
+        self.state, self.waiting_since = ImportState.REFUSED, LONG_AGO
 
 
 class ImportChunk(Base):

@@ -28,6 +28,7 @@ from flicklist.models.change import (
 )
 from flicklist.models.meta import UtcDateTime, utc_now
 from flicklist.services import viewings
+from flicklist.services.imports.storage import has_expired
 from flicklist.services.pagination import Keyset, Page, PageRequest
 from flicklist.services.watchlist import IsRemoved, change_with_unique_key, existing_ids, find_movies, last_changes
 
@@ -118,8 +119,8 @@ def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int 
     """Return the imports that made these changes, by the id of the change."""
     if not change_ids:
         return {}
-    found = db.scalars(select(Import).where(Import.owner_id == owner_id, Import.change_id.in_(change_ids)))
-    return {movie_import.change_id: movie_import for movie_import in found}
+    made = (Import.owner_id == owner_id, Import.change_id.in_(change_ids), ~has_expired())
+    return {movie_import.change_id: movie_import for movie_import in db.scalars(select(Import).where(*made))}
 
 
 def find_change(db: Session, owner_id: int, change_id: int) -> Change | None:

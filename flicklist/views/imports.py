@@ -234,7 +234,8 @@ def confirm(context: ImportResource, request: Request) -> HTTPSeeOther:
 
 @view_config(context=ImportResource, name="discard", request_method="POST", permission=Permission.EDIT)
 def discard(context: ImportResource, request: Request) -> HTTPSeeOther:
-    storage.discard(request.db, context.movie_import)
+    storage.discard(context.movie_import)
+    wake_importer(request)
     flash_success(request, f"Deleted {quote(context.movie_import.file_name)}. Nothing was imported.")
     return redirect(request.path_to(context.__parent__))
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -403,6 +404,7 @@ def test_file_that_cannot_be_read_is_refused_with_the_reason(alice, work_on_impo
     assert page.html.select_one(".import-problem").text
     assert db.scalars(select(ImportChunk)).all() == []
     assert "Deleted “picture.png”. Nothing was imported." in messages(press(page, "discard"))
+    work_on_imports()
     assert db.scalars(select(Import)).all() == []
 
 
@@ -603,6 +605,63 @@ def test_expired_imports_are_deleted_in_small_transactions(alice, engine, work_o
     assert [db.scalars(select(model.id)).all() for model in PARTS] == [[]] * 4
 
 
+def test_discarded_import_vanishes_at_once_and_is_deleted_later_in_small_transactions(
+    alice, engine, work_on_imports, db
+):
+    page = alice.upload("Heat")
+    work_on_imports()
+    add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120, chunks=12)
+    db.commit()
+    token = alice.csrf_token()
+    discard = partial(alice.post, f"{page.request.path}discard", {"csrf_token": token}, status=303)
+    assert most_deleted_at_once(engine, discard) == [0, 0, 0, 0]
+    assert messages(alice.get(alice.list_path + "imports/")) == ["Deleted “list.txt”. Nothing was imported."]
+    assert_is_on_no_page(alice, page.request.path)
+    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 5, 1]
+    assert [db.scalars(select(model.id)).all() for model in PARTS] == [[]] * 4
+
+
+def test_import_that_makes_room_vanishes_at_once_and_is_deleted_later(alice, engine, import_file, work_on_imports, db):
+    page = import_file("Heat")
+    add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
+    db.commit()
+    assert page.request.path in alice.get(alice.list_path + "changes/")
+    for number in range(1, MAX_IMPORTS):
+        alice.upload(f"Movie {number}")
+    assert most_deleted_at_once(engine, lambda: alice.upload("One more")) == [0, 0, -1, -1]  # it adds these
+    assert_is_on_no_page(alice, page.request.path)
+    assert alice.watchlist() == ["Heat"]
+    assert most_deleted_at_once(engine, work_on_imports)[:2] == [1000, 50]
+    assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
+
+
+def test_discarded_import_does_not_wait_until_all_other_imports_are_done(alice, bob, work_on_imports, db, monkeypatch):
+    page, numbers = alice.upload("Heat"), []
+    work_on_imports()
+
+    def discard_and_read(*arguments, **options):
+        if not numbers:
+            alice.send(f"{page.request.path}discard")
+        db.rollback()
+        numbers.append(len(db.scalars(select(Import.id)).all()))
+        return read_upload(*arguments, **options)
+
+    monkeypatch.setattr(importer, "read_upload", discard_and_read)
+    for person in (alice, bob):
+        person.upload("Ran")
+    work_on_imports()
+    assert numbers == [3, 2]
+
+
+def assert_is_on_no_page(person, import_path):
+    for path in (import_path, f"{import_path}report.csv"):
+        person.get(path, status=404)
+    for name in ("confirm", "discard", "take-back"):
+        person.send(import_path + name, status=404)
+    for path in ("imports/", "changes/"):
+        assert import_path not in person.get(person.list_path + path)
+
+
 def test_import_that_has_not_expired_stays(alice, work_on_imports, db, monkeypatch):
     """It was confirmed when the server had just found it expired."""
     alice.upload("Heat")
@@ -697,6 +756,8 @@ def test_number_of_imports_is_limited(alice, work_on_imports, db):
     ]
     work_on_imports()
     alice.upload("One more")
+    assert len(alice.get(alice.list_path + "imports/").html.select(".import-list > li")) == MAX_IMPORTS
+    work_on_imports()
     assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
     alice.get(page.request.path, status=200)
 

@@ -97,6 +97,7 @@ class Importer:
                 self._delete_expired_imports()
                 while (import_id := self._next_import_id()) is not None and self._work(import_id):
                     worked += 1
+                    self._delete_expired_imports()
         return worked
 
     def read_file(self, owner_id: int, name: str, file: IO[bytes], answers: Answers) -> Import:
@@ -121,9 +122,15 @@ class Importer:
         return movie_import
 
     def discard(self, import_id: int) -> None:
-        """Delete an upload that was not confirmed, if it is still there."""
+        """Delete an upload that was not confirmed, if it is still there.
+
+        If another process works on imports, it deletes the parts of the upload.
+        """
         with self._database.transaction() as db, suppress(_Gone, storage.WrongState):
-            storage.discard(db, _locked(db, import_id))
+            storage.discard(_locked(db, import_id))
+        with self._lease() as is_held:
+            if is_held:
+                self._delete_expired_imports()
 
     def _work_now(self, import_id: int) -> Import:
         self._work(import_id)

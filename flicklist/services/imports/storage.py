@@ -55,11 +55,11 @@ def store(
 
 
 def _make_room(db: Session, owner_id: int) -> None:
-    """Delete the oldest imports of a person if there are too many. Raises `LimitReached` if all wait for the server.
+    """Discard the oldest imports of a person if there are too many. Raises `LimitReached` if all wait for the server.
 
     They are locked, so that none of them is confirmed or taken back meanwhile.
     """
-    own = (Import.owner_id == owner_id, ~_has_expired())
+    own = (Import.owner_id == owner_id, ~has_expired())
     surplus = db.execute(select(func.count()).where(*own)).scalar_one() - MAX_IMPORTS + 1
     if surplus > 0:
         oldest = select(Import).where(*own, Import.state.not_in(WORKING)).order_by(Import.created_at, Import.id)
@@ -67,7 +67,7 @@ def _make_room(db: Session, owner_id: int) -> None:
         if len(old_imports) < surplus:
             raise LimitReached(f"You have {MAX_IMPORTS} unfinished imports. Wait until they are finished.")
         for old in old_imports:
-            db.delete(old)
+            old.expire()
 
 
 def _base_name(file_name: str) -> str:
@@ -89,13 +89,13 @@ def write_file(read_db: Session, import_id: int, path: Path) -> None:
 
 def list_imports(db: Session, owner_id: int) -> Sequence[Import]:
     """Return the imports of a person, the newest one first. There are at most `MAX_IMPORTS`."""
-    own = (Import.owner_id == owner_id, ~_has_expired())
+    own = (Import.owner_id == owner_id, ~has_expired())
     return db.scalars(select(Import).where(*own).order_by(Import.created_at.desc(), Import.id.desc())).all()
 
 
 def find_import(db: Session, owner_id: int, import_id: int, *, for_update: bool) -> Import | None:
     """Return an import. With `for_update`, lock it until the end of the transaction."""
-    statement = select(Import).where(Import.owner_id == owner_id, Import.id == import_id, ~_has_expired())
+    statement = select(Import).where(Import.owner_id == owner_id, Import.id == import_id, ~has_expired())
     return db.scalar(statement.with_for_update() if for_update else statement)
 
 
@@ -116,10 +116,10 @@ def confirm(movie_import: Import) -> None:
     movie_import.begin(ImportState.CONFIRMED)
 
 
-def discard(db: Session, movie_import: Import) -> None:
-    """Delete an upload that was not confirmed. Raises `WrongState`."""
+def discard(movie_import: Import) -> None:
+    """Discard an upload that was not confirmed. Raises `WrongState`."""
     _require(movie_import, *UNCONFIRMED)
-    db.delete(movie_import)
+    movie_import.expire()
 
 
 def begin_taking_back(movie_import: Import) -> None:
@@ -152,13 +152,13 @@ def lock_import(db: Session, import_id: int) -> Import | None:
 
 
 def expired_import_ids(read_db: Session) -> Sequence[int]:
-    """Return the ids of uploads that were not confirmed in time, and of old reports, of all people."""
-    return read_db.scalars(select(Import.id).where(_has_expired()).order_by(Import.id)).all()
+    """Return the ids of uploads that were discarded or not confirmed in time, and of old reports, of all people."""
+    return read_db.scalars(select(Import.id).where(has_expired()).order_by(Import.id)).all()
 
 
 def delete_part_of_expired_import(db: Session, import_id: int) -> bool:
     """Delete some parts of an expired import, or the import if it has none left. Return whether it was still there."""
-    expired = select(Import.id).where(Import.id == import_id, _has_expired())
+    expired = select(Import.id).where(Import.id == import_id, has_expired())
     if db.scalar(expired.with_for_update()) is None:
         return False
     if not delete_some_parts(db, import_id):
@@ -175,8 +175,8 @@ def delete_some_parts(db: Session, import_id: int, kinds: Iterable[type[Part]] =
     return False
 
 
-def _has_expired() -> ColumnElement[bool]:
-    """Return whether the person took too long. An import that waits for the server does not expire."""
+def has_expired() -> ColumnElement[bool]:
+    """Return whether the person discarded the import or took too long. One that waits for the server stays."""
     now = utc_now()
     is_unconfirmed = Import.state.in_(UNCONFIRMED) & (Import.waiting_since < now - CONFIRMATION_TIME)
     is_old = is_unconfirmed | (Import.created_at < now - IMPORT_RETENTION)
