@@ -114,12 +114,16 @@ def change_email(db: Session, user_id: int, email: str, *, is_confirmed: bool) -
         raise EmailTaken from error
 
 
-def email_to_confirm(db: Session, tokens: Tokens, token: str, user_id: int) -> str | None:
-    """Return the email address that a token confirms, or ``None`` if the token is not valid for this account."""
+def email_to_confirm(db: Session, tokens: Tokens, token: str, user_id: int, *, for_update: bool) -> str | None:
+    """Return the email address that a token confirms, or ``None`` if the token is not valid for this account.
+
+    With `for_update`, the token stays valid until the end of the transaction: the account is locked.
+    """
     owner_id, email = tokens.read(token) or (None, "")
     if owner_id != user_id:
         return None
-    row = db.execute(_BY_ID, {"user_id": user_id}).one_or_none()
+    statement = _BY_ID.with_for_update(key_share=True) if for_update else _BY_ID
+    row = db.execute(statement, {"user_id": user_id}).one_or_none()
     return email if row and tokens.matches(token, row.email_key, row.password_hash) else None
 
 

@@ -161,7 +161,7 @@ def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
 def _email_to_confirm(request: Request, token: str) -> str | None:
     """Return the address that a token confirms, or ``None`` if it is invalid or there is nothing left to confirm."""
     tokens, identity = email_tokens(request.settings.secret), request.identity
-    email = accounts.email_to_confirm(request.db, tokens, token, identity.user_id)
+    email = accounts.email_to_confirm(request.db, tokens, token, identity.user_id, for_update=request.may_write)
     return None if email == identity.email and identity.email_confirmed_at else email
 
 

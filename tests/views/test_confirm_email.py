@@ -1,5 +1,6 @@
 """An email address is confirmed by a link that is mailed at registration, if the site sends mail."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,11 @@ from sqlalchemy import select, update
 from flicklist.db import writing_engine
 from flicklist.models import Mail, User
 from flicklist.models.meta import utc_now
+from flicklist.services import accounts, login_sessions
 from flicklist.services.mail import Sender
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 from tests.postbox import link_in
+from tests.races import in_background
 
 NOTICE = ".confirm-email"
 CONFIRMED = ["Your email address is confirmed."]
@@ -236,6 +239,51 @@ def test_reset_takes_account_from_whoever_registered_with_the_address(mailing_si
         page = victim.get(link, status=303).follow()
         assert page.html.header.select_one(".email").text == "Carol@example.com"
         assert not page.forms.get("confirm")
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_link_is_invalid_after_password_reset_that_commits_meanwhile(
+    run, mailing_site, postbox, carol, engine, db, monkeypatch, is_new
+):
+    link = link_to(carol, "carola@example.com", postbox, 2) if is_new else link_in(postbox.wait_for(1))
+    confirm = carol.get(link).follow().forms["confirm"]
+    reset_link = run("password-reset-link", carol.email).output.strip().removeprefix("http://localhost:6543")
+    end_all, confirmation = login_sessions.end_all, ExitStack()
+
+    def end_all_and_confirm(*arguments):
+        end_all(*arguments)
+        confirmation.enter_context(in_background(lambda: confirm.submit(status=303), engine))
+
+    monkeypatch.setattr(login_sessions, "end_all", end_all_and_confirm)
+    with confirmation:
+        set_new_password(mailing_site, reset_link)
+    assert not is_confirmed(db, "Carol@example.com")
+    assert db.scalars(select(User.email)).one() == "Carol@example.com"
+
+
+def test_only_one_of_two_concurrent_links_to_new_addresses_works(carol, postbox, engine, db, monkeypatch):
+    other_window = carol.copy()
+    first = carol.get(link_to(carol, "first@example.com", postbox, 2)).follow().forms["confirm"]
+    second = other_window.get(link_to(carol, "second@example.com", postbox, 3)).follow().forms["confirm"]
+    change_email, concurrent = accounts.change_email, ExitStack()
+
+    def change_both(*arguments, **options):
+        monkeypatch.undo()
+        change_email(*arguments, **options)
+        concurrent.enter_context(in_background(lambda: second.submit(status=303), engine))
+
+    monkeypatch.setattr(accounts, "change_email", change_both)
+    with concurrent:
+        first.submit(status=303)
+    assert db.scalars(select(User.email)).one() == "first@example.com"
+
+
+def link_to(person, email, postbox, number):
+    """Ask to change the email address, and return the link in the mail of that number."""
+    form = person.get("/account/").forms["email"]
+    form["email"], form["current_password"] = email, PASSWORD
+    form.submit(status=303)
+    return link_in(postbox.wait_for(number))
 
 
 def test_confirmation_mails_are_limited_and_registration_still_works(make_app, postbox, db):
