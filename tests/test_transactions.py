@@ -11,13 +11,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from flicklist.db import writing_engine
 from flicklist.models import Movie, User
-from flicklist.services import two_factor
+from flicklist.services import accounts, two_factor
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages, problems
 from tests.conftest import SECRET
 
 PEOPLE_AT_ONCE = 8
+NEW_EMAIL = "ally@example.com"
 
 
 def run_concurrently(actions):
@@ -126,6 +127,21 @@ def test_only_one_of_two_concurrent_uses_of_a_reset_token_succeeds(app, alice, d
     Client(app).log_in(alice.email, "other staple donkey")
 
 
+def test_reset_link_is_invalid_if_email_is_changed_meanwhile(run, app, alice, monkeypatch):
+    link = run("password-reset-link", alice.email).output.strip().removeprefix("http://localhost:6543")
+    form = Client(app).get(link).follow().forms["new-password"]
+    form["password"] = form["verify"] = NEW_PASSWORD
+    run_during_hash(monkeypatch, "hash", lambda: change_email(alice))
+    page = form.submit(status=303).follow()
+    assert messages(page, "error") == ["This link has expired or was already used."]
+    assert alice.is_logged_in
+    Client(app).log_in(NEW_EMAIL)
+
+
+def change_email(person):
+    return person.send("/account/change-email", current_password=PASSWORD, email=NEW_EMAIL)
+
+
 def change_password(person, password, status=303):
     return person.send(
         "/account/change-password", status, current_password=PASSWORD, password=password, verify=password
@@ -150,26 +166,64 @@ def test_log_in_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch,
     assert alice.is_logged_in
 
 
+@pytest.mark.parametrize("method", ["verify", "hash"])
+def test_log_in_fails_if_email_is_changed_meanwhile(make_app, alice, monkeypatch, method):
+    """The hash is renewed at the login, because the cost is another one."""
+    late = Client(make_app(bcrypt_cost="5"))
+    form = late.get("/login").forms["log-in"]
+    form["email"], form["password"] = alice.email, PASSWORD
+    run_during_hash(monkeypatch, method, lambda: change_email(alice))
+    follow_refusal(form.submit())
+    assert not late.is_logged_in
+    assert alice.is_logged_in
+
+
+def test_log_in_with_code_fails_if_email_is_changed_meanwhile(app, alice, monkeypatch):
+    page = alice.turn_on_two_factor()
+    codes = [code.text for code in page.html.select(".codes code")]
+    late = Client(app)
+    form = late.log_in(alice.email).follow().forms["code"]
+    form["code"] = codes[0]
+    read = accounts.credentials_by_token
+
+    def read_and_change(*arguments):
+        monkeypatch.undo()
+        credentials = read(*arguments)
+        fields = {"current_password": PASSWORD, "code": codes[1], "email": NEW_EMAIL}
+        alice.send("/account/change-email", **fields)
+        return credentials
+
+    monkeypatch.setattr(accounts, "credentials_by_token", read_and_change)
+    page = form.submit(status=303).follow()
+    assert messages(page, "error") == ["Enter your password again."]
+    assert not late.is_logged_in
+
+
+@pytest.mark.parametrize("is_email", [False, True])
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
         ("change-email", {"email": "thief@example.com"}),
+        ("change-password", {"password": "other staple donkey", "verify": "other staple donkey"}),
         ("export", {}),
         ("delete", {"word": "delete"}),
         ("login-sessions/end-others", {}),
         ("two-factor/confirm", {"code": "000000"}),
     ],
 )
-def test_reauth_fails_if_password_is_replaced_meanwhile(app, alice, monkeypatch, path, fields):
+def test_reauth_fails_if_password_or_email_is_changed_meanwhile(app, alice, monkeypatch, path, fields, is_email):
     thief = Client(app, alice.email)
     thief.log_in()
     thief.begin_two_factor()
     token = thief.csrf_token()
-    run_during_hash(monkeypatch, "verify", lambda: change_password(alice, NEW_PASSWORD))
+    run_during_hash(
+        monkeypatch, "verify", lambda: change_email(alice) if is_email else change_password(alice, NEW_PASSWORD)
+    )
     answer = thief.post(f"/account/{path}", {"csrf_token": token, "current_password": PASSWORD, **fields}, status=400)
-    assert "That is not your current password." in answer
+    assert "Your password or your email address has just been changed." in answer
     assert alice.is_logged_in
-    assert alice.get("/account/").html.header.select_one(".email").text == alice.email
+    expected = NEW_EMAIL if is_email else alice.email
+    assert alice.get("/account/").html.header.select_one(".email").text == expected
 
 
 def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):

@@ -21,6 +21,7 @@ from flicklist.services import accounts, two_factor
 
 PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
 WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a message
+CHANGED_MEANWHILE = "Your password or your email address has just been changed. Enter your current password again."
 WRONG_CODE = "That code is wrong or was already used. Wait for the next code from your app, or use a recovery code."
 
 
@@ -34,9 +35,9 @@ def require_reauth(view: Callable[..., Response], info: Any) -> Callable[..., Re
 
     def reauthenticated(context: Any, request: Request) -> Response:
         form = ReauthForm(request.POST)
-        password_hash = _check_password(request, form)
+        credentials = _check_password(request, form)
         request.prepared = prepare(context, request) if prepare else None
-        _lock_account(request, form, password_hash)
+        _lock_account(request, form, credentials)
         if option != PASSWORD_ONLY:
             _check_code(request, form)
         return view(context, request)
@@ -47,24 +48,24 @@ def require_reauth(view: Callable[..., Response], info: Any) -> Callable[..., Re
 require_reauth.options = ("require_reauth", "prepare")  # type: ignore[attr-defined]
 
 
-def _check_password(request: Request, form: ReauthForm) -> str:
-    """Check the current password and return its hash. Wrong ones are limited."""
+def _check_password(request: Request, form: ReauthForm) -> Any:
+    """Check the current password and return the credentials. Wrong ones are limited."""
     request.limiter.check(reauth_rules(request))
     count_password(request, request.passwords)
     credentials = accounts.credentials_by_id(request.read_db, request.identity.user_id)
     password_hash: str | None = credentials and credentials.password_hash
     is_right = request.passwords.verify(form.current_password.data or "", password_hash)
-    if password_hash is None or not is_right:
+    if credentials is None or not is_right:
         audit(request, AuditEvent.LOG_IN_FAILED)
         request.limiter.count(reauth_rules(request))
         raise _refused(form, "current_password", WRONG_PASSWORD)
-    return password_hash
+    return credentials
 
 
-def _lock_account(request: Request, form: ReauthForm, password_hash: str) -> None:
-    """Begin the database transaction with a lock on the account. Raises `FormRefused` if its password has changed."""
-    if not accounts.lock_if_password_unchanged(request.db, request.identity.user_id, password_hash):
-        raise _refused(form, "current_password", WRONG_PASSWORD)
+def _lock_account(request: Request, form: ReauthForm, credentials: Any) -> None:
+    """Begin the database transaction with a lock on the account. Raises `FormRefused` if its credentials changed."""
+    if not accounts.lock_if_unchanged(request.db, credentials):
+        raise _refused(form, "current_password", CHANGED_MEANWHILE)
 
 
 def _check_code(request: Request, form: ReauthForm) -> None:

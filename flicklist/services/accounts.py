@@ -2,12 +2,12 @@
 
 Credentials are rows of ``id``, ``email``, ``email_key``, ``password_hash`` and ``known_browsers_version``. They are
 read outside the database transaction, because a slow password hash follows. After it, `replace_password_hash` or
-`lock_if_password_unchanged` checks that the account still has this hash.
+`lock_if_unchanged` checks that the account still has this password hash and email key.
 """
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -64,7 +64,7 @@ def register(db: Session, email: str, password_hash: str) -> User:
 
 
 def check_password(db: Session, passwords: PasswordHasher, credentials: Any, password: str) -> bool:
-    """Return whether the password is right and has not just been changed. If so, lock the account.
+    """Return whether the password is right and the credentials have not just been changed. If so, lock the account.
 
     A hash of another scheme or cost is renewed. Without credentials, do the same work and return ``False``.
     """
@@ -72,25 +72,31 @@ def check_password(db: Session, passwords: PasswordHasher, credentials: Any, pas
     if not passwords.verify(password, stored) or stored is None:
         return False
     if passwords.is_outdated(stored):
-        return replace_password_hash(db, credentials.id, stored, passwords.hash(password))
-    return lock_if_password_unchanged(db, credentials.id, stored)
+        return replace_password_hash(db, credentials, passwords.hash(password))
+    return lock_if_unchanged(db, credentials)
 
 
-def replace_password_hash(db: Session, user_id: int, known_hash: str, password_hash: str) -> bool:
-    """Replace a password hash if it is still `known_hash`. Return whether it was.
+def replace_password_hash(db: Session, credentials: Any, password_hash: str) -> bool:
+    """Replace the password hash of an account that still has these credentials. Return whether it had.
 
     The UPDATE locks the row until the transaction ends. If two requests replace the same hash, only the first succeeds.
     """
-    known = (User.id == user_id, User.password_hash == known_hash)
-    replaced = update(User).where(*known).values(password_hash=password_hash).returning(User.id)
+    replaced = update(User).where(*_has(credentials)).values(password_hash=password_hash).returning(User.id)
     return db.scalar(replaced) is not None
 
 
-def lock_if_password_unchanged(db: Session, user_id: int, known_hash: str) -> bool:
-    """Lock an account until the transaction ends, if its password hash is still `known_hash`. Return whether it was."""
-    known = (User.id == user_id, User.password_hash == known_hash)
+def lock_if_unchanged(db: Session, credentials: Any) -> bool:
+    """Lock an account until the transaction ends, if it still has these credentials. Return whether it had."""
     # FOR NO KEY UPDATE: other transactions can insert rows that refer to the account.
-    return db.scalar(select(User.id).where(*known).with_for_update(key_share=True)) is not None
+    return db.scalar(select(User.id).where(*_has(credentials)).with_for_update(key_share=True)) is not None
+
+
+def _has(credentials: Any) -> tuple[ColumnElement[bool], ...]:
+    return (
+        User.id == credentials.id,
+        User.email_key == credentials.email_key,
+        User.password_hash == credentials.password_hash,
+    )
 
 
 def set_password_hash(db: Session, user_id: int, password_hash: str) -> None:

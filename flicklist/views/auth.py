@@ -294,7 +294,7 @@ def log_in_with_code(context: Root, request: Request) -> PageOrRedirect:
     credentials = _pending_credentials(request)
     if credentials is None:
         return _ask_for_password(request, form)
-    if not accounts.lock_if_password_unchanged(request.db, credentials.id, credentials.password_hash):
+    if not accounts.lock_if_unchanged(request.db, credentials):
         return _ask_for_password(request, form)
     if accept_code(request, credentials.id, form.code.data, log_in_code_rules(request, credentials)):
         return _finish_login(request, credentials.id, form)

@@ -108,7 +108,7 @@ def set_password(context: PasswordResetResource, request: Request) -> HTTPSeeOth
     if not form.validate():
         raise redirect_to_form(request, request.path_to(context, "new"), form)
     password_hash = passwords.hash(form.password.data)
-    if not accounts.replace_password_hash(request.db, credentials.id, credentials.password_hash, password_hash):
+    if not accounts.replace_password_hash(request.db, credentials, password_hash):
         return _outdated(request)
     _confirm_email(request, credentials)
     login_sessions.end_all(request.db, credentials.id)
