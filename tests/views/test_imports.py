@@ -696,6 +696,22 @@ def test_report_of_refused_import_is_deleted_in_small_transactions(alice, engine
     assert db.scalars(select(ImportRow.id)).all() == []
 
 
+def test_report_of_import_that_always_fails_is_deleted_in_small_transactions(
+    alice, engine, work_on_imports, db, monkeypatch
+):
+    page = alice.upload("Heat")
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+    for _ in range(importer.MAX_ATTEMPTS):
+        work_on_imports()
+    add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
+    db.commit()
+    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 1, 0]
+    assert importer.FAILED in alice.get(page.request.path)
+    assert db.scalars(select(ImportRow.id)).all() == []
+
+
 def add_parts(db, import_id, *, rows, snapshots, chunks=0):
     """Give an import more rows, snapshots and pieces of its file."""
     row = {"import_id": import_id, "file": "x", "line": 1, "title": "x", "outcome": "added", "reason": ""}

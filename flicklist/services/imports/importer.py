@@ -28,7 +28,6 @@ from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.writing import (
     ListChanged,
-    delete_report,
     insert_rows,
     insert_snapshots,
     plan_taking_back,
@@ -204,7 +203,7 @@ class Importer:
             return storage.next_import_id(read_db)
 
     def _begin(self, import_id: int) -> Import | None:
-        """Count the attempt and return the import, or give up and return None."""
+        """Count the attempt and return the import, or None if it waits for nothing any more."""
         with self._database.transaction() as db:
             leases.renew(db, LEASE, self._holder, LEASE_DURATION)
             movie_import = _locked(db, import_id)
@@ -212,9 +211,6 @@ class Importer:
                 return None
             storage.let_others_go_first(db, movie_import.owner_id)
             movie_import.attempts += 1
-            if movie_import.attempts > MAX_ATTEMPTS:
-                _give_up(db, movie_import, FAILED)
-                return None
             db.flush()
             db.expunge(movie_import)
             return movie_import
@@ -247,6 +243,9 @@ class _Work:
             ImportState.CONFIRMED: self._write,
             ImportState.TAKING_BACK: self._take_back,
         }
+        if self.movie_import.attempts > MAX_ATTEMPTS:
+            self._stop(FAILED)
+            return
         try:
             work[self.movie_import.state]()
         except UploadRefused as refused:
@@ -384,11 +383,16 @@ class _Work:
             yield db, movie_import
 
     def _stop(self, problem: str) -> None:
-        """Give up. The report of an upload is deleted before, in small transactions."""
-        if self.movie_import.state != ImportState.TAKING_BACK:
-            self._delete_report()
+        """Refuse an upload. An import that cannot be taken back stays."""
+        if self.movie_import.state == ImportState.TAKING_BACK:
+            with self._transaction() as (_, movie_import):
+                movie_import.state = ImportState.FINISHED
+            return
+        self._delete_report()
         with self._transaction() as (db, movie_import):
-            _give_up(db, movie_import, problem)
+            movie_import.wait_in(ImportState.REFUSED)
+            movie_import.problem = shorten(problem, MAX_REASON_LENGTH)
+            storage.delete_content(db, movie_import.id)
 
 
 def _give_others_their_turn(begun: float) -> None:
@@ -401,14 +405,3 @@ def _locked(db: Session, import_id: int) -> Import:
     if movie_import is None:
         raise _Gone
     return movie_import
-
-
-def _give_up(db: Session, movie_import: Import, problem: str) -> None:
-    """Refuse an upload. An import that cannot be taken back stays."""
-    if movie_import.state == ImportState.TAKING_BACK:
-        movie_import.state = ImportState.FINISHED
-        return
-    movie_import.wait_in(ImportState.REFUSED)
-    movie_import.problem = shorten(problem, MAX_REASON_LENGTH)
-    delete_report(db, movie_import.id)
-    storage.delete_content(db, movie_import.id)

@@ -65,12 +65,6 @@ def reserve_movie_ids(db: Session, number: int) -> Sequence[int]:
     return range(first, first + number)
 
 
-def delete_report(db: Session, import_id: int) -> None:
-    """Delete the rows and snapshots of an earlier plan."""
-    for model in (ImportRow, ImportSnapshot):
-        db.execute(delete(model).where(model.import_id == import_id))
-
-
 def insert_rows(
     db: Session, import_id: int, first: int, rows: Sequence[Row | UnusableRow], planned: Sequence[PlannedRow]
 ) -> None:
