@@ -190,9 +190,9 @@ def titles(page):
 
 
 def messages(page, queue=None):
-    """Return the flash messages on the page, of one queue or of all."""
+    """Return the flash messages on the page, of one queue or of all, with plain spaces."""
     selector = f".message.{queue}" if queue else ".message"
-    return [message.p.text.strip() for message in page.html.select(selector)]
+    return [message.p.text.strip().replace("\N{NO-BREAK SPACE}", " ") for message in page.html.select(selector)]
 
 
 def problems(page):
