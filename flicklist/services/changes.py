@@ -3,7 +3,7 @@
 Every query is limited to one owner. Nothing here commits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,9 @@ from flicklist.models.change import (
     IMPORTED,
     MAX_CHANGES,
     MAX_CHANGES_SIZE,
+    REDONE,
     SMALL_CHANGE_SIZE,
+    UNDONE,
     earlier_label,
     equals_snapshot,
     is_undoing,
@@ -71,6 +73,9 @@ class ListedChange(NamedTuple):
     """Whether the first movie still exists."""
     movie_import: Import | None
     """The import that made the change. It is taken back on its own page."""
+    number_of_undone_movies: int
+    undid: str
+    """The outcome of the change that this one undid or redid, or an empty text if it is not known."""
 
     @property
     def is_undoing(self) -> bool:
@@ -100,6 +105,10 @@ def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
     undoable = last_changes(db, owner_id, [change_id for change_id, *_ in page.rows])
     existing = existing_ids(db, owner_id, [before[0]["id"] for *_, before in page.rows if before])
     imports = _imports(db, owner_id, [change_id for change_id, _, outcome, _ in page.rows if outcome == IMPORTED])
+    rows = [*_newer_rows(db, owner_id, page), *page.rows]
+    undoings = _undoings(rows)
+    outcomes = {change_id: outcome for change_id, _, outcome, _ in page.rows}
+    undone = {undoings[change_id]: len(before) for change_id, *_, before in rows if change_id in undoings}
     listed = [
         ListedChange(
             change_id,
@@ -109,10 +118,42 @@ def changes_page(db: Session, owner_id: int, requested: PageRequest) -> Page:
             can_be_undone=change_id in undoable,
             has_first_movie=bool(before) and before[0]["id"] in existing,
             movie_import=imports.get(change_id),
+            number_of_undone_movies=undone.get(change_id, 0),
+            undid=outcomes.get(_first_change(undoings, change_id), "") if change_id in undoings else "",
         )
         for change_id, created_at, outcome, before in page.rows
     ]
     return replace(page, rows=[change for change in listed if change.before or change.movie_import])
+
+
+def _newer_rows(db: Session, owner_id: int, page: Page) -> Sequence[Any]:
+    """Return the changes before the page, the newest first, because they may have undone changes of the page."""
+    if not page.before:
+        return []
+    newer = _ROWS.where(Change.id > page.rows[0][0], ~HAS_EXPIRED).order_by(Change.created_at.desc(), Change.id.desc())
+    return db.execute(newer, {"owner_id": owner_id}).all()
+
+
+def _undoings(rows: Sequence[Any]) -> dict[int, int]:
+    """Return which change each undo or redo among the rows undid. The rows are ordered from the newest.
+
+    It is the one before it that had the same movies, because only the last change of a movie can be undone.
+    """
+    last: dict[int, int] = {}  # the last change of each movie
+    undoings = {}
+    for change_id, _, outcome, before in reversed(rows):
+        movie_ids = [each["id"] for each in before]
+        if outcome in {UNDONE, REDONE} and before and movie_ids[0] in last:
+            undoings[change_id] = last[movie_ids[0]]
+        last.update(dict.fromkeys(movie_ids, change_id))
+    return undoings
+
+
+def _first_change(undoings: Mapping[int, int], change_id: int) -> int:
+    """Return the change that an undo or redo is about in the end, after any number of other ones."""
+    while change_id in undoings:
+        change_id = undoings[change_id]
+    return change_id
 
 
 def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int | None, Import]:

@@ -1,6 +1,7 @@
 """Tags: completed while somebody types, and in the outcome of a change."""
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ MAX_COMPLETIONS = 8
 MAX_COMBINATIONS = 5000  # of tags that movies have, the most used ones; a combination has up to 20 tags
 MAX_COMPARED_TAGS = 2000  # the most used ones; comparing one outside ASCII takes 45 microseconds
 _HASH_LENGTH = 16
+_HASH = re.compile(f"(?<=…) [0-9a-f]{{{_HASH_LENGTH}}}$")
 _COUNTS = (
     select(Movie.tags, func.count())
     .where(Movie.owner_id == bindparam("owner_id"), Movie.tags != "", IS_LISTED)
@@ -65,3 +67,9 @@ def outcome_of_tagging(verb: str, labels: Sequence[str]) -> str:
         return outcome
     digest = hashlib.sha256(outcome.encode()).hexdigest()[:_HASH_LENGTH]
     return f"{outcome[: MAX_OUTCOME_LENGTH - _HASH_LENGTH - 2]}… {digest}"
+
+
+def tags_in_outcome(outcome: str) -> list[str]:
+    """Return the tags in an outcome of `outcome_of_tagging`, without the hash. The last one may be shortened."""
+    _, _, labels = _HASH.sub("", outcome).partition(" ")
+    return labels.split(", ")

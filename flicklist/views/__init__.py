@@ -22,10 +22,12 @@ from flicklist.security.rate_limits import RETRY_SECONDS
 from flicklist.services.pagination import PageRequest
 from flicklist.services.passwords import TooBusy
 from flicklist.services.watchlist import MAX_SIMILAR_TITLES, Similar
+from flicklist.text import quote
 from flicklist.urls import local_path
 
 MAX_BACK_LENGTH = 4000  # a search of 200 non-ASCII letters, percent-encoded, and a cursor with 200 more, in base64
 BUSY = f"Many people are logging in at the moment. Try again in {RETRY_SECONDS} seconds."
+MAX_NAMED_TAGS = 3
 OUTDATED_LINK = "This link has expired or was already used."
 
 # Several functions ask for its fields, and creating a form takes as long as a statement.
@@ -109,6 +111,15 @@ def latest_day(request: Request) -> date:
 def name_movies(movies: Sequence[Movie]) -> str:
     """Return movies as part of a sentence: ``“Heat (1995)”`` or ``3 movies``."""
     return movies[0].quoted_label if len(movies) == 1 else f"{len(movies)} movies"
+
+
+def name_tags(labels: Sequence[str]) -> str:
+    """Return tags as part of a sentence: ``tags “own it” and “DVD”``. Beyond some, only their number is named."""
+    *others, last = map(quote, labels[:MAX_NAMED_TAGS])
+    if len(labels) > MAX_NAMED_TAGS:
+        others, last = [*others, last], f"{len(labels) - MAX_NAMED_TAGS} more"
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"{'tag' if len(labels) == 1 else 'tags'} {names}"
 
 
 def mention_similar_titles(movie: Movie, similar: Sequence[Similar]) -> str:

@@ -12,8 +12,9 @@ from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, ChangesResource
 from flicklist.security.rate_limits import CHANGES_OF_MANY, LONG_PAGES
 from flicklist.services import changes
-from flicklist.text import quote
-from flicklist.views import redirect_back, requested_page, undo_path
+from flicklist.services.changes import ListedChange
+from flicklist.services.tags import tags_in_outcome
+from flicklist.views import name_tags, redirect_back, requested_page, undo_path
 
 # The words for each outcome, before and after the names of the movies.
 WORDS = {
@@ -48,20 +49,22 @@ def changes_page(context: ChangesResource, request: Request) -> dict[str, Any]:
     return {"page": page, "words": words}
 
 
-def words(outcome: str) -> tuple[str, str]:
-    """Return the words for an outcome before and after the names of the movies."""
+def words(change: ListedChange) -> tuple[str, str]:
+    """Return the words for a change before and after the names of the movies: ``Undid: Rated``, ``4 ★``."""
+    if change.undid in {"", UNDONE, REDONE}:
+        return _words(change.outcome)
+    before, after = _words(change.undid)
+    return f"{'Undid' if change.is_undoing else 'Redid'}: {before}", after
+
+
+def _words(outcome: str) -> tuple[str, str]:
     if outcome.startswith(RATED):
         return "Rated", outcome.removeprefix(RATED)
     if outcome.startswith(TAGGED):
-        return f"Added {_tags(outcome.removeprefix(TAGGED))} to", ""
+        return f"Added the {name_tags(tags_in_outcome(outcome))} to", ""
     if outcome.startswith(UNTAGGED):
-        return f"Removed {_tags(outcome.removeprefix(UNTAGGED))} from", ""
+        return f"Removed the {name_tags(tags_in_outcome(outcome))} from", ""
     return WORDS.get(outcome) or (f"{outcome[:1].upper()}{outcome[1:]}:", "")
-
-
-def _tags(labels: str) -> str:
-    """Return tags that are separated by commas as words: ``the tags “own it, DVD”``."""
-    return f"the {'tags' if ', ' in labels else 'tag'} {quote(labels)}"
 
 
 @view_config(

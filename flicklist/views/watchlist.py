@@ -16,7 +16,6 @@ from flicklist.flash import flash_error, flash_info, flash_success
 from flicklist.forms.fields import OutdatedForm
 from flicklist.forms.movies import AddForm, RatingForm, RestoreForm, SelectionForm, TagsForm
 from flicklist.forms.search import NO_SEARCH, SearchForm
-from flicklist.labels import join_labels
 from flicklist.models import Movie
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_TITLE_LENGTH, LimitReached, MovieDetails
@@ -30,7 +29,7 @@ from flicklist.services.pagination import MAX_COUNT, Page, PageRequest
 from flicklist.services.search import Sort
 from flicklist.services.tags import outcome_of_tagging
 from flicklist.services.watchlist import IsRemoved, MovieExists, NothingSelected
-from flicklist.text import parse_row_id, quote
+from flicklist.text import parse_row_id
 from flicklist.unsent_forms import pack, typed_texts
 from flicklist.views import (
     PageOrRedirect,
@@ -40,6 +39,7 @@ from flicklist.views import (
     mention_similar_titles,
     moved_to_watchlist,
     name_movies,
+    name_tags,
     redirect,
     redirect_back,
     refuse,
@@ -54,17 +54,17 @@ WATCHED_PAGE = "flicklist:templates/watchlist/watched.jinja2"
 TYPED_PAGE = "flicklist:templates/errors/typed.jinja2"
 IS_REMOVED_PAGE = "flicklist:templates/movie/is_removed.jinja2"
 WATCHLIST_SORTS = {
-    Sort.ADDED: "recently added",
-    Sort.EARLIEST_ADDED: "earliest added",
-    Sort.TITLE: "by title",
-    Sort.YEAR: "by year",
+    Sort.ADDED: "Recently added",
+    Sort.EARLIEST_ADDED: "Earliest added",
+    Sort.TITLE: "By title",
+    Sort.YEAR: "By year",
 }
 WATCHED_SORTS = {
-    Sort.WATCHED: "last watched",
-    Sort.RATING: "highest rated",
-    Sort.TITLE: "by title",
-    Sort.YEAR: "by year",
-    Sort.ADDED: "recently added",
+    Sort.WATCHED: "Last watched",
+    Sort.RATING: "Highest rated",
+    Sort.TITLE: "By title",
+    Sort.YEAR: "By year",
+    Sort.ADDED: "Recently added",
 }
 
 
@@ -365,7 +365,7 @@ def _change_tags(
     labels = form.tags.labels
     outcome = outcome_of_tagging(verb, labels)
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: action(movie, labels), outcome)
-    names = f"{'tag' if len(labels) == 1 else 'tags'} {quote(join_labels(labels))}", name_movies(movies)
+    names = name_tags(labels), name_movies(movies)
     if change is None:
         flash_info(request, unchanged.format(*names))
     else:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Text, cast, select, update
+from sqlalchemy import Text, cast, delete, select, update
 
 from flicklist.dates import format_date
 from flicklist.film_facts import FilmFacts
@@ -436,16 +436,21 @@ def test_page_says_what_was_done_and_that_it_was_undone(heat, db, verb, fields, 
     page = changes_page(heat)
     assert shown(page)[0] == (words, "Undo")
     page = heat.press(page, f"Undo: {words}")
-    assert shown(page)[:2] == [("Undid the last change to “Heat (1995)”", "Redo"), (words, CHANGED_LATER)]
+    assert shown(page)[:2] == [(f"Undid: {words}", "Redo"), (words, "Undone")]
     assert messages(page) == ["Undone."]
-    page = heat.press(page, "Redo: Undid the last change to “Heat (1995)”")
-    assert shown(page)[0] == ("Redid the last change to “Heat (1995)”", "Undo")
+    page = heat.press(page, f"Redo: Undid: {words}")
+    assert shown(page)[:3] == [(f"Redid: {words}", "Undo"), (f"Undid: {words}", "Redone"), (words, "Undone")]
     assert messages(page) == ["Redone."]
     assert remembered(db) == before
 
 
 @pytest.mark.parametrize(
-    ("tags", "words"), [("film club", "the tag “film club”"), ("film club, DVD", "the tags “film club, DVD”")]
+    ("tags", "words"),
+    [
+        ("film club", "the tag “film club”"),
+        ("film club, DVD", "the tags “film club” and “DVD”"),
+        ("a, b, c, d, e", "the tags “a”, “b”, “c” and 2 more"),
+    ],
 )
 def test_page_says_which_tags_were_added_and_removed(heat, tags, words):
     for button in ("Add tags", "Remove tags"):
@@ -454,6 +459,20 @@ def test_page_says_which_tags_were_added_and_removed(heat, tags, words):
         (f"Removed {words} from “Heat (1995)”", "Undo"),
         (f"Added {words} to “Heat (1995)”", CHANGED_LATER),
     ]
+
+
+def test_page_shows_shortened_tags_without_their_hash(heat):
+    heat.change_selected(f"{heat.list_path}watched", ["Heat"], "Add tags", tags="own it, " + "x" * 39 + ", DVD, VHS")
+    shortened = "x" * 27
+    assert shown(changes_page(heat))[0] == (f"Added the tags “own it” and “{shortened}…” to “Heat (1995)”", "Undo")
+
+
+def test_page_names_no_undone_change_that_is_not_kept(heat, db):
+    page = heat.press(changes_page(heat), "Undo: Edited “Heat (1995)”")
+    assert shown(page)[0] == ("Undid: Edited “Heat (1995)”", "Redo")
+    db.execute(delete(Change).where(Change.outcome != "undone"))
+    db.commit()
+    assert shown(changes_page(heat)) == [("Undid the last change to “Heat (1995)”", "Redo")]
 
 
 def test_page_says_that_movie_was_restored(heat):
@@ -505,7 +524,11 @@ def test_page_offers_exactly_what_can_be_undone(alice, db):
     assert remembered(db) == before
     for words in ("Watched 3 movies", "Rated “Heat” 2 ★", "Rated “Ran” 3 ★"):
         assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undone.")
-    assert [button for _, button in shown(changes_page(alice))] == [*["Redo"] * 3, *[CHANGED_LATER] * 4]
+    assert [button for _, button in shown(changes_page(alice))] == [
+        *["Redo"] * 3,
+        *["Undone", "Undone", CHANGED_LATER],
+        "Undone for 1 of 3 movies",
+    ]
 
 
 def test_page_names_the_first_movies_of_a_change(alice, db):
@@ -577,7 +600,7 @@ def test_undo_returns_to_the_same_page_of_changes(heat, bob):
         "Watched “Heat (1995)”",
     ]
     page = heat.press(second, "Undo: Watched “Ran”")
-    assert ("Watched “Ran”", CHANGED_LATER) in shown(page)
+    assert ("Watched “Ran”", "Undone") in shown(page)
     assert page.request.path_qs == second.request.path_qs
     assert len(shown(heat.get(page.html.select_one("[rel=prev]")["href"]))) == 50
     assert shown(changes_page(bob)) == bob_sees

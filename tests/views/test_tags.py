@@ -184,7 +184,8 @@ def test_page_links_keep_the_tag(alice, db):
 @pytest.mark.parametrize("view", ["", "watched"])
 def test_invalid_tag_is_reported_and_ignored(shelf, view, tag, problem):
     page = shelf.get(shelf.list_path + view, {"tag": tag})
-    assert messages(page, "error") == [f"The filter “Tag” was not used. {problem}"]
+    assert messages(page, "error") == ["The filter “Tag” was not used. Please correct it."]
+    assert page.html.select_one("#tag-problem").text == problem
     assert len(titles(page)) == (1 if view else 3)
     assert page.html.select_one("form#search [name=tag]")["value"] == tag
 
@@ -206,7 +207,7 @@ def test_selected_movies_are_tagged_and_untagged_with_undo_and_redo(shelf, db):
     assert messages(page, "success") == ["Redone."]
     assert remembered(db) == after
     page = change_tags(shelf, ["Heat"], "Remove tags", "NETFLIX, with  mum")
-    assert messages(page, "success") == ["Removed the tags “NETFLIX, with mum” from “Heat”."]
+    assert messages(page, "success") == ["Removed the tags “NETFLIX” and “with mum” from “Heat”."]
     assert tags_of(db, "Heat") == "own it"
     shelf.press(page, "Undo")
     assert remembered(db) == after
@@ -214,7 +215,7 @@ def test_selected_movies_are_tagged_and_untagged_with_undo_and_redo(shelf, db):
 
 def test_watched_movies_are_tagged(shelf, db):
     page = change_tags(shelf, ["Stalker"], "Add tags", "own it, DVD", view="watched")
-    assert messages(page, "success") == ["Added the tags “own it, DVD” to “Stalker”."]
+    assert messages(page, "success") == ["Added the tags “own it” and “DVD” to “Stalker”."]
     assert page.request.path == shelf.list_path + "watched"
     assert tags_of(db, "Stalker") == "Own It, DVD"
 
@@ -248,7 +249,7 @@ def test_second_submit_with_other_tags_offers_no_undo(shelf, db, length):
     [
         (["Heat"], "Add tags", "OWN IT", "Nothing changed: “Heat” already had the tag “OWN IT”."),
         (["Ran"], "Remove tags", "own it", "Nothing changed: “Ran” didn’t have the tag “own it”."),
-        (["Ran", "Amélie"], "Remove tags", "a, b", "Nothing changed: 2 movies didn’t have the tags “a, b”."),
+        (["Ran", "Amélie"], "Remove tags", "a, b", "Nothing changed: 2 movies didn’t have the tags “a” and “b”."),
     ],
 )
 def test_action_without_effect_says_so(shelf, db, selected, label, tags, said):
