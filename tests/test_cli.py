@@ -356,7 +356,7 @@ def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypa
 def test_import_command_shows_questions_with_their_answers(run, alice, tmp_path):
     file = tmp_path / "list.csv"
     file.write_text("Title,WatchedDate\nHeat,\nRan,2020-07-14\n")
-    question = "1 row has no date and no rating. Did you watch this movie?"
+    question = "“Heat” (line 2) has no date and no rating. Did you watch it?"
     choices = "--answer letterboxd_import=watched (Yes, I watched it)"
     assert f"{question} No answer. Choose one: {choices}" in run("import", alice.email, str(file), "--dry-run").output
     result = run("import", alice.email, str(file), "--answer", "letterboxd_import=watched", "--dry-run")

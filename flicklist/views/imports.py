@@ -1,6 +1,6 @@
 """``/watchlists/pX3v…/imports/``: uploading files, and importing their movies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ STATES = {
     ImportState.CONFIRMED: "Importing…",
     ImportState.TAKING_BACK: "Undoing…",
     ImportState.TAKEN_BACK: "Undone",
-    ImportState.REFUSED: "Could not be imported",
+    ImportState.REFUSED: "Couldn’t be imported",
 }
 # The words for each outcome of a row, before and after the import. Several rows can be about one movie.
 PLANNED_OUTCOMES = {
@@ -137,6 +137,7 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
+    filters = _filters(numbers, problems, outcomes_in_words[Outcome.REFUSED])
     form = AnswersForm.to(movie_import.questions, None)
     refill_form(request, form)
     return {
@@ -144,14 +145,13 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "movie_import": movie_import,
         "page": page,
         "groups": _group_by_reason(page.rows),
-        "filters": _filters(numbers, problems, outcomes_in_words[Outcome.REFUSED]),
+        "filters": filters,
         "shown": shown,
         "PROBLEMS": PROBLEMS,
         "problems": problems,
         "headings": HEADINGS,
         "outcomes": outcomes_in_words,
-        "number_of_rows": sum(numbers.values()),
-        "rows_of_new_movies": numbers[Outcome.ADDED],
+        "summary": _summary(numbers, filters, movie_import.counts.get(NEW_MOVIES, 0)),
         "ImportState": ImportState,
         "NEW_MOVIES": NEW_MOVIES,
         "CHANGED_MOVIES": CHANGED_MOVIES,
@@ -173,6 +173,20 @@ def _filters(numbers: Mapping[Outcome, int], problems: int, not_imported: str) -
     words.append((PROBLEMS, problems, not_imported, not_imported))
     filters = [RowFilter(name, f"{n:,} {one if n == 1 else many}") for name, n, one, many in words if n]
     return [RowFilter("all", f"All {sum(numbers.values()):,} rows"), *filters] if len(filters) > 1 else []
+
+
+def _summary(numbers: Mapping[Outcome, int], filters: Sequence[RowFilter], new_movies: int) -> str:
+    """Return how many rows the file has. If several are about one new movie, say how many movies they are."""
+    rows = _count(sum(numbers.values()), "row")
+    if numbers[Outcome.ADDED] <= new_movies:
+        return f"The file has {rows}."
+    about = f"about {_count(new_movies, 'new movie')}"
+    others = [each.label for each in filters if each.name not in {"all", Outcome.ADDED.value}]
+    return f"{rows}: {', '.join([f'{numbers[Outcome.ADDED]:,} {about}', *others])}." if others else f"{rows} {about}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _group_by_reason(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
@@ -213,7 +227,7 @@ def answer(context: ImportResource, request: Request) -> HTTPSeeOther:
     if not form.validate():
         raise redirect_to_form(request, request.path_to(context), form)
     if not context.movie_import.has_other_answers(form.answers):
-        flash_info(request, "Nothing to do: you have not chosen other answers.")
+        flash_info(request, "Nothing to do: you haven’t chosen other answers.")
         return redirect(request.path_to(context))
     storage.answer(context.movie_import, form.answers)
     wake_importer(request)

@@ -20,7 +20,7 @@ def phone(request, open_browser):
 def test_real_account_is_imported_and_taken_back(phone):
     page = phone.page
     phone.register()
-    page.get_by_role("link", name="Bring your list").click()
+    page.get_by_role("link", name="Import your list").click()
     expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
     check_page(phone, "imports, empty")
     page.get_by_label("File").set_input_files(FILE | {"buffer": zipped(SAMPLES / "letterboxd-export")})
@@ -41,7 +41,7 @@ def test_real_account_is_imported_and_taken_back(phone):
     expect(page.locator(".import-list")).to_contain_text("Undone")
     check_page(phone, "imports")
     page.get_by_role("link", name="Back to my watchlist").click()
-    expect(page.get_by_role("link", name="Bring your list")).to_be_visible()
+    expect(page.get_by_role("link", name="Import your list")).to_be_visible()
 
 
 def wait_until_finished(phone, sign, name):

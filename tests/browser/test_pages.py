@@ -163,7 +163,7 @@ def changes_pages(reader):
     page = reader.page
     reader.go("/")
     page.get_by_role("link", name="Recent changes").click()
-    page.get_by_text("Show movies").first.click()
+    page.get_by_text("Movies", exact=True).first.click()
     yield "changes"
     page.get_by_role("button", name="Undo: Watched 2 movies").click()
     expect(page.get_by_role("status")).to_contain_text("Undone.")
@@ -278,7 +278,7 @@ def import_pages(reader):
     yield "imports, empty"
     imports = page.url
     upload(page, "picture.png", b"\x89PNG\r\n\x1a\n")
-    expect(page.get_by_text("This is a picture.")).to_be_visible(timeout=WORK_MILLISECONDS)
+    expect(page.get_by_text("This file is a picture, not a list.")).to_be_visible(timeout=WORK_MILLISECONDS)
     yield "import, refused"
     page.goto(imports)
     upload(page, f"{'x' * 60}.csv", (MADE / "letterboxd-import.csv").read_bytes())

@@ -161,7 +161,7 @@ def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_impo
 def test_confirmed_import_adds_movies(alice, import_file, db):
     page = import_file("[x] Heat (1995)\nRan (1985)\n")
     assert page.html.h1.text == "Import finished"
-    assert page.html.main.find("a", string="See your watchlist")["href"] == alice.list_path
+    assert page.html.main.find("a", string="Back to my watchlist")["href"] == alice.list_path
     assert counts(page) == {"Movies added": 2, "Movies changed": 0, "Viewings added": 1}
     assert (alice.watchlist(), alice.watched()) == (["Ran"], ["Heat"])
     assert listed_rows(page) == [("Heat", "", ""), ("Ran", "", "")]
@@ -269,7 +269,7 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
     assert db.scalars(select(ImportSnapshot.movie_id)).all() == [before["movies"][0].id]
     page = take_back(page)
     assert page.html.h1.text == "Import undone"
-    assert counts(page) == {"Movies deleted": 1, "Movies changed back": 1}
+    assert counts(page) == {"Movies deleted": 1, "Movies restored": 1}
     assert listed_rows(page) == []
     assert state_of(db, alice) == before
     assert "Undone." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
@@ -342,11 +342,11 @@ def test_answer_that_changes_nothing_does_not_have_the_file_read_again(alice, wo
     page = alice.upload("x")
     work_on_imports()
     answer = f"{page.request.path}answer"
-    assert "you have not chosen other answers" in alice.send(answer, kind="a").follow()
+    assert "you haven’t chosen other answers" in alice.send(answer, kind="a").follow()
     assert work_on_imports() == 0
     alice.send(answer, kind="b")
     assert work_on_imports() == 1
-    assert "you have not chosen other answers" in alice.send(answer).follow()  # there is no question any more
+    assert "you haven’t chosen other answers" in alice.send(answer).follow()  # there is no question any more
     assert work_on_imports() == 0
 
 
@@ -459,8 +459,13 @@ def test_report_is_filtered_and_paged(alice, import_file):
 def test_report_says_how_many_rows_are_about_the_new_movies(alice, import_file):
     page = import_file("Heat\n[x] Heat\nRan\n")
     assert counts(page)["Movies added"] == 2
-    assert "The file has 3 rows. A movie can have several: 3 rows are about 2 new movies." in page.html.main.text
+    assert "3 rows about 2 new movies." in page.html.main.text
     assert page.html.select(".import-filter a") == []  # all rows have the same outcome
+
+
+def test_report_says_what_the_other_rows_are_about(import_file):
+    page = import_file(f"Heat\n[x] Heat\n{LONG}\n")
+    assert "3 rows: 2 about 1 new movie, 1 not imported." in page.html.main.text
 
 
 def test_report_can_be_downloaded_without_formulas(alice, import_file):
@@ -756,7 +761,7 @@ def test_list_of_imports_says_what_became_of_each(alice, import_file, take_back,
     work_on_imports()
     page = alice.get(alice.list_path + "imports/")
     assert [row.select("a, span")[-1].text for row in page.html.select(".import-list > li")] == [
-        "Could not be imported",
+        "Couldn’t be imported",
         "Check and import",
         "2 movies added",
         "Undone",

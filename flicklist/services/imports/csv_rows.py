@@ -10,7 +10,7 @@ from flicklist.services.imports.rows import UploadRefused
 
 MAX_ROW_LENGTH = 1_000_000
 MAX_COLUMNS = 1_000
-_UNREADABLE = "The row cannot be read. A quotation mark may be missing."
+_UNREADABLE = "The row can’t be read. A quotation mark may be missing."
 
 
 class Cells(NamedTuple):

@@ -210,7 +210,7 @@ class _Merger:
             return
         longer = f"{present}\n\n{note}" if present else note
         if len(longer) > MAX_NOTES_LENGTH:
-            effect.failed.append(f"The text of {len(note):,} characters does not fit into the notes of the movie.")
+            effect.failed.append(f"The text of {len(note):,} characters doesn’t fit into the notes of the movie.")
             return
         self.movie.set_details(self.movie.details._replace(notes=longer))
         effect.added.append("notes")

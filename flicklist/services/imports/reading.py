@@ -41,16 +41,18 @@ _PLAIN, _TABLE = plain_text.FORMAT, letterboxd_import.FORMAT
 _ZIP = b"PK\3\4"
 _KINDS = {
     b"PK\5\6": "an empty ZIP",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
+    b"%PDF": "a PDF, not a list",
+    b"\x89PNG": "a picture, not a list",
+    b"\xff\xd8\xff": "a picture, not a list",
+    b"GIF8": "a picture, not a list",
     b"\xd0\xcf\x11\xe0": "a document of an older spreadsheet or word processor",
-    b"\x1f\x8b": "a compressed file, but not a ZIP",
-    b"Rar!": "a compressed file, but not a ZIP",
-    b"7z\xbc\xaf": "a compressed file, but not a ZIP",
+    b"\x1f\x8b": "compressed, but not as a ZIP",
+    b"Rar!": "compressed, but not as a ZIP",
+    b"7z\xbc\xaf": "compressed, but not as a ZIP",
 }
-_EXPECTED = "Upload an export of FlickList, Letterboxd, Trakt, IMDb or Netflix, or a text file with one title per line."
+_EXPECTED = (
+    "Upload an export from FlickList, Letterboxd, Trakt, IMDb or Netflix, or a text file with one title per line."
+)
 _COLUMNS_EXPECTED = (
     "The columns can be Title, Year, WatchedDate, Rating (½ to 5 stars) or Rating10 (1 to 10), Tags and Review. "
     "Only Title is needed.\n"
@@ -126,7 +128,7 @@ def _starts_as_zip(path: Path, limits: UploadLimits) -> bool:
         start = file.read(8)
     kind = next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), None)
     if kind:
-        raise UploadRefused(f"This is {kind}.\n{_EXPECTED}")
+        raise UploadRefused(f"This file is {kind}.\n{_EXPECTED}")
     is_zip = start.startswith(_ZIP)
     if not is_zip and size > limits.max_entry_size:
         raise UploadRefused("This file is too large. Split it into smaller ones.")
@@ -136,7 +138,7 @@ def _starts_as_zip(path: Path, limits: UploadLimits) -> bool:
 def _files_in(archive: Archive, limits: UploadLimits, step: Step) -> Mapping[str, UploadedFile]:
     if _SPREADSHEET in archive.entries:
         raise UploadRefused(
-            f"This is a document of a spreadsheet or word processor. Save it as CSV or text.\n{_EXPECTED}"
+            f"This file is a document of a spreadsheet or word processor. Save it as CSV or text.\n{_EXPECTED}"
         )
     if not archive.entries:
         raise UploadRefused(f"This ZIP has no files.\n{_EXPECTED}")
@@ -158,7 +160,7 @@ def _fallbacks(upload: Upload) -> Sequence[Format]:
     if not file.first_line:
         raise UploadRefused("This file has no text.")
     if file.first_line.lstrip().startswith("<"):
-        raise UploadRefused(f"This is a web page.\n{_EXPECTED}")
+        raise UploadRefused(f"This file is a web page, not a list.\n{_EXPECTED}")
     return _fallbacks_of_table(file)
 
 

@@ -91,7 +91,7 @@ def _as_text(value: object) -> str:
         return ""
     text = str(value)
     if not text.isascii() and _SURROGATE.search(text):
-        raise RowUndecided("This row contains characters that cannot be read. Correct them in the file.")
+        raise RowUndecided("This row contains characters that can’t be read. Correct them in the file.")
     return text
 
 

@@ -20,7 +20,7 @@ def test_made_sample_asks_about_rows_without_date_and_rating():
     assert undecided(parsed) == ["Synecdoche, New York"]
     (question,) = parsed.questions
     assert (question.name, question.default) == (MEANING, "")
-    assert question.text == "1 row has no date and no rating. Did you watch this movie?"
+    assert question.text == "“Synecdoche, New York” (line 2) has no date and no rating. Did you watch it?"
     assert [option.label for option in question.options] == ["Yes, I watched it", "No, put it on my watchlist"]
     assert counts(parsed) == (1, 0, 2, 0, 1)  # the second movie is open
     first, second = usable(parsed)

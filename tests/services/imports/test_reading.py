@@ -12,7 +12,7 @@ IMDB = "Const,Title,Title Type,Your Rating\ntt0113277,Heat,Movie,9\n"
 RECOGNIZED = {
     SAMPLES / "letterboxd-export-2024.zip": "Letterboxd export",
     SAMPLES / "letterboxd-export" / "diary.csv": "Letterboxd export",
-    SAMPLES / "letterboxd-import-format.csv": "Letterboxd import format",
+    SAMPLES / "letterboxd-import-format.csv": "Letterboxd",
     SAMPLES / "imdb-ratings.csv": "IMDb",
     MADE / "imdb" / "v1-watchlist.csv": "IMDb",
     MADE / "trakt" / "ratings-movies.json": "Trakt export",
@@ -44,7 +44,7 @@ def test_header_of_two_formats_is_asked(tmp_path):
     text = "const,title,title type,your rating,watcheddate\ntt0113277,Heat,Movie,9,2024-01-01\n"
     (question,) = read_bytes(tmp_path, text).questions
     assert (question.name, question.default) == (WHICH_FORMAT, "")
-    assert {option.value for option in question.options} == {"IMDb", "Letterboxd import format"}
+    assert {option.value for option in question.options} == {"IMDb", "Letterboxd"}
     for option in question.options:
         parsed = read_bytes(tmp_path, text, answers={WHICH_FORMAT: option.value})
         assert (parsed.format_name, len(parsed.rows)) == (option.value, 1)
@@ -58,7 +58,7 @@ def test_small_table_can_be_a_table_or_text(tmp_path):
         option.value: len(read_bytes(tmp_path, text, answers={WHICH_FORMAT: option.value}).rows)
         for option in question.options
     }
-    assert lengths == {"Letterboxd import format": 2, "Plain text": 3}
+    assert lengths == {"Letterboxd": 2, "Plain text": 3}
 
 
 def test_unknown_table_is_refused_with_its_columns(tmp_path):
@@ -69,7 +69,7 @@ def test_unknown_table_is_refused_with_its_columns(tmp_path):
 
 def test_table_with_the_columns_that_the_message_names_is_read(tmp_path):
     text = "Title,Year,WatchedDate,Rating10,Tags,Review\nHeat,1995,2020-07-14,9,own it,Great\n"
-    assert read_bytes(tmp_path, text).format_name == "Letterboxd import format"
+    assert read_bytes(tmp_path, text).format_name == "Letterboxd"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def _is_spreadsheet(file: UploadedFile) -> bool:
 def _check_version(file: UploadedFile) -> None:
     version = next((member.value for member in file.members() if member.key == "version"), None)
     if version != VERSION:
-        raise UploadRefused("This file was written by another version of FlickList, and this one cannot read it.")
+        raise UploadRefused("This file was written by another version of FlickList, and this one can’t read it.")
 
 
 def _row(movie: Element) -> Row:

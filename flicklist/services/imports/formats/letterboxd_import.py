@@ -24,8 +24,9 @@ from flicklist.services.imports.values import (
     read_year,
     require_title,
 )
+from flicklist.text import quote
 
-NAME = "Letterboxd import format"
+NAME = "Letterboxd"
 MEANING = "letterboxd_import"
 _IDENTIFYING = {"letterboxduri", "url", "tmdbid", "imdbid", "title"}
 _TYPICAL = {"watcheddate", "rating10", "letterboxduri"}
@@ -41,7 +42,9 @@ def parse(upload: Upload) -> ParsedUpload:
     (file,) = upload.files.values()
     reader = _Reader(upload)
     parsed = upload.parsed(NAME, read_rows(file.records(), reader.row), upload.files)
-    return replace(parsed, questions=[_question(reader.ambiguous_rows)] if reader.ambiguous_rows else [])
+    return replace(
+        parsed, questions=[_question(reader.ambiguous_rows, reader.first_ambiguous)] if reader.ambiguous_rows else []
+    )
 
 
 class _Reader:
@@ -52,13 +55,14 @@ class _Reader:
         self._meaning = Status(answer) if answer in set(Status) else None
         self._time_zone = upload.time_zone
         self.ambiguous_rows = 0
+        self.first_ambiguous = ""
 
     def row(self, record: Record) -> Row:
         facts = _facts(record)
         title = require_title(read_title(record["title"]), facts)
         rating, day = _rating(record), read_day(record["watcheddate"], self._time_zone)
         note = place_note(_review(record["review"]))
-        status = Status.WATCHED if rating.half_stars or day or note.note else self._status()
+        status = Status.WATCHED if rating.half_stars or day or note.note else self._status(title, record.line)
         tags, remark = read_tags(record["tags"].split(","))
         return Row(
             *(record.file, record.line, title, read_year(record["year"]), facts, status, rating.half_stars),
@@ -68,9 +72,10 @@ class _Reader:
             remark=" ".join(filter(None, (rating.remark, note.remark, remark))),
         )
 
-    def _status(self) -> Status:
+    def _status(self, title: str, line: int) -> Status:
         """Return what the person says about rows without date, rating and review."""
         self.ambiguous_rows += 1
+        self.first_ambiguous = self.first_ambiguous or f"{quote(title) if title else 'A movie'} (line {line})"
         if self._meaning is None:
             raise RowUndecided("The row has no date and no rating, so it is unclear whether you watched the movie.")
         return self._meaning
@@ -95,9 +100,10 @@ def _review(text: str) -> str:
     return clean_lines(html_to_text(lines)) if has_html(lines) else lines
 
 
-def _question(number: int) -> Question:
+def _question(number: int, first: str) -> Question:
+    """Return the question about a number of rows. A single one is named."""
     if number == 1:
-        rows, these, them = "1 row has", "this movie", "it"
+        rows, these, them = f"{first} has", "it", "it"
     else:
         rows, these, them = f"{number:,} rows have", "these movies", "them"
     watched = Option(Status.WATCHED, f"Yes, I watched {them}")

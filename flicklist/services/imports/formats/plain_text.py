@@ -131,7 +131,7 @@ def _movie_lines(lines: Iterator[_Line], headings: list[str]) -> Iterator[_Line]
 
 def _row(line: _Line) -> Row:
     if line.text != without_surrogates(line.text):
-        raise RowUndecided("The line contains characters that cannot be read. Correct them in the file.")
+        raise RowUndecided("The line contains characters that can’t be read. Correct them in the file.")
     if len(line.text) > MAX_LENGTH or _CONTROL.search(line.text):
         raise RowRefused("The line is too long, or contains invisible characters.")
     text, is_watched = _without_markers(line.text)

@@ -148,7 +148,7 @@ def _errors(pages: list[_Page]) -> Iterator[str]:
     elements = (as_object(element.value) for file in files for element in file.elements())
     parts = sorted({quote(_printable_endpoint(element)) for element in elements})
     if parts:
-        yield f"Trakt could not export these parts, so they are missing: {', '.join(parts[:8])}."
+        yield f"Trakt couldn’t export these parts, so they are missing: {', '.join(parts[:8])}."
 
 
 def _printable_endpoint(element: Mapping[str, object]) -> str:
@@ -170,7 +170,7 @@ class _Reader:
     @property
     def notices(self) -> Iterator[str]:
         if COMMENTS in self._stems and self._owner is None:
-            yield "The comments were not read, because this export does not say which ones are yours."
+            yield "The comments were not read, because this export doesn’t say which ones are yours."
 
     def needs(self, page: _Page) -> bool:
         """Return whether a file says more than the others. Totals repeat the history, with the last day only."""

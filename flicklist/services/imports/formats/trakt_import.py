@@ -55,7 +55,7 @@ def _row(record: Record | Element, time_zone: ZoneInfo) -> Row:
     title = require_title(read_title(record["title"] or record["name"]), facts)
     is_watched, is_listed = _has(record, _VIEWED) or bool(rating.half_stars), _is_listed(record)
     if not (is_watched or is_listed):
-        raise RowUndecided("The row does not say whether you watched the movie.")
+        raise RowUndecided("The row doesn’t say whether you watched the movie.")
     return Row(
         *(record.file, record.line, title, read_year(record["year"]), facts),
         *(Status.WATCHED if is_watched else Status.WATCHLIST, rating.half_stars),
