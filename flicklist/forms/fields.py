@@ -101,14 +101,13 @@ class DateField(DigitsField):
             raise StopValidation("Enter a date like 14 Jul 2009, July 2009 or 2009.") from None
 
     def _problem(self, all_readings: tuple[str, ...]) -> str:
-        """Return the message about an ambiguous date."""
+        """Return the message about an ambiguous date. Buttons for `readings` follow it."""
         if not self.readings:
             return IN_FUTURE
         if len(self.readings) == 1:
             (future,) = set(all_readings) - set(self.readings)
-            return f"{format_date(future)} is in the future. Did you mean {format_date(self.readings[0])}?"
-        day_first, month_first = map(format_date, self.readings)
-        return f"Did you mean {day_first} or {month_first}?"
+            return f"{format_date(future)} is in the future. Did you mean this date?"
+        return "Did you mean one of these dates?"
 
 
 class LinesField(TextAreaField):

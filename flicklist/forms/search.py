@@ -120,11 +120,13 @@ class SearchForm(SiteForm):
 
     @property
     def problem(self) -> str:
-        """Which filter was not used, and what is wrong with it."""
+        """Which filter was not used. What is wrong with it is said at its field; the search text has none."""
         if len(self.errors) > 1:
-            return f"{len(self.errors)} filters were not used. Correct them under Filters."
+            return f"{len(self.errors)} filters were not used. Please correct them."
         name, error = self.first_error
-        return f"{'The search' if name == 'q' else f'The filter “{self._label(name)}”'} was not used. {error}"
+        if name == "q":
+            return f"The search was not used. {error}"
+        return f"The filter “{self._label(name)}” was not used. Please correct it."
 
     def _label(self, name: str) -> str:
         """Return what the page calls a filter."""

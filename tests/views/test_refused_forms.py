@@ -1,5 +1,6 @@
 """Every form that can be refused marks the field to correct: with the message, as invalid, and with the focus."""
 
+import re
 import time
 
 import pytest
@@ -122,8 +123,10 @@ def is_in_error_message(page, field, problem):
     """Return whether the message names the field. In a form with one field, it says what is wrong with it."""
     (text,) = messages(page, "error")
     label = field.find_parent("label")
-    if label and text == f"Please correct “{label.find(string=True).strip()}”.":
-        return True
+    named = re.fullmatch("(?:Please correct|The filter) “(.+)”(?:| was not used. Please correct it).", text)
+    if label and named:
+        name, shown = named[1].casefold(), label.find(string=True).strip().casefold()
+        return name in shown or name.endswith(shown)
     return text in (NOT_LOGGED_IN, NOT_DELETED) or problem.casefold() in text.casefold()
 
 
