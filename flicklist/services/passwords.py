@@ -193,7 +193,8 @@ def _problem(matches: list[dict[str, Any]]) -> str:
     longest = max(matches, key=lambda match: len(match["token"]), default={"pattern": ""})
     if longest.get("dictionary_name") == "user_inputs" and longest["matched_word"] != _SITE_NAME:
         return "Don’t use your email address, or part of it, as your password."
-    return f"That password is too easy to guess. {_HINTS.get(longest['pattern'], 'A few unrelated words work well.')}"
+    reason = _HINTS.get(longest["pattern"], "")
+    return " ".join(filter(None, ("That password is too easy to guess.", reason, "Try a few unrelated words.")))
 
 
 def _hash(password: str, cost: int) -> str:

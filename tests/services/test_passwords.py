@@ -96,18 +96,19 @@ def test_password_has_no_composition_rules(password):
 @pytest.mark.parametrize(
     ("password", "hint"),
     [
-        ("Passw0rd", "It is like a common password, word or name."),
-        ("wednesday", "It is like a common password, word or name."),
-        ("flicklist", "It is like a common password, word or name."),
-        ("mnbvcxjhgf", "Its keys are next to each other on the keyboard."),
-        ("flicklistflicklist", "It repeats the same characters."),
-        ("abcdefgh", "It is a sequence, such as “abcdef” or “6543”."),
-        ("1990-07-14", "Dates and years are easy to guess."),
-        ("xkqzjwvp", "A few unrelated words work well."),
+        ("Passw0rd", ["It is like a common password, word or name."]),
+        ("wednesday", ["It is like a common password, word or name."]),
+        ("flicklist", ["It is like a common password, word or name."]),
+        ("mnbvcxjhgf", ["Its keys are next to each other on the keyboard."]),
+        ("flicklistflicklist", ["It repeats the same characters."]),
+        ("abcdefgh", ["It is a sequence, such as “abcdef” or “6543”."]),
+        ("1990-07-14", ["Dates and years are easy to guess."]),
+        ("xkqzjwvp", []),
     ],
 )
 def test_weak_password_is_refused_with_a_hint(password, hint):
-    assert HASHER.weakness(password, ["alice@example.com", "alice"]) == f"That password is too easy to guess. {hint}"
+    expected = " ".join(["That password is too easy to guess.", *hint, "Try a few unrelated words."])
+    assert HASHER.weakness(password, ["alice@example.com", "alice"]) == expected
 
 
 EMAIL_AS_PASSWORD = "Don’t use your email address, or part of it, as your password."
