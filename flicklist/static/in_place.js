@@ -7,7 +7,7 @@ const ROWS = ".movies > li";
 // Without the links of tags, the next row has the same controls in the same places.
 const CONTROLS = "a:not(.tags a, .chip), button, input, select, textarea, summary, [role=slider]";
 const TWO_CLICKS_MILLISECONDS = 300;
-const NO_ANSWER = "The site did not answer. Check your connection and try again.";
+const NO_ANSWER = "The site didn’t answer. Check your connection and try again.";
 const TOO_MANY_REQUESTS = 429;
 
 // --- One request at a time, because its response replaces forms on the page ---

@@ -75,7 +75,7 @@ function filmOption(film) {
 }
 
 function addOption(input) {
-  const option = optionFor(`Add “${input.value.trim()}”`);
+  const option = optionFor(`Add “${input.value.trim()}” to your watchlist`);
   option.dataset.text = input.value;
   option.dataset.film = "";
   return option;

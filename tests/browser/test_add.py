@@ -81,7 +81,7 @@ def test_options_are_own_movies_then_films_then_add(person):
     page = person.page
     person.title_field.press_sequentially("god")
     options = page.locator(".suggestions [role=option]")
-    expect(options.last).to_have_text("Add “god”")
+    expect(options.last).to_have_text("Add “god” to your watchlist")
     texts = [" ".join(text.split()) for text in options.all_inner_texts()]
     assert sorted(texts[:3]) == [
         "Godzilla 1954 · watched",
@@ -116,7 +116,7 @@ def test_enter_adds_what_is_typed_unless_an_option_is_highlighted(person):
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Added “Blade Runner 2049 (2017)”.")
     person.title_field.press_sequentially("blade")
-    expect(page.get_by_role("option", name="Add “blade”")).to_be_visible()
+    expect(page.get_by_role("option", name="Add “blade” to your watchlist")).to_be_visible()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Added “blade”.")
@@ -165,7 +165,7 @@ def test_title_comes_back_if_the_movie_was_not_added(person, failure):
         page.route("**/add", lambda route: route.fulfill(status=failure, body="down"))
     person.title_field.fill("Heat")
     page.keyboard.press("Enter")
-    said = "The site did not answer." if failure == "abort" else "The site had a problem."
+    said = "The site didn’t answer." if failure == "abort" else "The site had a problem."
     expect(page.get_by_role("alert")).to_contain_text(said)
     expect(person.title_field).to_have_value("Heat")
     page.unroute("**/add")

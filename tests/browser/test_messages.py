@@ -116,7 +116,7 @@ def test_message_does_not_cover_the_bar_for_selected_movies(open_browser):
     reader.select("Ran")
     page.route("**/cross-off", lambda route: route.abort())
     page.get_by_role("button", name="Mark as watched").click()
-    expect(page.get_by_role("alert")).to_contain_text("The site did not answer.")
+    expect(page.get_by_role("alert")).to_contain_text("The site didn’t answer.")
     page.unroute("**/cross-off")
     reader.complaints.clear()
     page.get_by_role("button", name="Mark as watched").click()
