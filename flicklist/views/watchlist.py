@@ -54,7 +54,7 @@ WATCHLIST_SORTS = {
     Sort.YEAR: "by year",
 }
 WATCHED_SORTS = {
-    Sort.WATCHED: "last watched",
+    Sort.WATCHED: "Recently watched",
     Sort.RATING: "highest rated",
     Sort.TITLE: "by title",
     Sort.YEAR: "by year",
