@@ -82,7 +82,7 @@ def test_every_fact_can_be_edited_and_is_shown(heat, db):
     assert {name: form[name].value for name in HEAT} == HEAT
     page = heat.get(heat.movie_path("Heat") + "/")
     shown = page.html.select_one(".movie-page").text
-    for text in ("Directed by Michael Mann", "2\xa0h\xa050\xa0min", "Crime", "United States"):
+    for text in ("Directed by Michael Mann", "2 h 50 min", "Crime", "United States"):
         assert text in " ".join(shown.split())
     links = {link["href"] for link in page.html.select(".movie-page a[rel]")}
     assert links == {
