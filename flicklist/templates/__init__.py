@@ -67,13 +67,7 @@ FACT_FIELDS = (
     FactField("countries", MAX_COUNTRIES_LENGTH, "separated by commas"),
     FactField("imdb_id", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. tt0113277"),
     FactField("tmdb_id", MAX_ADDRESS_LENGTH, "link or ID", placeholder="e.g. 949"),
-    FactField(
-        "letterboxd_uri",
-        MAX_LETTERBOXD_URI_LENGTH,
-        "link",
-        "url",
-        placeholder="e.g. letterboxd.com/film/heat-1995",
-    ),
+    FactField("letterboxd_uri", MAX_LETTERBOXD_URI_LENGTH, "link", "url", placeholder="e.g. boxd.it/2b0k"),
 )
 # The labels of the fields of all forms that a person types a text into.
 TYPED_LABELS = EditMovieForm.LABELS | ViewingForm.LABELS
@@ -101,9 +95,10 @@ def restorable_until(removed_at: datetime, request: Request) -> str:
 
 
 def format_runtime(minutes: int) -> str:
-    """Return a runtime as people write it: ``2 h 50 min``, ``2 h``, ``50 min``."""
+    """Return a runtime as people write it, on one line: ``2 h 50 min``, ``2 h``, ``50 min``."""
     hours, rest = divmod(minutes, 60)
-    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
+    runtime = " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
+    return runtime.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def time_of_day(time: datetime, request: Request) -> str:

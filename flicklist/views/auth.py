@@ -100,7 +100,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     remember(request, user.id)
     audit(request, AuditEvent.REGISTERED)
     _mail_confirmation(request, user)
-    flash_success(request, "Welcome to FlickList! Which movie do you want to see first?")
+    flash_success(request, "Welcome to FlickList!")
     return redirect_home(request)
 
 

@@ -148,7 +148,13 @@ def download_codes(context: TwoFactorResource, request: Request) -> Response | H
     if not codes:
         flash_error(request, "These recovery codes no longer work. Create new ones.")
         return redirect(f"{request.path_to(context.__parent__)}#recovery-codes")
-    lines = [f"Recovery codes of FlickList for {identity.email} at {request.host}", "Each works once.", "", *codes, ""]
+    lines = [
+        f"Recovery codes of FlickList for {identity.email} at {request.host}",
+        "Each line is one code and works once.",
+        "",
+        *codes,
+        "",
+    ]
     return Response(
         text="\r\n".join(lines),
         content_type="text/plain",

@@ -60,7 +60,7 @@ WATCHLIST_SORTS = {
     Sort.YEAR: "By year",
 }
 WATCHED_SORTS = {
-    Sort.WATCHED: "Last watched",
+    Sort.WATCHED: "Recently watched",
     Sort.RATING: "Highest rated",
     Sort.TITLE: "By title",
     Sort.YEAR: "By year",

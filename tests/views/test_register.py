@@ -14,7 +14,7 @@ from tests.clients import PASSWORD, Client, follow_refusal, is_marked_invalid, m
 def test_registration_leads_to_empty_watchlist_with_welcome(visitor):
     page = visitor.register("alice@example.com").follow()
     assert page.request.path == visitor.list_path
-    assert messages(page, "success") == ["Welcome to FlickList! Which movie do you want to see first?"]
+    assert messages(page, "success") == ["Welcome to FlickList!"]
     assert titles(page) == []
     assert "alice@example.com" in page.html.header.text
 

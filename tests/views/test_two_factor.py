@@ -248,7 +248,7 @@ def test_recovery_codes_are_downloaded_as_text(alice, phone):
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.request.query_string == ""
     assert answer.text.splitlines() == [
-        f"Recovery codes of FlickList for {EMAIL} at localhost:80", "Each works once.", "", *codes,
+        f"Recovery codes of FlickList for {EMAIL} at localhost:80", "Each line is one code and works once.", "", *codes,
     ]  # fmt: skip
 
 
