@@ -803,7 +803,7 @@ def test_upload_does_not_discard_import_that_is_confirmed_or_taken_back_meanwhil
     with uploads:
         alice.send(f"{paths[0]}{action}")
     work_on_imports()
-    assert {"confirm": "Import finished", "take-back": "Import taken back"}[action] in alice.get(paths[0])
+    assert {"confirm": "Import finished", "take-back": "Import undone"}[action] in alice.get(paths[0])
     assert ("Movie 0" in alice.watchlist()) == (action == "confirm")
     alice.get(paths[1], status=404)
     assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
@@ -933,7 +933,7 @@ def test_export_has_no_imports(alice, import_file):
 
 
 def test_empty_watchlist_and_account_page_lead_to_imports(alice):
-    assert "Letterboxd, Trakt, IMDb, Netflix, a text file…" in alice.get(alice.list_path).html.main.text
+    assert "Letterboxd, Trakt, IMDb, Netflix or a text file" in alice.get(alice.list_path).html.main.text
     for path in (alice.list_path, "/account/"):
         assert alice.get(path).html.main.find("a", attrs={"href": f"{alice.list_path}imports/"})
 

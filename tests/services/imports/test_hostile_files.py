@@ -272,7 +272,7 @@ def export_with_viewings(numbers, viewing=None):
         (b"%PDF-1.7\n", "a PDF"),
         (b"\x89PNG\r\n\x1a\n", "a picture"),
         (b"\xff\xd8\xff\xe0", "a picture"),
-        (b"\x1f\x8b\x08", "not a ZIP"),
+        (b"\x1f\x8b\x08", "not as a ZIP"),
         (b"PK\x05\x06" + bytes(18), "an empty ZIP"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "Save it as CSV"),
