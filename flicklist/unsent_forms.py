@@ -14,7 +14,7 @@ from pyramid.request import Request
 
 from flicklist.forms.movies import AddForm, EditMovieForm, TagsForm
 from flicklist.forms.navigation import BackForm
-from flicklist.sanity import FORM, MAX_BODY_BYTES, is_valid_text
+from flicklist.sanity import FORM, MAX_BODY_BYTES, MAX_FIELDS, is_valid_text
 from flicklist.security.session import is_from_this_site
 
 TYPED_FIELDS = ("title", "why", "notes", "note", "watched_on", "tags")  # the other fields of these forms are chosen
@@ -27,6 +27,7 @@ FIELDS = frozenset(
 PATH = re.compile(
     r"/watchlists/[\w-]{22}/(add|find|tag|untag|[0-9]+/edit|[0-9]+/viewings/(add|[0-9]+/edit))/?", re.ASCII
 )
+RESTORE_PATH = re.compile(r"(?P<list>/watchlists/[\w-]{22}/)[0-9]+/restore/?", re.ASCII)
 MAX_PACKED_LENGTH = MAX_BODY_BYTES - 10_000  # the form to log in also has the email, the password and a path
 
 
@@ -39,8 +40,20 @@ class UnsentForm(NamedTuple):
 
 def typed_texts(request: Request) -> dict[str, str]:
     """Return what was typed into the submitted form, by the names of its fields. Empty if the form is not kept."""
-    is_kept = PATH.fullmatch(request.path_info) and request.content_type == FORM and is_from_this_site(request)
-    return {name: text for name in TYPED_FIELDS if (text := request.POST.get(name))} if is_kept else {}
+    form = _submitted_form(request)
+    return {name: form.fields[name][-1] for name in TYPED_FIELDS if any(form.fields.get(name, ()))} if form else {}
+
+
+def _submitted_form(request: Request) -> UnsentForm | None:
+    """Return the submitted form, or the one that the button to restore its movie carries. None if it is not kept."""
+    if request.content_type != FORM or not is_from_this_site(request):
+        return None
+    if restored := RESTORE_PATH.fullmatch(request.path_info):
+        return unpack(request.POST.get("unsent"), restored["list"])
+    if PATH.fullmatch(request.path_info):
+        fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
+        return UnsentForm(request.path_info, fields)
+    return None
 
 
 def pack(request: Request) -> str:
@@ -49,10 +62,10 @@ def pack(request: Request) -> str:
     It is JSON in Base64. A character that a form accepts has at most four bytes in JSON, which are less than six in
     Base64. A browser would send up to twelve. So a form with the longest texts fits, whatever they are.
     """
-    if not typed_texts(request):
+    form = _submitted_form(request)
+    if form is None or not typed_texts(request):
         return ""
-    fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
-    packed = urlsafe_b64encode(json.dumps([request.path_info, fields], ensure_ascii=False).encode()).decode()
+    packed = urlsafe_b64encode(json.dumps([form.path, form.fields], ensure_ascii=False).encode()).decode()
     return packed if len(packed) <= MAX_PACKED_LENGTH else ""
 
 
@@ -67,7 +80,8 @@ def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     is_own = isinstance(path, str) and PATH.fullmatch(path) and path.startswith(list_path)
-    return UnsentForm(path, kept) if is_own and any(kept.get(name) for name in TYPED_FIELDS) else None
+    has_text = any(kept.get(name) for name in TYPED_FIELDS)
+    return UnsentForm(path, kept) if is_own and has_text and sum(map(len, kept.values())) <= MAX_FIELDS else None
 
 
 def _json(packed: str) -> str:

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken
-from pyramid.httpexceptions import HTTPError, HTTPSeeOther
+from pyramid.httpexceptions import HTTPError
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
 from pyramid.response import Response
@@ -43,7 +43,7 @@ from flicklist.security.rate_limits import (
 from flicklist.security.session import restore_session
 from flicklist.services.passwords import TooBusy
 from flicklist.urls import local_path
-from flicklist.views import form_page, redirect
+from flicklist.views import PageOrRedirect, form_page, redirect
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +113,12 @@ def not_found(exc: Exception, request: Request) -> dict[str, Any] | Response:
     return _wall(request) if request.identity is None and not is_public else _hidden_page(request)
 
 
-@exception_view_config(OutdatedForm)
-def outdated_button(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
-    """Lead back to the page of a form without text, such as a button."""
+@exception_view_config(OutdatedForm, renderer=TYPED_PAGE)
+def outdated_button(exc: OutdatedForm, request: Request) -> PageOrRedirect:
+    """Lead back to the page of a form without text, such as a button. One that carries a text gives it back."""
+    page = _page(request, HTTPStatus.BAD_REQUEST, "Nothing was saved", f"{exc.reason} Copy your text if you need it.")
+    if page["typed"]:
+        return page
     flash_error(request, f"{exc.reason} Nothing was changed; please try again.")
     return redirect(form_page(request) or request.path_to(request.root))
 

@@ -1,5 +1,6 @@
 """Recently removed movies show their rating and how long they are kept."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from flicklist.dates import format_date
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_NOTES_LENGTH, MAX_TAGS
-from tests.clients import Client, messages
+from tests.clients import PASSWORD, Client, messages
 
 OURS = {"Origin": "http://localhost"}
 
@@ -124,6 +125,36 @@ def test_form_for_list_of_another_person_is_not_shown_after_a_movie_is_restored(
     path = bob.movie_path("Ran")
     remove(bob, "Ran")
     bob.send(f"{path}/restore", unsent=unsent, status=303)
+
+
+@pytest.fixture
+def button_to_restore(alice):
+    """The form of the button to restore a movie that carries a note."""
+    alice.add("Heat")
+    form = alice.get(alice.movie_path("Heat") + "/edit").forms["edit"]
+    form["notes"] = "The lights went out."
+    return send_while_removed(alice, form).forms["restore"]
+
+
+def test_outdated_button_to_restore_gives_the_text_back(alice, button_to_restore):
+    button_to_restore["csrf_token"] = "outdated"
+    page = button_to_restore.submit(headers=OURS, status=400)
+    assert texts_to_copy(page) == ["Heat", "The lights went out."]
+    assert alice.watchlist() == []
+
+
+def test_button_to_restore_keeps_the_text_through_the_login(alice, button_to_restore):
+    alice.reset()  # its cookies
+    page = button_to_restore.submit(headers=OURS, status=403)
+    page.forms["log-in"]["email"], page.forms["log-in"]["password"] = alice.email, PASSWORD
+    page = page.forms["log-in"].submit(headers=OURS, status=200).forms["unsent"].submit(headers=OURS, status=400)
+    assert page.forms["edit"]["notes"].value.strip() == "The lights went out."
+
+
+def test_forged_form_with_more_values_than_a_form_can_have_is_ignored(alice, button_to_restore):
+    path = alice.list_path + "add"
+    button_to_restore["unsent"] = json.dumps([path, {"title": ["Ran"], "watched_on": [""] * 100}])
+    button_to_restore.submit(headers=OURS, status=303)
 
 
 def test_movie_beyond_the_limit_stays_in_the_form(make_app, alice):
