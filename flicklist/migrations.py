@@ -129,7 +129,10 @@ def _stored_revision(url: str, *, only_reads: bool) -> str | None:
             if not only_reads:
                 _require_writable(connection, _name(url))
             stored = connection.scalars(select(ALEMBIC_VERSION)).all() if ALEMBIC_VERSION.name in tables else []
-            return ", ".join(map(str, stored)) or None
+            revision = ", ".join(map(str, stored)) or None
+            if revision == revisions()[-1]:
+                _require_all_tables(tables, _name(url))
+            return revision
     except DBAPIError as error:
         raise DatabaseNotReadyError(f"{_name(url)} does not answer: {one_line(error.orig)}") from None
     except (TypeError, ValueError, LookupError, SQLAlchemyError) as error:
@@ -152,6 +155,12 @@ def _require_own_tables(tables: list[str], name: str) -> None:
         raise DatabaseNotReadyError(
             f"{name} has tables of another application, such as {min(tables)}. Give FlickList a database of its own."
         )
+
+
+def _require_all_tables(tables: list[str], name: str) -> None:
+    """Raise `DatabaseNotReadyError` if somebody has dropped a table. No migration would create it again."""
+    if missing := sorted(Base.metadata.tables.keys() - set(tables)):
+        raise DatabaseNotReadyError(f"{name} lacks tables: {', '.join(missing)}. Restore a backup.")
 
 
 def _require_privileges(connection: Connection, tables: list[str], name: str) -> None:

@@ -200,6 +200,15 @@ def test_unknown_revision_stops_start_with_one_line(migrated, empty_database_url
     assert "\n" not in str(stopped.value)
 
 
+def test_dropped_table_stops_start_with_one_line(migrated, empty_database_url):
+    with migrated.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE invitations")
+    for start in (migrations.upgrade, migrations.require_newest):
+        with pytest.raises(DatabaseNotReadyError, match=r"lacks tables: invitations\. Restore a backup\.") as stopped:
+            start(empty_database_url)
+        assert "\n" not in str(stopped.value)
+
+
 def test_sqlite_never_reuses_ids(migrated):
     if migrated.dialect.name == "sqlite":
         with migrated.connect() as connection:
