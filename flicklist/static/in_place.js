@@ -113,14 +113,15 @@ function placeOf(element) {
   const row = element.closest(ROWS);
   const home = row ?? element.closest(".message, form[id]");
   if (!home) return null;
-  const index = all(CONTROLS, home).indexOf(element);
-  if (!row) return { home: home.id ? `#${home.id}` : ".message", index };
-  return { key: keyOf(row), number: [...row.parentElement.children].indexOf(row), index };
+  const place = { index: all(CONTROLS, home).indexOf(element), tag: element.tagName };
+  if (!row) return { ...place, home: home.id ? `#${home.id}` : ".message" };
+  return { ...place, key: keyOf(row), number: [...row.parentElement.children].indexOf(row) };
 }
 
-function find({ home, key, index }) {
+// Another kind of control in the same place, such as what follows a button that is gone, is not the one.
+function find({ home, key, index, tag }) {
   const found = home ? document.querySelector(home) : rowOf(key);
-  return found && all(CONTROLS, found)[index];
+  return found && all(CONTROLS, found).slice(index, index + 1).find((control) => control.tagName === tag);
 }
 
 // If the control is gone, use its row. If the row has left the list, use the one that is now in its place.

@@ -99,7 +99,7 @@ def test_mouse_completes_last_tag_in_action_bar(tagged):
     option.click()
     expect(field).to_have_value("own it, with Mum")
     page.get_by_role("button", name="Remove tags").click()
-    expect(page.get_by_role("status")).to_contain_text("Removed the tags “own it, with Mum” from “Heat”.")
+    expect(page.get_by_role("status")).to_contain_text("Removed the tags “own it” and “with Mum” from “Heat”.")
     expect(page.locator(".tags")).to_have_count(0)
 
 
