@@ -17,7 +17,7 @@ from flicklist.permissions import Permission
 from flicklist.resources import MovieResource
 from flicklist.security.rate_limits import LONG_DIARIES
 from flicklist.services import changes, viewings, watchlist
-from flicklist.unsent_forms import unpack
+from flicklist.unsent_forms import typed_texts, unpack
 from flicklist.views import (
     PageOrRedirect,
     flash_change,
@@ -162,7 +162,8 @@ def restore(context: MovieResource, request: Request) -> Response:
     unsent = unpack(RestoreForm(request.POST).unsent.data, f"/watchlists/{context.watchlist.__name__}/")
     if unsent is None:
         return redirect(request.path_to(context))
-    return render_to_response(RESTORED_PAGE, {"unsent": unsent}, request)
+    page = {"movie": context.movie, "unsent": unsent, "typed": typed_texts(request)}
+    return render_to_response(RESTORED_PAGE, page, request)
 
 
 def _change_even_if_removed(
