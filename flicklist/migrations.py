@@ -126,7 +126,7 @@ def _stored_revision(url: str, *, only_reads: bool) -> str | None:
             tables = inspect(connection).get_table_names()
             _require_own_tables(tables, _name(url))
             _require_privileges(connection, tables, _name(url))
-            if not only_reads:
+            if not only_reads and not _is_on_read_only_disk(url):
                 _require_writable(connection, _name(url))
             stored = connection.scalars(select(ALEMBIC_VERSION)).all() if ALEMBIC_VERSION.name in tables else []
             revision = ", ".join(map(str, stored)) or None
@@ -188,6 +188,15 @@ def _require_privileges(connection: Connection, tables: list[str], name: str) ->
                 f"{name} does not allow its role USAGE on the sequence of {Movie.__tablename__}. "
                 "Grant USAGE on all sequences."
             )
+
+
+def _is_on_read_only_disk(url: str) -> bool:
+    """Return whether an SQLite file is on a disk that the system has made read-only, as it does after a fault.
+
+    Pages work then, and changes work again as soon as the disk can be written.
+    """
+    file = _sqlite_file(url)
+    return file is not None and bool(os.statvfs(file.parent).f_flag & os.ST_RDONLY)
 
 
 def _require_writable(connection: Connection, name: str) -> None:
