@@ -137,7 +137,7 @@ class SiteForm(Form):
     """A form that reports its errors."""
 
     LABELS: ClassVar[Mapping[str, str]] = {}
-    """What the page calls the fields, if a person can fill in several."""
+    """The names of the fields on the page. Forms with a single field need none."""
 
     @property
     def first_errors(self) -> dict[str, str]:

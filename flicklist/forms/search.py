@@ -120,7 +120,7 @@ class SearchForm(SiteForm):
 
     @property
     def problem(self) -> str:
-        """Which filter was not used. What is wrong with it is said at its field; the search text has none."""
+        """Which filter was not used. Its field has the reason. The search text has no place for one beside it."""
         if len(self.errors) > 1:
             return f"{len(self.errors)} filters were not used. Please correct them."
         name, error = self.first_error

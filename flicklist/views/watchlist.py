@@ -404,7 +404,7 @@ def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
 def is_removed(exc: IsRemoved, request: Request) -> Response:
     """Refuse to change a removed movie. The page was loaded before the movie was removed elsewhere.
 
-    What was typed is on a page with a button to restore the movie, which carries the form along.
+    A page shows the text of the form, and has a button that restores the movie and carries the form along.
     """
     own_watchlist = request.root.own_watchlist()
     restore = request.path_to(own_watchlist, str(exc.movie.id), "restore")

@@ -606,7 +606,7 @@ def test_expired_imports_are_deleted_in_small_transactions(alice, engine, work_o
         add_parts(db, import_id, rows=2500, snapshots=120, chunks=12)
     db.execute(update(Import).values(waiting_since=utc_now() - CONFIRMATION_TIME - timedelta(seconds=1)))
     db.commit()
-    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 5, 1]
+    assert largest_deletions(engine, work_on_imports) == [1000, 50, 5, 1]
     assert [db.scalars(select(model.id)).all() for model in PARTS] == [[]] * 4
 
 
@@ -619,10 +619,10 @@ def test_discarded_import_vanishes_at_once_and_is_deleted_later_in_small_transac
     db.commit()
     token = alice.csrf_token()
     discard = partial(alice.post, f"{page.request.path}discard", {"csrf_token": token}, status=303)
-    assert most_deleted_at_once(engine, discard) == [0, 0, 0, 0]
+    assert largest_deletions(engine, discard) == [0, 0, 0, 0]
     assert messages(alice.get(alice.list_path + "imports/")) == ["Deleted “list.txt”. Nothing was imported."]
     assert_is_on_no_page(alice, page.request.path)
-    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 5, 1]
+    assert largest_deletions(engine, work_on_imports) == [1000, 50, 5, 1]
     assert [db.scalars(select(model.id)).all() for model in PARTS] == [[]] * 4
 
 
@@ -633,10 +633,10 @@ def test_import_that_makes_room_vanishes_at_once_and_is_deleted_later(alice, eng
     assert page.request.path in alice.get(alice.list_path + "changes/")
     for number in range(1, MAX_IMPORTS):
         alice.upload(f"Movie {number}")
-    assert most_deleted_at_once(engine, lambda: alice.upload("One more")) == [0, 0, -1, -1]  # it adds these
+    assert largest_deletions(engine, lambda: alice.upload("One more")) == [0, 0, -1, -1]  # it adds these
     assert_is_on_no_page(alice, page.request.path)
     assert alice.watchlist() == ["Heat"]
-    assert most_deleted_at_once(engine, work_on_imports)[:2] == [1000, 50]
+    assert largest_deletions(engine, work_on_imports)[:2] == [1000, 50]
     assert len(db.scalars(select(Import)).all()) == MAX_IMPORTS
 
 
@@ -684,7 +684,7 @@ def test_report_of_preview_is_replaced_in_small_transactions(alice, engine, work
     add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
     db.commit()
     press(alice.get(page.request.path), "confirm")
-    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 1, 0]
+    assert largest_deletions(engine, work_on_imports) == [1000, 50, 1, 0]
     assert len(db.scalars(select(ImportRow.id)).all()) == 1
     assert alice.watchlist() == ["Heat"]
 
@@ -696,7 +696,7 @@ def test_report_of_refused_import_is_deleted_in_small_transactions(alice, engine
     db.commit()
     press(alice.get(page.request.path), "confirm")
     monkeypatch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
-    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 1, 0]
+    assert largest_deletions(engine, work_on_imports) == [1000, 50, 1, 0]
     assert "Nothing was imported" in alice.get(page.request.path)
     assert db.scalars(select(ImportRow.id)).all() == []
 
@@ -712,7 +712,7 @@ def test_report_of_import_that_always_fails_is_deleted_in_small_transactions(
         work_on_imports()
     add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
     db.commit()
-    assert most_deleted_at_once(engine, work_on_imports) == [1000, 50, 1, 0]
+    assert largest_deletions(engine, work_on_imports) == [1000, 50, 1, 0]
     assert importer.FAILED in alice.get(page.request.path)
     assert db.scalars(select(ImportRow.id)).all() == []
 
@@ -727,7 +727,7 @@ def add_parts(db, import_id, *, rows, snapshots, chunks=0):
         db.execute(insert(ImportChunk).values(import_id=import_id, number=number, content=b"x"))
 
 
-def most_deleted_at_once(engine, work):
+def largest_deletions(engine, work):
     """Return how many rows, snapshots, chunks and imports a transaction deletes at most."""
     left = []
 
