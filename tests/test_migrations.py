@@ -15,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     create_engine,
+    event,
     func,
     insert,
     inspect,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     sql,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import Pool
 
 from flicklist import main, migrations
 from flicklist.db import migrating_engine
@@ -231,6 +233,36 @@ def test_row_without_its_owner_stops_migration_with_one_line(first_version, empt
     )
     with first_version.connect() as connection:
         assert connection.scalar(select(migrations.ALEMBIC_VERSION)) == "0001"
+
+
+@pytest.fixture
+def connections():
+    """The connections that are opened, and those that are closed."""
+    opened, closed = [], []
+
+    def note_opened(connection, record):
+        opened.append(connection)
+
+    def note_closed(connection, record):
+        closed.append(connection)
+
+    event.listen(Pool, "connect", note_opened)
+    event.listen(Pool, "close", note_closed)
+    yield opened, closed
+    event.remove(Pool, "connect", note_opened)
+    event.remove(Pool, "close", note_closed)
+
+
+def test_failed_migration_closes_its_connections(first_version, empty_database_url, connections, monkeypatch):
+    def fail(connection, url):
+        raise DatabaseNotReadyError("It cannot be migrated.")
+
+    monkeypatch.setattr(migrations, "require_referenced_rows", fail)
+    with pytest.raises(DatabaseNotReadyError):
+        migrations.upgrade(empty_database_url)
+    opened, closed = connections
+    assert len(opened) > 1  # of the check, and of the migration
+    assert closed == opened
 
 
 def test_migration_that_recreates_table_keeps_referencing_rows(migrated, empty_database_url):
