@@ -95,12 +95,14 @@ def _delete_all(engine: Engine, model: Any, ids: Select[Any], batch: int = BATCH
 def _delete_batch(engine: Engine, model: Any, ids: Select[Any]) -> int:
     """Delete some rows in a transaction, and give others their turn. Return how many rows there were.
 
-    Servers take turns. On PostgreSQL, they wait for a lock, on SQLite for the one that all writers need.
+    Servers take turns. On PostgreSQL, they wait for a lock, on SQLite for the one that all writers need. PostgreSQL
+    also locks the rows first, and leaves out those that are no longer outdated, such as a movie that was just restored.
     """
     with engine.begin() as connection:
         lock_until_commit(connection, Lock.CLEAN_UP)
         begun = time.monotonic()
-        deleted = connection.execute(delete(model).where(model.id.in_(ids))).rowcount
+        found = connection.scalars(ids.with_for_update()).all()
+        deleted = connection.execute(delete(model).where(model.id.in_(found))).rowcount
     if deleted:
         time.sleep(time.monotonic() - begun)  # SQLite asks for the lock again and again, and would rarely find it free
     return deleted

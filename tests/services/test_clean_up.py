@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from flicklist.models.outbox import MailKind
 from flicklist.services.clean_up import BATCH, delete_outdated_rows
 from tests.clients import Client
 from tests.faults.conftest import wait_until
+from tests.races import in_background
 
 NOTHING = (
     "Deleted: deleted accounts: 0, removed movies: 0, "
@@ -113,6 +115,15 @@ def test_only_one_process_deletes_rows_at_a_time(run, aged, database_url, alice,
     waiting.join()
     engine.dispose()
     assert_only_usable_rows_are_left(aged, alice, bob)
+
+
+def test_movie_that_is_restored_meanwhile_is_kept(run, aged, engine):
+    with engine.connect() as connection, ExitStack() as stack:
+        connection.execute(update(Movie).where(Movie.title == "Old").values(removed_at=None))
+        stack.enter_context(in_background(lambda: run("clean-up"), engine))
+        connection.commit()
+    aged.rollback()
+    assert sorted(aged.scalars(select(Movie.title))) == ["Old", "Old", "Recent", "Recent"]
 
 
 def test_concurrent_clean_ups_delete_each_row_once(aged, make_app, database_url, alice, bob):
