@@ -1,6 +1,7 @@
 """The work of a request is bounded, whatever a person has entered. docs/bounds.md has the bound of every view."""
 
 import itertools
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pyramid.traversal
@@ -17,6 +18,7 @@ from flicklist.services.viewings import MAX_SHOWN
 from flicklist.services.watchlist import MAX_EXPIRED_DELETED, MAX_SIMILAR_TITLES
 from flicklist.text import fold
 from tests.clients import Client, messages
+from tests.races import in_background
 from tests.views.test_changes import remembered
 
 MOVIES = 3
@@ -184,6 +186,22 @@ def test_adding_a_movie_deletes_only_a_few_expired_movies(alice, make_app, db, t
     person.add(title)
     assert person.watchlist() == [title]
     assert len(db.scalars(select(Movie.title).where(Movie.removed_at.is_not(None))).all()) == left
+
+
+def test_movie_that_is_restored_meanwhile_is_not_deleted_to_make_room(alice, make_app, engine, db):
+    alice.add("Heat")
+    person = Client(make_app(max_movies="1"), alice.email)
+    person.log_in()
+    person.list_path = alice.list_path
+    form = person.get(alice.list_path).forms["add"]
+    form["title"] = "Ran"
+    db.execute(update(Movie).values(removed_at=utc_now() - REMOVED_RETENTION - timedelta(days=1)))
+    db.commit()
+    with engine.connect() as connection, ExitStack() as stack:
+        connection.execute(update(Movie).values(removed_at=None))
+        stack.enter_context(in_background(lambda: form.submit(status=400), engine))
+        connection.commit()
+    assert person.watchlist() == ["Heat"]
 
 
 @pytest.mark.parametrize("path", ["", "matches"])

@@ -283,7 +283,9 @@ def _make_room(db: Session, owner_id: int, max_movies: int) -> None:
     if not _is_full(db, owner_id, max_movies):
         return
     some = select(Movie.id).where(Movie.owner_id == owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
-    db.execute(delete(Movie).where(Movie.id.in_(some)).execution_options(synchronize_session=False))
+    # PostgreSQL evaluates the second condition again for a movie that another request has just restored.
+    expired = delete(Movie).where(Movie.id.in_(some), HAS_EXPIRED)
+    db.execute(expired.execution_options(synchronize_session=False))
     if _is_full(db, owner_id, max_movies):
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
