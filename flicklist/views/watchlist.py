@@ -314,10 +314,11 @@ def rate(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     name="tag",
     request_method="POST",
     permission=Permission.EDIT,
+    renderer=WATCHLIST_PAGE,
     repeated_fields=("movie",),
     load_limit=CHANGES_OF_MANY,
 )
-def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+def tag(context: WatchlistResource, request: Request) -> PageOrRedirect:
     message, unchanged = "Added the {} to {}.", "Nothing changed: {1} already had the {0}."
     return _change_tags(context, request, Movie.add_tags, "tagged", message=message, unchanged=unchanged)
 
@@ -327,25 +328,30 @@ def tag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
     name="untag",
     request_method="POST",
     permission=Permission.EDIT,
+    renderer=WATCHLIST_PAGE,
     repeated_fields=("movie",),
     load_limit=CHANGES_OF_MANY,
 )
-def untag(context: WatchlistResource, request: Request) -> HTTPSeeOther:
+def untag(context: WatchlistResource, request: Request) -> PageOrRedirect:
     message, unchanged = "Removed the {} from {}.", "Nothing changed: {1} didn’t have the {0}."
     return _change_tags(context, request, Movie.remove_tags, "untagged", message=message, unchanged=unchanged)
 
 
 @exception_view_config(OutdatedForm, path_info="^/watchlists/[^/]+/(tag|untag)/?$", renderer=WATCHLIST_PAGE)
 def tag_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
-    """Redirect to the page of the form, or show the list without a filter if a redirect would cut off the tags."""
     form = TagsForm(request.POST)
+    form.refuse("", send_again(exc))
+    return _refuse_tags(request, form)
+
+
+def _refuse_tags(request: Request, form: TagsForm) -> PageOrRedirect:
+    """Redirect to the page of the form, or show the list without a filter if a redirect would cut off the tags."""
     if keeps_whole_text(form):
-        form.refuse("", send_again(exc))
         return redirect_to_form(request, _path_of_selection(request, request.root.own_watchlist()), form)
     page = _page_with_form(request.context, request, EMPTY_FORM)
     without: Selection = page["selection"]
     selection = without._replace(is_on=True, movie_ids=frozenset(form.movie_ids), path=without.back, form=form)
-    return show_again(exc, request, page | {"context": request.context, "selection": selection})
+    return refuse(request, form.problem, page | {"context": request.context, "selection": selection})
 
 
 def _change_tags(
@@ -356,12 +362,12 @@ def _change_tags(
     *,
     message: str,
     unchanged: str,
-) -> HTTPSeeOther:
+) -> PageOrRedirect:
     """Change the tags of the selected movies. The messages have ``{}`` in place of the tags and the movies."""
     movies = _find_selected(context, request)
     form = TagsForm(request.POST)
     if not form.validate():
-        raise redirect_to_form(request, _path_of_selection(request, context), form)
+        return _refuse_tags(request, form)
     labels = form.tags.labels
     outcome = outcome_of_tagging(verb, labels)
     change = changes.change_movies(request.db, context.owner_id, movies, lambda movie: action(movie, labels), outcome)
@@ -393,11 +399,11 @@ def _find_selected(context: WatchlistResource, request: Request, *, include_remo
     return watchlist.find_selected_movies(request.db, context.owner_id, movie_ids, include_removed=include_removed)
 
 
-@exception_view_config(NothingSelected)
-def nothing_selected(exc: NothingSelected, request: Request) -> HTTPSeeOther:
+@exception_view_config(NothingSelected, renderer=WATCHLIST_PAGE)
+def nothing_selected(exc: NothingSelected, request: Request) -> PageOrRedirect:
     form = TagsForm(request.POST)
     form.refuse("movie", "Select at least one movie.")
-    return redirect_to_form(request, _path_of_selection(request, request.root.own_watchlist()), form)
+    return _refuse_tags(request, form)
 
 
 @exception_view_config(IsRemoved)

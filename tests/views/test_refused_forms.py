@@ -267,6 +267,30 @@ def test_tags_for_selected_movies(alice, label, tags, problem):
     assert page.html.find("input", attrs={"name": "movie"}).has_attr("checked")
 
 
+@pytest.mark.parametrize("list_name", ["", "watched"])
+@pytest.mark.parametrize("verb", ["tag", "untag"])
+@pytest.mark.parametrize(
+    ("is_selected", "field", "problem"),
+    [
+        (True, "tags", "A tag can have at most 40 characters."),
+        (False, "movie", "Select at least one movie."),
+    ],
+)
+def test_long_tags_for_selected_movies_come_back(alice, list_name, verb, is_selected, field, problem):
+    """A redirect would cut them off: it keeps the text in the session cookie."""
+    alice.add("Heat")
+    if list_name:
+        alice.cross_off("Heat")
+    form = alice.get(f"{alice.list_path}{list_name}?select=on").forms["selection"]
+    form["movie"] = is_selected
+    form["tags"], form.action = "ü" * 2000, f"{alice.list_path}{verb}"
+    page = form.submit(status=400)
+    assert page.html.h1.text == (list_name.capitalize() or "Watchlist")
+    assert marked(page, "selection") == (field, problem)
+    assert page.forms["selection"]["tags"].value == "ü" * 2000
+    assert page.forms["selection"]["movie"].checked == is_selected
+
+
 @pytest.mark.parametrize("label", ["Mark as watched", "Remove", "Add tags"])
 def test_no_movie_selected(alice, label):
     alice.add("Heat")
