@@ -14,6 +14,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import bcrypt
@@ -27,7 +28,7 @@ MAX_PENDING_HASHES_OF_CLIENT = 8
 # Places for owners of accounts, which strangers cannot take. An owner needs one at a time.
 RESERVED_PLACES = 2
 RESERVED_PLACES_OF_ACCOUNT = 1
-NICENESS = 10  # as in nice(1): pages get the processor first
+NICENESS = 10  # added to that of the server, as in nice(1): pages get the processor first
 MIN_STRENGTH = 3
 _SCHEME = "$hs384$"
 # Separates these hashes from other uses of SHA-384. It is not a secret: a secret key would have to be backed up with
@@ -116,9 +117,11 @@ class HashQueue:
 
 
 def _lower_priority() -> None:
-    """Let pages go first. On Linux, a thread has its own priority."""
+    """Let pages go first. On Linux, a thread has its own priority. A sandbox may not allow changing it."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
 
 
 class PasswordHasher:

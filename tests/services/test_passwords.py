@@ -1,5 +1,7 @@
 """Password hashes and password strength."""
 
+import os
+import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -257,6 +259,29 @@ def test_hasher_takes_places_of_its_sender(monkeypatch):
     hasher.hash("x")
     hasher.for_owner(1).verify("x", None)
     assert senders == [Sender("192.0.2.1/32", None), Sender("192.0.2.1/32", 1)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize(("server", "hashing"), [(0, 10), (5, 15), (15, 19)])
+def test_hashing_has_lower_priority_than_pages(server, hashing):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def niceness_while_hashing():
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), server)
+        return HashQueue(1).run(Sender(""), niceness)
+
+    with ThreadPoolExecutor(1) as thread_of_page:
+        assert thread_of_page.submit(niceness_while_hashing).result() == hashing
+
+
+def test_passwords_are_hashed_where_priorities_cannot_be_changed(monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    hasher = PasswordHasher(4)
+    assert hasher.verify("correct", hasher.hash("correct"))
 
 
 def test_damaged_hash_leaves_no_place_in_queue():
