@@ -1,6 +1,6 @@
 """``/watchlists/pX3v…/imports/``: uploading files, and importing their movies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -69,12 +69,8 @@ OUTCOMES = {
     Outcome.UNDECIDED: "not imported",
     Outcome.REFUSED: "not imported",
 }
-# The words after the number of rows with an outcome: after one, and after several.
-ABOUT = {
-    Outcome.ADDED: ("about a new movie", "about new movies"),
-    Outcome.CHANGED: ("with changes to a movie", "with changes to your movies"),
-    Outcome.PRESENT: ("already on your list", "already on your list"),
-}
+# The words for the rows with an outcome, before their number. Rows that are not imported have a filter of their own.
+FILTERS = {Outcome.ADDED: "New", Outcome.CHANGED: "Changed", Outcome.PRESENT: "Already on your list"}
 
 
 class RowFilter(NamedTuple):
@@ -137,7 +133,7 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
-    filters = _filters(numbers, problems, outcomes_in_words[Outcome.REFUSED])
+    filters = _filters(numbers, problems, outcomes_in_words[Outcome.REFUSED].capitalize())
     form = AnswersForm.to(movie_import.questions, None)
     refill_form(request, form)
     return {
@@ -151,7 +147,7 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "problems": problems,
         "headings": HEADINGS,
         "outcomes": outcomes_in_words,
-        "summary": _summary(numbers, filters, movie_import.counts.get(NEW_MOVIES, 0)),
+        "summary": _summary(numbers, movie_import.counts.get(NEW_MOVIES, 0)),
         "ImportState": ImportState,
         "NEW_MOVIES": NEW_MOVIES,
         "CHANGED_MOVIES": CHANGED_MOVIES,
@@ -169,20 +165,22 @@ def _outcomes_in_words(movie_import: Import) -> Mapping[Outcome, str]:
 
 def _filters(numbers: Mapping[Outcome, int], problems: int, not_imported: str) -> list[RowFilter]:
     """Return a filter for all rows, and one for each outcome. If all rows have the same outcome, return none."""
-    words = [(outcome.value, numbers[outcome], *about) for outcome, about in ABOUT.items()]
-    words.append((PROBLEMS, problems, not_imported, not_imported))
-    filters = [RowFilter(name, f"{n:,} {one if n == 1 else many}") for name, n, one, many in words if n]
-    return [RowFilter("all", f"All {sum(numbers.values()):,} rows"), *filters] if len(filters) > 1 else []
+    words = [(outcome.value, numbers[outcome], label) for outcome, label in FILTERS.items()]
+    words.append((PROBLEMS, problems, not_imported))
+    filters = [RowFilter(name, f"{label} ({number:,})") for name, number, label in words if number]
+    return [RowFilter("all", f"All ({sum(numbers.values()):,})"), *filters] if len(filters) > 1 else []
 
 
-def _summary(numbers: Mapping[Outcome, int], filters: Sequence[RowFilter], new_movies: int) -> str:
+def _summary(numbers: Mapping[Outcome, int], new_movies: int) -> str:
     """Return how many rows the file has. If several are about one new movie, say how many movies they are."""
-    rows = _count(sum(numbers.values()), "row")
-    if numbers[Outcome.ADDED] <= new_movies:
-        return f"The file has {rows}."
+    rows = sum(numbers.values())
+    file_has = f"The file has {_count(rows, 'row')}"
     about = f"about {_count(new_movies, 'new movie')}"
-    others = [each.label for each in filters if each.name not in {"all", Outcome.ADDED.value}]
-    return f"{rows}: {', '.join([f'{numbers[Outcome.ADDED]:,} {about}', *others])}." if others else f"{rows} {about}."
+    if numbers[Outcome.ADDED] <= new_movies:
+        return f"{file_has}."
+    if numbers[Outcome.ADDED] == rows:
+        return f"{file_has} {about}."
+    return f"{file_has}. {numbers[Outcome.ADDED]:,} of them are {about}."
 
 
 def _count(number: int, noun: str) -> str:

@@ -30,7 +30,7 @@ def test_real_account_is_imported_and_taken_back(phone):
     page.get_by_role("button", name="Import", exact=True).click()
     wait_until_finished(phone, page.get_by_role("button", name="Undo import"), "import is written")
     assert numbers(page) == NUMBERS
-    page.get_by_role("link", name="226 not imported").click()
+    page.get_by_role("link", name="Not imported (226)").click()
     expect(page.locator(".import-reason")).to_contain_text("only in your lists")
     check_page(phone, "report, filtered")
     page.get_by_role("button", name="Undo import").click()

@@ -149,7 +149,7 @@ def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_impo
     page = alice.get(page.request.path)
     assert "Refresh" not in page.headers
     assert counts(page) == {"Movies to add": 1, "Movies to change": 1, "Viewings to add": 1}
-    assert page.html.select_one(".import-filter [aria-current]").text == "2 won’t be imported"
+    assert page.html.select_one(".import-filter [aria-current]").text == "Won’t be imported (2)"
     assert [(title[:5], outcome, reason) for title, outcome, reason in listed_rows(page)] == [("xxxxx", "", "")] * 2
     assert "200 characters" in page.html.select_one(".import-reason").text  # once, above both rows
     assert "2 rows of the file won’t be imported" in page.html.main.text
@@ -272,7 +272,7 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
     assert counts(page) == {"Movies deleted": 1, "Movies restored": 1}
     assert listed_rows(page) == []
     assert state_of(db, alice) == before
-    assert "Undone." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
+    assert "Undid: Watched “Heat (1995)”." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
     assert alice.watchlist() == ["Heat"]
 
 
@@ -448,24 +448,24 @@ def test_empty_file_is_accepted_and_has_no_rows(alice, work_on_imports):
 def test_report_is_filtered_and_paged(alice, import_file):
     page = import_file("".join(f"Movie {number}\n" for number in range(70)) + f"Movie 1\n{LONG}\n")
     links = {link.text: link["href"] for link in page.html.select(".import-filter a")}
-    assert set(links) == {"All 72 rows", "70 about new movies", "1 already on your list", "1 not imported"}
+    assert set(links) == {"All (72)", "New (70)", "Already on your list (1)", "Not imported (1)"}
     assert len(listed_rows(page)) == 50
     assert len(listed_rows(alice.get(page.html.select_one("[rel=next]")["href"]))) == 22
-    assert listed_rows(alice.get(links["1 already on your list"])) == [("Movie 1", "", "")]
-    added = alice.get(links["70 about new movies"])
+    assert listed_rows(alice.get(links["Already on your list (1)"])) == [("Movie 1", "", "")]
+    added = alice.get(links["New (70)"])
     assert len(listed_rows(alice.get(added.html.select_one("[rel=next]")["href"]))) == 20
 
 
 def test_report_says_how_many_rows_are_about_the_new_movies(alice, import_file):
     page = import_file("Heat\n[x] Heat\nRan\n")
     assert counts(page)["Movies added"] == 2
-    assert "3 rows about 2 new movies." in page.html.main.text
+    assert "The file has 3 rows about 2 new movies." in page.html.main.text
     assert page.html.select(".import-filter a") == []  # all rows have the same outcome
 
 
 def test_report_says_what_the_other_rows_are_about(import_file):
     page = import_file(f"Heat\n[x] Heat\n{LONG}\n")
-    assert "3 rows: 2 about 1 new movie, 1 not imported." in page.html.main.text
+    assert "The file has 3 rows. 2 of them are about 1 new movie." in page.html.main.text
 
 
 def test_report_can_be_downloaded_without_formulas(alice, import_file):
@@ -484,9 +484,9 @@ def test_report_before_the_import_says_what_will_happen(alice, work_on_imports):
     work_on_imports()
     page = alice.get(page.request.path)
     assert [link.text for link in page.html.select(".import-filter a")] == [
-        "All 2 rows",
-        "1 about a new movie",
-        "1 won’t be imported",
+        "All (2)",
+        "New (1)",
+        "Won’t be imported (1)",
     ]
     response = alice.get(f"{page.request.path}report.csv")
     rows = list(csv.DictReader(StringIO(response.body.decode("utf-8-sig"), newline="")))
