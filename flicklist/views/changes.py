@@ -7,14 +7,14 @@ from pyramid.request import Request
 from pyramid.view import view_config
 
 from flicklist.flash import flash_info, flash_success
-from flicklist.models.change import IMPORTED, REDONE, UNDONE
+from flicklist.models.change import IMPORTED, REDONE, UNDONE, Change
 from flicklist.permissions import Permission
 from flicklist.resources import ChangeResource, ChangesResource
 from flicklist.security.rate_limits import CHANGES_OF_MANY, LONG_PAGES
 from flicklist.services import changes
 from flicklist.services.changes import ListedChange
 from flicklist.services.tags import tags_in_outcome
-from flicklist.views import name_tags, redirect_back, requested_page, undo_path
+from flicklist.views import name_movies, name_tags, redirect_back, requested_page, undo_path
 
 # The words for each outcome, before and after the names of the movies.
 WORDS = {
@@ -67,6 +67,14 @@ def _words(outcome: str) -> tuple[str, str]:
     return WORDS.get(outcome) or (f"{outcome[:1].upper()}{outcome[1:]}:", "")
 
 
+def _done_in_words(change: Change, undoing: Change, movies: str) -> str:
+    """Return what was undone or redone, as a sentence: ``Undid: Rated “Heat” 4 ★.``."""
+    if change.outcome in {UNDONE, REDONE}:
+        return f"{WORDS[undoing.outcome][0]} {movies}."
+    before, after = _words(change.outcome)
+    return f"Undid: {before} {movies}{f' {after}' if after else ''}."
+
+
 @view_config(
     context=ChangeResource, name="undo", request_method="POST", permission=Permission.EDIT, load_limit=CHANGES_OF_MANY
 )
@@ -77,7 +85,8 @@ def undo(context: ChangeResource, request: Request) -> HTTPSeeOther:
         verb, done = ("redo", "redone") if context.change.is_undoing else ("undo", "undone")
         flash_info(request, f"Nothing to {verb}: it was already {done}, or the movie has changed since.")
     else:
-        text, button = ("Redone.", "Undo") if context.change.is_undoing else ("Undone.", "Redo")
+        text = _done_in_words(context.change, undoing, name_movies(movies))
+        button = "Undo" if context.change.is_undoing else "Redo"
         if skipped == 1:
             text += " 1 movie has changed since then, so it was left alone."
         elif skipped:

@@ -95,13 +95,13 @@ def test_every_action_is_undone_completely_and_redone(heat, db, verb, fields):
     after = remembered(db)
     assert after != before
     page = heat.press(page, "Undo")
-    assert messages(page, "success")[0] == "Undone."
+    assert messages(page, "success")[0].startswith("Undid: ")
     assert remembered(db) == before
     page = heat.press(page, "Redo")
-    assert messages(page, "success")[0] == "Redone."
+    assert messages(page, "success")[0].startswith("Redid the last change to “")
     assert remembered(db) == after
     page = heat.press(page, "Undo")
-    assert messages(page, "success")[0] == "Undone."
+    assert messages(page, "success")[0].startswith("Undid the last change to “")
     assert remembered(db) == before
 
 
@@ -302,20 +302,20 @@ def test_action_on_many_movies_is_one_change_with_one_undo(alice, db):
 
 
 @pytest.mark.parametrize(
-    ("rated", "left_alone"),
+    ("rated", "undone", "left_alone"),
     [
-        (["Heat"], "1 movie has changed since then, so it was left alone."),
-        (["Heat", "Ran"], "2 movies have changed since then, so they were left alone."),
+        (["Heat"], "2 movies", "1 movie has changed since then, so it was left alone."),
+        (["Heat", "Ran"], "“Amélie”", "2 movies have changed since then, so they were left alone."),
     ],
 )
-def test_undo_leaves_movies_alone_that_have_changed_since(alice, rated, left_alone):
+def test_undo_leaves_movies_alone_that_have_changed_since(alice, rated, undone, left_alone):
     for title in ("Heat", "Ran", "Amélie"):
         alice.add(title)
     page = alice.change_selected(alice.list_path, ["Heat", "Ran", "Amélie"], "Mark as watched")
     for title in rated:
         alice.rate(title, "4")
     page = alice.press(page, "Undo")
-    assert messages(page, "success") == [f"Undone. {left_alone}"]
+    assert messages(page, "success") == [f"Undid: Watched {undone}. {left_alone}"]
     assert sorted(alice.watched()) == rated
 
 
@@ -437,10 +437,10 @@ def test_page_says_what_was_done_and_that_it_was_undone(heat, db, verb, fields, 
     assert shown(page)[0] == (words, "Undo")
     page = heat.press(page, f"Undo: {words}")
     assert shown(page)[:2] == [(f"Undid: {words}", "Redo"), (words, "Undone")]
-    assert messages(page) == ["Undone."]
+    assert messages(page) == [f"Undid: {words}."]
     page = heat.press(page, f"Redo: Undid: {words}")
     assert shown(page)[:3] == [(f"Redid: {words}", "Undo"), (f"Undid: {words}", "Redone"), (words, "Undone")]
-    assert messages(page) == ["Redone."]
+    assert messages(page) == ["Redid the last change to “Heat (1995)”."]
     assert remembered(db) == before
 
 
@@ -523,7 +523,7 @@ def test_page_offers_exactly_what_can_be_undone(alice, db):
     assert messages(stale, "info")
     assert remembered(db) == before
     for words in ("Watched 3 movies", "Rated “Heat” 2 ★", "Rated “Ran” 3 ★"):
-        assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undone.")
+        assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undid: ")
     assert [button for _, button in shown(changes_page(alice))] == [
         *["Redo"] * 3,
         *["Undone", "Undone", CHANGED_LATER],

@@ -201,10 +201,10 @@ def test_selected_movies_are_tagged_and_untagged_with_undo_and_redo(shelf, db):
     assert titles(shelf.get(shelf.list_path, {"tag": "netflix"})) == ["Amélie", "Ran", "Heat"]
     after = remembered(db)
     page = shelf.press(page, "Undo")
-    assert messages(page, "success") == ["Undone."]
+    assert messages(page, "success") == ["Undid: Added the tag “Netflix” to 3 movies."]
     assert remembered(db) == before
     page = shelf.press(page, "Redo")
-    assert messages(page, "success") == ["Redone."]
+    assert messages(page, "success") == ["Redid the last change to 3 movies."]
     assert remembered(db) == after
     page = change_tags(shelf, ["Heat"], "Remove tags", "NETFLIX, with  mum")
     assert messages(page, "success") == ["Removed the tags “NETFLIX” and “with mum” from “Heat”."]
