@@ -109,7 +109,7 @@ def test_refused_action_keeps_the_selection(list_of_movies):
 def test_failed_request_keeps_the_page_and_what_was_typed(list_of_movies, status):
     page = list_of_movies.page
     page.get_by_role("link", name="Movie 30").click()
-    page.get_by_text("Watched on another day").click()
+    page.get_by_text("I watched it on another day").click()
     page.get_by_label("Note", exact=True).fill("half a thou")
     page.route("**/cross-off", lambda route: route.fulfill(status=status, body="down"))
     page.get_by_role("button", name="I watched it!").click()
@@ -125,7 +125,7 @@ def test_rating_on_movie_page_stays_on_page(list_of_movies):
     page = list_of_movies.page
     page.get_by_role("link", name="Movie 30").click()
     page.evaluate(MARK)
-    page.get_by_text("Watched on another day").click()
+    page.get_by_text("I watched it on another day").click()
     page.get_by_label("Note", exact=True).fill("half a thou")
     page.get_by_label("Date", exact=True).fill("2009-0")
     page.get_by_role("button", name="I watched it!").click()

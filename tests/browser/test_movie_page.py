@@ -67,7 +67,7 @@ def test_stars_stay_in_place_when_the_movie_is_watched_again(open_browser):
     page.reload()
     stars = page.locator("main").get_by_role("slider", name="Your rating")
     before = stars.bounding_box()["x"]
-    page.get_by_role("button", name="Watched again").click()
+    page.get_by_role("button", name="I watched it again").click()
     expect(page.get_by_role("status")).to_contain_text("watched today")
     page.locator(".htmx-request, .htmx-settling").first.wait_for(state="detached")
     assert stars.bounding_box()["x"] == before
@@ -75,7 +75,7 @@ def test_stars_stay_in_place_when_the_movie_is_watched_again(open_browser):
 
 def test_ambiguous_date_is_chosen_with_a_button(movie_page):
     page = movie_page.page
-    page.get_by_text("Watched on another day").click()
+    page.get_by_text("I watched it on another day").click()
     page.get_by_label("Date", exact=True).fill("03/04/2021")
     page.get_by_label("Note", exact=True).fill("with Ann")
     page.keyboard.press("Enter")

@@ -235,12 +235,12 @@ def test_other_actions_are_in_the_menu_of_the_row(open_browser, javascript):
     reader.watch("Heat")
     page = reader.page
     page.get_by_role("link", name="Watched", exact=True).click()
-    expect(page.get_by_role("button", name="Watched again: Heat")).to_be_hidden()
+    expect(page.get_by_role("button", name="I watched it again: Heat")).to_be_hidden()
     page.get_by_label("More: Heat").click()
-    expect(page.get_by_role("button", name="Watched again: Heat")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="I watched it again: Heat")).to_be_in_viewport(ratio=1)
     if javascript:
         page.keyboard.press("Escape")
-        expect(page.get_by_role("button", name="Watched again: Heat")).to_be_hidden()
+        expect(page.get_by_role("button", name="I watched it again: Heat")).to_be_hidden()
         page.get_by_label("More: Heat").click()
     page.get_by_role("button", name="Move to watchlist: Heat").click()
     expect(page.get_by_role("status")).to_contain_text("Moved “Heat” to your watchlist.")

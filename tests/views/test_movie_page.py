@@ -155,7 +155,7 @@ def test_main_control_is_to_watch_the_movie_then_to_rate_it(heat):
     buttons = heat.get(movie_path(heat)).html.select(".state button")
     assert [(button.text, button.get("class")) for button in buttons] == [
         ("Rate", None),
-        ("Watched again", ["quiet"]),
+        ("I watched it again", ["quiet"]),
         ("Move to watchlist", ["quiet"]),
     ]
 
@@ -224,9 +224,9 @@ def test_rewatch_button_adds_one_viewing_a_day(heat, db):
     heat.cross_off("Heat")
     db.execute(update(Viewing).values(watched_on="2001"))
     db.commit()
-    page = heat.press(heat.list_path + "watched", "Watched again: Heat")
+    page = heat.press(heat.list_path + "watched", "I watched it again: Heat")
     assert messages(page, "success") == ["Added another viewing of “Heat (1995)”."]
-    heat.press(heat.list_path + "watched", "Watched again: Heat")
+    heat.press(heat.list_path + "watched", "I watched it again: Heat")
     assert sorted(db.scalars(select(Viewing.watched_on)).all()) == ["2001", TODAY.isoformat()]
 
 
