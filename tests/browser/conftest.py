@@ -39,10 +39,10 @@ This site stores your email address, and the movies on your list. Nobody else se
 
 There is one cookie, which keeps you logged in.
 
-| what | where | how long |
+| What | Where | How long |
 | --- | --- | --- |
-| cookie | your browser | 90 days |
-| backups of everything | on an encrypted disk at home | 4 weeks |
+| Cookie | Your browser | 90 days |
+| Backups of everything | On an encrypted disk at home | 4 weeks |
 
 ### Questions
 
