@@ -127,13 +127,12 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
     if movie_import.is_working:
         # Browsers load the page again, also without JavaScript, so that the progress bar moves.
         request.response.headers["Refresh"] = REFRESH_SECONDS
-    outcomes_in_words = _outcomes_in_words(movie_import)
     numbers = {outcome: movie_import.counts.get(outcome, 0) for outcome in Outcome}
     problems = numbers[Outcome.UNDECIDED] + numbers[Outcome.REFUSED]
     default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
-    filters = _filters(numbers, problems, outcomes_in_words[Outcome.REFUSED].capitalize())
+    filters = _filters(numbers, problems)
     form = AnswersForm.to(movie_import.questions, None)
     refill_form(request, form)
     return {
@@ -146,7 +145,7 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "PROBLEMS": PROBLEMS,
         "problems": problems,
         "headings": HEADINGS,
-        "outcomes": outcomes_in_words,
+        "outcomes": _outcomes_in_words(movie_import),
         "summary": _summary(numbers, movie_import.counts.get(NEW_MOVIES, 0)),
         "ImportState": ImportState,
         "NEW_MOVIES": NEW_MOVIES,
@@ -163,10 +162,10 @@ def _outcomes_in_words(movie_import: Import) -> Mapping[Outcome, str]:
     return PLANNED_OUTCOMES if movie_import.state == ImportState.READY else OUTCOMES
 
 
-def _filters(numbers: Mapping[Outcome, int], problems: int, not_imported: str) -> list[RowFilter]:
+def _filters(numbers: Mapping[Outcome, int], problems: int) -> list[RowFilter]:
     """Return a filter for all rows, and one for each outcome. If all rows have the same outcome, return none."""
     words = [(outcome.value, numbers[outcome], label) for outcome, label in FILTERS.items()]
-    words.append((PROBLEMS, problems, not_imported))
+    words.append((PROBLEMS, problems, "Not imported"))
     filters = [RowFilter(name, f"{label} ({number:,})") for name, number, label in words if number]
     return [RowFilter("all", f"All ({sum(numbers.values()):,})"), *filters] if len(filters) > 1 else []
 
