@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.request import Request
 from pyramid.response import Response
-from pyramid.view import exception_view_config, view_config
+from pyramid.view import exception_view_config, notfound_view_config, view_config
 
 from flicklist.flash import flash_info, flash_success
 from flicklist.forms.imports import PROBLEMS, AnswersForm, ReportForm, UploadForm
@@ -33,6 +33,8 @@ from flicklist.security.rate_limits import DOWNLOADS, LONG_PAGES, UPLOADS
 from flicklist.services.imports import report, storage
 from flicklist.text import quote
 from flicklist.views import download, redirect, requested_page
+from flicklist.views.errors import PAGE as ERROR_PAGE
+from flicklist.views.errors import not_found
 
 REFRESH_SECONDS = "2"
 # The heading of the page of an import, by its state.
@@ -249,6 +251,17 @@ def discard(context: ImportResource, request: Request) -> HTTPSeeOther:
     wake_importer(request)
     flash_success(request, f"Deleted {quote(context.movie_import.file_name)}. Nothing was imported.")
     return redirect(request.path_to(context.__parent__))
+
+
+@notfound_view_config(
+    containment=ImportsResource, request_method="POST", path_info=".*/discard/?$", renderer=ERROR_PAGE
+)
+def discard_again(exc: Exception, request: Request) -> dict[str, Any] | Response:
+    """Show the page of imports after a second click, when the import is gone."""
+    if not request.has_permission(Permission.EDIT, request.context):
+        return not_found(exc, request)
+    flash_info(request, "Nothing to do: this import was deleted.")
+    return redirect(request.path_to(request.context))
 
 
 @view_config(context=ImportResource, name="take-back", request_method="POST", permission=Permission.EDIT)

@@ -527,6 +527,15 @@ def test_second_click_does_nothing(alice, import_file, take_back, db):
     assert "Nothing to do" in alice.send(f"{page.request.path}discard").follow()
 
 
+def test_second_click_on_discard_leads_to_the_page_of_imports(alice, bob):
+    path = alice.upload("Heat").request.path + "discard"
+    alice.send(path)
+    again = alice.send(path).follow()
+    assert again.request.path == f"{alice.list_path}imports/"
+    assert "Nothing to do: this import was deleted." in messages(again)
+    bob.send(path, status=404)
+
+
 def test_two_imports_at_once_double_nothing(alice, work_on_imports, db):
     pages = [alice.upload("[x] Heat (1995)\nRan") for _ in range(2)]
     work_on_imports()
@@ -661,7 +670,7 @@ def test_discarded_import_does_not_wait_until_all_other_imports_are_done(alice, 
 def assert_is_on_no_page(person, import_path):
     for path in (import_path, f"{import_path}report.csv"):
         person.get(path, status=404)
-    for name in ("confirm", "discard", "take-back"):
+    for name in ("confirm", "take-back"):
         person.send(import_path + name, status=404)
     for path in ("imports/", "changes/"):
         assert import_path not in person.get(person.list_path + path)
