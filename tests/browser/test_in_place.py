@@ -46,7 +46,7 @@ def test_undoing_on_page_of_changes_loads_no_page_and_focuses_the_change(list_of
     opened = [row.locator("details").get_attribute("open") is not None for row in rows.all()]
     assert opened == [False, False, True, False]
     rows.first.get_by_role("button", name="Redo").click()
-    expect(page.get_by_role("status")).to_contain_text("Redone.")
+    expect(page.get_by_role("status")).to_contain_text("Redid the last change to 2 movies.")
     assert page.evaluate(IS_MARKED)
 
 
