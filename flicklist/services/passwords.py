@@ -79,8 +79,7 @@ class HashQueue:
 
     def __init__(self, at_once: int) -> None:
         self._threads = ThreadPoolExecutor(at_once, "flicklist-hash", _lower_priority)
-        shared = max(at_once, MAX_PENDING_HASHES) - RESERVED_PLACES
-        self._shared = Places(shared, MAX_PENDING_HASHES_OF_CLIENT)
+        self._shared = Places(MAX_PENDING_HASHES - RESERVED_PLACES, MAX_PENDING_HASHES_OF_CLIENT)
         self._reserved = Places(RESERVED_PLACES, RESERVED_PLACES_OF_ACCOUNT)
         self._lock = threading.Lock()
 

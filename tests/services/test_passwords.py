@@ -148,10 +148,10 @@ def test_concurrent_strength_checks_are_limited(monkeypatch):
 
 
 class Queue:
-    """A queue of one thread, whose work waits until `finish`."""
+    """A queue of one thread or more, whose work waits until `finish`."""
 
-    def __init__(self):
-        self.queue = HashQueue(1)
+    def __init__(self, at_once=1):
+        self.queue = HashQueue(at_once)
         self.pool = ThreadPoolExecutor(MAX_PENDING_HASHES)
         self.may_finish = threading.Event()
         self.finished = []
@@ -208,6 +208,15 @@ def test_hashes_are_computed_in_order_of_arrival_up_to_a_limit(flooded):
     flooded.finish()
     assert flooded.finished == list(range(SHARED_PLACES))
     flooded.queue.run(Sender("another"), flooded.work, 99)
+
+
+def test_queue_has_as_many_places_on_a_machine_with_many_cores():
+    """Otherwise the hashes could take all threads of the server."""
+    queue = Queue(at_once=31)
+    for number in range(SHARED_PLACES):
+        queue.send(f"client {number}", number)
+    assert queue.is_full_for("another")
+    queue.finish()
 
 
 def test_one_client_cannot_take_the_queue(queue):
