@@ -76,6 +76,8 @@ def confirm(context: TwoFactorResource, request: Request) -> PageOrRedirect | Re
     identity = request.identity
     factor = two_factor.pending(request.db, identity.user_id)
     if factor is None:
+        if two_factor.is_on(request.db, identity.user_id):  # a second click, in answer to which no codes are shown
+            flash_info(request, "Two-step verification is on. Create new recovery codes if you haven’t saved any yet.")
         return redirect(request.path_to(context.__parent__))
     rules = two_factor_rules(request)
     request.limiter.check(rules)

@@ -391,6 +391,15 @@ def test_password_reset_does_not_bypass_two_factor(app, codes, db):
     assert start_login(app, NEW_PASSWORD)[1].request.path == "/login-code"
 
 
+def test_second_confirmation_names_the_way_to_recovery_codes(alice):
+    app = alice.begin_two_factor()
+    form = alice.get("/account/two-factor/").forms["confirm"]
+    form["code"], form["current_password"] = app.now(), PASSWORD
+    form.submit(status=200)
+    page = alice.send(form.action, code=app.now(), current_password=PASSWORD).follow()
+    assert messages(page) == ["Two-step verification is on. Create new recovery codes if you haven’t saved any yet."]
+
+
 def test_refused_confirmation_shows_the_key_again_whatever_the_slash(alice, phone):
     begin(alice)
     for path in (PLACE + "confirm", PLACE + "confirm/"):
