@@ -4,7 +4,6 @@ A search compares each word with all texts of a list. Somebody can fill a list w
 """
 
 import time
-from math import inf
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
@@ -23,19 +22,23 @@ def limit_read_time(engine: Engine) -> None:
     """Stop statements on new connections of the engine that take too long. They raise `ReadTookTooLong`."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _watch_clock)
-        event.listen(engine, "before_cursor_execute", _start_clock)
+        event.listen(engine, "before_cursor_execute", _reset_clock)
     else:
         event.listen(engine, "connect", _set_statement_timeout)
     event.listen(engine, "handle_error", _raise_if_stopped)
 
 
 def _watch_clock(connection: Any, record: Any) -> None:
-    record.info["deadline"] = inf
-    connection.set_progress_handler(lambda: time.thread_time() > record.info["deadline"], SQLITE_STEPS)
+    def is_too_late() -> bool:
+        now = time.thread_time()
+        return now > record.info.setdefault("deadline", now + MAX_READ_SECONDS)
+
+    connection.set_progress_handler(is_too_late, SQLITE_STEPS)
 
 
-def _start_clock(connection: Connection, *_: Any) -> None:
-    connection.info["deadline"] = time.thread_time() + MAX_READ_SECONDS
+def _reset_clock(connection: Connection, *_: Any) -> None:
+    """Start the clock again when SQLite looks at it first. A statement on few rows never does."""
+    connection.info.pop("deadline", None)
 
 
 def _set_statement_timeout(connection: Any, record: Any) -> None:
