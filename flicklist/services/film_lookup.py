@@ -53,6 +53,8 @@ def _films(catalog: sqlite3.Connection, title: str, year: int) -> dict[int, Film
 
 def look_up_facts(catalog_path: Path, title: str, year: int | None, film_id: int | None) -> FilmFacts:
     """Return the facts of the film that a new movie is; see `find_film`. They are empty if there is none."""
+    if year is None:
+        return FilmFacts()
     try:
         with open_catalog(catalog_path) as catalog:
             found = find_film(catalog, title, year, film_id)
