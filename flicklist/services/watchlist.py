@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, cast, delete, select, union_all
+from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, cast, delete, insert, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, raiseload, selectinload
 
@@ -69,13 +69,18 @@ _MOVIE_FOR_UPDATE = _MOVIE.with_for_update(of=Movie)
 # Another movie of the same title and year can have a key with its id; see `change_with_unique_key`.
 _KEY_WITH_ID = bindparam("key", type_=String) + " #" + cast(Movie.id, String)
 _SAME_TITLE = (
-    select(Movie)
+    select(Movie.id)
     .where(_OWN, Movie.key >= bindparam("key"), Movie.key < bindparam("key_after"))
     .where((Movie.key == bindparam("key")) | (IS_LISTED & (Movie.key == _KEY_WITH_ID)))
     .order_by(IS_REMOVED, Movie.id)
     .limit(1)
 )
 _MOVIE_AT_LIMIT = select(Movie.id).where(_OWN).offset(bindparam("max_before", type_=Integer)).limit(1)
+_NEW_COLUMNS = tuple(column for column in Movie.__table__.c if column.name != "id" and column.computed is None)
+_NEW_ROW = select(*(bindparam(column.name, type_=column.type) for column in _NEW_COLUMNS))
+_INSERT_UNLESS_FULL = (
+    insert(Movie).from_select(_NEW_COLUMNS, _NEW_ROW.where(~_MOVIE_AT_LIMIT.exists())).returning(Movie.id)
+)
 # Two queries, because each of the two lists has its own index of titles.
 _SIMILAR = union_all(
     *(
@@ -254,7 +259,7 @@ def find_selected_movies(
 
 
 def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: int) -> Movie:
-    """Add a movie to the watchlist. Raises `LimitReached` and `MovieExists`.
+    """Add a movie to the watchlist, and return it, outside the session. Raises `LimitReached` and `MovieExists`.
 
     Raises `IntegrityError` if another transaction adds the movie at the same time. Try again then.
     """
@@ -264,35 +269,44 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
     if existing is not None:
         db.delete(existing)
         db.flush()
-    _make_room(db, owner_id, max_movies)
-    movie = Movie(title=details.title, year=details.year, owner_id=owner_id)
-    movie.set_details(details)
-    db.add(movie)
-    db.flush()
+    movie = Movie(
+        owner_id=owner_id,
+        title=details.title,
+        year=details.year,
+        why=details.why,
+        notes=details.notes,
+        tags=details.tags,
+        added_at=utc_now(),
+        last_watched_on="",
+        **details.facts._asdict(),
+    )
+    _insert(db, movie, max_movies)
     return movie
 
 
 def _find_same_title(db: Session, owner_id: int, title: str, year: int | None) -> Movie | None:
     """Return the movie of this title and year. One that is listed comes before one that was removed."""
     key = movie_key(title, year)
-    return db.scalar(_SAME_TITLE, {"owner_id": owner_id, "key": key, "key_after": f"{key} $"})  # "$" follows "#"
+    parameters = {"owner_id": owner_id, "key": key, "key_after": f"{key} $"}  # "$" follows "#"
+    movie_id = db.connection().scalar(_SAME_TITLE, parameters)
+    return None if movie_id is None else db.get_one(Movie, movie_id)
 
 
-def _make_room(db: Session, owner_id: int, max_movies: int) -> None:
-    """Delete some removed movies that can no longer be restored if the list is full. Raises `LimitReached`."""
-    if not _is_full(db, owner_id, max_movies):
-        return
-    some = select(Movie.id).where(Movie.owner_id == owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
-    # PostgreSQL evaluates the second condition again for a movie that another request has just restored.
-    expired = delete(Movie).where(Movie.id.in_(some), HAS_EXPIRED)
-    db.execute(expired.execution_options(synchronize_session=False))
-    if _is_full(db, owner_id, max_movies):
+def _insert(db: Session, movie: Movie, max_movies: int) -> None:
+    """Insert a movie, and set its id. If the list is full, delete some expired movies first. Raises `LimitReached`."""
+    columns = {column.name: getattr(movie, column.name) for column in _NEW_COLUMNS}
+    parameters = {**columns, "max_before": max_movies - 1}
+    movie_id = db.connection().scalar(_INSERT_UNLESS_FULL, parameters)
+    if movie_id is None:
+        some = select(Movie.id).where(Movie.owner_id == movie.owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
+        # PostgreSQL evaluates the second condition again for a movie that another request has just restored.
+        expired = delete(Movie).where(Movie.id.in_(some), HAS_EXPIRED)
+        db.execute(expired.execution_options(synchronize_session=False))
+        movie_id = db.connection().scalar(_INSERT_UNLESS_FULL, parameters)
+    if movie_id is None:
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
         raise LimitReached(f"{limit} A removed movie counts towards it for {REMOVED_RETENTION.days} days.")
-
-
-def _is_full(db: Session, owner_id: int, max_movies: int) -> bool:
-    return db.scalar(_MOVIE_AT_LIMIT, {"owner_id": owner_id, "max_before": max_movies - 1}) is not None
+    movie.id = movie_id
 
 
 def delete_expired_movies(db: Session, owner_id: int) -> None:
