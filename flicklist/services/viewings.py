@@ -6,7 +6,7 @@ The caller has found the movies by their owner. Nothing here commits.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from flicklist.models import Movie, Viewing
@@ -16,13 +16,19 @@ Recorded = list[dict[str, Any]]
 """Viewings of a movie at one time, as JSON values. One that did not exist then is recorded as its id alone."""
 
 MAX_SHOWN = 50  # on the page of a movie, unless all are requested
-_IS_ON_DAY = case((Viewing.watched_on == bindparam("day"), 1), else_=0)
-_NUMBERS = (
-    select(Viewing.movie_id, func.count(), func.sum(_IS_ON_DAY))
-    .where(Viewing.movie_id.in_(bindparam("movie_ids", expanding=True)))
-    .group_by(Viewing.movie_id)
+_AMONG: Any = bindparam("movie_ids", expanding=True)
+_DAY = bindparam("day", type_=Viewing.watched_on.type)
+_WATCHED_ON_DAY = select(Viewing.movie_id).where(Viewing.movie_id.in_(_AMONG), Viewing.watched_on == _DAY)
+_HAS_ONE_ON_DAY = exists().where(Viewing.movie_id == Movie.id, Viewing.watched_on == _DAY)
+_HAS_MAX_VIEWINGS = select(Viewing.id).where(Viewing.movie_id == Movie.id).offset(MAX_VIEWINGS - 1).limit(1).exists()
+_INSERT = (
+    insert(Viewing)
+    .from_select(
+        ["movie_id", "watched_on", "note"],
+        select(Movie.id, _DAY, literal("")).where(Movie.id.in_(_AMONG), ~_HAS_ONE_ON_DAY, ~_HAS_MAX_VIEWINGS),
+    )
+    .returning(Viewing.movie_id, Viewing.id)
 )
-_INSERT = insert(Viewing).returning(Viewing.id, Viewing.movie_id)
 
 
 def find_viewing(db: Session, movie: Movie, viewing_id: int | None) -> Viewing | None:
@@ -51,15 +57,11 @@ def add_to_movies(db: Session, movie_ids: Sequence[int], day: str) -> dict[int, 
     Raises `LimitReached`.
     """
     connection = db.connection()
-    counted = connection.execute(_NUMBERS, {"movie_ids": movie_ids, "day": day}).all()
-    numbers = {movie_id: number for movie_id, number, on_day in counted if not on_day}
-    watched_then = {movie_id for movie_id, _, on_day in counted if on_day}
-    if any(number >= MAX_VIEWINGS for number in numbers.values()):
+    added = dict(connection.execute(_INSERT, {"movie_ids": movie_ids, "day": day}).all())
+    others = set(movie_ids) - added.keys()
+    if others and others - set(connection.scalars(_WATCHED_ON_DAY, {"movie_ids": list(others), "day": day})):
         raise LimitReached(TOO_MANY_VIEWINGS)
-    rows = [{"movie_id": each, "watched_on": day, "note": ""} for each in movie_ids if each not in watched_then]
-    if not rows:
-        return {}
-    return {movie_id: viewing_id for viewing_id, movie_id in connection.execute(_INSERT, rows)}
+    return added
 
 
 def restore(db: Session, recorded: Mapping[int, Recorded]) -> dict[int, Recorded]:
