@@ -17,6 +17,7 @@ from flicklist.models import Change, Import, Movie
 from flicklist.models.change import (
     CHANGE_RETENTION,
     IMPORTED,
+    KEPT_CHANGES,
     MAX_CHANGES,
     MAX_CHANGES_SIZE,
     REDONE,
@@ -40,13 +41,21 @@ _ROWS = select(Change.id, Change.created_at, Change.outcome, Change.before).wher
 _NEWEST_FIRST = Keyset(_ROWS, Change.created_at, Change.id, descending=True)
 _KEPT_SINCE = bindparam("kept_since", callable_=lambda: utc_now() - CHANGE_RETENTION, type_=UtcDateTime())
 HAS_EXPIRED = Change.created_at < _KEPT_SINCE
-_INSERT = insert(Change).returning(Change.id)
+_NEW_COLUMNS = ("owner_id", "created_at", "outcome", "before", "size")
 
 
-def _delete_surplus() -> Delete:
-    """Return a statement that leaves room for one change. It reads an index only."""
+def _insert_if_room() -> Any:
+    """Return a statement that inserts a change and returns its id, unless there are `MAX_CHANGES` already."""
+    columns = [Change.__table__.c[name] for name in _NEW_COLUMNS]
+    is_full = select(Change.id).where(_OWN).offset(MAX_CHANGES - 1).limit(1).exists()
+    new_row = select(*(bindparam(column.name, type_=column.type) for column in columns)).where(~is_full)
+    return insert(Change).from_select(columns, new_row).returning(Change.id)
+
+
+def _delete_oldest() -> Delete:
+    """Return a statement that deletes all but the newest `KEPT_CHANGES`. It reads an index only."""
     newest_first = select(Change.created_at, Change.id).where(_OWN).order_by(Change.created_at.desc(), Change.id.desc())
-    newest_surplus = newest_first.offset(MAX_CHANGES - 1).limit(1).scalar_subquery()
+    newest_surplus = newest_first.offset(KEPT_CHANGES).limit(1).scalar_subquery()
     return delete(Change).where(_OWN, tuple_(Change.created_at, Change.id) <= newest_surplus)
 
 
@@ -58,7 +67,7 @@ def _delete_too_large() -> Delete:
     return delete(Change).where(_OWN, Change.id.in_(too_large))
 
 
-_DELETE_SURPLUS, _DELETE_TOO_LARGE = _delete_surplus(), _delete_too_large()
+_INSERT_IF_ROOM, _DELETE_OLDEST, _DELETE_TOO_LARGE = _insert_if_room(), _delete_oldest(), _delete_too_large()
 
 
 class ListedChange(NamedTuple):
@@ -234,7 +243,7 @@ def _record(
     if not changed:
         return _find_same_change(db, owner_id, movies, outcome)
     before = [before for _, before in changed]
-    change = Change(owner_id=owner_id, outcome=outcome, before=before, size=size_of(before))
+    change = Change(owner_id=owner_id, created_at=utc_now(), outcome=outcome, before=before, size=size_of(before))
     change.id = _insert(db, change)
     for movie, _ in changed:
         movie.change_id = change.id
@@ -243,21 +252,24 @@ def _record(
 
 def record_import(db: Session, owner_id: int) -> int:
     """Record that an import is about to change movies, and return the id of the change."""
-    return _insert(db, Change(owner_id=owner_id, outcome=IMPORTED, before=[], size=0))
+    return _insert(db, Change(owner_id=owner_id, created_at=utc_now(), outcome=IMPORTED, before=[], size=0))
 
 
 def _insert(db: Session, change: Change) -> int:
-    """Make room for a change, insert it, and return its id.
+    """Insert a change and return its id. If there is no room for it, delete the oldest changes first.
 
     The change counts towards `MAX_CHANGES`, but not towards `MAX_CHANGES_SIZE`. The clean-up deletes expired changes.
     """
     # On the connection: the session would first flush the movies, and again when they have the id of the change.
     connection = db.connection()
-    connection.execute(_DELETE_SURPLUS, {"owner_id": change.owner_id})
     if change.size > SMALL_CHANGE_SIZE:
         connection.execute(_DELETE_TOO_LARGE, {"owner_id": change.owner_id, "max_size": MAX_CHANGES_SIZE})
-    columns = ("owner_id", "outcome", "before", "size")
-    return connection.execute(_INSERT, {name: getattr(change, name) for name in columns}).scalar_one()
+    columns = {name: getattr(change, name) for name in _NEW_COLUMNS}
+    change_id = connection.scalar(_INSERT_IF_ROOM, columns)
+    if change_id is None:
+        connection.execute(_DELETE_OLDEST, {"owner_id": change.owner_id})
+        change_id = connection.execute(_INSERT_IF_ROOM, columns).scalar_one()
+    return change_id
 
 
 def _find_same_change(db: Session, owner_id: int, movies: Sequence[Movie], outcome: str) -> Change | None:

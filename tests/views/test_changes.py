@@ -8,7 +8,7 @@ from sqlalchemy import Text, cast, delete, select, update
 from flicklist.dates import format_date
 from flicklist.film_facts import FilmFacts
 from flicklist.models import Change, Movie, Viewing
-from flicklist.models.change import CHANGE_RETENTION, MAX_CHANGES
+from flicklist.models.change import CHANGE_RETENTION, KEPT_CHANGES, MAX_CHANGES
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import REMOVED_RETENTION
 from flicklist.views.changes import WORDS
@@ -207,9 +207,14 @@ def test_undoing_fifty_movies_costs_few_more_statements_than_one(alice, db, stat
 
 def test_oldest_changes_beyond_limit_are_deleted(heat, db):
     movie_path, token = heat.movie_path("Heat"), heat.csrf_token()
+    kept = []
     for number in range(MAX_CHANGES + 3):
         heat.post(f"{movie_path}/rate", {"csrf_token": token, "rating": str(1 + number % 2)}, status=303)
-    assert len(db.scalars(select(Change.id)).all()) == MAX_CHANGES
+        kept.append(db.scalars(select(Change.id).order_by(Change.id)).all())
+    numbers = [len(ids) for ids in kept]
+    assert max(numbers) == MAX_CHANGES
+    full = numbers.index(MAX_CHANGES)
+    assert kept[full + 1][:-1] == kept[full][-KEPT_CHANGES:]
 
 
 def test_undo_restores_deleted_viewing(heat, db):
