@@ -53,12 +53,11 @@ class BodyInMemoryRequest(Request):
 
     request_body_tempfile_limit = MAX_BODY_BYTES
 
-    @property
-    def POST(self) -> Any:  # noqa: N802 - Pyramid's name
-        """The fields of the form. Raises `HTTPBadRequest` if a form with a file is malformed."""
-        return self._fields_with_file if _has_file(self) else super().POST
-
     @reify
+    def POST(self) -> Any:  # noqa: N802 - Pyramid's name
+        """Return the fields of the form. Raises `HTTPBadRequest` if a form with a file is malformed."""
+        return self._fields_with_file() if _has_file(self) else super().POST
+
     def _fields_with_file(self) -> Any:
         self.make_body_seekable()
         self.body_file_raw.seek(0)
