@@ -11,8 +11,8 @@ from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, iso_form
 from flicklist.models.movie import Movie, MovieDetails, Viewing, movie_label
 
 CHANGE_RETENTION = timedelta(days=30)
-MAX_CHANGES = 100  # per person
-KEPT_CHANGES = 90  # when there would be more: deleting some together takes less time than one for each new one
+KEPT_CHANGES = 100  # per person
+MAX_CHANGES = 110  # then all but `KEPT_CHANGES` are deleted: ten together take less time than one for each new one
 MAX_CHANGES_SIZE = 5_000_000  # characters per person, without the newest change and small ones
 SMALL_CHANGE_SIZE = 5_000  # up to this, sizes are not added up: that takes longer than recording the change
 MAX_OUTCOME_LENGTH = 60

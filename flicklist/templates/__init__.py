@@ -24,7 +24,7 @@ from flicklist.forms.movies import EditMovieForm, ViewingForm, form_value
 from flicklist.forms.search import NO_SEARCH
 from flicklist.labels import split_labels
 from flicklist.links import link_urls
-from flicklist.models.change import MAX_CHANGES
+from flicklist.models.change import KEPT_CHANGES
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import (
     BEST_RATING,
@@ -139,7 +139,7 @@ def includeme(config: Configurator) -> None:
         "take_messages": take_messages,
         "TYPED_LABELS": TYPED_LABELS,
         "FACT_FIELDS": FACT_FIELDS,
-        "MAX_CHANGES": MAX_CHANGES,
+        "KEPT_CHANGES": KEPT_CHANGES,
         "MAX_DATE_LENGTH": MAX_DATE_LENGTH,
         "MAX_SHOWN_TITLES": MAX_SHOWN_TITLES,
         "MAX_EMAIL_LENGTH": MAX_EMAIL_LENGTH,
