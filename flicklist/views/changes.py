@@ -50,11 +50,11 @@ def changes_page(context: ChangesResource, request: Request) -> dict[str, Any]:
 
 
 def words(change: ListedChange) -> tuple[str, str]:
-    """Return the words for a change before and after the names of the movies: ``Undid: Rated``, ``4 ★``."""
+    """Return the words for a change before and after the names of the movies: ``Undone: rated``, ``4 ★``."""
     if change.undid in {"", UNDONE, REDONE}:
         return _words(change.outcome)
     before, after = _words(change.undid)
-    return f"{'Undid' if change.is_undoing else 'Redid'}: {before}", after
+    return f"{'Undone' if change.is_undoing else 'Redone'}: {_lower_first(before)}", after
 
 
 def _words(outcome: str) -> tuple[str, str]:
@@ -68,11 +68,15 @@ def _words(outcome: str) -> tuple[str, str]:
 
 
 def _done_in_words(change: Change, undoing: Change, movies: str) -> str:
-    """Return what was undone or redone, as a sentence: ``Undid: Rated “Heat” 4 ★.``."""
+    """Return what was undone or redone, as a sentence: ``Undone: rated “Heat” 4 ★.``."""
     if change.outcome in {UNDONE, REDONE}:
         return f"{WORDS[undoing.outcome][0]} {movies}."
     before, after = _words(change.outcome)
-    return f"Undid: {before} {movies}{f' {after}' if after else ''}."
+    return f"Undone: {_lower_first(before)} {movies}{f' {after}' if after else ''}."
+
+
+def _lower_first(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 @view_config(

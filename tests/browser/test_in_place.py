@@ -38,7 +38,7 @@ def test_undoing_on_page_of_changes_loads_no_page_and_focuses_the_change(list_of
     undone = page.locator(".changes > li").nth(1)
     undone.get_by_text("Movies", exact=True).click()
     undone.get_by_role("button", name="Undo").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     rows = page.locator(".changes > li")
     expect(rows).to_have_count(4)
     expect(rows.nth(2)).to_be_focused()
@@ -87,7 +87,7 @@ def test_text_in_the_field_for_movies_is_kept(list_of_movies):
     list_of_movies.title_field.fill("The Good, the B")
     list_of_movies.watch("Movie 30")
     list_of_movies.page.get_by_role("button", name="Undo", exact=True).click()
-    expect(list_of_movies.page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(list_of_movies.page.get_by_role("status")).to_contain_text("Undone: watched")
     expect(list_of_movies.title_field).to_have_value("The Good, the B")
 
 

@@ -166,7 +166,7 @@ def changes_pages(reader):
     page.get_by_text("Movies", exact=True).first.click()
     yield "changes"
     page.get_by_role("button", name="Undo: Watched 2 movies").click()
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     yield "changes, undone"
 
 

@@ -81,7 +81,7 @@ def test_row_undoes_what_it_did(list_of_movies):
     page = list_of_movies.page
     list_of_movies.watch("Movie 30")
     page.get_by_role("button", name="Undo: Movie 30").click()
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     assert struck(list_of_movies) == []
     expect(list_of_movies.check_of("Movie 30")).to_be_focused()
     page.reload()
@@ -93,7 +93,7 @@ def test_undo_in_the_message_brings_the_row_back(list_of_movies):
     before = page.evaluate("scrollY")
     list_of_movies.watch("Movie 30")
     page.get_by_role("button", name="Undo", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     assert struck(list_of_movies) == []
     assert "Movie 30" in list_of_movies.titles
     assert page.evaluate("scrollY") == before
@@ -107,7 +107,7 @@ def test_double_click_crosses_off_once(list_of_movies):
     page.wait_for_timeout(500)
     assert struck(list_of_movies) == ["Movie 50"]
     page.get_by_role("button", name="Undo", exact=True).dblclick(delay=50)
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     page.wait_for_timeout(500)
     page.reload()
     assert "Movie 50" in list_of_movies.titles

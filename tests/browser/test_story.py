@@ -27,7 +27,7 @@ def test_whole_story_by_mouse(reader):
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
     page.get_by_role("button", name="Undo", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
     expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)” today.")
@@ -137,7 +137,7 @@ def test_first_visit_on_a_phone_takes_few_taps(open_browser):
         expect(message).to_contain_text(f"Watched “{title}” on ")
     tap(reader.check_of("Alien"))
     tap(page.get_by_role("button", name="Undo", exact=True))
-    expect(page.get_by_role("status")).to_contain_text("Undid: Watched")
+    expect(page.get_by_role("status")).to_contain_text("Undone: watched")
     tap(reader.title_field)
     page.keyboard.type("vert")
     tap(page.get_by_role("option", name="Vertigo watched"))

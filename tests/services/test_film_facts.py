@@ -144,7 +144,7 @@ def test_fill_can_be_undone_batch_by_batch(listed, fill, db, monkeypatch):
         page.html.select_one(".changes li").text.split()
     )
     page = listed.send(f"{listed.list_path}changes/{last}/undo").follow()
-    assert messages(page, "success") == ["Undid: Added details such as the director to “The Thing (1982)”."]
+    assert messages(page, "success") == ["Undone: added details such as the director to “The Thing (1982)”."]
     assert facts_of(db, "The Thing") == FilmFacts()
     assert facts_of(db, "Heat") == HEAT_FACTS
 

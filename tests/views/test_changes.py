@@ -95,7 +95,7 @@ def test_every_action_is_undone_completely_and_redone(heat, db, verb, fields):
     after = remembered(db)
     assert after != before
     page = heat.press(page, "Undo")
-    assert messages(page, "success")[0].startswith("Undid: ")
+    assert messages(page, "success")[0].startswith("Undone: ")
     assert remembered(db) == before
     page = heat.press(page, "Redo")
     assert messages(page, "success")[0].startswith("Redid the last change to “")
@@ -320,7 +320,7 @@ def test_undo_leaves_movies_alone_that_have_changed_since(alice, rated, undone, 
     for title in rated:
         alice.rate(title, "4")
     page = alice.press(page, "Undo")
-    assert messages(page, "success") == [f"Undid: Watched {undone}. {left_alone}"]
+    assert messages(page, "success") == [f"Undone: watched {undone}. {left_alone}"]
     assert sorted(alice.watched()) == rated
 
 
@@ -441,10 +441,11 @@ def test_page_says_what_was_done_and_that_it_was_undone(heat, db, verb, fields, 
     page = changes_page(heat)
     assert shown(page)[0] == (words, "Undo")
     page = heat.press(page, f"Undo: {words}")
-    assert shown(page)[:2] == [(f"Undid: {words}", "Redo"), (words, "Undone")]
-    assert messages(page) == [f"Undid: {words}."]
-    page = heat.press(page, f"Redo: Undid: {words}")
-    assert shown(page)[:3] == [(f"Redid: {words}", "Undo"), (f"Undid: {words}", "Redone"), (words, "Undone")]
+    change = words[0].lower() + words[1:]
+    assert shown(page)[:2] == [(f"Undone: {change}", "Redo"), (words, "Undone")]
+    assert messages(page) == [f"Undone: {change}."]
+    page = heat.press(page, f"Redo: Undone: {change}")
+    assert shown(page)[:3] == [(f"Redone: {change}", "Undo"), (f"Undone: {change}", "Redone"), (words, "Undone")]
     assert messages(page) == ["Redid the last change to “Heat (1995)”."]
     assert remembered(db) == before
 
@@ -474,7 +475,7 @@ def test_page_shows_shortened_tags_without_their_hash(heat):
 
 def test_page_names_no_undone_change_that_is_not_kept(heat, db):
     page = heat.press(changes_page(heat), "Undo: Edited “Heat (1995)”")
-    assert shown(page)[0] == ("Undid: Edited “Heat (1995)”", "Redo")
+    assert shown(page)[0] == ("Undone: edited “Heat (1995)”", "Redo")
     db.execute(delete(Change).where(Change.outcome != "undone"))
     db.commit()
     assert shown(changes_page(heat)) == [("Undid the last change to “Heat (1995)”", "Redo")]
@@ -528,7 +529,7 @@ def test_page_offers_exactly_what_can_be_undone(alice, db):
     assert messages(stale, "info")
     assert remembered(db) == before
     for words in ("Watched 3 movies", "Rated “Heat” 2 ★", "Rated “Ran” 3 ★"):
-        assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undid: ")
+        assert messages(alice.press(page, f"Undo: {words}"), "success")[0].startswith("Undone: ")
     assert [button for _, button in shown(changes_page(alice))] == [
         *["Redo"] * 3,
         *["Undone", "Undone", CHANGED_LATER],

@@ -272,7 +272,7 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
     assert counts(page) == {"Movies deleted": 1, "Movies restored": 1}
     assert listed_rows(page) == []
     assert state_of(db, alice) == before
-    assert "Undid: Watched “Heat (1995)”." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
+    assert "Undone: watched “Heat (1995)”." in alice.press(f"{alice.list_path}changes/", "Undo: Watched “Heat (1995)”")
     assert alice.watchlist() == ["Heat"]
 
 

@@ -23,7 +23,7 @@ def test_crossing_off_moves_movie_to_watched_list(heat):
 
 def test_flash_message_undoes_crossing_off(heat):
     page = heat.press(heat.cross_off("Heat"), "Undo")
-    assert messages(page, "success") == ["Undid: Watched “Heat (1995)”."]
+    assert messages(page, "success") == ["Undone: watched “Heat (1995)”."]
     assert titles(page) == ["Heat"]
     assert heat.watched() == []
 

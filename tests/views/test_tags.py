@@ -201,7 +201,7 @@ def test_selected_movies_are_tagged_and_untagged_with_undo_and_redo(shelf, db):
     assert titles(shelf.get(shelf.list_path, {"tag": "netflix"})) == ["Amélie", "Ran", "Heat"]
     after = remembered(db)
     page = shelf.press(page, "Undo")
-    assert messages(page, "success") == ["Undid: Added the tag “Netflix” to 3 movies."]
+    assert messages(page, "success") == ["Undone: added the tag “Netflix” to 3 movies."]
     assert remembered(db) == before
     page = shelf.press(page, "Redo")
     assert messages(page, "success") == ["Redid the last change to 3 movies."]
