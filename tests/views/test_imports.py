@@ -942,7 +942,8 @@ def test_export_has_no_imports(alice, import_file):
 
 
 def test_empty_watchlist_and_account_page_lead_to_imports(alice):
-    assert "Letterboxd, Trakt, IMDb, Netflix or a text file" in alice.get(alice.list_path).html.main.text
+    sources = "Letterboxd, Trakt, IMDb, Netflix, a text file or a FlickList export."
+    assert sources in alice.get(alice.list_path).html.main.text
     for path in (alice.list_path, "/account/"):
         assert alice.get(path).html.main.find("a", attrs={"href": f"{alice.list_path}imports/"})
 
