@@ -173,15 +173,15 @@ def _filters(numbers: Mapping[Outcome, int], problems: int) -> list[RowFilter]:
 
 
 def _summary(numbers: Mapping[Outcome, int], new_movies: int) -> str:
-    """Return how many rows the file has. If several are about one new movie, say how many movies they are."""
+    """Return how many rows the file has. If several rows add one movie, say how many movies they add."""
     rows = sum(numbers.values())
     file_has = f"The file has {_count(rows, 'row')}"
-    about = f"about {_count(new_movies, 'new movie')}"
+    add = f"add {_count(new_movies, 'new movie')}"
     if numbers[Outcome.ADDED] <= new_movies:
         return f"{file_has}."
     if numbers[Outcome.ADDED] == rows:
-        return f"{file_has} {about}."
-    return f"{file_has}. {numbers[Outcome.ADDED]:,} of them are {about}."
+        return f"{file_has}, which {add}."
+    return f"{file_has}. {numbers[Outcome.ADDED]:,} of them {add}."
 
 
 def _count(number: int, noun: str) -> str:
