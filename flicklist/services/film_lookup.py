@@ -53,7 +53,7 @@ def _films(catalog: sqlite3.Connection, title: str, year: int) -> dict[int, Film
 
 def look_up_facts(catalog_path: Path, title: str, year: int | None, film_id: int | None) -> FilmFacts:
     """Return the facts of the film that a new movie is; see `find_film`. They are empty if there is none."""
-    if year is None:
+    if year is None:  # no film is found, so the catalog need not be opened
         return FilmFacts()
     try:
         with open_catalog(catalog_path) as catalog:
