@@ -151,14 +151,14 @@ class SiteForm(Form):
 
     @property
     def problem(self) -> str:
-        """Which fields to correct, or the error itself if there is only one field that can have one."""
-        labels = [f"“{self.LABELS[name]}”" for name in self.errors if name in self.LABELS]
+        """The error, with the name of its field if the form has several, or which fields to correct."""
         number = len(self.errors)
+        labels = [self.LABELS[name] for name in self.errors if name in self.LABELS]
+        if number == 1:
+            return ": ".join([*labels, self.first_error[1]])
         if not labels:
-            return self.first_error[1] if number == 1 else f"Please correct the {number} marked fields."
-        *others, last = labels
-        if not others:
-            return f"Please correct {last}."
+            return f"Please correct the {number} marked fields."
+        *others, last = [f"“{label}”" for label in labels]
         return f"Please correct {number} fields: {', '.join(others)} and {last}."
 
     def refuse(self, field: str, problem: str) -> None:

@@ -120,13 +120,13 @@ class SearchForm(SiteForm):
 
     @property
     def problem(self) -> str:
-        """Which filter was not used. Its field has the reason. The search text has no place for one beside it."""
+        """Which filter was not used, and why."""
         if len(self.errors) > 1:
             return f"{len(self.errors)} filters were not used. Please correct them."
         name, error = self.first_error
         if name == "q":
             return f"The search was not used. {error}"
-        return f"The filter “{self._label(name)}” was not used. Please correct it."
+        return f"The filter “{self._label(name)}” was not used. {error}"
 
     def _label(self, name: str) -> str:
         """Return what the page calls a filter."""

@@ -367,17 +367,18 @@ def test_empty_result_has_message_and_link_to_whole_list(shelf):
     assert len(titles(page.click("Show the whole list"))) == 4
 
 
+NO_DATE = "Enter a date like 14 Jul 2009, July 2009 or 2009."
 INVISIBLE = "There are invisible characters in the search text. Try typing instead of pasting."
 
 
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ({"added_from": "last week"}, "The filter “Date added from” was not used. Please correct it."),
-        ({"watched_to": "2009-13"}, "The filter “Date watched to” was not used. Please correct it."),
+        ({"added_from": "last week"}, "The filter “Date added from” was not used. " + NO_DATE),
+        ({"watched_to": "2009-13"}, "The filter “Date watched to” was not used. " + NO_DATE),
         ({"q": "x" * 201}, "The search was not used. The search text can have at most 200 characters."),
         ({"q": "bell\a"}, "The search was not used. " + INVISIBLE),
-        ({"added_to": "9999-12-31"}, "The filter “Date added to” was not used. Please correct it."),
+        ({"added_to": "9999-12-31"}, "The filter “Date added to” was not used. " + NO_DATE),
     ],
 )
 def test_invalid_filter_is_reported_and_ignored(shelf, query, problem):
@@ -395,7 +396,7 @@ def test_invalid_filter_is_reported_and_ignored(shelf, query, problem):
 )
 def test_end_of_span_is_ignored_if_before_start(shelf, view, query, label, expected):
     page = shelf.get(shelf.list_path + view, query)
-    assert messages(page, "error") == [f"The filter “{label} to” was not used. Please correct it."]
+    assert messages(page, "error") == [f"The filter “{label} to” was not used. The first date is after the second."]
     assert page.html.select_one("#filters .problem").text == "The first date is after the second."
     assert set(titles(page)) == expected
 
@@ -419,7 +420,7 @@ def test_filters_take_dates_as_people_write_them(shelf):
 
 def test_ambiguous_date_in_filter_has_a_link_for_each_reading(shelf):
     page = shelf.get(shelf.list_path, {"added_to": "03/04/2021", "q": "amelie"})
-    assert messages(page, "error") == ["The filter “Date added to” was not used. Please correct it."]
+    assert messages(page, "error") == ["The filter “Date added to” was not used. Did you mean one of these dates?"]
     assert page.html.select_one("#added_to-problem").text == "Did you mean one of these dates?"
     page = page.click("4 Mar 2021")
     assert list(chips(page)) == ["“amelie”", "added to 4 Mar 2021"]
@@ -443,9 +444,9 @@ def test_unknown_sort_order_is_ignored(shelf, query):
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ({"decade": "1920s"}, "The filter “Decade” was not used. Please correct it."),
-        ({"rated": "x"}, "The filter “Rated” was not used. Please correct it."),
-        ({"min_rating": "6"}, "The filter “Minimum rating” was not used. Please correct it."),
+        ({"decade": "1920s"}, "The filter “Decade” was not used. Choose a decade from the 1870s to the 2030s."),
+        ({"rated": "x"}, "The filter “Rated” was not used. Choose whether the movie is rated."),
+        ({"min_rating": "6"}, "The filter “Minimum rating” was not used. Choose a minimum rating from ½ to 5 stars."),
     ],
 )
 def test_unknown_choice_is_reported_and_not_used(shelf, query, problem):

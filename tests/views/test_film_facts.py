@@ -256,7 +256,9 @@ def test_runtime_filter_keeps_and_marks_movies_without_runtime(shelf):
 @pytest.mark.parametrize("typed", ["0", "x", "10000", "-5"])
 def test_wrong_runtime_in_filter_is_named_and_ignored(shelf, typed):
     page = shelf.get(shelf.list_path, {"max_runtime": typed})
-    assert messages(page, "error") == ["The filter “Longest runtime” was not used. Please correct it."]
+    assert messages(page, "error") == [
+        "The filter “Longest runtime” was not used. Enter the longest runtime in minutes, from 1 to 9,999."
+    ]
     assert len(titles(page)) == 4
 
 

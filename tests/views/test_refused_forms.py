@@ -120,14 +120,14 @@ def marked(page, form=None, *, is_in_message=False):
 
 
 def is_in_error_message(page, field, problem):
-    """Return whether the message names the field. In a form with one field, it says what is wrong with it."""
+    """Return whether the message says what is wrong, and names the field if the form has several."""
     (text,) = messages(page, "error")
-    label = field.find_parent("label")
-    named = re.fullmatch("(?:Please correct|The filter) “(.+)”(?:| was not used. Please correct it).", text)
-    if label and named:
-        name, shown = named[1].casefold(), label.find(string=True).strip().casefold()
-        return name in shown or name.endswith(shown)
-    return text in (NOT_LOGGED_IN, NOT_DELETED) or problem.casefold() in text.casefold()
+    named = re.fullmatch(f"(?:The filter “(.+)” was not used. |(.+): ){re.escape(problem)}", text)
+    if not named:
+        return text in (NOT_LOGGED_IN, NOT_DELETED) or problem.casefold() in text.casefold()
+    name = (named[1] or named[2]).casefold()
+    shown = field.find_parent("label").find(string=True).strip().casefold()
+    return name in shown or name.endswith(shown)
 
 
 def invalid(page):

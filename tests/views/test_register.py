@@ -94,7 +94,7 @@ def test_bad_password_is_refused_with_the_rule(visitor, password, reason, db):
 
 def test_two_different_passwords_are_refused(visitor):
     page = visitor.fail_to_register("alice@example.com", verify="correct horse batteries")
-    assert messages(page, "error") == ["Please correct “Repeat password”."]
+    assert messages(page, "error") == ["Repeat password: The passwords don’t match."]
     assert is_marked_invalid(page, "verify", "The passwords don’t match.")
 
 
