@@ -14,7 +14,7 @@ const TOO_MANY_REQUESTS = 429;
 
 const waiting = new Map();
 let running = null;
-let swappedAt = -Infinity;
+let movedAt = -Infinity; // when something else last came under the pointer
 
 const isBusy = () => document.querySelector(".htmx-request") !== null;
 
@@ -54,9 +54,10 @@ document.addEventListener("submit", (event) => {
 }, true);
 
 // The second click of a double click, or a held key, would hit a message or another button, which has moved there.
+document.addEventListener("toggle", () => { movedAt = performance.now(); }, true);
 document.addEventListener("click", (event) => {
   const isSecond = event.detail > 1 || event.pointerType === "touch";
-  const isTooSoon = isSecond && performance.now() - swappedAt < TWO_CLICKS_MILLISECONDS;
+  const isTooSoon = isSecond && performance.now() - movedAt < TWO_CLICKS_MILLISECONDS;
   if (isTooSoon && event.target.closest("[data-hx-boost] button, .message")) stop(event);
   if (isBusy() && event.target.closest("a[data-hx-boost]")) stop(event);
 }, true);
@@ -202,7 +203,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterSwap", () => {
-  swappedAt = performance.now();
+  movedAt = performance.now();
   if (!seen) return;
   showStars();
   seen.unsent.forEach(restoreField);

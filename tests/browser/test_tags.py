@@ -103,6 +103,32 @@ def test_mouse_completes_last_tag_in_action_bar(tagged):
     expect(page.locator(".tags")).to_have_count(0)
 
 
+def test_suggested_tags_cover_neither_movies_nor_buttons(tagged):
+    page, field = tagged.page, open_bar(tagged, "Heat")
+    bar = page.locator("#selection")
+    height = bar.bounding_box()["height"]
+    field.press_sequentially("own")
+    assert_in_window(tagged, page.get_by_role("option", name="own it"))
+    assert bar.bounding_box()["height"] > height
+    page.get_by_role("button", name="Add tags").click(trial=True)
+    page.get_by_label("Select Heat").click(trial=True)
+
+
+def test_double_click_on_tags_presses_no_button_that_moved_there(open_browser):
+    reader = open_browser(1100)
+    reader.register()
+    reader.add("Heat")
+    reader.watch("Heat")
+    page, sent = reader.go("/"), []
+    page.get_by_role("link", name="Watched").click()
+    reader.select("Heat")
+    page.on("request", lambda request: sent.append(request.method))
+    page.locator("#selection summary").dblclick(delay=50)
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("link", name="Select", exact=True)).to_be_visible()
+    assert "POST" not in sent
+
+
 def test_chosen_tag_filters_list(tagged):
     tagged.go("/")
     page = tagged.page
