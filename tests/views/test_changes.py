@@ -53,7 +53,10 @@ VERBS = [
     ("viewings/{last}/edit", {"watched_on": "2001", "note": "x"}),
     ("viewings/{last}/delete", {}),
 ]
-CHANGED_LATER, DELETED_LATER = "Can’t be undone: changed later", "Can’t be undone: deleted later"
+CHANGED_LATER, DELETED_LATER = (
+    "Can’t be undone: the movie has changed since",
+    "Can’t be undone: the movie has been deleted",
+)
 UNDONE_OTHERWISE = {"cross-off", "restore"}  # tested below
 
 

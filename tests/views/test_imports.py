@@ -305,7 +305,7 @@ def test_import_of_changed_movie_cannot_be_undone_by_older_change(alice, import_
     read_as(monkeypatch, ParsedUpload("test", [Row("a", 1, "Heat", 1995, status=Status.WATCHED, rating=9)]))
     import_file("x")
     changes = alice.get(f"{alice.list_path}changes/")
-    assert "Can’t be undone: changed later" in changes.html.main.text
+    assert "Can’t be undone: the movie has changed since" in changes.html.main.text
     assert not changes.html.find("button", attrs={"aria-label": "Undo: Watched “Heat (1995)”"})
 
 
