@@ -267,8 +267,7 @@ def add_movie(db: Session, owner_id: int, details: MovieDetails, *, max_movies: 
     if existing is not None and not existing.has_expired:
         raise MovieExists(existing)
     if existing is not None:
-        db.delete(existing)
-        db.flush()
+        db.execute(delete(Movie).where(Movie.id == existing.id, HAS_EXPIRED))
     movie = Movie(
         owner_id=owner_id,
         title=details.title,
@@ -289,7 +288,8 @@ def _find_same_title(db: Session, owner_id: int, title: str, year: int | None) -
     key = movie_key(title, year)
     parameters = {"owner_id": owner_id, "key": key, "key_after": f"{key} $"}  # "$" follows "#"
     movie_id = db.connection().scalar(_SAME_TITLE, parameters)
-    return None if movie_id is None else db.get_one(Movie, movie_id)
+    # On PostgreSQL, another transaction may have deleted it in the meantime.
+    return None if movie_id is None else db.get(Movie, movie_id)
 
 
 def _insert(db: Session, movie: Movie, max_movies: int) -> None:

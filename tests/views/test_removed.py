@@ -4,13 +4,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, event, select, update
 
 from flicklist.dates import format_date
 from flicklist.models import Movie, Viewing
 from flicklist.models.meta import utc_now
-from flicklist.models.movie import MAX_NOTES_LENGTH, MAX_TAGS
-from tests.clients import PASSWORD, Client, messages
+from flicklist.models.movie import MAX_NOTES_LENGTH, MAX_TAGS, REMOVED_RETENTION
+from tests.clients import PASSWORD, Client, messages, titles
 
 OURS = {"Origin": "http://localhost"}
 
@@ -179,3 +179,25 @@ def test_tags_beyond_the_limit_can_be_copied(alice, db):
     page = alice.post(f"{alice.list_path}tag", fields, headers=OURS, status=409)
     assert "A movie can have at most" in page.html.main.text
     assert texts_to_copy(page) == ["own it"]
+
+
+def test_title_can_be_added_while_its_expired_movie_is_deleted(alice, app, db, engine):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("on SQLite, the deletion waits for the other request")
+    alice.add("Heat")
+    remove(alice, "Heat")
+    expired = db.scalars(update(Movie).values(removed_at=utc_now() - REMOVED_RETENTION).returning(Movie.id)).one()
+    db.commit()
+    writer, found = app.registry.engines[1], []
+
+    def delete_found(connection, cursor, statement, *_):
+        if "movies.key >=" in statement and not found:
+            found.append(statement)
+            with engine.begin() as other:
+                other.execute(delete(Movie))
+
+    event.listen(writer, "after_cursor_execute", delete_found)
+    assert titles(alice.add("Heat")) == ["Heat"]
+    event.remove(writer, "after_cursor_execute", delete_found)
+    assert found
+    assert db.scalars(select(Movie.id)).one() != expired
