@@ -8,6 +8,7 @@ import "./search.js";
 import "./suggest.js";
 import "./account.js";
 import "./passwords.js";
+import "./send_once.js";
 import { showStars } from "./stars.js";
 
 showStars();
