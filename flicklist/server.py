@@ -6,6 +6,7 @@ The section ``[server:main]`` of an ini file names it with ``use = egg:flicklist
 import errno
 import logging
 import os
+import re
 import signal
 import socket
 import stat
@@ -26,6 +27,7 @@ from flicklist.text import one_line
 # Requests that take longer are cut off. Their transactions are rolled back.
 MAX_SHUTDOWN_SECONDS = 30
 PAUSE_SECONDS = 0.05
+LONG_BLANKS = re.compile(rb"[ \t]{64,}")
 ADDRESSES = ("host", "port", "listen", "unix_socket")
 
 
@@ -122,10 +124,14 @@ def _bound_socket(family: int, kind: int, protocol: int, address: tuple[Any, ...
 
 
 class RequestParser(HTTPRequestParser):
-    """A parser of waitress that does not wait for a body that the request does not have.
+    """A parser of waitress that does not wait for a body that the request does not have, and shortens long blanks.
 
-    waitress sends 100 Continue to every request that expects it, and then waits for more.
+    waitress sends 100 Continue to every request that expects it, and then waits for more. For blanks before a value, it
+    takes time that grows as the square of their number, in the only thread that reads requests.
     """
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(LONG_BLANKS.sub(b" ", header_plus))
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)

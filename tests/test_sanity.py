@@ -7,6 +7,7 @@ from sqlalchemy import select
 from webtest import Upload
 
 from flicklist.models import Import, LoginSession, Movie, User
+from flicklist.sanity import BodyInMemoryRequest, keep_own_cookies
 from flicklist.security.headers import SECURITY_HEADERS
 from tests.clients import Client
 
@@ -179,6 +180,34 @@ def test_unreadable_cookie_of_another_application_logs_nobody_out(ask, name, is_
     answer = ask("GET", ask.alice.list_path, HTTP_COOKIE="; ".join(pairs if is_first else pairs[::-1]))
     assert answer["status"] == 200
     assert b"Heat" in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("flicklist=abc.d-e_f", "flicklist=abc.d-e_f"),
+        ("a=b;  __Host-flicklist=c ;__Host-flicklist-browser=d", "__Host-flicklist=c; __Host-flicklist-browser=d"),
+        (
+            "flicklist-8080=a; flicklist-8080-browser=b; flicklist-8080-x=c",
+            "flicklist-8080=a; flicklist-8080-browser=b",
+        ),
+        ("x" * 60_000, ""),
+        ("flicklist=" + "x" * 4097, ""),
+        ("flicklist=a " + "x" * 60_000, ""),
+        ('flicklist="a', ""),
+        ("flicklist", ""),
+    ],
+)
+def test_webob_gets_only_cookies_of_the_site(sent, kept):
+    """It takes 20 seconds for a text of 60,000 characters without "="."""
+    request = BodyInMemoryRequest({"HTTP_COOKIE": sent})
+    keep_own_cookies(request)
+    assert request.environ["HTTP_COOKIE"] == kept
+
+
+def test_long_text_among_the_cookies_logs_nobody_out(ask):
+    cookies = f"{'x' * 20_000}; flicklist={ask.alice.cookies['flicklist']}; a={'x' * 20_000}"
+    assert ask("GET", ask.alice.list_path, HTTP_COOKIE=cookies)["status"] == 200
 
 
 OTHERS = [

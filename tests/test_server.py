@@ -175,6 +175,15 @@ def test_request_that_expects_100_continue_in_vain_is_answered(server, request_l
         assert connection.recv(65_536).startswith(status_line)
 
 
+def test_many_blanks_before_a_header_value_stop_nothing(server):
+    """Waitress itself reads no other request for ten seconds."""
+    server.start()
+    with connect(server.port) as connection:
+        connection.settimeout(5)
+        connection.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nAccept:" + b" " * 100_000 + b"*/*\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_server_replaces_unix_socket_that_another_one_left_behind(server, tmp_path):
     path = tmp_path / "flicklist.sock"
     with socket.socket(socket.AF_UNIX) as left:
