@@ -106,8 +106,8 @@ class DateField(DigitsField):
             return IN_FUTURE
         if len(self.readings) == 1:
             (future,) = set(all_readings) - set(self.readings)
-            return f"{format_date(future)} is in the future. Did you mean this date?"
-        return "Did you mean one of these dates?"
+            return f"{format_date(future)} is in the future. Did you mean {format_date(self.readings[0])}?"
+        return "That could be two different dates. Choose one."
 
 
 class LinesField(TextAreaField):
@@ -151,11 +151,11 @@ class SiteForm(Form):
 
     @property
     def problem(self) -> str:
-        """The error, with the name of its field if the form has several, or which fields to correct."""
+        """What is wrong with the only refused field, or which fields to correct."""
         number = len(self.errors)
         labels = [self.LABELS[name] for name in self.errors if name in self.LABELS]
         if number == 1:
-            return ": ".join([*labels, self.first_error[1]])
+            return _with_label(self.first_error[1], *labels)
         if not labels:
             return f"Please correct the {number} marked fields."
         *others, last = [f"“{label}”" for label in labels]
@@ -167,6 +167,11 @@ class SiteForm(Form):
             self[field].errors = [*self[field].errors, problem]
         else:
             self.form_errors.append(problem)
+
+
+def _with_label(error: str, label: str = "") -> str:
+    """Return an error after the name of its field, unless it says the name itself."""
+    return error if label.casefold() in error.casefold() else f"{label}: {error}"
 
 
 class FormRefused(Exception):

@@ -148,9 +148,10 @@ def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedi
 
 @view_config(context=AccountResource, name="confirm-email", request_method="POST", permission=Permission.EDIT)
 def confirm_email(context: AccountResource, request: Request) -> HTTPSeeOther:
-    email = _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
+    token = request.session.get(SESSION_TOKEN_KEY, "")
+    email = _email_to_confirm(request, token)
     if email is None:
-        return _refuse_link(context, request)
+        return _refuse_link(context, request, token)
     del request.session[SESSION_TOKEN_KEY]
     if email == request.identity.email:
         return _confirm_current_email(request)
@@ -184,12 +185,11 @@ def _change_email(request: Request, email: str, *, is_confirmed: bool) -> None:
     remember_browser(request, user_id)
     audit(request, AuditEvent.EMAIL_CHANGED)
     queue_mail(request, MailKind.EMAIL_CHANGED, old_email, user_id)
-    flash_success(
-        request, "Your email address was changed. Log in with the new one. All other browsers are logged out."
-    )
+    log_in = f"Log in with {quote(email)} from now on."
+    flash_success(request, f"Your email address was changed. {log_in} All other browsers are logged out.")
 
 
-def _refuse_link(context: AccountResource, request: Request, token: str = "") -> HTTPSeeOther:
+def _refuse_link(context: AccountResource, request: Request, token: str) -> HTTPSeeOther:
     """Redirect to the account page, and say why the link of this token does not work."""
     identity = request.identity
     user_id, email = email_tokens(request.settings.secret).read(token) or (identity.user_id, None)

@@ -173,15 +173,15 @@ def _filters(numbers: Mapping[Outcome, int], problems: int) -> list[RowFilter]:
 
 
 def _summary(numbers: Mapping[Outcome, int], new_movies: int) -> str:
-    """Return how many rows the file has. If several rows add one movie, say how many movies they add."""
+    """Return how many rows the file has. If several rows belong to one new movie, say how many movies there are."""
     rows = sum(numbers.values())
     file_has = f"The file has {_count(rows, 'row')}"
-    add = f"add {_count(new_movies, 'new movie')}"
+    belong = f"belong to {_count(new_movies, 'new movie')}"
     if numbers[Outcome.ADDED] <= new_movies:
         return f"{file_has}."
     if numbers[Outcome.ADDED] == rows:
-        return f"{file_has}, which {add}."
-    return f"{file_has}. {numbers[Outcome.ADDED]:,} of them {add}."
+        return f"{file_has}, which {belong}."
+    return f"{file_has}. {numbers[Outcome.ADDED]:,} of them {belong}."
 
 
 def _count(number: int, noun: str) -> str:

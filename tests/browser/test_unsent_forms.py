@@ -58,11 +58,11 @@ def test_tags_for_selected_movies_come_back_after_login(chromium, open_browser, 
     page = reader.page
     reader.select("Ran")
     page.locator("#selection summary").click()
-    page.get_by_label("Tags for the selected movies").fill("own it")
+    page.locator("#selection [name=tags]").fill("own it")
     log_out_elsewhere(chromium, reader)
     page.get_by_role("button", name="Add tags").click()
     log_in_again(reader)
-    expect(page.get_by_label("Tags for the selected movies")).to_have_value("own it")
+    expect(page.locator("#selection [name=tags]")).to_have_value("own it")
     assert reader.said == SEND_AGAIN
     page.get_by_role("button", name="Add tags").click()
     expect(page.get_by_text("Added the tag “own it” to “Ran”.")).to_be_visible()

@@ -459,13 +459,13 @@ def test_report_is_filtered_and_paged(alice, import_file):
 def test_report_says_how_many_rows_are_about_the_new_movies(alice, import_file):
     page = import_file("Heat\n[x] Heat\nRan\n")
     assert counts(page)["Movies added"] == 2
-    assert "The file has 3 rows, which add 2 new movies." in page.html.main.text
+    assert "The file has 3 rows, which belong to 2 new movies." in page.html.main.text
     assert page.html.select(".import-filter a") == []  # all rows have the same outcome
 
 
 def test_report_says_what_the_other_rows_are_about(import_file):
     page = import_file(f"Heat\n[x] Heat\n{LONG}\n")
-    assert "The file has 3 rows. 2 of them add 1 new movie." in page.html.main.text
+    assert "The file has 3 rows. 2 of them belong to 1 new movie." in page.html.main.text
 
 
 def test_report_can_be_downloaded_without_formulas(alice, import_file):

@@ -12,7 +12,7 @@ from flicklist.models import Viewing
 from tests.clients import is_marked_invalid, messages, problems
 
 TODAY = datetime.now(UTC).date()
-AMBIGUOUS = "Did you mean one of these dates?"
+AMBIGUOUS = "That could be two different dates. Choose one."
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_ambiguous_date_is_refused_with_a_button_for_each_reading(heat, db):
 @pytest.mark.parametrize(
     ("typed", "problem", "offered"),
     [
-        ("03/12/2021", "3 Dec 2021 is in the future. Did you mean this date?", ["12 Mar 2021"]),
+        ("03/12/2021", "3 Dec 2021 is in the future. Did you mean 12 Mar 2021?", ["12 Mar 2021"]),
         ("05/12/2021", "That date is in the future.", []),
     ],
 )
