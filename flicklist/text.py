@@ -49,6 +49,11 @@ def to_nfc(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", _THIRTY_ACCENTS.sub(_WITH_JOINER, text))
 
 
+def first_sentence(text: str) -> str:
+    first, period, _ = text.partition(". ")
+    return f"{first}." if period else text
+
+
 def quote(typed: str) -> str:
     """Return typed text in quotation marks, shortened to what a message may carry."""
     return f"“{shorten(typed)}”"

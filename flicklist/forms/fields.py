@@ -11,7 +11,7 @@ from wtforms.validators import StopValidation
 from flicklist.dates import AmbiguousDate, first_day, format_date, parse_date
 from flicklist.labels import join_labels, split_labels
 from flicklist.models.user import email_key
-from flicklist.text import normalize, parse_row_id, plain_digits
+from flicklist.text import first_sentence, normalize, parse_row_id, plain_digits
 from flicklist.urls import local_path
 
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
@@ -151,11 +151,12 @@ class SiteForm(Form):
 
     @property
     def problem(self) -> str:
-        """What is wrong with the only refused field, or which fields to correct."""
+        """What is wrong with the only refused field, or which fields to correct. The fields have the whole errors."""
         number = len(self.errors)
         labels = [self.LABELS[name] for name in self.errors if name in self.LABELS]
         if number == 1:
-            return _with_label(self.first_error[1], *labels)
+            error = self.first_error[1]
+            return _with_label(first_sentence(error), *labels) if labels else error
         if not labels:
             return f"Please correct the {number} marked fields."
         *others, last = [f"“{label}”" for label in labels]
@@ -169,7 +170,7 @@ class SiteForm(Form):
             self.form_errors.append(problem)
 
 
-def _with_label(error: str, label: str = "") -> str:
+def _with_label(error: str, label: str) -> str:
     """Return an error after the name of its field, unless it says the name itself."""
     return error if label.casefold() in error.casefold() else f"{label}: {error}"
 

@@ -23,7 +23,7 @@ from flicklist.labels import split_labels
 from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TITLE_LENGTH
 from flicklist.ratings import rating_text
 from flicklist.services.search import SearchFilters
-from flicklist.text import quote
+from flicklist.text import first_sentence, quote
 
 FIRST_DECADE, LAST_DECADE = 1870, 2030
 
@@ -126,7 +126,7 @@ class SearchForm(SiteForm):
         name, error = self.first_error
         if name == "q":
             return f"The search was not used. {error}"
-        return f"The filter “{self._label(name)}” was not used. {error}"
+        return f"The filter “{self._label(name)}” was not used. {first_sentence(error)}"
 
     def _label(self, name: str) -> str:
         """Return what the page calls a filter."""

@@ -120,11 +120,12 @@ def marked(page, form=None, *, is_in_message=False):
 
 
 def is_in_error_message(page, field, problem):
-    """Return whether the message says what is wrong, and names the field if the form has several."""
+    """Return whether the message says in a sentence what is wrong, and names the field if the form has several."""
     (text,) = messages(page, "error")
-    named = re.fullmatch(f"(?:The filter “(.+)” was not used. |(.+): ){re.escape(problem)}", text)
+    sentence = problem.split(". ")[0].casefold()
+    named = re.fullmatch(f"(?:The filter “(.+)” was not used. |(.+): ){re.escape(sentence)}.?", text, re.IGNORECASE)
     if not named:
-        return text in (NOT_LOGGED_IN, NOT_DELETED) or problem.casefold() in text.casefold()
+        return text in (NOT_LOGGED_IN, NOT_DELETED) or sentence in text.casefold()
     name = (named[1] or named[2]).casefold()
     shown = field.find_parent("label").find(string=True).strip().casefold()
     return name in shown or name.endswith(shown)

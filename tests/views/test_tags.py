@@ -8,6 +8,7 @@ from sqlalchemy import select
 from flicklist.models import Change, Movie
 from flicklist.models.change import MAX_OUTCOME_LENGTH
 from flicklist.models.movie import MAX_TAG_LENGTH, MAX_TAGS
+from flicklist.text import first_sentence
 from tests.clients import PASSWORD, messages, titles
 from tests.exports import read_export
 from tests.views.test_changes import remembered
@@ -75,7 +76,8 @@ def test_longest_tags_are_kept(shelf, db):
 )
 def test_refused_tags_stay_in_the_form(shelf, db, tags, problem):
     page = shelf.send(shelf.movie_path("Heat") + "/edit", status=400, title="Heat", tags=tags)
-    assert messages(page, "error") == [problem if "tags" in problem else f"Tags: {problem}"]
+    sentence = first_sentence(problem)
+    assert messages(page, "error") == [sentence if "tags" in sentence else f"Tags: {sentence}"]
     assert page.html.select_one("#tags-problem").text == problem
     assert page.html.select_one("#edit [name=tags]")["value"] == tags
     assert tags_of(db, "Heat") == "own it, with Mum"
@@ -184,7 +186,7 @@ def test_page_links_keep_the_tag(alice, db):
 @pytest.mark.parametrize("view", ["", "watched"])
 def test_invalid_tag_is_reported_and_ignored(shelf, view, tag, problem):
     page = shelf.get(shelf.list_path + view, {"tag": tag})
-    assert messages(page, "error") == [f"The filter “Tag” was not used. {problem}"]
+    assert messages(page, "error") == [f"The filter “Tag” was not used. {first_sentence(problem)}"]
     assert page.html.select_one("#tag-problem").text == problem
     assert len(titles(page)) == (1 if view else 3)
     assert page.html.select_one("form#search [name=tag]")["value"] == tag
