@@ -151,7 +151,7 @@ class SiteForm(Form):
 
     @property
     def problem(self) -> str:
-        """What is wrong with the only refused field, or which fields to correct. The fields have the whole errors."""
+        """A message above the form: the error of the only refused field in a sentence, or which fields to correct."""
         number = len(self.errors)
         labels = [self.LABELS[name] for name in self.errors if name in self.LABELS]
         if number == 1:

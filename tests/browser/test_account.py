@@ -31,13 +31,19 @@ def open_sections(page):
     return [section.locator("h3").inner_text() for section in page.locator(".setting[open]").all()]
 
 
-def turn_on_two_factor(reader):
-    """Set up two-step verification, and stay on the page with the recovery codes."""
+def begin_two_factor(reader):
+    """Set up two-step verification, up to the last button."""
     page = reader.go("/account/#two-factor")
     page.get_by_role("button", name="Set up").click()
     key = page.locator(".key").inner_text().replace(" ", "")
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("Code").fill(pyotp.TOTP(key).now())
+    return page
+
+
+def turn_on_two_factor(reader):
+    """Set up two-step verification, and stay on the page with the recovery codes."""
+    page = begin_two_factor(reader)
     page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     return page
