@@ -107,7 +107,7 @@ class DateField(DigitsField):
         if len(self.readings) == 1:
             (future,) = set(all_readings) - set(self.readings)
             return f"{format_date(future)} is in the future. Did you mean {format_date(self.readings[0])}?"
-        return "That could be two different dates. Choose one."
+        return f"“{self.data}” could be two different dates. Choose one."
 
 
 class LinesField(TextAreaField):

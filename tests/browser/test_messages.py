@@ -136,7 +136,7 @@ def test_list_stays_in_place_while_the_date_is_typed(list_of_movies, width):
     page.keyboard.type("03/04/2021")
     assert page.evaluate("scrollY") == position > 0
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("That could be two different dates.")).to_be_visible()
+    expect(page.get_by_text("“03/04/2021” could be two different dates.")).to_be_visible()
     page.keyboard.type("2")
     assert page.evaluate("scrollY") == position
 

@@ -82,7 +82,9 @@ def test_ambiguous_date_is_chosen_with_a_button(movie_page):
     field = page.get_by_label("Date", exact=True)
     expect(field).to_be_focused()
     expect(field).to_have_value("03/04/2021")
-    expect(field).to_have_accessible_description(re.compile(r"That could be two different dates\. Choose one\."))
+    expect(field).to_have_accessible_description(
+        re.compile(r"“03/04/2021” could be two different dates\. Choose one\.")
+    )
     page.get_by_role("button", name="4 Mar 2021").click()
     expect(page.locator(".viewings li")).to_contain_text("4 Mar 2021")
     expect(page.locator(".viewings li")).to_contain_text("with Ann")

@@ -181,7 +181,7 @@ def movie_pages(reader):
     yield "movie, watched"
     page.get_by_label("Date", exact=True).fill("03/04/2021")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("That could be two different dates.")
+    expect(page.get_by_role("alert")).to_contain_text("“03/04/2021” could be two different dates.")
     yield "viewing, refused"
     page.goto(f"{watchlist}watched")
     follow(page, "Heat")

@@ -420,8 +420,10 @@ def test_filters_take_dates_as_people_write_them(shelf):
 
 def test_ambiguous_date_in_filter_has_a_link_for_each_reading(shelf):
     page = shelf.get(shelf.list_path, {"added_to": "03/04/2021", "q": "amelie"})
-    assert messages(page, "error") == ["The filter “Date added to” was not used. That could be two different dates."]
-    assert page.html.select_one("#added_to-problem").text == "That could be two different dates. Choose one."
+    assert messages(page, "error") == [
+        "The filter “Date added to” was not used. “03/04/2021” could be two different dates."
+    ]
+    assert page.html.select_one("#added_to-problem").text == "“03/04/2021” could be two different dates. Choose one."
     page = page.click("4 Mar 2021")
     assert list(chips(page)) == ["“amelie”", "added to 4 Mar 2021"]
     assert page.forms["search"]["added_to"].value == "4 Mar 2021"

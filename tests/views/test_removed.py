@@ -75,7 +75,7 @@ def send_while_removed(person, form, **more):
     """Submit a form after the movie was removed in another tab, and return the page with the text."""
     remove(person, "Heat")
     page = form.submit(headers=OURS, status=409, **more)
-    assert "“Heat” was removed. Restore it first. Then you can save what you typed." in page.html.main.text
+    assert "“Heat” was removed in the meantime. Restore it first, then save." in page.html.main.text
     return page
 
 

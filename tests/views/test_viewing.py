@@ -12,7 +12,7 @@ from flicklist.models import Viewing
 from tests.clients import is_marked_invalid, messages, problems
 
 TODAY = datetime.now(UTC).date()
-AMBIGUOUS = "That could be two different dates. Choose one."
+AMBIGUOUS = "“03/04/2021” could be two different dates. Choose one."
 
 
 @pytest.fixture
