@@ -168,7 +168,7 @@ class Reader:
     def add(self, title: str, year: str = "") -> None:
         self.title_field.fill(f"{title} ({year})" if year else title)
         with self.page.expect_response(is_next_page):
-            self.page.locator("#add button").first.click()
+            self.page.locator("#add button:not(.find)").click()
         self.page.locator(".message", has_text=shorten(title)).first.wait_for()
 
     def watch(self, title: str) -> None:

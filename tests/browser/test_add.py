@@ -67,6 +67,20 @@ def test_movie_is_added_on_the_watched_list_in_place(person):
     assert page.evaluate(IS_MARKED)
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "plain"])
+def test_enter_finds_on_the_watched_list(open_browser, javascript):
+    reader = open_browser(javascript=javascript)
+    reader.register()
+    reader.add("Ran")
+    reader.watch("Ran")
+    page = reader.page
+    page.get_by_role("link", name="Watched", exact=True).click()
+    reader.title_field.fill("ra")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 found")).to_be_visible()
+    assert reader.titles == ["Ran"]
+
+
 def test_same_movie_again_is_answered_neutrally(person):
     person.add("Heat")
     person.add("heat")
