@@ -41,8 +41,8 @@ FOREIGN_FORM = (
     "Form not accepted",
     "This form was sent from another site. Nothing was saved. Go back, reload the page and try again.",
 )
-# The session of any port, and the accounts that the browser knows. A browser keeps at most 4,096 characters.
-OWN_COOKIE = re.compile(r"(__Host-)?flicklist(-[0-9]{1,5})?(-browser)?=[\w.-]{0,4096}", re.ASCII)
+# RFC 6265, 4.1.1: a name and a value, which may be quoted. A browser keeps at most 4,096 characters.
+COOKIE = re.compile(r"""[\w!#$%&'*+.^`|~-]{1,256}=("?)[!#-+\--:<-\[\]-~]{0,4096}\1""", re.ASCII)
 HOST = re.compile(rf"({HOST_NAME})(:[0-9]{{1,5}})?", re.ASCII | re.IGNORECASE)
 PAGE = "flicklist:templates/errors/bare.jinja2"
 
@@ -140,14 +140,14 @@ def check(request: Request) -> None:
         _check_form(request)
 
 
-def keep_own_cookies(request: Request) -> None:
-    """Drop malformed cookies, and those of other applications on the same host.
+def drop_malformed_cookies(request: Request) -> None:
+    """Drop malformed cookies, which other applications on the same host may have set.
 
     WebOb fails on all cookies if one is not UTF-8. For a long text without "=", it takes time that grows as the square
     of the length: 21 seconds for 60,000 characters.
     """
     pairs = map(str.strip, request.environ.get("HTTP_COOKIE", "").split(";"))
-    request.environ["HTTP_COOKIE"] = "; ".join(pair for pair in pairs if OWN_COOKIE.fullmatch(pair))
+    request.environ["HTTP_COOKIE"] = "; ".join(pair for pair in pairs if COOKIE.fullmatch(pair))
 
 
 def _check_host(request: Request) -> None:
@@ -254,7 +254,7 @@ def is_valid_text(text: str) -> bool:
 
 def sanity_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
     def sanity_tween(request: Request) -> Response:
-        keep_own_cookies(request)
+        drop_malformed_cookies(request)
         try:
             check(request)
         except RequestRejected as rejected:
