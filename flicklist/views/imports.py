@@ -131,10 +131,11 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         request.response.headers["Refresh"] = REFRESH_SECONDS
     numbers = {outcome: movie_import.counts.get(outcome, 0) for outcome in Outcome}
     problems = numbers[Outcome.UNDECIDED] + numbers[Outcome.REFUSED]
-    default = PROBLEMS if movie_import.state == ImportState.READY and problems else "all"
+    is_planned = movie_import.state == ImportState.READY
+    default = PROBLEMS if is_planned and problems else "all"
     shown, outcomes = ReportForm(request.GET).outcomes(default)
     page = report.rows_page(request.db, context.watchlist.owner_id, movie_import.id, requested_page(request), outcomes)
-    filters = _filters(numbers, problems)
+    filters = _filters(numbers, problems, "Won’t be imported" if is_planned else "Not imported")
     form = AnswersForm.to(movie_import.questions, None)
     refill_form(request, form)
     return {
@@ -164,10 +165,10 @@ def _outcomes_in_words(movie_import: Import) -> Mapping[Outcome, str]:
     return PLANNED_OUTCOMES if movie_import.state == ImportState.READY else OUTCOMES
 
 
-def _filters(numbers: Mapping[Outcome, int], problems: int) -> list[RowFilter]:
+def _filters(numbers: Mapping[Outcome, int], problems: int, problems_label: str) -> list[RowFilter]:
     """Return a filter for all rows, and one for each outcome. If all rows have the same outcome, return none."""
     words = [(outcome.value, numbers[outcome], label) for outcome, label in FILTERS.items()]
-    words.append((PROBLEMS, problems, "Not imported"))
+    words.append((PROBLEMS, problems, problems_label))
     filters = [RowFilter(name, f"{label} ({number:,})") for name, number, label in words if number]
     return [RowFilter("all", f"All ({sum(numbers.values()):,})"), *filters] if len(filters) > 1 else []
 

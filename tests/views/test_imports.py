@@ -149,7 +149,7 @@ def test_preview_shows_what_would_change_and_changes_nothing(alice, work_on_impo
     page = alice.get(page.request.path)
     assert "Refresh" not in page.headers
     assert counts(page) == {"Movies to add": 1, "Movies to change": 1, "Viewings to add": 1}
-    assert page.html.select_one(".import-filter [aria-current]").text == "Not imported (2)"
+    assert page.html.select_one(".import-filter [aria-current]").text == "Won’t be imported (2)"
     assert [(title[:5], outcome, reason) for title, outcome, reason in listed_rows(page)] == [("xxxxx", "", "")] * 2
     assert "200 characters" in page.html.select_one(".import-reason").text  # once, above both rows
     assert "2 rows of the file won’t be imported" in page.html.main.text
@@ -486,7 +486,7 @@ def test_report_before_the_import_says_what_will_happen(alice, work_on_imports):
     assert [link.text for link in page.html.select(".import-filter a")] == [
         "All (2)",
         "New (1)",
-        "Not imported (1)",
+        "Won’t be imported (1)",
     ]
     response = alice.get(f"{page.request.path}report.csv")
     rows = list(csv.DictReader(StringIO(response.body.decode("utf-8-sig"), newline="")))
