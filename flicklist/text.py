@@ -22,6 +22,7 @@ _WITH_JOINER = "\\g<0>\N{COMBINING GRAPHEME JOINER}"
 _DASH = regex.compile(r"[\p{Dash_Punctuation}\N{MINUS SIGN}]")
 _OTHER_DIGIT = regex.compile(r"[\p{Decimal_Number}--0-9]", regex.VERSION1)
 _BEFORE_FRACTION = regex.compile(r"(?<=\S)(?=[¼-¾⅐-⅟↉])")
+_FIRST_SENTENCE = re.compile(r"(?:“[^”]*”|[^“])*?[.?](?= |$)")
 _GRAPHEME = regex.compile(r"\X")
 _PLAIN_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛‹›`´′ʹʻʼʽ׳", "'") | dict.fromkeys("“”„‟«»″〝〞〟״", '"'))
 # Letters that NFKD does not decompose. U+2044 is the slash in the decomposition of ½.
@@ -50,8 +51,9 @@ def to_nfc(text: str) -> str:
 
 
 def first_sentence(text: str) -> str:
-    first, period, _ = text.partition(". ")
-    return f"{first}." if period else text
+    """Return the text up to the end of its first sentence. Quoted text, such as “3/4. 2021”, ends none."""
+    sentence = _FIRST_SENTENCE.match(text)
+    return sentence[0] if sentence else text
 
 
 def quote(typed: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flicklist.text import (
     MAX_QUOTE_LENGTH,
     compare_key,
+    first_sentence,
     fold,
     has_visible_character,
     normalize,
@@ -20,6 +21,20 @@ from flicklist.text import (
 ALL_CHARACTERS = [
     char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(char) not in {"Cn", "Co", "Cs"}
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("Too long. Shorten it.", "Too long."),
+        ("“3/4. 2021” could be two different dates. Choose one.", "“3/4. 2021” could be two different dates."),
+        ("Did you mean “Heat”? Choose it.", "Did you mean “Heat”?"),
+        ("It should look like name@example.com.", "It should look like name@example.com."),
+        ("no period", "no period"),
+    ],
+)
+def test_first_sentence_ends_outside_quotation_marks(text, first):
+    assert first_sentence(text) == first
 
 
 def test_folding_a_character_twice_changes_nothing():
