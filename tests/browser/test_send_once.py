@@ -27,7 +27,7 @@ def member(open_browser):
     return reader
 
 
-def test_registration(open_browser):
+def test_second_click_on_register_leads_to_the_watchlist(open_browser):
     reader = open_browser()
     page = reader.go("/register")
     page.get_by_label("Email").fill(reader.email)
@@ -38,7 +38,7 @@ def test_registration(open_browser):
     expect(page.get_by_role("alert")).to_have_text("")
 
 
-def test_change_of_password(member):
+def test_second_click_on_change_password_logs_nobody_out(member):
     page = member.go("/account/#change-password")
     form = page.locator("#change-password")
     form.get_by_label("Current password").fill(PASSWORD)
@@ -50,7 +50,7 @@ def test_change_of_password(member):
     expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 
-def test_two_step_verification(member):
+def test_second_click_on_turn_on_shows_the_recovery_codes(member):
     page = begin_two_factor(member)
     click_twice(member, page.get_by_role("button", name="Turn on"))
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
@@ -58,7 +58,7 @@ def test_two_step_verification(member):
     expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 
-def test_deletion_of_the_account(member):
+def test_second_click_on_delete_says_that_the_account_was_deleted(member):
     page = member.go("/account/#delete-account")
     form = page.locator("#delete-account")
     form.get_by_label("Current password").fill(PASSWORD)
