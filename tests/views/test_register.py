@@ -19,6 +19,40 @@ def test_registration_leads_to_empty_watchlist_with_welcome(visitor):
     assert "alice@example.com" in page.html.header.text
 
 
+EMAIL_FIELD = ("email", "email", "username", "email")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (
+            "/register",
+            [
+                (*EMAIL_FIELD, "next", True),
+                ("password", "password", "new-password", None, "next", False),
+                ("verify", "password", "new-password", None, "go", False),
+            ],
+        ),
+        ("/login", [(*EMAIL_FIELD, "next", True), ("password", "password", "current-password", None, "go", False)]),
+        ("/password-reset/", [(*EMAIL_FIELD, "send", True)]),
+    ],
+)
+def test_fields_tell_keyboards_and_password_managers_what_they_are(mailing_site, path, expected):
+    assert described_fields(Client(mailing_site).get(path)) == expected
+
+
+def test_code_field_tells_keyboards_what_it_is(alice, app):
+    alice.turn_on_two_factor()
+    page = Client(app).log_in("alice@example.com").follow()
+    assert described_fields(page) == [("code", None, "one-time-code", "text", "go", True)]
+
+
+def described_fields(page):
+    attributes = ("name", "type", "autocomplete", "inputmode", "enterkeyhint")
+    fields = page.html.main.select("input:not([type=hidden])")
+    return [(*map(field.get, attributes), field.has_attr("autofocus")) for field in fields]
+
+
 def test_watchlist_url_is_unguessable(alice, bob, monkeypatch, app):
     asked = []
 
