@@ -230,6 +230,12 @@ class Reader:
         return " ".join(self.page.locator(".message p").all_inner_texts())
 
 
+def follow(page: Page, name: str) -> None:
+    """Click a link that loads another page, and wait for that page. A click alone returns before it is there."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=name, exact=True).click()
+
+
 def is_next_page(response) -> bool:
     """Return whether this is the page that follows a form."""
     return response.request.redirected_from is not None

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import IS_MARKED, MARK
+from tests.browser.conftest import IS_MARKED, MARK, follow
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_movie_is_added_on_the_watched_list_in_place(person):
     person.add("Ran")
     person.watch("Ran")
     page = person.page
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     page.evaluate(MARK)
     person.add("Heat")
     expect(page.get_by_role("status")).to_contain_text("Added “Heat” to your watchlist.")
@@ -74,7 +74,7 @@ def test_enter_finds_on_the_watched_list(open_browser, javascript):
     reader.add("Ran")
     reader.watch("Ran")
     page = reader.page
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     reader.title_field.fill("ra")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 found")).to_be_visible()
@@ -114,7 +114,7 @@ def test_film_is_added_by_one_click(person):
     page.get_by_role("option", name="Amélie 2001").click()
     expect(page.get_by_role("status")).to_contain_text("Added “Amélie (2001)”.")
     expect(person.title_field).to_be_focused()
-    page.get_by_role("link", name="Amélie").click()
+    follow(page, "Amélie")
     expect(page.get_by_text("Directed by Jean-Pierre Jeunet")).to_be_visible()
 
 
@@ -148,7 +148,7 @@ def test_chosen_film_waits_for_the_reason(person):
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Added “Black Rain (1989)”.")
     expect(page.get_by_label("Why it’s on the list")).to_be_hidden()
-    page.get_by_role("link", name="Black Rain").click()
+    follow(page, "Black Rain")
     expect(page.get_by_text("Directed by Shōhei Imamura")).to_be_visible()
     expect(page.get_by_text("Sam recommended it")).to_be_visible()
 

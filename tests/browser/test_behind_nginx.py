@@ -20,7 +20,7 @@ import waitress.server
 from playwright.sync_api import expect
 
 from flicklist import main
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, TIMEOUT_MILLISECONDS
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, TIMEOUT_MILLISECONDS, follow
 from tests.clients import PASSWORD
 from tests.conftest import LIMITS, SECRET, dispose
 from tests.faults.conftest import free_port, wait_until
@@ -171,8 +171,8 @@ def test_form_from_another_site_changes_nothing_even_with_token(alice, context, 
 
 
 def test_back_button_shows_no_movie_after_log_out(alice):
-    alice.page.get_by_role("link", name="Watched", exact=True).click()
-    alice.page.get_by_role("link", name="Watchlist", exact=True).click()
+    follow(alice.page, "Watched")
+    follow(alice.page, "Watchlist")
     alice.page.get_by_role("button", name="Log out").click()
     alice.page.get_by_role("heading", name="Log in").wait_for()
     for _ in range(3):

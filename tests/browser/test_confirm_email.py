@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import running_site
+from tests.browser.conftest import follow, running_site
 from tests.browser.test_pages import check_page
 from tests.postbox import link_in, running_postbox
 
@@ -32,7 +32,7 @@ def test_email_is_confirmed_with_the_link_and_a_button(reader, postbox):
     notice.get_by_role("button", name="Email me a new link").click()
     expect(page.get_by_role("status")).to_contain_text("We’re sending a link to")
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
-    page.get_by_role("link", name="Wrong address?").click()
+    follow(page, "Wrong address?")
     expect(page.get_by_label("New email address")).to_be_visible()
     expect(notice).to_contain_text(reader.email)
     check_page(reader, "account, email not confirmed")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from flicklist.services.demo_movies import MOVIES
+from tests.browser.conftest import follow
 
 SCREENS = {(390, 844): 9, (320, 640): 6, (1280, 800): 12}
 
@@ -48,7 +49,7 @@ def test_watched_list_shows_enough_movies(screen):
     reader.page.goto(f"{page.url}?select=all")
     page.get_by_role("button", name="Mark as watched").click()
     expect(page.get_by_role("status")).to_contain_text("Watched ")
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     check_screen(page, height, number)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import WIDTHS
+from tests.browser.conftest import WIDTHS, follow
 from tests.browser.test_pages import check_page
 from tests.services.imports.files import SAMPLES, zipped
 
@@ -20,7 +20,7 @@ def phone(request, open_browser):
 def test_real_account_is_imported_and_taken_back(phone):
     page = phone.page
     phone.register()
-    page.get_by_role("link", name="Import your list").click()
+    follow(page, "Import your list")
     expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
     check_page(phone, "imports, empty")
     page.get_by_label("File").set_input_files(FILE | {"buffer": zipped(SAMPLES / "letterboxd-export")})
@@ -30,17 +30,17 @@ def test_real_account_is_imported_and_taken_back(phone):
     page.get_by_role("button", name="Import", exact=True).click()
     wait_until_finished(phone, page.get_by_role("button", name="Undo import"), "import is written")
     assert numbers(page) == NUMBERS
-    page.get_by_role("link", name="Not imported (226)").click()
+    follow(page, "Not imported (226)")
     expect(page.locator(".import-reason")).to_contain_text("only in your lists")
     check_page(phone, "report, filtered")
     page.get_by_role("button", name="Undo import").click()
     expect(page.get_by_role("heading", name="Import undone")).to_be_visible(timeout=IMPORT_MILLISECONDS)
     assert numbers(page) == ["3,391", "0"]
     check_page(phone, "import, taken back")
-    page.get_by_role("link", name="All imports").click()
+    follow(page, "All imports")
     expect(page.locator(".import-list")).to_contain_text("Undone")
     check_page(phone, "imports")
-    page.get_by_role("link", name="Back to my watchlist").click()
+    follow(page, "Back to my watchlist")
     expect(page.get_by_role("link", name="Import your list")).to_be_visible()
 
 
@@ -50,7 +50,7 @@ def wait_until_finished(phone, sign, name):
     with phone.with_javascript():
         phone.page.evaluate("window.stop()")  # a page that refreshes itself cannot be checked
     check_page(phone, f"import, while the {name}")
-    phone.page.get_by_role("link", name="Refresh now").click()
+    follow(phone.page, "Refresh now")
     expect(sign).to_be_visible(timeout=IMPORT_MILLISECONDS)
     check_page(phone, f"import, after the {name}")
 

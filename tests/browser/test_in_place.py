@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from flicklist.dates import format_date
-from tests.browser.conftest import IS_MARKED, MARK
+from tests.browser.conftest import IS_MARKED, MARK, follow
 
 
 def test_focus_follows_movie_moved_by_its_rating(list_of_movies):
@@ -33,7 +33,7 @@ def test_undoing_on_page_of_changes_loads_no_page_and_focuses_the_change(list_of
         list_of_movies.select(*(f"Movie {number}" for number in numbers))
         page.get_by_role("button", name="Mark as watched").click()
         expect(list_of_movies.row(f"Movie {numbers[1]}")).to_have_count(0)
-    page.get_by_role("link", name="Recent changes").click()
+    follow(page, "Recent changes")
     page.evaluate(MARK)
     undone = page.locator(".changes > li").nth(1)
     undone.get_by_text("Movies", exact=True).click()
@@ -108,7 +108,7 @@ def test_refused_action_keeps_the_selection(list_of_movies):
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_failed_request_keeps_the_page_and_what_was_typed(list_of_movies, status):
     page = list_of_movies.page
-    page.get_by_role("link", name="Movie 30").click()
+    follow(page, "Movie 30")
     page.get_by_text("I watched it on another day").click()
     page.get_by_label("Note", exact=True).fill("half a thou")
     page.route("**/cross-off", lambda route: route.fulfill(status=status, body="down"))
@@ -123,7 +123,7 @@ def test_failed_request_keeps_the_page_and_what_was_typed(list_of_movies, status
 
 def test_rating_on_movie_page_stays_on_page(list_of_movies):
     page = list_of_movies.page
-    page.get_by_role("link", name="Movie 30").click()
+    follow(page, "Movie 30")
     page.evaluate(MARK)
     page.get_by_text("I watched it on another day").click()
     page.get_by_label("Note", exact=True).fill("half a thou")
@@ -164,7 +164,7 @@ def test_no_movie_is_stored_in_browser_storage(list_of_movies):
 
 def test_back_button_shows_no_movie_after_log_out(list_of_movies):
     page = list_of_movies.page
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.go_back()
@@ -214,5 +214,5 @@ def test_viewing_uses_date_of_browser(open_browser, zone):
     hours = {"Pacific/Kiritimati": 14, "Pacific/Midway": -11, "UTC": 0}[zone]
     reader.watch("Heat")
     own = (datetime.now(UTC) + timedelta(hours=hours)).date().isoformat()
-    reader.page.get_by_role("link", name="Watched", exact=True).click()
+    follow(reader.page, "Watched")
     expect(reader.page.locator(".watched-on")).to_have_text(format_date(own))

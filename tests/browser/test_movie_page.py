@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import follow
+
 NOTES = "The coffee scene.\nhttps://example.org/heat"
 
 
@@ -13,7 +15,7 @@ def movie_page(reader):
     """A reader on the page of Heat, which is on the watchlist."""
     reader.register()
     reader.add("Heat", "1995")
-    reader.page.get_by_role("link", name="Heat").click()
+    follow(reader.page, "Heat")
     expect(reader.page.get_by_role("heading", name="Heat")).to_be_visible()
     return reader
 
@@ -21,7 +23,7 @@ def movie_page(reader):
 def test_movie_is_edited_watched_rated_and_dated(movie_page):
     page = movie_page.page
     path = page.url
-    page.get_by_role("link", name="Edit", exact=True).click()
+    follow(page, "Edit")
     page.get_by_label("Notes").fill(NOTES)
     page.get_by_label("Tags").fill("own it")
     page.get_by_role("button", name="Save").click()
@@ -61,7 +63,7 @@ def test_stars_stay_in_place_when_the_movie_is_watched_again(open_browser):
     reader.register()
     reader.add("Heat")
     page = reader.page
-    page.get_by_role("link", name="Heat").click()
+    follow(page, "Heat")
     page.get_by_role("button", name="I watched it!").click()
     expect(page.get_by_role("status")).to_contain_text("Watched “Heat” today.")
     page.reload()
@@ -92,7 +94,7 @@ def test_ambiguous_date_is_chosen_with_a_button(movie_page):
 
 def test_refused_edit_puts_the_focus_on_the_field(movie_page):
     page = movie_page.page
-    page.get_by_role("link", name="Edit", exact=True).click()
+    follow(page, "Edit")
     page.get_by_label("Tags").fill("x" * 41)
     page.get_by_label("Notes").fill(NOTES)
     page.get_by_role("button", name="Save").click()

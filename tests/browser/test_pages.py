@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NODE_MODULES
+from tests.browser.conftest import NODE_MODULES, follow
 from tests.clients import PASSWORD
 from tests.services.imports.files import MADE
 
@@ -87,7 +87,7 @@ def public_pages(reader):
     yield "log in"
     reader.go("/password-reset/")
     yield "forgot"
-    page.get_by_role("link", name="Privacy").click()
+    follow(page, "Privacy")
     expect(page.get_by_role("heading", name="Cookies")).to_be_visible()
     yield "privacy"
     reader.go("/static/nothing.css")
@@ -162,7 +162,7 @@ def changes_pages(reader):
     """Go on as the member."""
     page = reader.page
     reader.go("/")
-    page.get_by_role("link", name="Recent changes").click()
+    follow(page, "Recent changes")
     page.get_by_text("Movies", exact=True).first.click()
     yield "changes"
     page.get_by_role("button", name="Undo: Watched 2 movies").click()
@@ -193,7 +193,7 @@ def movie_pages(reader):
     yield "movie, to watch"
     token = page.locator("[name=csrf_token]").first.input_value()
     edit = f"{page.url}edit"
-    page.get_by_role("link", name="Edit", exact=True).click()
+    follow(page, "Edit")
     page.locator("summary", has_text="Details").click()
     yield "movie, edited"
     page.get_by_label("Runtime").fill("long")
@@ -222,7 +222,7 @@ def movie_pages(reader):
 def pages_of_movie_removed_meanwhile(page):
     """Edit a movie that was removed in another tab, and restore it. Ends on the page of the movie."""
     token, remove = page.locator("[name=csrf_token]").first.input_value(), f"{page.url}remove"
-    page.get_by_role("link", name="Edit", exact=True).click()
+    follow(page, "Edit")
     page.get_by_label("Notes").fill("in Paris, in 2001")
     page.request.post(remove, form={"csrf_token": token})
     page.get_by_role("button", name="Save").click()
@@ -253,7 +253,7 @@ def account_pages(reader):
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     yield "recovery codes"
     code = page.locator(".codes code").first.inner_text()
-    page.get_by_role("link", name="I’ve saved them").click()
+    follow(page, "I’ve saved them")
     yield "account, with two-step verification"
     page.locator("#log-out button").click()
     reader.go("/login")
@@ -273,7 +273,7 @@ def import_pages(reader):
     """Go on as the member."""
     page = reader.page
     reader.go("/")
-    page.get_by_role("link", name="Import", exact=True).click()
+    follow(page, "Import")
     expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
     yield "imports, empty"
     imports = page.url
@@ -301,12 +301,6 @@ def upload(page, name, content):
 
 
 PAGES = (public_pages, list_pages, changes_pages, movie_pages, account_pages, import_pages)
-
-
-def follow(page, title):
-    """Open the page of a movie."""
-    page.get_by_role("link", name=title).click()
-    expect(page.get_by_role("heading", name=title)).to_be_visible()
 
 
 def test_every_page_is_accessible_and_fits_its_window(reader):

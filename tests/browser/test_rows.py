@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import IS_MARKED, WIDTHS
+from tests.browser.conftest import IS_MARKED, WIDTHS, follow
 
 STRUCK = ".movies > .crossed-off"
 
@@ -20,7 +20,7 @@ def watched(open_browser):
     for title in ("Heat", "Ran", "Amélie"):
         reader.add(title)
         reader.watch(title)
-    reader.page.get_by_role("link", name="Watched", exact=True).click()
+    follow(reader.page, "Watched")
     reader.rate("Heat", "3.5")
     return reader
 
@@ -141,7 +141,7 @@ def test_crossed_off_movie_is_rated_and_dated_in_its_message(list_of_movies):
     message.get_by_role("button", name="Save").click()
     expect(message).to_contain_text("Watched “Movie 30” on 14 Jul 2009.")
     assert page.evaluate(IS_MARKED)
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     assert list_of_movies.rating_of("Movie 30") == "4½ of 5 stars"
     expect(list_of_movies.row("Movie 30")).to_contain_text("14 Jul 2009")
 
@@ -169,7 +169,7 @@ def test_rating_is_beside_its_button_without_javascript(open_browser, width):
     reader.register()
     reader.add("Heat")
     reader.watch("Heat")
-    reader.page.get_by_role("link", name="Watched", exact=True).click()
+    follow(reader.page, "Watched")
     field = reader.row("Heat").locator("select").bounding_box()
     assert reader.row("Heat").get_by_role("button", name="Rate").bounding_box()["y"] == field["y"]
 
@@ -205,7 +205,7 @@ def test_empty_stars_are_outlined_with_enough_contrast(open_browser, scheme):
     reader.register()
     reader.add("Ran")
     reader.watch("Ran")
-    reader.page.get_by_role("link", name="Watched", exact=True).click()
+    follow(reader.page, "Watched")
     slider = reader.page.get_by_label("Rating of Ran")
     style = slider.evaluate(
         "stars => { const s = getComputedStyle(stars, '::before'); return [s.maskImage, s.backgroundColor]; }"
@@ -234,7 +234,7 @@ def test_other_actions_are_in_the_menu_of_the_row(open_browser, javascript):
     reader.add("Heat")
     reader.watch("Heat")
     page = reader.page
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     expect(page.get_by_role("button", name="I watched it again: Heat")).to_be_hidden()
     page.get_by_label("More: Heat").click()
     expect(page.get_by_role("button", name="I watched it again: Heat")).to_be_in_viewport(ratio=1)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import IS_MARKED, MARK, WIDTHS
+from tests.browser.conftest import IS_MARKED, MARK, WIDTHS, follow
 
 
 @pytest.fixture(params=["scripts", "plain"])
@@ -91,7 +91,7 @@ def test_back_from_movie_leads_to_previous_search(shelf):
     page.get_by_role("button", name="Find").click()
     expect(page.get_by_text("1 found")).to_be_attached()
     search = page.url
-    page.get_by_role("link", name="Ran").click()
+    follow(page, "Ran")
     expect(page.get_by_role("heading", name="Ran")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("1 found")).to_be_attached()

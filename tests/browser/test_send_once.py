@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import follow
 from tests.browser.test_account import begin_two_factor
 from tests.clients import NEW_PASSWORD, PASSWORD
 
@@ -54,7 +55,7 @@ def test_second_click_on_turn_on_shows_the_recovery_codes(member):
     page = begin_two_factor(member)
     click_twice(member, page.get_by_role("button", name="Turn on"))
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
-    page.get_by_role("link", name="I’ve saved them").click()
+    follow(page, "I’ve saved them")
     expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 

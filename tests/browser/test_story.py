@@ -5,6 +5,7 @@ It runs in each width and colour scheme, with and without JavaScript.
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import follow
 from tests.clients import PASSWORD
 
 
@@ -31,7 +32,7 @@ def test_whole_story_by_mouse(reader):
     assert reader.titles == ["Amélie", "Heat"]
     reader.watch("Heat")
     expect(page.get_by_role("status")).to_contain_text("Watched “Heat (1995)” today.")
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     reader.rate("Heat", "4.5")
     expect(page.get_by_role("status")).to_contain_text("4½ ★")
     page.get_by_role("button", name="Log out").click()
@@ -45,7 +46,7 @@ def test_whole_story_by_mouse(reader):
     log_in(page, reader.email, PASSWORD)
     expect(page.get_by_role("heading", name="Watchlist")).to_be_visible()
     assert reader.titles == ["Amélie"]
-    page.get_by_role("link", name="Watched", exact=True).click()
+    follow(page, "Watched")
     assert reader.rating_of("Heat") == "4½ of 5 stars"
 
 

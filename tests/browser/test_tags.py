@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import WIDTHS
+from tests.browser.conftest import WIDTHS, follow
 
 
 @pytest.fixture(params=WIDTHS.values(), ids=WIDTHS)
@@ -22,9 +22,9 @@ def tagged(request, open_browser):
 
 def open_edit_form(reader, title):
     reader.go("/")
-    reader.page.get_by_role("link", name=title, exact=True).click()
+    follow(reader.page, title)
     expect(reader.page.get_by_role("heading", name=title)).to_be_visible()
-    reader.page.get_by_role("link", name="Edit", exact=True).click()
+    follow(reader.page, "Edit")
 
 
 def tags_field(reader):
@@ -120,7 +120,7 @@ def test_double_click_on_tags_presses_no_button_that_moved_there(open_browser):
     reader.add("Heat")
     reader.watch("Heat")
     page, sent = reader.go("/"), []
-    page.get_by_role("link", name="Watched").click()
+    follow(page, "Watched")
     reader.select("Heat")
     page.on("request", lambda request: sent.append(request.method))
     page.locator("#selection summary").dblclick(delay=50)

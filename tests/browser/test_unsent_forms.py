@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import WIDTHS
+from tests.browser.conftest import WIDTHS, follow
 from tests.browser.test_pages import check_page
 from tests.clients import PASSWORD
 
@@ -17,8 +17,8 @@ def test_long_note_comes_back_after_login(chromium, open_browser, javascript):
     reader.register()
     reader.add("Heat", "1995")
     page = reader.page
-    page.get_by_role("link", name="Heat", exact=True).click()
-    page.get_by_role("link", name="Edit", exact=True).click()
+    follow(page, "Heat")
+    follow(page, "Edit")
     page.get_by_label("Notes").fill(NOTES)
     log_out_elsewhere(chromium, reader)
     page.get_by_role("button", name="Save").click()
