@@ -5,6 +5,7 @@ has a session that joins its transaction: `pyramid_tm` commits when the view ret
 raised or the answer is a 4xx or a 5xx.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,8 +40,8 @@ BEGIN_SNAPSHOT = {
     "sqlite": "BEGIN",  # in WAL mode, a transaction sees the state at its first read
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
-# On PostgreSQL. Serialization failure and deadlock, and a row that another transaction has inserted first.
-SQLSTATES_OF_LOST_RACES = ("40", "23505")
+# On PostgreSQL: serialization failure and deadlock, and a row that another transaction has inserted or deleted first.
+SQLSTATES_OF_LOST_RACES = ("40", "23505", "23503")
 MIGRATION_WAIT = 600_000  # milliseconds that a migration of an SQLite file waits for another one
 
 
@@ -53,8 +54,9 @@ def writing_engine(url: str) -> Engine:
     """Return an engine that marks lost races as retryable. `pyramid_retry` then repeats the request.
 
     On SQLite it has one connection. SQLite has one writer anyway, and threads that wait for a connection take turns,
-    while SQLite itself lets connections that wait for its lock ask again and again. No race is lost then, and a request
-    that has waited for `LOCK_SECONDS` is not repeated: it would keep its thread for two more waits.
+    while SQLite itself lets connections that wait for its lock ask again and again. The only race that can be lost is
+    one against the deletion of the account. A request that has waited for `LOCK_SECONDS` is not repeated: it would keep
+    its thread for two more waits.
     """
     if not url.startswith("sqlite"):
         engine = _engine(url)
@@ -155,10 +157,14 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _mark_retryable(context: ExceptionContext) -> None:
-    original: Any = context.original_exception
-    lost_race = (getattr(original, "sqlstate", None) or "").startswith(SQLSTATES_OF_LOST_RACES)
-    if context.sqlalchemy_exception is not None and lost_race:
+    if context.sqlalchemy_exception is not None and _lost_race(context.original_exception):
         mark_error_retryable(context.sqlalchemy_exception)
+
+
+def _lost_race(error: Any) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+    return (getattr(error, "sqlstate", None) or "").startswith(SQLSTATES_OF_LOST_RACES)
 
 
 def may_write(request: Request) -> bool:

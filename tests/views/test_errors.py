@@ -85,6 +85,24 @@ def test_account_deleted_meanwhile_gives_409(alice, db, monkeypatch):
     assert page.html.h1.text == "Changed at the same time"
 
 
+def test_account_deleted_while_a_change_waited_leads_to_the_wall(alice, app, db, caplog):
+    writing, deletions = app.registry.engines[1], [delete(User)]
+
+    def delete_once(*_):
+        if deletions:
+            db.execute(deletions.pop())
+            db.commit()
+
+    form = alice.get(alice.list_path).forms["add"]
+    form["title"] = "Heat"
+    event.listen(writing, "checkout", delete_once)
+    page = form.submit(headers=OURS, status=403)
+    event.remove(writing, "checkout", delete_once)
+    assert page.html.h1.text == "Log in"
+    assert page.forms["log-in"]["unsent"].value
+    assert "Conflicting" not in caplog.text
+
+
 def test_connection_lost_at_commit_is_reported_as_unknown_result(make_app, alice, monkeypatch):
     person = Client(make_app(), alice.email)
     person.log_in()
