@@ -47,6 +47,10 @@ ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 @click.group()
 def flicklist() -> None:
     """Manage a FlickList site."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise click.ClickException(f"The current folder cannot be used: {error.strerror}.") from None
 
 
 @flicklist.command()

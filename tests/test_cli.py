@@ -33,6 +33,18 @@ def path_of(result):
     return f"{link.path}?{link.query}"
 
 
+def test_command_in_a_deleted_folder_fails_with_one_line(run, tmp_path, monkeypatch):
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    result = run("serve")
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: The current folder cannot be used: No such file or directory.\n",
+    )
+
+
 @pytest.fixture
 def invited(make_app):
     return make_app(registration="invitation", public_url="https://movies.example/")
