@@ -8,6 +8,7 @@ from pyramid.router import Router
 
 from flicklist.ini_files import explaining
 from flicklist.settings import Settings
+from flicklist.threads import starting_threads
 
 
 def main(global_config: dict[str, str], **ini: str) -> Router:
@@ -15,7 +16,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
 
     Raises `flicklist.settings.InvalidSettingError` and others like it, whose one line says what to fix.
     """
-    with make_configurator(global_config, ini) as config:
+    with make_configurator(global_config, ini) as config, starting_threads():
         config.include("flicklist.migrations")  # before everything that needs the tables
         config.include("flicklist.db")
         config.include("flicklist.security")

@@ -19,6 +19,7 @@ from flicklist.ini_files import get_loader
 from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
 from flicklist.server_options import read_options
 from flicklist.settings import Settings
+from flicklist.threads import starting_threads
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,8 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     # A forked process inherits the handler of its parent, which would ignore SIGTERM until granian sets its own.
     os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     log.info("Serving on http://%s:%s in %s processes", address, port, processes)
-    server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
+    with starting_threads():
+        server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
 
 
 def prepare(settings: Settings, processes: int, threads: int) -> None:

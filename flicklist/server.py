@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from waitress.server import BaseWSGIServer, create_server
 
 from flicklist.server_options import read_options
 from flicklist.text import one_line
+from flicklist.threads import CannotStartThreadError, starting_threads
 
 # Requests that take longer are cut off. Their transactions are rolled back.
 MAX_SHUTDOWN_SECONDS = 30
@@ -44,7 +46,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
     def serve(app: Any) -> None:
-        server = create_server(app, **options)
+        server = _create_server(app, options)
         for listener in _listeners(server):
             listener.channel_class = Channel
         shutdown = threading.Thread(target=_shut_down, args=(server,), daemon=True)
@@ -61,6 +63,16 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             os._exit(0)  # without waiting for the threads of libraries
 
     return serve
+
+
+def _create_server(app: Any, options: Mapping[str, Any]) -> Any:
+    """Return a server whose threads run. If the machine refuses them, end the process: pserve would exit with 0."""
+    try:
+        with starting_threads():
+            return create_server(app, **options)
+    except CannotStartThreadError as error:
+        sys.stderr.write(f"{error}\n")
+        os._exit(1)
 
 
 def free_address(options: Mapping[str, Any]) -> tuple[str, int]:

@@ -1,13 +1,33 @@
-"""Threads of the server that do something periodically."""
+"""Threads of the server: those that do something periodically, and a start that cannot get enough of them."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pyramid.request import Request
 
 log = logging.getLogger(__name__)
+
+REFUSED = "can't start new thread"  # the text of a RuntimeError, which is all that Python says
+
+
+class CannotStartThreadError(SystemExit):
+    """The machine refuses another thread to the server. The message is one line. See `InvalidSettingError`."""
+
+
+@contextmanager
+def starting_threads() -> Iterator[None]:
+    """Report in one line that a thread cannot be started, also if a library starts it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != REFUSED:
+            raise
+        raise CannotStartThreadError(
+            "The server cannot start another thread. Allow it more processes and memory, or set fewer threads."
+        ) from None
 
 
 class PeriodicThread(threading.Thread):

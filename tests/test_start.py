@@ -365,6 +365,41 @@ def test_error_of_the_site_itself_keeps_its_traceback(monkeypatch):
         main({}, **{"flicklist.database_url": "sqlite:////nowhere/flicklist.db", "flicklist.secret": SECRET})
 
 
+# Starts no thread whose name begins with its first argument, and runs `flicklist` with the others.
+WITHOUT_THREADS = """
+import sys, threading
+from flicklist.cli import flicklist
+
+_, refused, *arguments = sys.argv
+start = threading.Thread.start
+
+def start_some(thread):
+    if thread.name.startswith(refused):
+        raise RuntimeError("can't start new thread")
+    start(thread)
+
+threading.Thread.start = start_some
+flicklist(arguments)
+"""
+
+
+@pytest.mark.parametrize(
+    ("refused", "options"),
+    [("", []), ("waitress", []), ("", ["--processes", "2"])],
+    ids=["site", "server", "processes"],
+)
+def test_machine_that_refuses_threads(root, tmp_path, refused, options):
+    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
+    command = [sys.executable, "-c", WITHOUT_THREADS, refused, "serve", *options, root / "development.ini", "port=0"]
+    failed = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert failed.returncode == 1
+    said = "The server cannot start another thread. Allow it more processes and memory, or set fewer threads."
+    assert said in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
 def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_database_url):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
     settings = {
