@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.orm import Session, sessionmaker
 
 from flicklist.models.meta import to_json
+from flicklist.outages import Outages
 from flicklist.read_time import limit_read_time
 
 READING_METHODS = frozenset({"GET", "HEAD"})
@@ -193,6 +194,7 @@ def includeme(config: Configurator) -> None:
     new_reader = sessionmaker(config.registry.reading_engine, autoflush=False)
     new_writer = sessionmaker(writing_engine(url), autobegin=False)  # it must not begin again after the commit
     config.registry.engines = [config.registry.reading_engine, new_writer.kw["bind"]]
+    config.registry.outages = Outages()
 
     def connection(request: Request) -> Connection:
         """Return the connection of `request.db`, for statements that read rows. A session would take longer."""

@@ -1,6 +1,5 @@
 """The security policy: identifies the logged-in person and checks permissions."""
 
-import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,8 +15,6 @@ from flicklist.models import User
 from flicklist.models.meta import utc_now
 from flicklist.security.known_browser import remember_browser
 from flicklist.services import login_sessions
-
-log = logging.getLogger(__name__)
 
 LAST_SEEN_PRECISION = timedelta(hours=1)
 # Not "cookies", because the session cookie has the message that confirms the log-out. Browsers ignore it over http.
@@ -101,7 +98,7 @@ class SecurityPolicy:
             identity = Identity(*person)
             now = utc_now()
             if now - last_seen_at > LAST_SEEN_PRECISION:
-                _record_visit(connection, identity, now)
+                _record_visit(request, connection, identity, now)
             return identity
 
 
@@ -113,15 +110,15 @@ def _identifying_connection(request: Request) -> AbstractContextManager[Connecti
     return request.registry.reading_engine.connect() if request.may_write else nullcontext(request.connection)
 
 
-def _record_visit(connection: Connection, identity: Identity, now: datetime) -> None:
+def _record_visit(request: Request, connection: Connection, identity: Identity, now: datetime) -> None:
     """Record the visit, on a connection whose statements are committed at once: a GET has no transaction.
 
     If the database cannot be written to, log that and still show the page.
     """
     try:
         login_sessions.record_visit(connection, identity.login_session_id, now)
-    except DBAPIError:
-        log.exception("A visit could not be recorded")
+    except DBAPIError as error:
+        request.registry.outages.report("A visit could not be recorded", error)
 
 
 def _clear_site_data(request: Request, response: Response) -> None:

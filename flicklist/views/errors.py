@@ -12,7 +12,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
 from pyramid_retry import is_error_retryable
-from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -174,9 +174,9 @@ def too_busy(exc: TooBusy, request: Request) -> dict[str, Any]:
 @exception_view_config(OperationalError, renderer=BARE_PAGE)
 @exception_view_config(InternalError, renderer=BARE_PAGE)  # PostgreSQL in read-only mode
 @exception_view_config(PoolTimeoutError, renderer=BARE_PAGE)
-def database_unavailable(exc: Exception, request: Request) -> dict[str, Any]:
+def database_unavailable(exc: SQLAlchemyError, request: Request) -> dict[str, Any]:
     if not is_error_retryable(request, exc):
-        log.error("The database was unavailable, busy or read-only", exc_info=exc)
+        request.registry.outages.report("The database was unavailable, busy or read-only", exc)
     restore_session(request)
     request.add_finished_callback(_close_idle_connections)
     request.response.retry_after = RETRY_SECONDS

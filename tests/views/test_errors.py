@@ -73,6 +73,14 @@ def test_every_error_is_a_page_while_database_is_unavailable(alice, app, method,
     assert alice.is_logged_in
 
 
+def test_outage_is_logged_with_one_line_a_request_and_one_traceback(broken, caplog):
+    person = broken(OperationalError("SELECT 1", {}, Exception("too many connections\nfor role")))
+    for _ in range(3):
+        person.get(person.list_path, status=503)
+    assert caplog.messages == ["The database was unavailable, busy or read-only: too many connections for role"] * 3
+    assert caplog.text.count("Traceback") == 1
+
+
 def test_account_deleted_meanwhile_gives_409(alice, db, monkeypatch):
     add_movie = watchlist.add_movie
 
