@@ -56,7 +56,7 @@ def test_removed_movie_without_rating_shows_no_stars(alice):
     assert removed_row(alice).select_one(".stars") is None
 
 
-def test_page_of_removed_movie_says_until_when_it_can_be_restored(alice, db):
+def test_page_of_removed_movie_says_since_when_and_until_when_it_can_be_restored(alice, db):
     alice.add("Heat")
     path = alice.movie_path("Heat")
     remove(alice, "Heat")
@@ -64,7 +64,9 @@ def test_page_of_removed_movie_says_until_when_it_can_be_restored(alice, db):
     db.scalars(select(Movie)).one().removed_at = removed_at
     db.commit()
     last_day = format_date((removed_at + timedelta(days=30)).date().isoformat())
-    assert f"You can restore it until {last_day}." in alice.get(path).html.main.text
+    page = alice.get(path).html.main
+    assert f"You can restore it until {last_day}." in page.text
+    assert page.find("dt", string="Removed").find_next("dd").text == format_date(removed_at.date().isoformat())
 
 
 def texts_to_copy(page):
