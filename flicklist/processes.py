@@ -88,13 +88,33 @@ def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> A
     """Make the site, in one of the processes. It accepts the same proxy headers as with waitress."""
     loader = get_loader(ini)
     loader.setup_logging(values)
-    return proxy_headers_middleware(
+    app = proxy_headers_middleware(
         limit_bodies(loader.get_wsgi_app(defaults=values), adjustments.max_request_body_size),
         trusted_proxy=adjustments.trusted_proxy,
         trusted_proxy_count=adjustments.trusted_proxy_count,
         trusted_proxy_headers=adjustments.trusted_proxy_headers,
         clear_untrusted=adjustments.clear_untrusted_proxy_headers,
     )
+    return start_early(app)
+
+
+def start_early(app: Any) -> Callable[[dict[str, Any], Any], Any]:
+    """Return an application that has a status before its body is read, because granian sends 200 otherwise.
+
+    waitress refuses a malformed header of a proxy with a generator, which begins only when its body is read.
+    """
+
+    def started(environ: dict[str, Any], start_response: Any) -> Any:
+        statuses: list[str] = []
+
+        def start(status: str, *others: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, *others)
+
+        body = app(environ, start)
+        return body if statuses else list(body)
+
+    return started
 
 
 def limit_bodies(app: Any, max_size: int) -> Callable[[dict[str, Any], Any], Any]:

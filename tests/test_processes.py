@@ -111,6 +111,13 @@ def test_proxy_headers_are_accepted_as_with_one_process(server):
     assert "malformed user=- client=203.0.113.0/24" in server.log.read_text()
 
 
+def test_malformed_proxy_header_is_refused(server):
+    server.start()
+    client = Client(server)
+    client.headers = {"X-Forwarded-For": '"203.0.113.9'}
+    assert client.get("/login").status == 400
+
+
 def test_proxy_headers_of_others_are_ignored(server):
     server.ini.write_text(server.ini.read_text().replace("trusted_proxy = 127.0.0.1", "trusted_proxy = 192.0.2.1"))
     server.start()
