@@ -10,14 +10,14 @@ from sqlalchemy import insert, select, update
 
 from flicklist.models import Change, Movie, User, Viewing
 from flicklist.models.meta import utc_now
-from flicklist.models.movie import MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETENTION
+from flicklist.models.movie import MAX_SEARCH_TEXT_LENGTH, MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETENTION
 from flicklist.services import tags as tags_service
 from flicklist.services import watchlist
 from flicklist.services.search import MAX_WORDS
 from flicklist.services.viewings import MAX_SHOWN
 from flicklist.services.watchlist import MAX_EXPIRED_DELETED, MAX_SIMILAR_TITLES
 from flicklist.text import fold
-from tests.clients import Client, messages
+from tests.clients import Client, messages, titles
 from tests.races import in_background
 from tests.views.test_changes import remembered
 
@@ -147,6 +147,16 @@ def test_search_compares_at_most_20_words_or_genres(alice, statements, query, co
     searching = [statement for statement in statements if "LIKE" in statement]
     assert {statement.count(f"movies.{condition} LIKE") for statement in searching} == {MAX_WORDS}
     assert len(searching) == 2
+
+
+def test_texts_that_searches_compare_are_bounded(alice, db):
+    """Unicode spells U+FDFA with eighteen letters, and a Korean syllable with three, whose last word is still found."""
+    alice.add("Heat")
+    edit = alice.movie_path("Heat") + "/edit"
+    alice.send(edit, title="Heat", notes="\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 5_000)
+    assert len(db.scalars(select(Movie.search_text)).one()) == MAX_SEARCH_TEXT_LENGTH
+    alice.send(edit, title="Heat", notes="\N{HANGUL SYLLABLE HAN}" * 4_997 + " 영화")
+    assert titles(alice.get(alice.list_path, {"q": "영화"})) == ["Heat"]
 
 
 def test_longer_search_is_refused(alice, statements):

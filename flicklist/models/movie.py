@@ -41,6 +41,8 @@ MAX_NOTES_LENGTH = 5000
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 40
 MAX_TAGS_LENGTH = MAX_TAGS * (MAX_TAG_LENGTH + len(", "))
+# Three times as long as all texts together: a Korean syllable becomes three letters. U+FDFA would become eighteen.
+MAX_SEARCH_TEXT_LENGTH = 22_000
 MAX_VIEWING_NOTE_LENGTH = 1000
 MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because a change of a viewing records all of them
 DAY_LENGTH = len("2009-07-14")
@@ -217,7 +219,7 @@ class Movie(Base):
     def refresh_search_columns(self) -> None:
         """Set the columns that searches and filters read."""
         texts = (self.title, self.original_title, self.directors, self.why, self.notes, self.tags)
-        self.search_text = searchable(" ".join(texts))
+        self.search_text = searchable(" ".join(texts))[:MAX_SEARCH_TEXT_LENGTH]
         self.tag_keys, self.genre_keys = label_keys(self.tags), label_keys(self.genres)
 
     def add_id_to_key(self) -> None:
