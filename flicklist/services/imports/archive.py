@@ -33,6 +33,8 @@ class UploadLimits(NamedTuple):
     max_entry_size: int = 100_000_000
     max_unpacked_size: int = 500_000_000
     max_rows: int = 200_000
+    max_lines: int = 2_000_000  # of one file, with those of texts that have several
+    max_text_size: int = 50_000_000  # of all texts that are kept, as they are in memory
 
     @property
     def max_viewings(self) -> int:

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from sys import getsizeof
 from typing import NamedTuple
 
 from flicklist.film_facts import FilmFacts
 
 # Tags that several formats give: to what a person likes, and to watched movies that are still on their watchlist.
 LIKED, REWATCH = "liked", "rewatch"
+_EMPTY_SIZE = getsizeof("")
 
 
 class Status(StrEnum):
@@ -56,6 +58,13 @@ class Row:
     remark: str = ""
     is_complete: bool = False
 
+    @property
+    def text_size(self) -> int:
+        """The bytes that the texts take in memory."""
+        facts = (fact for fact in self.facts if isinstance(fact, str))
+        notes = (viewing.note for viewing in self.viewings)
+        return sum(map(_size, (self.title, self.why, self.notes, self.remark, *facts, *self.tags, *notes)))
+
 
 @dataclass(frozen=True, slots=True)
 class UnusableRow:
@@ -66,6 +75,16 @@ class UnusableRow:
     title: str
     reason: str
     needs_decision: bool = False
+
+    @property
+    def text_size(self) -> int:
+        """The bytes that the texts take in memory."""
+        return _size(self.title) + _size(self.reason)
+
+
+def _size(text: str) -> int:
+    """Return the bytes of a text in memory: one to four for each character, as many as the widest one needs."""
+    return getsizeof(text) - _EMPTY_SIZE
 
 
 class Option(NamedTuple):

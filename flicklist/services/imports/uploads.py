@@ -95,8 +95,12 @@ class UploadedFile:
 
     def lines(self) -> Iterator[str]:
         with open_text(self._open_bytes, self.encoding) as file:
-            for line in read_lines(file):
+            for number, line in enumerate(read_lines(file), start=1):
                 self._step()
+                if number > self._limits.max_lines:
+                    raise UploadRefused(
+                        f"A file has more than {self._limits.max_lines:,} lines. Split it into smaller files."
+                    )
                 yield line
 
     def cells(self) -> Iterator[Cells]:
@@ -145,7 +149,7 @@ class Upload:
         self, format_name: str, rows: Iterable[Row | UnusableRow], used: Iterable[str], *, notices: Sequence[str] = ()
     ) -> ParsedUpload:
         """Read all rows, and return them with notices about the files. `used` are the names of the files that count."""
-        collected = tuple(_counted(rows, self.limits))
+        collected = tuple(counted(rows, self.limits))
         names = set(used)
         encodings = dict.fromkeys(self.files[name].encoding.notice for name in self.files if name in names)
         ignored = [name for name in self.files if name not in names]
@@ -193,12 +197,12 @@ def _without_year_in_title(row: Row) -> Row:
     return replace(row, title=title) if title and title != row.title and not row.is_complete else row
 
 
-def _counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator[Row | UnusableRow]:
-    """Yield rows until there are more than allowed, or they have more viewings. A row can have `MAX_VIEWINGS`.
+def counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator[Row | UnusableRow]:
+    """Yield rows that are kept in memory. Raises `UploadRefused` for too many, for their viewings, and for their texts.
 
-    All viewings are kept in memory, and written in one transaction.
+    A row can have `MAX_VIEWINGS`. All viewings are written in one transaction.
     """
-    viewings = 0
+    viewings = text_size = 0
     for number, row in enumerate(rows, start=1):
         if number > limits.max_rows:
             raise too_many_rows(limits)
@@ -208,6 +212,9 @@ def _counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterato
             raise UploadRefused(
                 f"This upload has more than {limits.max_viewings:,} viewings. Split it into smaller files."
             )
+        text_size += row.text_size
+        if text_size > limits.max_text_size:
+            raise UploadRefused("The texts in this upload are too long together. Split it into smaller files.")
         yield row
 
 

@@ -23,7 +23,7 @@ WATCHED = f"{FILMS}2024-01-01,Heat,1995,https://boxd.it/2b0k\n"
 MAX_SECONDS, MAX_BYTES = 10, 60_000_000
 
 
-def bounded(tmp_path, content, name="upload.csv", limits=LIMITS):
+def bounded(tmp_path, content, name="upload.csv", limits=LIMITS, max_bytes=MAX_BYTES):
     """Read a file, and fail if that takes long or much memory."""
     path = tmp_path / "upload"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -35,7 +35,7 @@ def bounded(tmp_path, content, name="upload.csv", limits=LIMITS):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert time.process_time() - start < MAX_SECONDS
-        assert peak < MAX_BYTES
+        assert peak < max_bytes
 
 
 def refusal(*arguments, **options):
@@ -246,6 +246,33 @@ def test_too_many_viewings_are_refused_before_the_rest_is_read(tmp_path, monkeyp
     message = refusal(tmp_path, export_with_viewings([1_000] * 100), limits=limits)
     assert message == "This upload has more than 2,000 viewings. Split it into smaller files."
     assert len(read_movies) == 3
+
+
+def test_headings_and_blank_lines_are_not_kept(tmp_path):
+    parsed = bounded(tmp_path, "#a\n" * 100_000 + "\n" * 100_000 + "Heat\n", max_bytes=1_000_000)
+    assert [row.title for row in parsed.rows] == ["Heat"]
+    assert parsed.notices == ("Skipped as headings: “#a”, “#a”, “#a”, “#a”, “#a” and others.",)
+
+
+@pytest.mark.parametrize("first", ["Heat\n", "Date,Name,Year,Letterboxd URI,Rating\n"], ids=["text", "csv"])
+@pytest.mark.parametrize("line", ["\r", "#a\n"])
+def test_too_many_lines(tmp_path, first, line):
+    limits = LIMITS._replace(max_lines=1_000)
+    bounded(tmp_path, first + line * 999, limits=limits)
+    message = refusal(tmp_path, first + line * 1_000, limits=limits)
+    assert message == "A file has more than 1,000 lines. Split it into smaller files."
+
+
+def test_too_much_text_is_refused_before_all_of_it_is_kept(tmp_path):
+    """One character that needs four bytes makes each of the others need four."""
+    limits = LIMITS._replace(max_text_size=1_000_000)
+    header = "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date\n"
+    row = f"2024-01-01,Heat,1995,https://boxd.it/2b0k,,,{'x' * 4_900}😀,,2024-01-01\n"
+    files = {"reviews.csv": header + row * 25, "orphaned/reviews.csv": header + row * 20}
+    assert len(bounded(tmp_path, zipped(files), limits=limits).rows) == 45
+    files["orphaned/reviews.csv"] = header + row * 1_000
+    message = refusal(tmp_path, zipped(files), limits=limits, max_bytes=10_000_000)
+    assert message == "The texts in this upload are too long together. Split it into smaller files."
 
 
 def test_viewings_that_are_not_objects_are_refused(tmp_path):

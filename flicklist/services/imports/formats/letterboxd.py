@@ -26,7 +26,7 @@ from flicklist.services.imports.rows import (
     Status,
     UnusableRow,
 )
-from flicklist.services.imports.uploads import Format, Upload, UploadedFile, read_rows
+from flicklist.services.imports.uploads import Format, Upload, UploadedFile, counted, read_rows
 from flicklist.services.imports.values import (
     clean_lines,
     place_note,
@@ -179,9 +179,10 @@ def _tag_notice(file: UploadedFile) -> str:
 def _diary_rows(files: dict[str, UploadedFile], upload: Upload) -> Iterable[Row | UnusableRow]:
     """Return the rows of the diary and the reviews, each with the link of its film."""
     reader = _DiaryReader(files, upload)
-    diary = [row for name in _DIARIES if name in files for row in read_rows(files[name].records(), reader.viewing)]
-    reviews = [row for name in _REVIEWS if name in files for row in read_rows(files[name].records(), reader.review)]
-    return _without_old_ratings([*diary, *reviews], reader.rated)
+    diary = (read_rows(files[name].records(), reader.viewing) for name in _DIARIES if name in files)
+    reviews = (read_rows(files[name].records(), reader.review) for name in _REVIEWS if name in files)
+    rows = chain.from_iterable(chain(diary, reviews))
+    return _without_old_ratings(list(counted(rows, upload.limits)), reader.rated)
 
 
 class _DiaryReader:

@@ -90,8 +90,8 @@ def looks_like_table(lines: Iterable[str]) -> bool:
 
     Rows have the same number of cells, with no blanks after the commas. One row is enough if it has quotation marks.
     """
-    texts = [strip_invisible(line)[:MAX_LENGTH] for line in lines if not line.isspace()]
-    texts = [_without_markers(text)[0] for text in islice(filter(None, texts), LINES_TO_CHECK)]
+    visible = filter(None, (strip_invisible(line)[:MAX_LENGTH] for line in lines if not line.isspace()))
+    texts = [_without_markers(text)[0] for text in islice(visible, LINES_TO_CHECK)]
     if all(map(_has_year, texts)) or (len(texts) == 1 and not texts[0].startswith('"')):
         return False
     return any(_are_rows(texts, separator) for separator in ",;\t")
@@ -119,14 +119,14 @@ def _with_headings(parsed: ParsedUpload, headings: Sequence[str]) -> ParsedUploa
 
 
 def _movie_lines(lines: Iterator[_Line], headings: list[str]) -> Iterator[_Line]:
-    """Yield the lines that are neither blank nor underlines nor headings, and collect the headings."""
+    """Yield the lines that are neither blank nor underlines nor headings, and collect headings for the notice."""
     for line, following in pairwise(chain(lines, [_Line("", 0, "")])):
         if not line.text or line.is_underline:
             continue
-        if line.text.startswith("#") or following.is_underline:
-            headings.append(line.text)
-        else:
+        if not (line.text.startswith("#") or following.is_underline):
             yield line
+        elif len(headings) <= MAX_HEADINGS_IN_NOTICE:  # one more shows that there are others
+            headings.append(line.text)
 
 
 def _row(line: _Line) -> Row:
