@@ -1,4 +1,4 @@
-"""The web server: waitress, which binds its addresses before the site is made, and finishes requests when it stops.
+"""The web server: waitress, which listens before the site is made, and finishes requests when it stops.
 
 The section ``[server:main]`` of an ini file names it with ``use = egg:flicklist``. Its other options are waitress's.
 """
@@ -38,11 +38,12 @@ class CannotListenError(SystemExit):
 
 
 def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any], None]:
-    """Bind the addresses, and return a function that serves an application on them until SIGTERM.
+    """Listen on the addresses, and return a function that serves an application on them until SIGTERM.
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    sockets = _bind(options)
+    signal.signal(signal.SIGTERM, _stop_start)
+    sockets = _listen(options)
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
     def serve(app: Any) -> None:
@@ -55,7 +56,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             if not shutdown.ident:  # this is the first signal
                 shutdown.start()
 
-        signal.signal(signal.SIGTERM, stop)  # for process 1 of a container, too, which has no default handler
+        signal.signal(signal.SIGTERM, stop)
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
@@ -63,6 +64,11 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             os._exit(0)  # without waiting for the threads of libraries
 
     return serve
+
+
+def _stop_start(*_: Any) -> None:
+    """Stop at once while the site is made. Process 1 of a container would ignore SIGTERM without a handler."""
+    os._exit(0)
 
 
 def _create_server(app: Any, options: Mapping[str, Any]) -> Any:
@@ -79,7 +85,7 @@ def free_address(options: Mapping[str, Any]) -> tuple[str, int]:
     """Return the only address in the options. Raises `CannotListenError` if it is in use, or not the only one."""
     if "unix_socket" in options:
         raise CannotListenError("Several processes cannot listen on unix_socket. Set listen, in [server:main].")
-    sockets = _bind(options)
+    sockets = _listen(options)
     addresses: list[tuple[Any, ...]] = [each.getsockname() for each in sockets]
     for each in sockets:
         each.close()
@@ -89,20 +95,22 @@ def free_address(options: Mapping[str, Any]) -> tuple[str, int]:
     return host, port
 
 
-def _bind(options: Mapping[str, Any]) -> list[socket.socket]:
-    """Return a socket for each address in the options. Raises `CannotListenError` or `InvalidServerOptionError`."""
+def _listen(options: Mapping[str, Any]) -> list[socket.socket]:
+    """Return a listening socket for each address. Raises `CannotListenError` or `InvalidServerOptionError`."""
     adjustments = read_options(options)
+    backlog = adjustments.backlog
     if adjustments.unix_socket:
-        return [_bound_unix_socket(Path(adjustments.unix_socket), adjustments.unix_socket_perms)]
-    return [_bound_socket(family, kind, protocol, address) for family, kind, protocol, address in adjustments.listen]
+        return [_unix_socket(Path(adjustments.unix_socket), adjustments.unix_socket_perms, backlog)]
+    return [_socket(family, kind, protocol, address, backlog) for family, kind, protocol, address in adjustments.listen]
 
 
-def _bound_unix_socket(path: Path, mode: int) -> socket.socket:
+def _unix_socket(path: Path, mode: int, backlog: int) -> socket.socket:
     bound = socket.socket(socket.AF_UNIX)
     try:
         _remove_unused_socket(path)
         bound.bind(str(path))
         path.chmod(mode)
+        bound.listen(backlog)
     except OSError as error:
         bound.close()
         raise CannotListenError(f"The server cannot listen on {one_line(path)}: {error.strerror or error}.") from None
@@ -119,13 +127,14 @@ def _remove_unused_socket(path: Path) -> None:
     path.unlink()
 
 
-def _bound_socket(family: int, kind: int, protocol: int, address: tuple[Any, ...]) -> socket.socket:
+def _socket(family: int, kind: int, protocol: int, address: tuple[Any, ...], backlog: int) -> socket.socket:
     try:
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
+        bound.listen(backlog)  # of two servers that start at once, both can bind
     except OSError as error:
         lacks_ipv6 = family == socket.AF_INET6 and error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
         hint = " If IPv6 is off, listen on 127.0.0.1 instead of localhost." if lacks_ipv6 else ""

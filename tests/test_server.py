@@ -122,6 +122,19 @@ def test_sigterm_stops_process_1_of_a_container(server, monkeypatch):
     assert time.monotonic() - begun < MAX_STOP_SECONDS
 
 
+STOPPED_EARLY = """
+import os, signal
+from flicklist.server import make_server
+make_server({}, listen="127.0.0.1:0")
+os.kill(os.getpid(), signal.SIGTERM)
+signal.pause()
+"""
+
+
+def test_sigterm_is_handled_before_the_site_is_made():
+    assert subprocess.run([sys.executable, "-c", STOPPED_EARLY], timeout=60, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order-mark"])
 def test_ini_file_is_read_as_utf8_whatever_the_locale(server, mark):
     text = server.ini.read_text().replace("egg:flicklist\n", "egg:flicklist\nflicklist.terrible_movies = Amélie\n", 1)

@@ -16,6 +16,7 @@ from flicklist import main, migrations
 from flicklist.db import writing_engine
 from flicklist.locks import Lock, lock_until_commit
 from tests.conftest import POSTGRESQL_URL, SECRET, postgresql_database
+from tests.faults.conftest import free_port
 
 BIN = Path(sys.executable).parent
 COMMANDS = {
@@ -245,6 +246,17 @@ def test_port_in_use_stops_start_before_migrations(fail, tmp_path, command):
         line = fail(command, f"sqlite:///{file}", listen=address, FLICKLIST_MIGRATE_AT_START="true")
     port = address.partition(":")[2]
     assert line == f"The server cannot listen on 127.0.0.1, port {port}: Address already in use."
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_address_that_another_start_has_bound_too(fail, tmp_path, command):
+    """Linux lets several sockets bind an address as long as none listens. Two starts at once come to this."""
+    file = tmp_path / "flicklist.db"
+    port = free_port()
+    addresses = f"127.0.0.1:{port} *:{port}"
+    line = fail(command, f"sqlite:///{file}", listen=addresses, FLICKLIST_MIGRATE_AT_START="true")
+    assert re.fullmatch(rf"The server cannot listen on .*, port {port}: Address already in use\.", line)
     assert not file.exists()
 
 
