@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import click
 from pyramid.scripts.pserve import main as pserve
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from flicklist import migrations
@@ -24,6 +25,7 @@ from flicklist.models import Import, Mail, User
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.models.outbox import MailKind
+from flicklist.outages import reason_of
 from flicklist.processes import serve as serve_in_processes
 from flicklist.services import accounts, catalog, demo, film_facts, invitations, login_sessions, two_factor
 from flicklist.services.catalog import CatalogError
@@ -36,6 +38,7 @@ from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
+from flicklist.text import one_line
 
 # `catalog fill` makes one change of so many movies, so that undoing it is quick.
 MAX_FILLED_AT_ONCE = 100
@@ -44,7 +47,21 @@ PERCENT = 100
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
 
-@click.group()
+class Commands(click.Group):
+    """Commands that report in one line what the database or the disk refuses."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (OperationalError, InternalError) as error:
+            raise click.ClickException(f"The database refused this: {reason_of(error)}.") from None
+        except OSError as error:
+            if ctx.invoked_subcommand == "serve":  # it can be an error of the site itself
+                raise
+            raise click.ClickException(f"{one_line(error)}.") from None
+
+
+@click.group(cls=Commands)
 def flicklist() -> None:
     """Manage a FlickList site."""
     try:

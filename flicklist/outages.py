@@ -13,6 +13,11 @@ log = logging.getLogger(__name__)
 TRACEBACK_SECONDS = 60
 
 
+def reason_of(error: SQLAlchemyError) -> str:
+    """Return what the database itself said, in one line and without the statement."""
+    return one_line(error.orig if isinstance(error, DBAPIError) else error)
+
+
 class Outages:
     """What one process logs about outages. The tracebacks of all failed requests would fill the disk."""
 
@@ -21,8 +26,7 @@ class Outages:
         self._lock = threading.Lock()
 
     def report(self, message: str, error: SQLAlchemyError) -> None:
-        reason = one_line(error.orig if isinstance(error, DBAPIError) else error)
-        log.error("%s: %s", message, reason, exc_info=error if self._is_traceback_due() else None)
+        log.error("%s: %s", message, reason_of(error), exc_info=error if self._is_traceback_due() else None)
 
     def _is_traceback_due(self) -> bool:
         with self._lock:

@@ -8,6 +8,7 @@ from zipfile import is_zipfile
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from flicklist.models import Import, Invitation, Mail, RecoveryCode, TwoFactor, User
 from flicklist.models.meta import utc_now
@@ -43,6 +44,25 @@ def test_command_in_a_deleted_folder_fails_with_one_line(run, tmp_path, monkeypa
         1,
         "Error: The current folder cannot be used: No such file or directory.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "refused"), [("invite", "invitations.create"), ("clean-up", "delete_outdated_rows")]
+)
+def test_refusal_of_the_database_is_one_line(run, monkeypatch, command, refused):
+    def refuse(*_):
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(f"flicklist.cli.{refused}", refuse)
+    result = run(command, registration="invitation")
+    assert (result.exit_code, result.output) == (1, "Error: The database refused this: database is locked.\n")
+
+
+def test_refusal_of_the_disk_is_one_line(run, alice):
+    result = run("export", alice.email, "x" * 300)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: [Errno 36] File name too long: ")
+    assert result.output.count("\n") == 1
 
 
 @pytest.fixture
