@@ -64,6 +64,8 @@ def _database_url(text: str) -> str:
         raise ValueError(f"must be a URL of sqlite or postgresql, not {dialect!r}")
     if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
         raise ValueError("must name a file: a database in memory is lost at every restart")
+    if dialect == "sqlite" and make_url(text).query:
+        raise ValueError("can have no options after “?”: the site sets those of SQLite itself")
     _require_driver(text)
     if make_url(text).get_dialect().is_async:
         raise ValueError(
@@ -278,7 +280,9 @@ def _setting(read: Callable[[str], Any], meaning: str, default: Any = MISSING) -
 class Settings:
     """The settings of a site, typed and validated."""
 
-    database_url: str = _setting(_database_url, "the SQLAlchemy URL of the SQLite file or the PostgreSQL database")
+    database_url: str = _setting(
+        _database_url, "the SQLAlchemy URL of the SQLite file, without options, or of the PostgreSQL database"
+    )
     secret: str = _setting(
         _secret,
         "the key that signs the session cookie and the links in emails; at least 64 characters, 10 of them different; "

@@ -212,10 +212,9 @@ def test_file_that_is_no_database(fail, tmp_path, command):
     assert file.read_text() == "Movies to watch\n" * 100
 
 
-@pytest.mark.parametrize("option", ["timeout=soon", "plugin=foo"])
-def test_wrong_option_in_url_of_database(fail, tmp_path, option):
-    line = fail("migrate", f"sqlite:///{tmp_path}/flicklist.db?{option}")
-    assert line.startswith(f"The database {tmp_path}/flicklist.db cannot be opened with the options of its URL: ")
+def test_wrong_option_in_url_of_database(fail):
+    line = fail("migrate", "postgresql+psycopg://localhost/flicklist?plugin=foo")
+    assert line.startswith("The database flicklist on localhost cannot be opened with the options of its URL: ")
 
 
 @pytest.mark.parametrize(
