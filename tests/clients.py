@@ -10,6 +10,7 @@ from flicklist.models import Base, Import, Movie
 
 PASSWORD = "correct horse battery"
 NEW_PASSWORD = "wrong staple donkey"
+OUTDATED_RESET_LINK = "This link has expired or was already used. If you’ve just set a new password with it, log in."
 
 
 class Client(TestApp):

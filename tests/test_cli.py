@@ -18,12 +18,22 @@ from flicklist.services.imports import importer
 from flicklist.services.imports.rows import Option, ParsedUpload, Question
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, is_marked_invalid, messages, problems
+from tests.clients import (
+    NEW_PASSWORD,
+    OUTDATED_RESET_LINK,
+    PASSWORD,
+    Client,
+    follow_refusal,
+    is_marked_invalid,
+    messages,
+    problems,
+)
 from tests.conftest import SECRET
 from tests.postbox import running_postbox
 
 INVALID_INVITATION = (
-    "This invitation link has expired or was already used. Ask the person who runs this site for a new one."
+    "This invitation link has expired or was already used. If you’ve just registered with it, log in. "
+    "Ask the person who runs this site for a new one."
 )
 
 
@@ -144,6 +154,28 @@ def test_invitation_that_expires_while_form_is_open_is_reported(invited, invitat
     assert messages(follow_refusal(form.submit()), "error") == [INVALID_INVITATION]
 
 
+def test_second_click_on_register_says_that_the_person_can_log_in(invited, invitation, db):
+    person = Client(invited)
+    form = person.get(invitation).follow().forms["register"]
+    form["email"], form["password"], form["verify"] = "alice@example.com", PASSWORD, PASSWORD
+    cookies = list(person.cookiejar)
+    form.submit(status=303)
+    person.cookiejar.clear()  # the browser sends the second click before it has read the response to the first one
+    for cookie in cookies:
+        person.cookiejar.set_cookie(cookie)
+    page = follow_refusal(form.submit(status=303))
+    assert messages(page, "error") == [INVALID_INVITATION]
+    person.log_in("alice@example.com")
+
+
+def test_invitation_opened_while_logged_in_says_why_it_is_not_used(invited, invitation, db):
+    person = Client(invited)
+    register(person, invitation)
+    person.get("/").maybe_follow()
+    page = person.get("/register?invitation=x", status=303).follow()
+    assert messages(page, "info") == ["You’re logged in. Log out to register somebody else with the invitation."]
+
+
 def test_invalid_invitation_does_not_replace_valid_one(invited, invitation):
     person = Client(invited)
     person.get(invitation)
@@ -194,14 +226,16 @@ def set_password(page, password=NEW_PASSWORD):
 
 def test_reset_link_works_once_and_ends_all_login_sessions(app, alice, link):
     visitor = Client(app)
-    page = set_password(visitor.get(link, status=303).follow()).follow()
+    form = visitor.get(link, status=303).follow()
+    assert "for the account of alice@example.com" in form.html.main.text
+    page = set_password(form).follow()
     assert messages(page, "success") == ["Your password was changed. Log in with the new one."]
     assert not alice.is_logged_in
     visitor.fail_to_log_in("alice@example.com")
     visitor.log_in("alice@example.com", NEW_PASSWORD)
     again = Client(app).get(link, status=303).follow()
     assert again.request.path == "/password-reset/"
-    assert messages(again, "error") == ["This link has expired or was already used."]
+    assert messages(again, "error") == [OUTDATED_RESET_LINK]
 
 
 def test_using_reset_link_logs_out_another_person(alice, bob, db):

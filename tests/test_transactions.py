@@ -14,7 +14,7 @@ from flicklist.models import Movie, User
 from flicklist.services import accounts, two_factor
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
-from tests.clients import NEW_PASSWORD, PASSWORD, Client, follow_refusal, messages, problems
+from tests.clients import NEW_PASSWORD, OUTDATED_RESET_LINK, PASSWORD, Client, follow_refusal, messages, problems
 from tests.conftest import SECRET
 
 PEOPLE_AT_ONCE = 8
@@ -122,7 +122,7 @@ def test_only_one_of_two_concurrent_uses_of_a_reset_token_succeeds(app, alice, d
         form["password"] = form["verify"] = password
     run_during_hash(monkeypatch, "hash", lambda: forms[1].submit(status=303))
     page = forms[0].submit(status=303).follow()
-    assert messages(page, "error") == ["This link has expired or was already used."]
+    assert messages(page, "error") == [OUTDATED_RESET_LINK]
     Client(app).fail_to_log_in(alice.email, NEW_PASSWORD)
     Client(app).log_in(alice.email, "other staple donkey")
 
@@ -133,7 +133,7 @@ def test_reset_link_is_invalid_if_email_is_changed_meanwhile(run, app, alice, mo
     form["password"] = form["verify"] = NEW_PASSWORD
     run_during_hash(monkeypatch, "hash", lambda: change_email(alice))
     page = form.submit(status=303).follow()
-    assert messages(page, "error") == ["This link has expired or was already used."]
+    assert messages(page, "error") == [OUTDATED_RESET_LINK]
     assert alice.is_logged_in
     Client(app).log_in(NEW_EMAIL)
 

@@ -44,6 +44,8 @@ UNSENT_PAGE = "flicklist:templates/auth/unsent.jinja2"
 # Session keys. In the session, the tokens stay out of URLs, logs and Referer headers.
 PENDING_LOGIN = "pending-login"
 INVITATION = "invitation"
+INVITATION_OUTDATED = "This invitation link has expired or was already used."
+LOGGED_IN_ALREADY = "You’re logged in. Log out to register somebody else with the invitation."
 EMAIL_TAKEN = "An account with that email address already exists. If it’s yours, log in."
 
 
@@ -56,6 +58,8 @@ EMAIL_TAKEN = "An account with that email address already exists. If it’s your
 )
 def register_page(context: Root, request: Request) -> PageOrRedirect:
     if request.identity:
+        if "invitation" in request.GET:
+            flash_info(request, LOGGED_IN_ALREADY)
         return redirect_home(request)
     if invitation := request.GET.get("invitation"):
         if invitations.is_valid(request.read_db, invitation):
@@ -133,11 +137,14 @@ def _may_register(request: Request) -> bool:
 
 
 def _why_closed(request: Request) -> tuple[str, str]:
-    """Return why this visitor, who may not register, cannot, and what to ask for instead."""
+    """Return why this visitor, who may not register, cannot, and what to ask for instead.
+
+    Without JavaScript, a second click on "Register" cancels the response to the first one, which used the invitation.
+    """
     if request.settings.registration == "closed":
         return "Registration is closed.", "an account"
     if INVITATION in request.session:
-        return "This invitation link has expired or was already used.", "a new one"
+        return f"{INVITATION_OUTDATED} If you’ve just registered with it, log in.", "a new one"
     return "Registration is by invitation only.", "a link"
 
 

@@ -137,6 +137,9 @@ def _credentials(request: Request, token: str) -> Any:
 
 def _outdated(request: Request) -> HTTPSeeOther:
     request.session.pop(SESSION_TOKEN_KEY, None)
-    what_next = " Enter your email below to get a new link." if request.settings.sends_mail else ""
+    # Without JavaScript, a second click cancels the response to the first one, which changed the password.
+    what_next = " If you’ve just set a new password with it, log in."
+    if request.settings.sends_mail:
+        what_next += " Enter your email below to get a new link."
     flash_error(request, OUTDATED_LINK + what_next)
     return redirect(request.path_to(request.root["password-reset"]))
