@@ -19,6 +19,9 @@ from tests.conftest import SECRET
 
 PEOPLE_AT_ONCE = 8
 NEW_EMAIL = "ally@example.com"
+LOGGED_OUT_MEANWHILE = (
+    "You’ve just been logged out: your password or email address was changed, or your account deleted."
+)
 
 
 def run_concurrently(actions):
@@ -152,7 +155,9 @@ def test_only_one_of_two_concurrent_password_changes_succeeds(app, alice, monkey
     second = Client(app)
     second.log_in(alice.email)
     run_during_hash(monkeypatch, "hash", lambda: change_password(second, NEW_PASSWORD))
-    change_password(alice, "other staple donkey", 400)
+    change_password(alice, "other staple donkey", 303)
+    assert not alice.is_logged_in
+    Client(app).fail_to_log_in(alice.email, "other staple donkey")
     Client(app).log_in(alice.email, NEW_PASSWORD)
 
 
@@ -219,11 +224,28 @@ def test_reauth_fails_if_password_or_email_is_changed_meanwhile(app, alice, monk
     run_during_hash(
         monkeypatch, "verify", lambda: change_email(alice) if is_email else change_password(alice, NEW_PASSWORD)
     )
-    answer = thief.post(f"/account/{path}", {"csrf_token": token, "current_password": PASSWORD, **fields}, status=400)
-    assert "Your password or your email address has just been changed." in answer
+    page = thief.post(f"/account/{path}", {"csrf_token": token, "current_password": PASSWORD, **fields}, status=303)
+    assert messages(page.follow(), "info") == [LOGGED_OUT_MEANWHILE]
     assert alice.is_logged_in
     expected = NEW_EMAIL if is_email else alice.email
     assert alice.get("/account/").html.header.select_one(".email").text == expected
+
+
+def test_second_click_on_change_email_shows_the_new_email(alice, monkeypatch):
+    twin = alice.copy()
+    run_during_hash(monkeypatch, "verify", lambda: change_email(alice))
+    page = twin.send("/account/change-email", email=NEW_EMAIL, current_password=PASSWORD, status=400)
+    assert "Your password or your email address has just been changed." in page
+    assert page.html.header.select_one(".email").text == NEW_EMAIL
+
+
+def test_second_click_on_delete_leads_to_the_login(alice, monkeypatch):
+    fields = {"word": "delete", "current_password": PASSWORD}
+    token = alice.csrf_token()
+    twin = alice.copy()
+    run_during_hash(monkeypatch, "verify", lambda: alice.post("/account/delete", {"csrf_token": token, **fields}))
+    page = twin.post("/account/delete", {"csrf_token": token, **fields}, status=303).follow()
+    assert messages(page, "info") == [LOGGED_OUT_MEANWHILE]
 
 
 def test_turning_on_two_factor_ends_concurrent_log_in(app, alice, monkeypatch):

@@ -51,6 +51,11 @@ class SecurityPolicy:
     def identity(self, request: Request) -> Identity | None:
         return self._identity.get_or_create(request)
 
+    def reidentify(self, request: Request) -> Identity | None:
+        """Read the identity again, after another request may have changed it."""
+        self._identity.clear(request)
+        return self.identity(request)
+
     def authenticated_userid(self, request: Request) -> int | None:
         identity = self.identity(request)
         return None if identity is None else identity.user_id

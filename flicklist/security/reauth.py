@@ -10,9 +10,12 @@ from typing import Any
 
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
 from pyramid.response import Response
 
+from flicklist.flash import flash_info
 from flicklist.forms.account import ReauthForm
 from flicklist.forms.fields import FormRefused
 from flicklist.security.audit import AuditEvent, audit
@@ -22,6 +25,9 @@ from flicklist.services import accounts, two_factor
 PASSWORD_ONLY = "password"  # noqa: S105 - the value of an option
 WRONG_PASSWORD = "That is not your current password."  # noqa: S105 - a message
 CHANGED_MEANWHILE = "Your password or your email address has just been changed. Enter your current password again."
+LOGGED_OUT_MEANWHILE = (
+    "You’ve just been logged out: your password or email address was changed, or your account deleted."
+)
 WRONG_CODE = "That code is wrong or was already used. Wait for the next code from your app, or use a recovery code."
 
 
@@ -63,9 +69,17 @@ def _check_password(request: Request, form: ReauthForm) -> Any:
 
 
 def _lock_account(request: Request, form: ReauthForm, credentials: Any) -> None:
-    """Begin the database transaction with a lock on the account. Raises `FormRefused` if its credentials changed."""
-    if not accounts.lock_if_unchanged(request.db, credentials):
-        raise _refused(form, "current_password", CHANGED_MEANWHILE)
+    """Begin the database transaction with a lock on the account.
+
+    Raises `FormRefused` if its credentials changed, or a redirect if that logged the person out. Without JavaScript, a
+    second click on a button can do both.
+    """
+    if accounts.lock_if_unchanged(request.db, credentials):
+        return
+    if request.registry.getUtility(ISecurityPolicy).reidentify(request) is None:
+        flash_info(request, LOGGED_OUT_MEANWHILE)
+        raise HTTPSeeOther(request.path_to(request.root, "login"))
+    raise _refused(form, "current_password", CHANGED_MEANWHILE)
 
 
 def _check_code(request: Request, form: ReauthForm) -> None:
