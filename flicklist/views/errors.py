@@ -205,7 +205,8 @@ def server_error(exc: Exception, request: Request) -> dict[str, Any]:
 
 def _hidden_page(request: Request) -> dict[str, Any]:
     """Return the page for what does not exist, or belongs to somebody else."""
-    page = _page(request, HTTPStatus.NOT_FOUND)
+    nothing_saved = " Nothing was saved." if request.may_write else ""
+    page = _page(request, HTTPStatus.NOT_FOUND, text=f"{TITLES_AND_TEXTS[HTTPStatus.NOT_FOUND][1]}{nothing_saved}")
     if not page["typed"]:
         return page
     request.override_renderer = TYPED_PAGE

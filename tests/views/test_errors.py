@@ -284,6 +284,12 @@ def test_missing_page_gives_404_without_echoing_path(alice):
     assert page.html.main.a.text == "Back to my watchlist"
 
 
+def test_form_for_a_list_of_another_person_says_that_nothing_was_saved(alice, bob):
+    page = bob.send(f"{alice.list_path}imports/", status=404)
+    assert "This page doesn’t exist, or you don’t have access to it. Nothing was saved." in page.html.main.text
+    assert "Nothing was saved." not in bob.get(alice.list_path, status=404).html.main.text
+
+
 def test_missing_static_file_gives_404_for_everybody(visitor):
     page = visitor.get("/static/nothing.css", status=404)
     assert page.html.h1.text == "Page not found"
