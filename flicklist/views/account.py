@@ -140,9 +140,10 @@ def confirm_email_page(context: AccountResource, request: Request) -> PageOrRedi
     if token and _email_to_confirm(request, token):
         request.session[SESSION_TOKEN_KEY] = token
         return redirect(request.path_to(context, "confirm-email"))
-    email = None if token else _email_to_confirm(request, request.session.get(SESSION_TOKEN_KEY, ""))
+    kept_token = request.session.get(SESSION_TOKEN_KEY, "")
+    email = None if token else _email_to_confirm(request, kept_token)
     if email is None:
-        return _refuse_link(context, request, token or "")
+        return _refuse_link(context, request, token or kept_token)
     return {"email": email, "is_new": email != request.identity.email}
 
 
@@ -194,7 +195,9 @@ def _refuse_link(context: AccountResource, request: Request, token: str) -> HTTP
     identity = request.identity
     user_id, email = email_tokens(request.settings.secret).read(token) or (identity.user_id, None)
     request.session.pop(SESSION_TOKEN_KEY, None)
-    if user_id != identity.user_id:
+    if not token:  # lost when the person logged out, or logged in to another account
+        flash_error(request, "Open the link in the email again.")
+    elif user_id != identity.user_id:
         flash_error(request, "This link belongs to another account. Log in to that account to use it.")
     elif email == identity.email and identity.email_confirmed_at:
         flash_info(request, CONFIRMED)

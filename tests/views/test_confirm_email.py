@@ -133,6 +133,16 @@ def test_used_link_changes_nothing_and_says_so(carol, postbox, db):
     assert len(postbox.mails) == 1
 
 
+def test_page_opened_before_a_logout_asks_for_the_link_again(carol, postbox, db):
+    form = carol.get(link_in(postbox.wait_for(1))).follow().forms["confirm"]
+    carol.send("/logout")
+    carol.log_in(carol.email)
+    form["csrf_token"] = carol.csrf_token()
+    page = form.submit(status=303).follow()
+    assert messages(page, "error") == ["Open the link in the email again."]
+    assert not is_confirmed(db, carol.email)
+
+
 def test_link_expires_after_a_day(carol, postbox, db, monkeypatch):
     link = link_in(postbox.wait_for(1))
     now = TimestampSigner.get_timestamp
