@@ -19,7 +19,7 @@ def reason_of(error: SQLAlchemyError) -> str:
 
 
 class Outages:
-    """What one process logs about outages. The tracebacks of all failed requests would fill the disk."""
+    """Logs outages for one process. The tracebacks of all failed requests would fill the disk."""
 
     def __init__(self) -> None:
         self._next_traceback = 0.0

@@ -24,7 +24,7 @@ from waitress.server import BaseWSGIServer, create_server
 
 from flicklist.server_options import read_options
 from flicklist.text import one_line
-from flicklist.threads import CannotStartThreadError, starting_threads
+from flicklist.threads import ThreadsRefusedError, starting_threads
 
 # Requests that take longer are cut off. Their transactions are rolled back.
 MAX_SHUTDOWN_SECONDS = 30
@@ -76,7 +76,7 @@ def _create_server(app: Any, options: Mapping[str, Any]) -> Any:
     try:
         with starting_threads():
             return create_server(app, **options)
-    except CannotStartThreadError as error:
+    except ThreadsRefusedError as error:
         sys.stderr.write(f"{error}\n")
         os._exit(1)
 

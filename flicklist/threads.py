@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 REFUSED = "can't start new thread"  # the text of a RuntimeError, which is all that Python says
 
 
-class CannotStartThreadError(SystemExit):
+class ThreadsRefusedError(SystemExit):
     """The machine refuses another thread to the server. The message is one line. See `InvalidSettingError`."""
 
 
@@ -25,7 +25,7 @@ def starting_threads() -> Iterator[None]:
     except RuntimeError as error:
         if str(error) != REFUSED:
             raise
-        raise CannotStartThreadError(
+        raise ThreadsRefusedError(
             "The server cannot start another thread. Allow it more processes and memory, or set fewer threads."
         ) from None
 
