@@ -152,3 +152,8 @@ def test_every_acl_ends_with_deny_all():
 def test_views_contain_no_sql(root):
     for path in (root / "flicklist" / "views").glob("*.py"):
         assert not {"sqlalchemy", "sqlalchemy.orm"} & set(imported(path)), path.name
+
+
+def test_architecture_names_every_module_of_the_package(root):
+    document = (root / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert [path.name for path in PACKAGE.glob("*.py") if f"    {path.name} " not in document] == []
