@@ -6,6 +6,7 @@ import { showStars } from "./stars.js";
 const ROWS = ".movies > li";
 // Without the links of tags, the next row has the same controls in the same places.
 const CONTROLS = "a:not(.tags a, .chip), button, input, select, textarea, summary, [role=slider]";
+const LINKS = "a[data-hx-boost=true], [data-hx-boost=true] a";
 const TWO_CLICKS_MILLISECONDS = 300;
 const NO_ANSWER = "The site didn’t answer. Check your connection and try again.";
 const TOO_MANY_REQUESTS = 429;
@@ -59,8 +60,19 @@ document.addEventListener("click", (event) => {
   const isSecond = event.detail > 1 || event.pointerType === "touch";
   const isTooSoon = isSecond && performance.now() - movedAt < TWO_CLICKS_MILLISECONDS;
   if (isTooSoon && event.target.closest("[data-hx-boost] button, .message")) stop(event);
-  if (isBusy() && event.target.closest("a[data-hx-boost]")) stop(event);
+  const link = event.target.closest(LINKS);
+  if (link && !event.ctrlKey && !event.metaKey) followWhenIdle(event, link.textContent);
 }, true);
+
+// A response replaces the links on the page, so a link that was clicked meanwhile is found again by its text.
+function followWhenIdle(event, text) {
+  const key = `link ${text}`;
+  if (isBusy()) {
+    whenIdle(key, () => all(LINKS).find((link) => link.textContent === text)?.click());
+    return stop(event);
+  }
+  running = key;
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat && event.key === "Enter" && event.target.closest("[data-hx-boost] button, .movies button")) stop(event);

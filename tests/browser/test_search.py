@@ -63,6 +63,17 @@ def test_filters_apply_at_once_and_each_can_be_removed(shelf):
     assert shelf.titles == ["Amélie", "Ran", "Heat"]
 
 
+@pytest.mark.parametrize("shelf", ["scripts"], indirect=True)
+def test_link_clicked_while_another_response_is_awaited_is_followed(shelf):
+    page = shelf.page
+    page.goto(f"{page.url}?decade=1990")
+    shelf.slow_down(500)
+    page.get_by_label("Sort").select_option("year")
+    page.get_by_role("link", name="Remove the filter 1990s").click()
+    page.wait_for_url(lambda url: "sort=year" in url and "decade" not in url)
+    expect(page.locator(".movies .title")).to_have_count(3)
+
+
 def test_enter_key_in_a_filter_closes_the_filters(shelf):
     page = shelf.page
     page.get_by_text("Filters").click()
