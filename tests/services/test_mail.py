@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 import time
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -10,7 +11,7 @@ import trustme
 from sqlalchemy import event, select, update
 
 import flicklist.services.mail
-from flicklist.db import writing_engine
+from flicklist.db import disposing, writing_engine
 from flicklist.models import Mail
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MAX_ATTEMPTS
@@ -220,15 +221,22 @@ def test_unreachable_mail_server_delays_no_response_and_mail_is_sent_later(site,
     assert db.scalars(select(Mail)).all() == []
 
 
-def test_undeliverable_mail_is_given_up(site, postbox, db):
+def test_undeliverable_mail_is_given_up_after_eleven_attempts_within_17_hours(site, postbox, db):
+    site.registry.mail_thread.stop()
     postbox.refuses = True
-    engine = writing_engine(site.registry.flicklist.database_url)
-    db.add(Mail(kind="password-reset", recipient="alice@example.com", attempts=MAX_ATTEMPTS - 1))
+    db.add(Mail(kind="password-reset", recipient="alice@example.com"))
     db.commit()
-    assert Sender(site.registry.flicklist, engine).send_due() == 0
-    engine.dispose()
-    db.rollback()
-    assert db.scalars(select(Mail)).all() == []
+    pauses = []
+    with disposing(writing_engine(site.registry.flicklist.database_url)) as engine:
+        sender = Sender(site.registry.flicklist, engine)
+        assert sender.send_due() == 0
+        while mail := db.scalars(select(Mail)).one_or_none():
+            pauses.append(mail.due_at - utc_now())
+            mail.due_at = utc_now()
+            db.commit()
+            assert sender.send_due() == 0
+            db.rollback()
+    assert [round(pause / timedelta(minutes=1)) for pause in pauses] == [2**number for number in range(10)]
 
 
 def test_mail_that_cannot_be_composed_is_given_up_and_blocks_no_other(site, postbox, db, monkeypatch):
