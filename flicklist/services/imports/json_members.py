@@ -11,7 +11,10 @@ from flicklist.services.imports.problems import RowRefused
 from flicklist.services.imports.rows import UploadRefused
 from flicklist.services.imports.text_decoding import read_text
 
-MAX_MEMBER_LENGTH = 5_000_000
+# A movie in an export can have notes of 55,000 characters, up to twelve in JSON for each, and 1,000 viewings.
+MAX_MEMBER_LENGTH = 2_000_000
+# Decoding holds Python's interpreter lock. With so many values, that takes some hundredths of a second.
+MAX_MEMBER_BRACKETS, MAX_MEMBER_COMMAS = 20_000, 100_000
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _DECODER = JSONDecoder(strict=False)
 
@@ -143,11 +146,13 @@ class _Reader:
             self._read_more()
 
     def _read_more(self) -> None:
-        """Read at least as much text as there is, so that a long value is not decoded too often."""
+        """Read more of the value that is not complete yet. Raises `UploadRefused` if it is too long."""
         rest = self._text[self._position :]
-        if len(rest) > MAX_MEMBER_LENGTH:
-            self.refuse()
-        more = read_text(self._file, max(CHUNK, len(rest)))
+        brackets = rest.count("{") + rest.count("[")
+        is_large = brackets > MAX_MEMBER_BRACKETS or rest.count(",") > MAX_MEMBER_COMMAS
+        if is_large or len(rest) > MAX_MEMBER_LENGTH:
+            raise UploadRefused("An entry of this JSON file is too long.")
+        more = read_text(self._file, CHUNK)
         self._text, self._position, self._is_at_end = rest + more, 0, not more
 
     def refuse(self) -> NoReturn:

@@ -17,7 +17,7 @@ from flicklist.services.imports.csv_rows import (
     read_records,
     separator_of,
 )
-from flicklist.services.imports.json_members import Element, Member, read_members
+from flicklist.services.imports.json_members import Element, Member, as_object, read_members
 from flicklist.services.imports.problems import RowProblem
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.text_decoding import (
@@ -89,9 +89,12 @@ class UploadedFile:
     @cached_property
     def preview(self) -> JsonPreview:
         """How the file begins if it is JSON."""
-        members = list(islice(self.members(), MEMBERS_IN_PREVIEW)) if self.is_json else []
-        keys = (key for member in members if isinstance(member.value, dict) for key in member.value)
-        return JsonPreview(frozenset(member.key for member in members), frozenset(keys))
+        keys: set[str | None] = set()
+        element_keys: set[str] = set()
+        for member in islice(self.members(), MEMBERS_IN_PREVIEW) if self.is_json else ():
+            keys.add(member.key)
+            element_keys.update(as_object(member.value))
+        return JsonPreview(frozenset(keys), frozenset(element_keys))
 
     def lines(self) -> Iterator[str]:
         with open_text(self._open_bytes, self.encoding) as file:

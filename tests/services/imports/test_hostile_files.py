@@ -220,6 +220,36 @@ def test_million_columns(tmp_path):
     assert refusal(tmp_path, "Const," + "x," * 1_000_000)
 
 
+NESTED = '{"":' * 400 + "0" + "}" * 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[{','.join(['{}'] * 30_000)}]",
+        f"[{','.join([NESTED] * 500)}]",
+        json.dumps("x" * 2_100_000),
+        f"[{'0.5,' * 530_000}0]",
+    ],
+    ids=["objects", "nested", "text", "numbers"],
+)
+@pytest.mark.parametrize("start", ['[{"rated_at":', '{"version":1,"email":"x","movies":[{"notes":'])
+def test_entry_of_json_that_is_too_long_is_refused_before_it_is_decoded(tmp_path, start, text):
+    assert refusal(tmp_path, start + text, max_bytes=40_000_000) == "An entry of this JSON file is too long."
+
+
+def test_few_entries_of_json_are_kept_to_recognize_a_file(tmp_path):
+    entry = f'{{"rated_at":[{",".join([NESTED] * 45)}],"movie":{{"title":"Heat"}}}}'
+    parsed = bounded(tmp_path, f"[{','.join([entry] * 20)}]", "ratings-movies.json", max_bytes=15_000_000)
+    assert len(parsed.rows) == 20
+
+
+def test_movie_with_the_longest_notes_is_read(tmp_path):
+    content = export_with_viewings([1_000], viewing={"watched_on": None, "note": "😀" * 50}, notes="😀" * 5_000)
+    (row,) = bounded(tmp_path, content).rows
+    assert (len(row.notes), len(row.viewings)) == (5_000, 1_000)
+
+
 def test_too_many_rows(tmp_path):
     limits = LIMITS._replace(max_rows=10)
     row = "2024-01-01,Heat,1995,\n"
@@ -284,10 +314,10 @@ def test_long_list_with_two_viewings_of_each_movie_is_accepted():
     assert LIMITS.max_viewings >= 2 * 100_000
 
 
-def export_with_viewings(numbers, viewing=None):
+def export_with_viewings(numbers, viewing=None, **others):
     """Return an export of movies with so many viewings each."""
     viewing = {} if viewing is None else viewing
-    movies = [{"title": "Heat", "viewings": [viewing] * number} for number in numbers]
+    movies = [{"title": "Heat", "viewings": [viewing] * number, **others} for number in numbers]
     return json.dumps({"version": VERSION, "email": "alice@example.com", "movies": movies})
 
 
