@@ -6,6 +6,7 @@ raised or the answer is a 4xx or a 5xx.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,8 +31,8 @@ JOURNAL_BYTES = 64_000_000  # that the write-ahead log of SQLite keeps on the di
 POOL_SIZE, MAX_OVERFLOW = 5, 10
 # Of the threads for mail and for the clean-up, and two of the one for imports, which reads while it writes.
 CONNECTIONS_OF_THREADS = 4
+RETRY_SECONDS = 0.02  # between attempts to use the write-ahead log
 SQLITE_PRAGMAS = (
-    "journal_mode = WAL",  # readers and the writer do not block each other
     "synchronous = FULL",  # a committed change is on the disk
     "foreign_keys = ON",
     f"busy_timeout = {LOCK_SECONDS * 1000}",  # milliseconds that a writer waits for one of another process
@@ -150,6 +151,24 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None
     for pragma in SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Use WAL, in which readers and the writer do not block each other.
+
+    Of two connections that switch a new file at once, SQLite refuses one without waiting.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:

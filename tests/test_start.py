@@ -6,14 +6,16 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, make_url, text
 
 from flicklist import main, migrations
-from flicklist.db import writing_engine
+from flicklist.db import disposing, writing_engine
 from flicklist.locks import Lock, lock_until_commit
 from tests.conftest import POSTGRESQL_URL, SECRET, postgresql_database
 from tests.faults.conftest import free_port
@@ -427,6 +429,20 @@ def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_databas
     ]  # fmt: skip
     assert [each.communicate(timeout=60)[0] for each in begun] == ["The database is up to date.\n"] * 4
     assert [each.returncode for each in begun] == [0] * 4
+
+
+def test_connections_that_switch_a_new_sqlite_file_to_wal_at_once_all_succeed(tmp_path):
+    """SQLite refuses some of them without waiting: about one in eight of four processes."""
+    begin = threading.Barrier(4)
+
+    def connect(file):
+        begin.wait()
+        with disposing(writing_engine(f"sqlite:///{file}")) as engine, engine.begin() as connection:
+            return connection.scalar(text("PRAGMA journal_mode"))
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):
+            assert list(pool.map(connect, [tmp_path / f"{number}.db"] * 4)) == ["wal"] * 4
 
 
 def test_migration_waits_for_another_one(root, empty_database_url):
