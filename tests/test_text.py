@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,17 @@ def test_accents_are_kept_but_never_sorted_by_the_thousands():
     assert sorted(unicodedata.normalize("NFD", normalized.replace("\u034f", ""))) == sorted(typed)
     assert max(map(len, normalized.split("\u034f"))) <= 31
     assert normalize(normalized) == normalized
+
+
+def test_characters_that_become_accents_are_counted_as_accents():
+    """U+0F73 becomes two accents, and U+FF9E one when variants are folded. Neither counts as one in Unicode."""
+    forms = "NFC", "NFKD"
+    for char in ALL_CHARACTERS:
+        if any(unicodedata.combining(unicodedata.normalize(form, char)[0]) for form in forms):
+            for changed in (compare_key("n" + char * 100), normalize("n" + char * 100)):
+                classes = groupby(map(unicodedata.combining, unicodedata.normalize("NFKD", changed)), bool)
+                runs = [len(list(run)) for is_accent, run in classes if is_accent]
+                assert max(runs, default=0) <= 60, hex(ord(char))
 
 
 def test_comparing_and_folding_keep_few_accents():
