@@ -117,6 +117,16 @@ def test_impossible_movie_spoils_no_other(tmp_path, change, needs_decision):
     assert_storable(parsed)
 
 
+@pytest.mark.parametrize("name", ["added_at", "watched_at", "removed_at"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+def test_impossible_time_is_undecided(tmp_path, name, time):
+    """Pages show times in the time zone of the site, and days before and after them."""
+    data = json.loads(exported([HEAT]))
+    data["movies"][0][name] = time
+    (row,) = read_bytes(tmp_path, json.dumps(data)).rows
+    assert (row.reason, row.needs_decision) == (f"“{time}” is not a possible time.", True)
+
+
 def test_rating_of_a_movie_on_the_watchlist_is_ignored(tmp_path):
     data = json.loads(exported([HEAT]))
     data["movies"][0]["watched_at"] = None

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import regex
 
-from flicklist.dates import first_day, latest_local_day
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, latest_local_day
 from flicklist.film_facts import (
     MAX_COUNTRIES_LENGTH,
     MAX_DIRECTORS_LENGTH,
@@ -175,14 +175,17 @@ def _date(value: object) -> str | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Return a time in UTC. Raises `RowUndecided` if it is not one."""
+    """Return a time in UTC. Raises `RowUndecided` if it is not one, or impossible."""
     if value is None:
         return None
     try:
         time = datetime.fromisoformat(value if isinstance(value, str) else "")
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        utc = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise RowUndecided(f"{quote(printable(value))} is not a time.") from None
+    if not FIRST_YEAR <= utc.year <= LAST_YEAR:
+        raise RowUndecided(f"{quote(printable(value))} is not a possible time.")
+    return utc
 
 
 FORMAT = Format("FlickList export", recognizes, parse)
