@@ -18,7 +18,7 @@ from flicklist.importer import open_importer
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer, storage
+from flicklist.services.imports import importer, planning, storage
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
@@ -910,6 +910,14 @@ def test_file_that_takes_too_much_processor_time_is_refused(
     other = bob.upload("Alien")
     assert work_on_imports() == 1
     assert "confirm" in bob.get(other.request.path).forms
+
+
+def test_movies_whose_texts_for_searches_are_too_long_together_are_refused(alice, work_on_imports, monkeypatch):
+    page = alice.upload("\n".join(f"Heat {number}" for number in range(20)))
+    monkeypatch.setattr(planning, "MAX_SEARCH_TEXT_SIZE", 1_000)
+    assert work_on_imports() == 1
+    refusal = "The texts in this upload are too long together. Split it into smaller files."
+    assert refusal in alice.get(page.request.path).html.main.text
 
 
 def test_confirmed_import_that_takes_too_long_changes_nothing(alice, work_on_imports, monkeypatch):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -14,10 +15,11 @@ from flicklist.models.change import snapshot
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.services.imports.matching import Matched, Options, Target, match
 from flicklist.services.imports.merging import merge, new_movie
-from flicklist.services.imports.rows import Row, UnusableRow
+from flicklist.services.imports.rows import TOO_MUCH_TEXT, Row, UnusableRow, UploadRefused
 from flicklist.services.watchlist import find_movies, own_movie_ids
 
 CHUNK = 500
+MAX_SEARCH_TEXT_SIZE = 100_000_000  # bytes in memory of what searches compare, of all movies that an import changes
 # The database computes the others, or the import sets them last.
 _NOT_COPIED = {"sort_year", "sort_rating", "change_id"}
 NEW_COLUMNS = tuple(column.name for column in Movie.__table__.c if column.name not in _NOT_COPIED)
@@ -118,7 +120,7 @@ def read_fingerprint(db: Session, owner_id: int) -> Fingerprint:
 
 
 class Planner:
-    """Plans the import of one upload. The session must see one snapshot of the database.
+    """Plans the import of one upload. The session must see one snapshot of the database. May raise `UploadRefused`.
 
     `reserve_ids` returns ids for new movies. Without it, the plan is a preview. `step` is called twice for each row.
     """
@@ -139,6 +141,7 @@ class Planner:
         self.options = options
         self.step = step
         self.reserve_ids = reserve_ids
+        self.search_text_size = 0
 
     def plan(self) -> Plan:
         plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_UNCHANGED] * len(self.rows))
@@ -199,6 +202,9 @@ class Planner:
         """Change a movie in memory, set what becomes of its rows, and return whether it has changed."""
         rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
         effects = merge(movie, rows, self.step, is_new=is_new)
+        self.search_text_size += getsizeof(movie.search_text)
+        if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
+            raise UploadRefused(TOO_MUCH_TEXT)
         for position, effect in zip(target.rows, effects, strict=True):
             if effect.new_viewings:
                 plan.counts[NEW_VIEWINGS] += effect.new_viewings

@@ -11,6 +11,7 @@ from flicklist.film_facts import FilmFacts
 
 # Tags that several formats give: to what a person likes, and to watched movies that are still on their watchlist.
 LIKED, REWATCH = "liked", "rewatch"
+TOO_MUCH_TEXT = "The texts in this upload are too long together. Split it into smaller files."
 _EMPTY_SIZE = getsizeof("")
 
 
@@ -63,7 +64,8 @@ class Row:
         """The bytes that the texts take in memory."""
         facts = (fact for fact in self.facts if isinstance(fact, str))
         notes = (viewing.note for viewing in self.viewings)
-        return sum(map(_size, (self.title, self.why, self.notes, self.remark, *facts, *self.tags, *notes)))
+        texts = sum(map(_size, (self.title, self.why, self.notes, self.remark, *facts, *notes)))
+        return texts + sum(map(getsizeof, self.tags))  # there can be many short ones
 
 
 @dataclass(frozen=True, slots=True)

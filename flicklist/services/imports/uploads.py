@@ -19,7 +19,7 @@ from flicklist.services.imports.csv_rows import (
 )
 from flicklist.services.imports.json_members import Element, Member, as_object, read_members
 from flicklist.services.imports.problems import RowProblem
-from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
+from flicklist.services.imports.rows import TOO_MUCH_TEXT, Answers, ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.text_decoding import (
     Encoding,
     OpenBytes,
@@ -217,7 +217,7 @@ def counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator
             )
         text_size += row.text_size
         if text_size > limits.max_text_size:
-            raise UploadRefused("The texts in this upload are too long together. Split it into smaller files.")
+            raise UploadRefused(TOO_MUCH_TEXT)
         yield row
 
 

@@ -244,6 +244,53 @@ def test_few_entries_of_json_are_kept_to_recognize_a_file(tmp_path):
     assert len(parsed.rows) == 20
 
 
+def test_ids_of_trakt_are_kept_only_if_they_are_short(tmp_path):
+    movies = [{"title": "Heat", "ids": {"trakt": [f"{number}{'x' * 100_000}😀"]}} for number in range(90)]
+    history = [{"watched_at": "2024-01-01", "type": "movie", "movie": movie} for movie in movies]
+    content = zipped({"watched-history.json": json.dumps(history)})
+    assert len(bounded(tmp_path, content, max_bytes=10_000_000).rows) == 90
+
+
+def test_profile_of_trakt_is_read_for_its_names_only(tmp_path):
+    profile = {f"k{number}": {"x": [[]] * 15_000} for number in range(20)} | {"user": {"ids": {"slug": "ann"}}}
+    comment = {"comment": {"comment": "Good", "user": {"ids": {"slug": "ann"}}}, "movie": {"title": "Heat"}}
+    rated = {"rated_at": "", "movie": {"title": "Ran"}}
+    files = {"user-profile.json": profile, "comments-movies.json": [{"type": "movie", **comment}]}
+    content = zipped({name: json.dumps(value) for name, value in (files | {"ratings-movies.json": [rated]}).items()})
+    rows = bounded(tmp_path, content, max_bytes=10_000_000).rows
+    assert {row.title: row.notes for row in rows} == {"Heat": "Good", "Ran": ""}
+
+
+def test_errors_of_trakt_are_read_up_to_a_number(tmp_path):
+    errors = [{"endpoint": f"users/ann/{number}"} for number in range(20_000)]
+    files = {"_errors.json": errors, "ratings-movies.json": [{"rated_at": "", "movie": {"title": "Heat"}}]}
+    content = zipped({name: json.dumps(value) for name, value in files.items()})
+    notice = bounded(tmp_path, content, max_bytes=5_000_000).notices[0]
+    assert notice.startswith("Trakt couldn’t export these parts, so they are missing: “0”, “100”, “101”, ")
+
+
+def test_long_names_of_films_are_compared_by_their_beginning(tmp_path):
+    names = [f"Heat {number}{' ' * 50_000}😀" for number in range(100)]
+    files = {
+        "watched.csv": FILMS + "".join(f"2024-01-01,{name},1995,https://boxd.it/2b0k\n" for name in names),
+        "diary.csv": "Date,Name,Year,Letterboxd URI,Watched Date\n2024-01-01,\u0f73Heat,1995,,2024-01-01\n",
+    }
+    assert len(bounded(tmp_path, zipped(files), max_bytes=15_000_000).rows) == 101
+
+
+def test_tags_count_as_objects(tmp_path):
+    limits = LIMITS._replace(max_text_size=50_000)
+    content = "Title,WatchedDate,Tags\n" + 'Heat,2024-01-01,"a,b,c,d,e"\n' * 1_000
+    assert refusal(tmp_path, content, limits=limits).startswith("The texts in this upload are too long")
+
+
+def test_reference_to_a_character_with_a_long_number_stays(tmp_path):
+    header = "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date\n"
+    review = f"<b>x</b>&#{'1' * 4_400};&#33;"
+    (row,) = bounded(tmp_path, f"{header}2024-01-01,Heat,1995,,,,{review},,2024-01-01\n").rows
+    assert row.notes == f"x&#{'1' * 4_400};!"
+
+
 def test_movie_with_the_longest_notes_is_read(tmp_path):
     content = export_with_viewings([1_000], viewing={"watched_on": None, "note": "😀" * 50}, notes="😀" * 5_000)
     (row,) = bounded(tmp_path, content).rows

@@ -41,6 +41,7 @@ from flicklist.services.imports.values import (
 from flicklist.text import compare_key
 
 NAME = "Letterboxd export"
+MAX_COMPARED_LENGTH = 300  # characters of a cell, of which many are kept while the files are compared
 WHICH_FILE = "letterboxd_file"
 _FILM = {"date", "name", "year", "letterboxd uri"}
 _LIST = {"date", "name", "tags", "url", "description"}
@@ -253,7 +254,7 @@ class _Links:
 
         Several films can have one name and year. Each of them gets one entry, in the order of the files.
         """
-        name = record["name"], record["year"]
+        name = _name(record)
         links = self._find(*name)
         if len(links) <= 1:
             return "".join(links)
@@ -261,14 +262,14 @@ class _Links:
             raise _ambiguous()
         link = links[self._turns[name] % len(links)]
         self._turns[name] += 1
-        self._given[name, record["watched date"]].add(link)
+        self._given[name, _beginning(record["watched date"])].add(link)
         return link
 
     def of_review(self, record: Record) -> str:
         """Return the link of the film that a review means: the one that its entry in the diary got."""
-        name = record["name"], record["year"]
+        name = _name(record)
         links = self._find(*name)
-        given = self._given[name, record["watched date"]] if len(links) > 1 else links
+        given = self._given[name, _beginning(record["watched date"])] if len(links) > 1 else links
         if len(given) > 1 or (links and not given):
             raise _ambiguous()
         return "".join(given)
@@ -282,8 +283,17 @@ class _Links:
     def _count_ambiguous(self, diary: UploadedFile | None) -> Counter[_Name]:
         """Count the entries for each name that several films have."""
         records = diary.records() if diary else ()
-        names = ((record["name"], record["year"]) for record in records if record.cells)
+        names = (_name(record) for record in records if record.cells)
         return Counter(name for name in names if len(self._find(*name)) > 1)
+
+
+def _name(record: Record) -> _Name:
+    """Return the name and year of a film, by which the files are compared."""
+    return _beginning(record["name"]), _beginning(record["year"])
+
+
+def _beginning(cell: str) -> str:
+    return cell[:MAX_COMPARED_LENGTH]
 
 
 def _links_in(file: UploadedFile) -> tuple[_Table, _Table]:
@@ -291,7 +301,7 @@ def _links_in(file: UploadedFile) -> tuple[_Table, _Table]:
     exact: _Table = defaultdict(list)
     folded: _Table = defaultdict(list)
     known: set[tuple[_Name, str]] = set()
-    for row in read_rows(file.records(), lambda record: replace(_film(record), title=record["name"])):
+    for row in read_rows(file.records(), lambda record: replace(_film(record), title=_name(record)[0])):
         link = row.facts.letterboxd_uri if isinstance(row, Row) else ""
         name = (row.title, str(row.year or "") if isinstance(row, Row) else "")
         if link and (name, link) not in known:

@@ -7,10 +7,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from flicklist.film_facts import FilmFacts
+from flicklist.models.movie import MAX_TITLE_LENGTH
 from flicklist.services.imports.days import read_added_at, read_day
 from flicklist.services.imports.json_members import Element, as_object
 from flicklist.services.imports.list_only import with_list_only_question
@@ -44,6 +45,7 @@ from flicklist.services.imports.values import (
 from flicklist.text import quote
 
 NAME = "Trakt export"
+MAX_ERRORS_READ = 1_000  # of one file
 WHICH_LIST = "trakt_list"
 HISTORY, WATCHED, RATINGS = "watched-history", "watched-movies", "ratings-movies"
 WATCHLIST, FAVORITES, LISTS, LIST = "lists-watchlist", "lists-favorites", "lists-lists", "lists-list"
@@ -145,7 +147,7 @@ def _which_list() -> Question:
 def _errors(pages: list[_Page]) -> Iterator[str]:
     """Yield a warning about the parts that Trakt itself could not export."""
     files = [page.file for page in pages if page.stem == ERRORS and page.file.is_json]
-    elements = (as_object(element.value) for file in files for element in file.elements())
+    elements = (as_object(element.value) for file in files for element in islice(file.elements(), MAX_ERRORS_READ))
     parts = sorted({quote(_printable_endpoint(element)) for element in elements})
     if parts:
         yield f"Trakt couldn’t export these parts, so they are missing: {', '.join(parts[:8])}."
@@ -257,14 +259,15 @@ def _movie_id(element: Element) -> str:
     """Return what the files of one export call a movie."""
     movie = element.part("movie")
     ids = as_object(movie.get("ids"))
-    return str(ids.get("trakt") or ids.get("slug") or (movie.get("title"), movie.get("year")))
+    named = printable(ids.get("trakt")) or printable(ids.get("slug"))
+    return named or f"{printable(movie.get('title'))} ({printable(movie.get('year'))})"
 
 
 def _list_names(pages: list[_Page]) -> Mapping[str, str]:
     """Return the names of the lists by the number that is also in the names of their files."""
     files = [page.file for page in pages if page.stem == LISTS]
     lists = (as_object(element.value) for file in files for element in file.elements())
-    return {str(as_object(each.get("ids")).get("trakt")): printable(each.get("name")) for each in lists}
+    return {printable(as_object(each.get("ids")).get("trakt")): printable(each.get("name")) for each in lists}
 
 
 def _name_in(page: _Page) -> str:
@@ -277,11 +280,21 @@ def _owner(pages: list[_Page]) -> str | None:
     """Return the name by which comments name their author. An export without a profile has it in its own lists."""
     files = {page.stem: page.file for page in pages if page.stem in {PROFILE, LISTS}}
     if PROFILE in files:
-        members = [member for member in files[PROFILE].members() if member.number <= 1]
-        profile = members[0].value if members[:1] and members[0].key is None else {m.key: m.value for m in members}
-        return _own_slug(as_object(profile)) or _slug(as_object(profile))
+        profile = _profile(files[PROFILE])
+        return _own_slug(profile) or _slug(profile)
     slugs = {_slug(as_object(each.value)) for each in files[LISTS].elements()} if LISTS in files else set()
     return slugs.pop() if len(slugs) == 1 else None
+
+
+def _profile(file: UploadedFile) -> Mapping[str, object]:
+    """Return what a profile says about names. It is an object, or a list with one."""
+    profile: dict[str, object] = {}
+    for member in file.members():
+        if member.key is None:
+            return as_object(member.value)
+        if member.key in {"ids", "user"}:
+            profile[member.key] = member.value
+    return profile
 
 
 def _slug(about: Mapping[str, object]) -> str | None:
@@ -291,7 +304,7 @@ def _slug(about: Mapping[str, object]) -> str | None:
 
 def _own_slug(user: Mapping[str, object]) -> str | None:
     slug = as_object(user.get("ids")).get("slug")
-    return slug if isinstance(slug, str) and slug else None
+    return slug if isinstance(slug, str) and 0 < len(slug) <= MAX_TITLE_LENGTH else None
 
 
 FORMAT = Format(NAME, recognizes, parse)
