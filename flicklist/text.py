@@ -15,7 +15,7 @@ _IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
 # U+2800, a Braille pattern without dots, counts as a symbol but is drawn as a blank.
 _VISIBLE = regex.compile(r"[^\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]")
 _ACCENTS = regex.compile(r"\P{Canonical_Combining_Class=0}+")
-# What is sorted as an accent: also the few characters that normalizing turns into accents only.
+# An accent, or one of the few characters that become nothing but accents when they are normalized.
 _SORTED = r"[\P{Canonical_Combining_Class=0}\u0f73\u0f75\u0f81\uff9e\uff9f]"
 # Normalizing sorts the accents of a letter, which takes quadratic time. No language has more than a few of them.
 _THIRTY_ACCENTS = regex.compile(rf"{_SORTED}{{30}}(?={_SORTED})")
