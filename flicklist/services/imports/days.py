@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flicklist.dates import FIRST_YEAR, latest_local_day
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, latest_local_day
 from flicklist.services.imports.problems import RowUndecided
 from flicklist.services.imports.values import clean_line
 from flicklist.text import quote
@@ -42,7 +42,13 @@ def read_added_at(value: object) -> datetime | None:
         utc = moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return utc if utc and not _is_first_of_1970(utc) and FIRST_DAY <= utc.date() <= latest_local_day(None) else None
+    is_known = utc is not None and is_possible(utc) and not _is_first_of_1970(utc)
+    return utc if utc is not None and is_known and utc.date() <= latest_local_day(None) else None
+
+
+def is_possible(time: datetime) -> bool:
+    """Return whether a page can show a time in any time zone, and the days before and after it."""
+    return FIRST_YEAR < time.year < LAST_YEAR
 
 
 def _local_day(text: str, time_zone: ZoneInfo) -> date | None:

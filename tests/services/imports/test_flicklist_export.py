@@ -118,7 +118,9 @@ def test_impossible_movie_spoils_no_other(tmp_path, change, needs_decision):
 
 
 @pytest.mark.parametrize("name", ["added_at", "watched_at", "removed_at"])
-@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+00:00", "1874-01-01T00:30:00Z", "2100-12-31T00:00:00+00:00", "9999-12-31T23:59:59Z"]
+)
 def test_impossible_time_is_undecided(tmp_path, name, time):
     """Pages show times in the time zone of the site, and days before and after them."""
     data = json.loads(exported([HEAT]))

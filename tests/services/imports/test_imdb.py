@@ -113,3 +113,10 @@ def test_people_ranges_and_unrated_rows_of_ratings(tmp_path):
     rows = "nm0000134,Robert De Niro,,,\ntt0000001,A,Movie,2013–2023,9\ntt0000002,B,Movie,1995,\n"
     parsed = read_bytes(tmp_path, f"Const,Title,Title Type,Year,Your Rating\n{rows}")
     assert (refused(parsed), undecided(parsed)) == (["Robert De Niro"], ["A", "B"])
+
+
+@pytest.mark.parametrize("created", ["Mon Jan  1 00:00:00 0001", "Fri Dec 31 23:59:59 9999"])
+def test_impossible_date_is_left_out(tmp_path, created):
+    text = f"{LIST}1,tt0113277,{created},,,Heat,Movie,1995,\n"
+    (row,) = read_bytes(tmp_path, text, "watchlist.csv", {WHICH_LIST: "watchlist"}).rows
+    assert (row.added_at, row.remark) == (None, f"The date “{created}” can’t be read, so it was left out.")

@@ -130,7 +130,7 @@ def test_any_text_is_a_day_or_undecided(text):
 def test_time_of_adding():
     assert read_added_at("2024-03-02") == datetime(2024, 3, 2, tzinfo=UTC)
     assert read_added_at("2024-03-02T01:00:00+02:00") == datetime(2024, 3, 1, 23, tzinfo=UTC)
-    for text in ("", "soon", "1970-01-01T00:00:00Z", "2199-01-01", "0001-01-01T00:00:00+14:00"):
+    for text in ("", "soon", "1874-01-01", "1970-01-01T00:00:00Z", "2199-01-01", "0001-01-01T00:00:00+14:00"):
         assert read_added_at(text) is None
 
 

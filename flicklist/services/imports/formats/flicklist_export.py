@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import regex
 
-from flicklist.dates import FIRST_YEAR, LAST_YEAR, first_day, latest_local_day
+from flicklist.dates import first_day, latest_local_day
 from flicklist.film_facts import (
     MAX_COUNTRIES_LENGTH,
     MAX_DIRECTORS_LENGTH,
@@ -27,6 +27,7 @@ from flicklist.models.movie import (
 )
 from flicklist.services.export.json_file import VERSION
 from flicklist.services.export.spreadsheets import VIEWINGS_HEADER, WATCHLIST_HEADER
+from flicklist.services.imports.days import is_possible
 from flicklist.services.imports.json_members import Element
 from flicklist.services.imports.problems import NO_TITLE, RowRefused, RowUndecided
 from flicklist.services.imports.ratings import read_rating
@@ -183,7 +184,7 @@ def _time(value: object) -> datetime | None:
         utc = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise RowUndecided(f"{quote(printable(value))} is not a time.") from None
-    if not FIRST_YEAR <= utc.year <= LAST_YEAR:
+    if not is_possible(utc):
         raise RowUndecided(f"{quote(printable(value))} is not a possible time.")
     return utc
 

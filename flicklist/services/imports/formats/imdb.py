@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from flicklist.film_facts import FilmFacts
 from flicklist.services.imports.csv_rows import Record
-from flicklist.services.imports.days import read_added_at
+from flicklist.services.imports.days import is_possible, read_added_at
 from flicklist.services.imports.list_only import with_list_only_question
 from flicklist.services.imports.problems import RowRefused, RowUndecided
 from flicklist.services.imports.ratings import read_rating
@@ -137,9 +137,10 @@ def _created(text: str) -> datetime | None:
     added_at = read_added_at(text)
     for pattern in _OTHER_DATES if added_at is None else ():
         try:
-            return datetime.strptime(clean_line(text), pattern).replace(tzinfo=UTC)
+            time = datetime.strptime(clean_line(text), pattern).replace(tzinfo=UTC)
         except ValueError:
             continue
+        return time if is_possible(time) else None
     return added_at
 
 
