@@ -914,7 +914,7 @@ def test_file_that_takes_too_much_processor_time_is_refused(
 
 def test_movies_whose_texts_for_searches_are_too_long_together_are_refused(alice, work_on_imports, monkeypatch):
     page = alice.upload("\n".join(f"Heat {number}" for number in range(20)))
-    monkeypatch.setattr(planning, "MAX_SEARCH_TEXT_SIZE", 1_000)
+    monkeypatch.setattr(planning, "MAX_SEARCH_TEXT_SIZE", 500)
     assert work_on_imports() == 1
     refusal = "The texts in this upload are too long together. Split it into smaller files."
     assert refusal in alice.get(page.request.path).html.main.text

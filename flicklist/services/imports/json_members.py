@@ -15,6 +15,7 @@ from flicklist.services.imports.text_decoding import read_text
 MAX_MEMBER_LENGTH = 2_000_000
 # Decoding holds Python's interpreter lock. With so many values, that takes some hundredths of a second.
 MAX_MEMBER_BRACKETS, MAX_MEMBER_COMMAS = 20_000, 100_000
+MAX_KEYS = 10_000  # of the object that is the whole file
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _DECODER = JSONDecoder(strict=False)
 
@@ -88,9 +89,11 @@ def _elements(reader: "_Reader", key: str | None) -> Iterator[Member]:
 
 def _members_of_object(reader: "_Reader") -> Iterator[Member]:
     reader.expect("{")
-    is_first = True
-    while not (is_first and reader.next_visible() == "}"):
-        is_first = False
+    number = 0
+    while not (number == 0 and reader.next_visible() == "}"):
+        number += 1
+        if number > MAX_KEYS:  # an empty list under a key is not a member, so nobody else counts it
+            raise UploadRefused(f"This JSON file has more than {MAX_KEYS:,} keys.")
         yield from _member(reader)
         if reader.next_visible() != ",":
             break

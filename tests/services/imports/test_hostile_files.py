@@ -278,6 +278,33 @@ def test_long_names_of_films_are_compared_by_their_beginning(tmp_path):
     assert len(bounded(tmp_path, zipped(files), max_bytes=15_000_000).rows) == 101
 
 
+def test_too_long_names_of_films_are_refused_before_all_of_them_are_kept(tmp_path):
+    limits = LIMITS._replace(max_text_size=1_000_000)
+    names = [f"{number}{'A' * 190}😀" for number in range(3_000)]
+    rows = "".join(f"2024-01-01,{name},1995,https://boxd.it/2b0k\n" for name in names)
+    files = dict.fromkeys(("watched.csv", "ratings.csv", "watchlist.csv"), FILMS + rows)
+    files["diary.csv"] = "Date,Name,Year,Letterboxd URI,Watched Date\n2024-01-01,Heat,1995,,2024-01-01\n"
+    message = refusal(tmp_path, zipped(files), limits=limits, max_bytes=10_000_000)
+    assert message.startswith("The texts in this upload are too long")
+
+
+def test_lists_of_trakt_are_read_up_to_a_number(tmp_path):
+    def lists(first):
+        numbers = range(first, first + 7_000)
+        return [{"name": f"{n}{'A' * 180}😀", "ids": {"trakt": f"{n}{'B' * 180}😀"}} for n in numbers]
+
+    files = {f"lists-lists-{page}.json": lists(page * 7_000) for page in range(1, 5)}
+    files["ratings-movies.json"] = [{"rated_at": "", "movie": {"title": "Ran"}}]
+    content = zipped({name: json.dumps(value) for name, value in files.items()})
+    assert len(bounded(tmp_path, content, max_bytes=25_000_000).rows) == 1
+
+
+def test_too_many_keys_of_json(tmp_path):
+    keys = "".join(f'"{number}":[],' for number in range(20_000))
+    content = f'{{"version":{VERSION},"email":"alice@example.com",{keys}"movies":[]}}'
+    assert refusal(tmp_path, content) == "This JSON file has more than 10,000 keys."
+
+
 def test_tags_count_as_objects(tmp_path):
     limits = LIMITS._replace(max_text_size=50_000)
     content = "Title,WatchedDate,Tags\n" + 'Heat,2024-01-01,"a,b,c,d,e"\n' * 1_000

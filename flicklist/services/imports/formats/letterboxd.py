@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 
 from flicklist.film_facts import FilmFacts
+from flicklist.services.imports.archive import UploadLimits
 from flicklist.services.imports.csv_rows import Record, header_of, read_records
 from flicklist.services.imports.days import read_added_at, read_day
 from flicklist.services.imports.html_text import html_to_text
@@ -191,7 +192,7 @@ class _DiaryReader:
 
     def __init__(self, files: dict[str, UploadedFile], upload: Upload) -> None:
         self._time_zone = upload.time_zone
-        self._links = _Links(files)
+        self._links = _Links(files, upload.limits)
         self.rated = {_film_id(row) for row in _rated_rows(files)}
 
     def viewing(self, record: Record) -> Row:
@@ -242,8 +243,8 @@ def _without_old_ratings(rows: Sequence[Row | UnusableRow], rated: set[_FilmId])
 class _Links:
     """The links of films, by name and year as written, or else by title key and year."""
 
-    def __init__(self, files: dict[str, UploadedFile]) -> None:
-        tables = [_links_in(files[name]) for name in _FILES_WITH_LINKS if name in files]
+    def __init__(self, files: dict[str, UploadedFile], limits: UploadLimits) -> None:
+        tables = _links_in([files[name] for name in _FILES_WITH_LINKS if name in files], limits)
         self._exact, self._folded = [exact for exact, _ in tables], [folded for _, folded in tables]
         self._entries = self._count_ambiguous(files.get("diary.csv"))
         self._turns: Counter[_Name] = Counter()
@@ -296,19 +297,24 @@ def _beginning(cell: str) -> str:
     return cell[:MAX_COMPARED_LENGTH]
 
 
-def _links_in(file: UploadedFile) -> tuple[_Table, _Table]:
-    """Return the links in a file by name and year, and by title key and year."""
-    exact: _Table = defaultdict(list)
-    folded: _Table = defaultdict(list)
-    known: set[tuple[_Name, str]] = set()
-    for row in read_rows(file.records(), lambda record: replace(_film(record), title=_name(record)[0])):
+def _links_in(files: Sequence[UploadedFile], limits: UploadLimits) -> list[tuple[_Table, _Table]]:
+    """Return the links in each file by name and year, and by title key and year."""
+    tables: dict[str, tuple[_Table, _Table]] = {file.name: (defaultdict(list), defaultdict(list)) for file in files}
+    known: set[tuple[str, _Name, str]] = set()
+    for row in counted(chain.from_iterable(map(_rows_by_name, files)), limits):
         link = row.facts.letterboxd_uri if isinstance(row, Row) else ""
         name = (row.title, str(row.year or "") if isinstance(row, Row) else "")
-        if link and (name, link) not in known:
-            known.add((name, link))
+        if link and (row.file, name, link) not in known:
+            known.add((row.file, name, link))
+            exact, folded = tables[row.file]
             exact[name].append(link)
             folded[compare_key(row.title), name[1]].append(link)
-    return exact, folded
+    return list(tables.values())
+
+
+def _rows_by_name(file: UploadedFile) -> Iterator[Row | UnusableRow]:
+    """Yield rows whose titles are the names as they are written."""
+    return read_rows(file.records(), lambda record: replace(_film(record), title=_name(record)[0]))
 
 
 def _ambiguous() -> RowUndecided:

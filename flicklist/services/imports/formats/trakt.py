@@ -45,7 +45,7 @@ from flicklist.services.imports.values import (
 from flicklist.text import quote
 
 NAME = "Trakt export"
-MAX_ERRORS_READ = 1_000  # of one file
+MAX_ERRORS_READ, MAX_LISTS_READ = 1_000, 10_000
 WHICH_LIST = "trakt_list"
 HISTORY, WATCHED, RATINGS = "watched-history", "watched-movies", "ratings-movies"
 WATCHLIST, FAVORITES, LISTS, LIST = "lists-watchlist", "lists-favorites", "lists-lists", "lists-list"
@@ -147,8 +147,8 @@ def _which_list() -> Question:
 def _errors(pages: list[_Page]) -> Iterator[str]:
     """Yield a warning about the parts that Trakt itself could not export."""
     files = [page.file for page in pages if page.stem == ERRORS and page.file.is_json]
-    elements = (as_object(element.value) for file in files for element in islice(file.elements(), MAX_ERRORS_READ))
-    parts = sorted({quote(_printable_endpoint(element)) for element in elements})
+    elements = islice(chain.from_iterable(file.elements() for file in files), MAX_ERRORS_READ)
+    parts = sorted({quote(_printable_endpoint(as_object(element.value))) for element in elements})
     if parts:
         yield f"Trakt couldn’t export these parts, so they are missing: {', '.join(parts[:8])}."
 
@@ -266,7 +266,8 @@ def _movie_id(element: Element) -> str:
 def _list_names(pages: list[_Page]) -> Mapping[str, str]:
     """Return the names of the lists by the number that is also in the names of their files."""
     files = [page.file for page in pages if page.stem == LISTS]
-    lists = (as_object(element.value) for file in files for element in file.elements())
+    elements = islice(chain.from_iterable(file.elements() for file in files), MAX_LISTS_READ)
+    lists = (as_object(element.value) for element in elements)
     return {printable(as_object(each.get("ids")).get("trakt")): printable(each.get("name")) for each in lists}
 
 
