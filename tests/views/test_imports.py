@@ -920,6 +920,15 @@ def test_movies_whose_texts_for_searches_are_too_long_together_are_refused(alice
     assert refusal in alice.get(page.request.path).html.main.text
 
 
+def test_texts_of_movies_that_an_import_leaves_alone_do_not_count(alice, import_file, work_on_imports, monkeypatch):
+    titles = "\n".join(f"Heat {number}" for number in range(20))
+    import_file(titles)
+    page = alice.upload(titles)
+    monkeypatch.setattr(planning, "MAX_SEARCH_TEXT_SIZE", 500)
+    assert work_on_imports() == 1
+    assert "confirm" in alice.get(page.request.path).forms
+
+
 def test_confirmed_import_that_takes_too_long_changes_nothing(alice, work_on_imports, monkeypatch):
     page = alice.upload("Heat\nRan")
     work_on_imports()

@@ -202,14 +202,20 @@ class Planner:
         """Change a movie in memory, set what becomes of its rows, and return whether it has changed."""
         rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
         effects = merge(movie, rows, self.step, is_new=is_new)
-        self.search_text_size += getsizeof(movie.search_text)
-        if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
-            raise UploadRefused(TOO_MUCH_TEXT)
         for position, effect in zip(target.rows, effects, strict=True):
             if effect.new_viewings:
                 plan.counts[NEW_VIEWINGS] += effect.new_viewings
             plan.rows[position] = PlannedRow(effect.outcome(is_new=is_new), effect.reason(is_new=is_new), movie.id)
-        return any(effect.added for effect in effects)
+        is_changed = any(effect.added for effect in effects)
+        if is_changed:
+            self._count_search_text(movie)
+        return is_changed
+
+    def _count_search_text(self, movie: Movie) -> None:
+        """Count what is kept in memory until it is written."""
+        self.search_text_size += getsizeof(movie.search_text)
+        if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
+            raise UploadRefused(TOO_MUCH_TEXT)
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
