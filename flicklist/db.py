@@ -177,11 +177,11 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _mark_retryable(context: ExceptionContext) -> None:
-    if context.sqlalchemy_exception is not None and _lost_race(context.original_exception):
+    if context.sqlalchemy_exception is not None and _is_lost_race(context.original_exception):
         mark_error_retryable(context.sqlalchemy_exception)
 
 
-def _lost_race(error: Any) -> bool:
+def _is_lost_race(error: Any) -> bool:
     if isinstance(error, sqlite3.Error):
         return error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
     return (getattr(error, "sqlstate", None) or "").startswith(SQLSTATES_OF_LOST_RACES)

@@ -42,8 +42,9 @@ def read_added_at(value: object) -> datetime | None:
         utc = moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    is_known = utc is not None and is_possible(utc) and not _is_first_of_1970(utc)
-    return utc if utc is not None and is_known and utc.date() <= latest_local_day(None) else None
+    if utc is None or not is_possible(utc) or _is_first_of_1970(utc) or utc.date() > latest_local_day(None):
+        return None
+    return utc
 
 
 def is_possible(time: datetime) -> bool:
