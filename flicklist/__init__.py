@@ -24,7 +24,7 @@ def main(global_config: dict[str, str], **ini: str) -> Router:
         config.include("flicklist.security.rate_limits")
         config.include("flicklist.security.reauth")
         config.include("flicklist.mailer")
-        config.include("flicklist.importer")
+        config.include("flicklist.import_thread")
         config.include("flicklist.clean_up")
         config.include("flicklist.resources")
         config.include("flicklist.assets")

@@ -1,19 +1,13 @@
-"""Work on imports in a thread of the server."""
+"""The database as the importer uses it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyramid.config import Configurator
-from pyramid.events import ApplicationCreated
-from pyramid.request import Request
 from sqlalchemy.orm import Session
 
 from flicklist.db import disposing, reading_engine, snapshot, writing_engine
 from flicklist.services.imports.importer import Database, Importer, Progress
 from flicklist.settings import Settings
-from flicklist.threads import PeriodicThread, wake_after_commit
-
-PAUSE_SECONDS = 30
 
 
 @contextmanager
@@ -33,24 +27,3 @@ def open_importer(settings: Settings, on_progress: Progress | None = None) -> It
                 yield db
 
         yield Importer(settings, Database(read_snapshot, transaction), on_progress)
-
-
-def wake_importer(request: Request) -> None:
-    """Wake the thread that works on imports, after the commit. Without one, another process does the work."""
-    thread = request.registry.import_thread
-    if thread is not None:
-        wake_after_commit(request, thread)
-
-
-def includeme(config: Configurator) -> None:
-    """Start the thread with the application, unless a setting leaves imports to other processes."""
-    settings = config.registry.flicklist
-
-    def work_on_imports() -> None:
-        with open_importer(settings) as importer:
-            importer.run_due()
-
-    config.registry.import_thread = None
-    if settings.runs_imports:
-        config.registry.import_thread = PeriodicThread("imports", work_on_imports, PAUSE_SECONDS)
-        config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

@@ -12,7 +12,7 @@ from pyramid.view import exception_view_config, notfound_view_config, view_confi
 
 from flicklist.flash import flash_info, flash_success
 from flicklist.forms.imports import PROBLEMS, AnswersForm, ReportForm, UploadForm
-from flicklist.importer import wake_importer
+from flicklist.import_thread import wake_importer
 from flicklist.models import Import
 from flicklist.models.movie import LimitReached
 from flicklist.models.movie_import import (

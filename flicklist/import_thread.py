@@ -1,0 +1,31 @@
+"""Work on imports in a thread of the server."""
+
+from pyramid.config import Configurator
+from pyramid.events import ApplicationCreated
+from pyramid.request import Request
+
+from flicklist.importer import open_importer
+from flicklist.threads import PeriodicThread, wake_after_commit
+
+PAUSE_SECONDS = 30
+
+
+def wake_importer(request: Request) -> None:
+    """Wake the thread that works on imports, after the commit. Without one, another process does the work."""
+    thread = request.registry.import_thread
+    if thread is not None:
+        wake_after_commit(request, thread)
+
+
+def includeme(config: Configurator) -> None:
+    """Start the thread with the application, unless a setting leaves imports to other processes."""
+    settings = config.registry.flicklist
+
+    def work_on_imports() -> None:
+        with open_importer(settings) as importer:
+            importer.run_due()
+
+    config.registry.import_thread = None
+    if settings.runs_imports:
+        config.registry.import_thread = PeriodicThread("imports", work_on_imports, PAUSE_SECONDS)
+        config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)
