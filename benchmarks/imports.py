@@ -68,7 +68,7 @@ def export():
 flicklist.importer.Session = TimedSession
 settings = Settings.read({"flicklist.database_url": url, "flicklist.secret": "0123456789abcdefghij" * 4}, {})
 with open_importer(settings) as importer:
-    work = export if step == "export" else importer.run_due
+    work = export if step == "export" else importer.run_next
     before, started, cpu_started = kilobytes("VmRSS"), time.perf_counter(), time.process_time()
     work()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started

@@ -1,10 +1,10 @@
-"""Work on imports in a thread of the server."""
+"""The thread of the server that starts a process for each import that waits."""
 
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.request import Request
 
-from flicklist.importer import open_importer
+from flicklist.import_process import work_on_next_import
 from flicklist.threads import PeriodicThread, wake_after_commit
 
 PAUSE_SECONDS = 30
@@ -22,8 +22,8 @@ def includeme(config: Configurator) -> None:
     settings = config.registry.flicklist
 
     def work_on_imports() -> None:
-        with open_importer(settings) as importer:
-            importer.run_due()
+        while work_on_next_import(settings):
+            pass
 
     config.registry.import_thread = None
     if settings.runs_imports:

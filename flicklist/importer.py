@@ -11,7 +11,9 @@ from flicklist.settings import Settings
 
 
 @contextmanager
-def open_importer(settings: Settings, on_progress: Progress | None = None) -> Iterator[Importer]:
+def open_importer(
+    settings: Settings, on_progress: Progress | None = None, holder: str | None = None
+) -> Iterator[Importer]:
     """Open the database for an importer, and close it at the end."""
     url = settings.database_url
     with disposing(reading_engine(url)) as reader, disposing(writing_engine(url)) as writer:
@@ -26,4 +28,4 @@ def open_importer(settings: Settings, on_progress: Progress | None = None) -> It
             with Session(writer, expire_on_commit=False) as db, db.begin():
                 yield db
 
-        yield Importer(settings, Database(read_snapshot, transaction), on_progress)
+        yield Importer(settings, Database(read_snapshot, transaction), on_progress, holder)

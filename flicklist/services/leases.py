@@ -29,6 +29,11 @@ def acquire(db: Session, name: str, holder: str, duration: timedelta) -> bool:
     return True
 
 
+def is_held(db: Session, name: str) -> bool:
+    """Return whether anybody holds a lease."""
+    return db.scalar(select(Lease.name).where(Lease.name == name, Lease.expires_at > utc_now())) is not None
+
+
 def renew(db: Session, name: str, holder: str, duration: timedelta) -> None:
     """Extend a lease from now on. Raises `LeaseLost`."""
     lease = _find(db, name)

@@ -77,6 +77,7 @@ class Server:
                 env=self.environment | environment,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         wait_until(lambda: self.process.poll() is not None or self.answers(), "the server answers", START_SECONDS)
         assert self.process.poll() is None, self.log.read_text()
@@ -88,8 +89,8 @@ class Server:
             return False
 
     def kill(self):
-        """Kill the server without a clean shutdown, the closest a process gets to a power cut."""
-        self.process.send_signal(signal.SIGKILL)
+        """Kill the server and all its processes without a clean shutdown, the closest they get to a power cut."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self):

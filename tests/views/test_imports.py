@@ -821,9 +821,9 @@ def test_upload_does_not_discard_import_that_is_confirmed_or_taken_back_meanwhil
 def test_movies_per_person_are_limited(alice, ini):
     with open_importer(Settings.read(ini | {"flicklist.max_movies": "2"}, {})) as limited:
         page = alice.upload("Heat\nRan\nAlien\nRan")
-        limited.run_due()
+        limited.run_next()
         page = press(alice.get(page.request.path), "confirm")
-        limited.run_due()
+        limited.run_next()
     page = alice.get(page.request.path)
     outcomes = [outcome for _, outcome, _ in listed_rows(page)]
     assert outcomes == ["new movie", "new movie", "not imported", "already on your list"]
@@ -976,8 +976,8 @@ def test_progress_bar_moves(alice, ini, monkeypatch):
 
     monkeypatch.setattr(importer, "PROGRESS_SECONDS", 0)
     with open_importer(Settings.read(ini, {}), look) as working:
-        working.run_due()
-    assert seen == [(done, 900) for done in range(50, 901, 50)]
+        working.run_next()
+    assert seen == [(done, 900) for done in range(1, 901)]
 
 
 @pytest.mark.parametrize("rows", [1, 60])

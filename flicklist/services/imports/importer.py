@@ -48,14 +48,12 @@ PROGRESS_SECONDS = 0.5
 RENEWAL_SECONDS = 20
 # For reading, planning and reporting one file. The largest real ones need one minute, see docs/performance.md.
 MAX_PROCESSOR_SECONDS = 600
-# Threads of one process take turns. After so many rows, requests get theirs.
-ROWS_BETWEEN_PAUSES = 50
-PAUSE_SECONDS = 0.001
 STEPS_PER_ROW = 3  # compared, merged, reported
 FAILED = "The server couldn’t finish this import. Nothing was changed. Tell the person who runs the site."
 GONE = "It was deleted meanwhile, perhaps with the account."
 CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the page of imports."
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
+TOO_LARGE = "This file needs too much memory to import, so nothing was imported. Split it into smaller files."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
 
 Progress = Callable[[int, int], None]
@@ -78,26 +76,33 @@ class _Gone(Exception):
 
 
 class Importer:
-    """Works on the imports of all people, one after the other."""
+    """Works on the imports of all people, one after the other. Two with the same `holder` have the same lease."""
 
-    def __init__(self, settings: Settings, database: Database, on_progress: Progress | None = None) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, on_progress: Progress | None = None, holder: str | None = None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._on_progress = on_progress
-        self._holder = uuid4().hex
+        self.holder = holder or uuid4().hex
 
-    def run_due(self) -> int:
-        """Do all work that waits, and return on how many imports. Do nothing while another process works."""
-        if not self._has_work():
-            return 0
-        worked = 0
+    def has_work(self) -> bool:
+        """Return whether something waits, and nobody works on imports."""
+        with self._database.snapshot() as read_db:
+            waits = storage.next_import_id(read_db) is not None or bool(storage.expired_import_ids(read_db))
+            return waits and not leases.is_held(read_db, LEASE)
+
+    def run_next(self) -> bool:
+        """Delete expired imports, and work on the import that has waited longest.
+
+        Return `False` if there is none, after an unexpected error, and while another process works on imports.
+        """
         with self._lease() as is_held:
-            if is_held:
-                self._delete_expired_imports()
-                while (import_id := self._next_import_id()) is not None and self._work(import_id):
-                    worked += 1
-                    self._delete_expired_imports()
-        return worked
+            if not is_held:
+                return False
+            self._delete_expired_imports()
+            import_id = self._next_import_id()
+            return import_id is not None and self._work(import_id)
 
     def read_file(self, owner_id: int, name: str, file: IO[bytes], answers: Answers) -> Import:
         """Store a file and prepare its preview at once. Raises `UploadRefused`, and `Busy`."""
@@ -154,22 +159,26 @@ class Importer:
         """Hold the lease, if no other process does. Without it, `_work` raises `LeaseLost`."""
         try:
             with self._database.transaction() as db:
-                is_held = leases.acquire(db, LEASE, self._holder, LEASE_DURATION)
+                is_held = leases.acquire(db, LEASE, self.holder, LEASE_DURATION)
         except IntegrityError:  # another process was faster
             is_held = False
         try:
             yield is_held
         finally:
             if is_held:
-                with self._database.transaction() as db:
-                    leases.release(db, LEASE, self._holder)
+                self.release_lease()
+
+    def release_lease(self) -> None:
+        """Let others work on imports, if this holder still has the lease."""
+        with self._database.transaction() as db:
+            leases.release(db, LEASE, self.holder)
 
     def _work(self, import_id: int) -> bool:
         """Do the next piece of work on an import. Return `False` after an unexpected error."""
         try:
             movie_import = self._begin(import_id)
             if movie_import is not None:
-                _Work(self._settings, self._database, self._holder, movie_import, self._on_progress).run()
+                _Work(self._settings, self._database, self.holder, movie_import, self._on_progress).run()
         except _Gone:
             pass
         except leases.LeaseLost:
@@ -188,15 +197,11 @@ class Importer:
 
     def _delete_part_of_expired_import(self, import_id: int) -> bool:
         with self._database.transaction() as db:
-            leases.renew(db, LEASE, self._holder, LEASE_DURATION)
+            leases.renew(db, LEASE, self.holder, LEASE_DURATION)
             begun = time.monotonic()
             was_there = storage.delete_part_of_expired_import(db, import_id)
         _give_others_their_turn(begun)
         return was_there
-
-    def _has_work(self) -> bool:
-        with self._database.snapshot() as read_db:
-            return storage.next_import_id(read_db) is not None or bool(storage.expired_import_ids(read_db))
 
     def _next_import_id(self) -> int | None:
         with self._database.snapshot() as read_db:
@@ -205,7 +210,7 @@ class Importer:
     def _begin(self, import_id: int) -> Import | None:
         """Count the attempt and return the import, or None if it waits for nothing any more."""
         with self._database.transaction() as db:
-            leases.renew(db, LEASE, self._holder, LEASE_DURATION)
+            leases.renew(db, LEASE, self.holder, LEASE_DURATION)
             movie_import = _locked(db, import_id)
             if not movie_import.is_working:
                 return None
@@ -246,10 +251,19 @@ class _Work:
         if self.movie_import.attempts > MAX_ATTEMPTS:
             self._stop(FAILED)
             return
+        problem = self._try(work[self.movie_import.state])
+        if problem is not None:
+            self._stop(problem)
+
+    def _try(self, work: Callable[[], None]) -> str | None:
+        """Return why the upload is refused, or None. Whatever was read of it is no longer in memory."""
         try:
-            work[self.movie_import.state]()
+            work()
         except UploadRefused as refused:
-            self._stop(str(refused))
+            return str(refused)
+        except MemoryError:
+            return TOO_LARGE
+        return None
 
     def _prepare(self) -> None:
         """Read the file, and prepare the preview."""
@@ -348,13 +362,11 @@ class _Work:
         return has_deleted
 
     def _step(self) -> None:
-        """Count a step, give others their turn, and now and then show the progress."""
+        """Count a step, and now and then show the progress."""
         self._go_on()
         self.done += 1
-        if self.done % ROWS_BETWEEN_PAUSES == 0:
-            time.sleep(PAUSE_SECONDS)
-            if time.monotonic() - self.saved_at > PROGRESS_SECONDS:
-                self._save_progress()
+        if time.monotonic() - self.saved_at > PROGRESS_SECONDS:
+            self._save_progress()
 
     def _go_on(self) -> None:
         """Renew the lease in time. Raises `UploadRefused` if the file has taken too much processor time."""
