@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-P", "-m", "flicklist.import_process")  # -P: the current folder can be anything
 NOTHING_DONE = 3  # the exit status if there was no work, or if it failed and that was logged
-MAX_MEMORY = 1_000_000_000  # bytes; the largest real imports need a fifth of it, see docs/performance.md
+MAX_MEMORY = 1_000_000_000  # bytes; a file of the greatest size needs 400 MB, see docs/performance.md
 SECONDS_TO_END = 2  # for the work in progress, when the server is gone
 # The importer refuses a file that takes `MAX_PROCESSOR_SECONDS`. This is for single steps that take much longer.
 HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60
