@@ -29,7 +29,7 @@ class GranianMissingError(SystemExit):
 
 
 def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
-    """Serve the site of an ini file until SIGTERM, with the options of waitress in ``[server:main]``."""
+    """Serve the site of an ini file until SIGTERM or SIGHUP, with the options of waitress in ``[server:main]``."""
     try:
         from granian import Granian  # noqa: PLC0415 - an extra
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
@@ -59,11 +59,23 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
     )
-    # A forked process inherits the handler of its parent, which would ignore SIGTERM until granian sets its own.
-    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup
+    on_hangup = signal.SIG_IGN if is_ignored else server.signal_handler_interrupt
+    server.on_startup(partial(signal.signal, signal.SIGHUP, on_hangup))  # granian has set its own handler before
+    os.register_at_fork(after_in_child=_leave_signals_to_parent)
     log.info("Serving on http://%s:%s in %s processes", address, port, processes)
     with starting_threads():
         server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
+
+
+def _leave_signals_to_parent() -> None:
+    """Let only SIGTERM stop this process, which the parent sends.
+
+    A terminal sends Ctrl+C and SIGHUP to all processes. With those besides SIGTERM, granian often did not stop. Until
+    granian sets its own handler, that of the parent would ignore SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
 
 
 def prepare(settings: Settings, processes: int, threads: int) -> None:

@@ -31,6 +31,8 @@ MAX_SHUTDOWN_SECONDS = 30
 PAUSE_SECONDS = 0.05
 LONG_BLANKS = re.compile(rb"[ \t]{64,}")
 ADDRESSES = ("host", "port", "listen", "unix_socket")
+# SIGHUP comes when the terminal is closed. Windows has none.
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class CannotListenError(SystemExit):
@@ -38,11 +40,11 @@ class CannotListenError(SystemExit):
 
 
 def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any], None]:
-    """Listen on the addresses, and return a function that serves an application on them until SIGTERM.
+    """Listen on the addresses, and return a function that serves an application on them until SIGTERM or SIGHUP.
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    signal.signal(signal.SIGTERM, _stop_start)
+    _stop_with(_stop_start)
     sockets = _listen(options)
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
@@ -56,7 +58,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             if not shutdown.ident:  # this is the first signal
                 shutdown.start()
 
-        signal.signal(signal.SIGTERM, stop)
+        _stop_with(stop)
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
@@ -64,6 +66,13 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             os._exit(0)  # without waiting for the threads of libraries
 
     return serve
+
+
+def _stop_with(handler: Callable[..., None]) -> None:
+    """Call a function when the server must stop. nohup lets it ignore SIGHUP, and that stays so."""
+    for each in STOP_SIGNALS:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, handler)
 
 
 def _stop_start(*_: Any) -> None:

@@ -64,6 +64,17 @@ def test_sigterm_stops_both_processes(server):
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_signal_of_a_terminal_to_all_processes_stops_them(server, number):
+    server.start()
+    pids = workers(server)
+    begun = time.monotonic()
+    os.killpg(server.process.pid, number)
+    assert server.process.wait(timeout=60) == 0
+    assert time.monotonic() - begun < MAX_STOP_SECONDS
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
 def test_sigterm_stops_process_that_is_still_starting(server):
     server.start()
     killed = min(workers(server))

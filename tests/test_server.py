@@ -26,10 +26,10 @@ def server(tmp_path):
     server.stop()
 
 
-def stop(process):
-    """Send SIGTERM, and return how long the process still ran, and its exit code."""
+def stop(process, number=signal.SIGTERM):
+    """Send a signal, and return how long the process still ran, and its exit code."""
     begun = time.monotonic()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     code = process.wait(timeout=60)
     return time.monotonic() - begun, code
 
@@ -44,7 +44,8 @@ def test_sigterm_stops_idle_server(server):
         connection.close()
 
 
-def test_sigterm_waits_for_request_under_way(server):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_waits_for_request_under_way(server, number):
     """The login hashes for some seconds, longer than the server takes to stop otherwise."""
     server.start(FLICKLIST_BCRYPT_COST="14")
     client = Client(server)
@@ -58,12 +59,24 @@ def test_sigterm_waits_for_request_under_way(server):
     request = threading.Thread(target=log_in)
     request.start()
     time.sleep(0.3)
-    stop(server.process)
+    stop(server.process, number)
     stopped_at = time.monotonic()
     request.join()
     ((status, answered_at),) = answered
     assert status == 303
     assert stopped_at - answered_at < MAX_STOP_SECONDS
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+def test_nohup_keeps_server_running(server, options):
+    server.options = options
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited by the server
+    server.start()
+    signal.signal(signal.SIGHUP, previous)
+    os.killpg(server.process.pid, signal.SIGHUP)
+    time.sleep(1)
+    assert server.process.poll() is None
+    assert server.answers()
 
 
 BIG_RESPONSE = f"""
