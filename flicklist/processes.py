@@ -16,6 +16,7 @@ from waitress.proxy_headers import proxy_headers_middleware
 from flicklist import make_configurator, migrations
 from flicklist.db import allowed_connections, connections_of_process
 from flicklist.ini_files import get_loader
+from flicklist.proxies import read_ipv6_addresses
 from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
 from flicklist.server_options import read_options
 from flicklist.settings import Settings
@@ -107,7 +108,7 @@ def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> A
         trusted_proxy_headers=adjustments.trusted_proxy_headers,
         clear_untrusted=adjustments.clear_untrusted_proxy_headers,
     )
-    return start_early(app)
+    return start_early(read_ipv6_addresses(app))
 
 
 def start_early(app: Any) -> Callable[[dict[str, Any], Any], Any]:

@@ -22,6 +22,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 
+from flicklist.proxies import read_ipv6_addresses
 from flicklist.server_options import read_options
 from flicklist.text import one_line
 from flicklist.threads import ThreadsRefusedError, starting_threads
@@ -52,6 +53,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
         server = _create_server(app, options)
         for listener in _listeners(server):
             listener.channel_class = Channel
+            listener.application = read_ipv6_addresses(listener.application)
         shutdown = threading.Thread(target=_shut_down, args=(server,), daemon=True)
 
         def stop(*_: Any) -> None:

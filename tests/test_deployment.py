@@ -85,3 +85,5 @@ def test_nginx_limits_ipv6_by_network_of_64_bits_and_ipv4_by_address(post):
     assert post("2001:db8:0:1::1") == 200
     assert [post(f"192.0.2.{number}") for number in range(1, 6)] == [200] * 5
     assert [post("192.0.2.9") for _ in range(5)].count(200) == 3
+    assert [post(f"::ffff:192.0.2.{number}") for number in range(101, 106)] == [200] * 5
+    assert [post("::ffff:192.0.2.109") for _ in range(5)].count(200) == 3
