@@ -8,9 +8,17 @@ import pyramid.traversal
 import pytest
 from sqlalchemy import insert, select, update
 
+from flicklist import models
 from flicklist.models import Change, Movie, User, Viewing
 from flicklist.models.meta import utc_now
-from flicklist.models.movie import MAX_SEARCH_TEXT_LENGTH, MAX_TITLE_LENGTH, MAX_VIEWINGS, REMOVED_RETENTION
+from flicklist.models.movie import (
+    MAX_NOTES_LENGTH,
+    MAX_TITLE_LENGTH,
+    MAX_VIEWINGS,
+    REMOVED_RETENTION,
+    SEARCH_TEXT_FACTOR,
+)
+from flicklist.search_words import searchable
 from flicklist.services import tags as tags_service
 from flicklist.services import watchlist
 from flicklist.services.search import MAX_WORDS
@@ -67,6 +75,29 @@ def test_change_of_selected_movies_and_its_undo_do_not_read_viewings(alice, db, 
         assert _reading_viewings(statements) == (["by id"] if verb == "cross-off" else [])
         assert remembered(db) == expected
     assert max(db.scalars(select(Change.size))) < 1_000 * MOVIES
+
+
+def test_change_of_selected_movies_and_its_undo_fold_no_text_that_stays(alice, db, monkeypatch):
+    """Folding fifty long notes takes a second. On SQLite, nobody else can write meanwhile."""
+    ids = add_movies(alice, db, 1, number=2)
+    db.execute(update(Movie).values(why="Ann", notes="한국어", tags=""))
+    for movie in db.scalars(select(Movie)):
+        movie.refresh_search_columns()
+    db.commit()
+    folded = []
+    monkeypatch.setattr(models.movie, "searchable", lambda text: folded.append(text) or searchable(text))
+    page = alice.send(alice.list_path + "tag", movie=ids, tags="own it").follow()
+    assert folded == ["own it"] * 2
+    for label, tags in (("Undo", ""), ("Redo", "own it")):
+        folded.clear()
+        page = alice.press(page, label)
+        assert folded == [tags] * bool(tags) * 2
+        assert len(titles(alice.get(f"{alice.list_path}watched", {"q": "own"}))) == (2 if tags else 0)
+    page = alice.send(alice.list_path + "rate", movie=ids, rating="4").follow()
+    folded.clear()
+    alice.press(page, "Undo")
+    assert folded == []
+    assert len(titles(alice.get(f"{alice.list_path}watched", {"q": "ann 한국어 own"}))) == 2
 
 
 def _reading_viewings(statements):
@@ -154,7 +185,8 @@ def test_texts_that_searches_compare_are_bounded(alice, db):
     alice.add("Heat")
     edit = alice.movie_path("Heat") + "/edit"
     alice.send(edit, title="Heat", notes="\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 5_000)
-    assert len(db.scalars(select(Movie.search_text)).one()) == MAX_SEARCH_TEXT_LENGTH
+    bound = SEARCH_TEXT_FACTOR * (MAX_NOTES_LENGTH + MAX_TITLE_LENGTH)
+    assert SEARCH_TEXT_FACTOR * MAX_NOTES_LENGTH < len(db.scalars(select(Movie.search_text)).one()) < bound
     alice.send(edit, title="Heat", notes="\N{HANGUL SYLLABLE HAN}" * 4_997 + " 영화")
     assert titles(alice.get(alice.list_path, {"q": "영화"})) == ["Heat"]
 

@@ -1,7 +1,7 @@
 """Movies, which are on the watchlist or watched, and their viewings."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -41,8 +41,17 @@ MAX_NOTES_LENGTH = 5000
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 40
 MAX_TAGS_LENGTH = MAX_TAGS * (MAX_TAG_LENGTH + len(", "))
-# Three times as long as all texts together: a Korean syllable becomes three letters. U+FDFA would become eighteen.
-MAX_SEARCH_TEXT_LENGTH = 22_000
+# The texts that searches compare, in the order in which `search_text` has them, one on each line.
+SEARCHED_TEXTS = {
+    "title": MAX_TITLE_LENGTH,
+    "original_title": MAX_ORIGINAL_TITLE_LENGTH,
+    "directors": MAX_DIRECTORS_LENGTH,
+    "why": MAX_WHY_LENGTH,
+    "notes": MAX_NOTES_LENGTH,
+    "tags": MAX_TAGS_LENGTH,
+}
+# How much longer a text can become for searches: a Korean syllable becomes three letters. U+FDFA would become eighteen.
+SEARCH_TEXT_FACTOR = 3
 MAX_VIEWING_NOTE_LENGTH = 1000
 MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because a change of a viewing records all of them
 DAY_LENGTH = len("2009-07-14")
@@ -205,22 +214,35 @@ class Movie(Base):
         """Set the title and year, and the columns that depend on them."""
         self.title, self.year, self.key = title, year, movie_key(title, year)
         self.sort_title = sort_title(title)[:MAX_TITLE_LENGTH]
-        self.refresh_search_columns()
+        self.refresh_search_columns({"title"})
 
     def set_details(self, details: MovieDetails) -> None:
         """Set what a person can write, and the columns that depend on it. Without a new title, the key stays."""
+        before = self._searched_texts()
         self.why, self.notes, self.tags = details.why, details.notes, details.tags
         for name, value in details.facts._asdict().items():
             setattr(self, name, value)
         if (self.title, self.year) != (details.title, details.year):
             self.set_title(details.title, details.year)
-        self.refresh_search_columns()
+        self.refresh_search_columns({name for name, text in self._searched_texts().items() if text != before[name]})
 
-    def refresh_search_columns(self) -> None:
-        """Set the columns that searches and filters read."""
-        texts = (self.title, self.original_title, self.directors, self.why, self.notes, self.tags)
-        self.search_text = searchable(" ".join(texts))[:MAX_SEARCH_TEXT_LENGTH]
+    def refresh_search_columns(self, changed: Collection[str] = SEARCHED_TEXTS) -> None:
+        """Set the columns that searches and filters read, after the texts in `changed` have changed.
+
+        The others are not folded again. For fifty long notes, that takes a second, in which nobody can write to SQLite.
+        """
+        lines = (self.search_text or "").split("\n")
+        if len(lines) != len(SEARCHED_TEXTS):  # there are none yet, or an earlier version has made a single one
+            lines, changed = [""] * len(SEARCHED_TEXTS), SEARCHED_TEXTS
+        for number, (name, max_length) in enumerate(SEARCHED_TEXTS.items()):
+            if name in changed:
+                text = getattr(self, name)
+                lines[number] = text and searchable(text)[: SEARCH_TEXT_FACTOR * max_length]
+        self.search_text = "\n".join(lines)
         self.tag_keys, self.genre_keys = label_keys(self.tags), label_keys(self.genres)
+
+    def _searched_texts(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in SEARCHED_TEXTS}
 
     def add_id_to_key(self) -> None:
         """Make the key unique although another movie on the list has the same title and year."""
@@ -308,7 +330,7 @@ class Movie(Base):
 
     def _set_tags(self, labels: Iterable[str]) -> None:
         self.tags = join_labels(labels)
-        self.refresh_search_columns()
+        self.refresh_search_columns({"tags"})
 
     def remove(self) -> None:
         """Take the movie off the list. For `REMOVED_RETENTION` it can be restored, with its viewings and rating."""
