@@ -298,10 +298,7 @@ def _insert(db: Session, movie: Movie, max_movies: int) -> None:
     parameters = {**columns, "max_before": max_movies - 1}
     movie_id = db.connection().scalar(_INSERT_UNLESS_FULL, parameters)
     if movie_id is None:
-        some = select(Movie.id).where(Movie.owner_id == movie.owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
-        # PostgreSQL evaluates the second condition again for a movie that another request has just restored.
-        expired = delete(Movie).where(Movie.id.in_(some), HAS_EXPIRED)
-        db.execute(expired.execution_options(synchronize_session=False))
+        delete_some_expired_movies(db, movie.owner_id)
         movie_id = db.connection().scalar(_INSERT_UNLESS_FULL, parameters)
     if movie_id is None:
         limit = f"You can have at most {max_movies:,} movies, and you’ve reached that limit."
@@ -309,9 +306,12 @@ def _insert(db: Session, movie: Movie, max_movies: int) -> None:
     movie.id = movie_id
 
 
-def delete_expired_movies(db: Session, owner_id: int) -> None:
-    """Delete removed movies that can no longer be restored."""
-    db.execute(delete(Movie).where(Movie.owner_id == owner_id, HAS_EXPIRED))
+def delete_some_expired_movies(db: Session, owner_id: int) -> bool:
+    """Delete up to `MAX_EXPIRED_DELETED` movies that can no longer be restored. Return whether there were any."""
+    some = select(Movie.id).where(Movie.owner_id == owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
+    # PostgreSQL evaluates the second condition again for a movie that another request has just restored.
+    expired = delete(Movie).where(Movie.id.in_(some), HAS_EXPIRED).returning(Movie.id)
+    return bool(db.scalars(expired.execution_options(synchronize_session=False)).all())
 
 
 def edit_movie(db: Session, movie: Movie, details: MovieDetails) -> None:

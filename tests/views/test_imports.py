@@ -4,6 +4,7 @@ import csv
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from io import StringIO
@@ -17,18 +18,21 @@ from sqlalchemy import Engine, event, func, insert, select, update
 from flicklist.importer import open_importer
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
 from flicklist.models.meta import utc_now
+from flicklist.models.movie import REMOVED_RETENTION
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
 from flicklist.services.imports import importer, planning, storage
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
-from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, Status, UnusableRow
+from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, RowViewing, Status, UnusableRow
 from flicklist.services.leases import acquire
+from flicklist.services.watchlist import MAX_EXPIRED_DELETED
 from flicklist.settings import Settings
 from tests.clients import PASSWORD, Client, messages, rows_of, titles
 from tests.exports import read_export
 from tests.races import in_background
 from tests.services.imports.files import SAMPLES, zipped
+from tests.views.test_changes import remembered
 
 PARTS = (ImportRow, ImportSnapshot, ImportChunk, Import)
 
@@ -736,13 +740,56 @@ def add_parts(db, import_id, *, rows, snapshots, chunks=0):
         db.execute(insert(ImportChunk).values(import_id=import_id, number=number, content=b"x"))
 
 
-def largest_deletions(engine, work):
-    """Return how many rows, snapshots, chunks and imports a transaction deletes at most."""
+def test_import_deletes_expired_movies_in_small_transactions(alice, engine, work_on_imports, db):
+    owner_id = db.scalars(select(User.id)).one()
+    long_ago = utc_now() - REMOVED_RETENTION - timedelta(seconds=1)
+    db.add_all(Movie(title=f"Movie {number}", owner_id=owner_id, removed_at=long_ago) for number in range(120))
+    db.commit()
+    page = alice.upload("Movie 7")
+    work_on_imports()
+    press(alice.get(page.request.path), "confirm")
+    assert largest_deletions(engine, work_on_imports, [Movie]) == [MAX_EXPIRED_DELETED]
+    assert db.scalars(select(Movie.title)).all() == ["Movie 7"]
+
+
+def test_few_viewings_are_read_at_once(import_file, take_back, db, monkeypatch):
+    """Of 500 movies at once, 500,000 viewings took 700 MB. The earlier state has viewings only if they change."""
+    movies = range(3)
+    diary = [RowViewing(f"2020-01-0{day}") for day in range(1, 5)]
+    watched = [Row("a", 1, f"Movie {number}", status=Status.WATCHED, viewings=diary) for number in movies]
+    read_as(monkeypatch, ParsedUpload("test", watched))
+    import_file("x")
+    before, read_at_once = remembered(db), []
+    find_movies = planning.find_movies
+
+    def count_viewings(*arguments, **options):
+        found = find_movies(*arguments, **options)
+        read_at_once.append([len(movie.viewings) for movie in found])
+        return found
+
+    monkeypatch.setattr(planning, "find_movies", count_viewings)
+    monkeypatch.setattr(planning, "MAX_VIEWINGS_AT_ONCE", 9)
+    rated = [Row("a", 1, f"Movie {number}", status=Status.WATCHED, rating=9) for number in movies]
+    rated[0] = replace(rated[0], viewings=[RowViewing("2021-02-03")])
+    read_as(monkeypatch, ParsedUpload("test", rated))
+    page = import_file("x")
+    assert read_at_once == [[4, 4], [4]] * 2  # for the preview, and again for the import
+    newest = select(ImportSnapshot.before).order_by(ImportSnapshot.movie_id)
+    assert ["viewings" in each for each in db.scalars(newest)] == [True, False, False]
+    assert remembered(db) != before
+    read_at_once.clear()
+    take_back(page)
+    assert read_at_once == [[5, 4], [4]]
+    assert remembered(db) == before
+
+
+def largest_deletions(engine, work, models=PARTS):
+    """Return how many rows a transaction deletes at most of each model: rows, snapshots, chunks and imports."""
     left = []
 
     def count(connection=None):
         with engine.connect() as other:
-            left.append([other.scalar(select(func.count(model.id))) for model in PARTS])
+            left.append([other.scalar(select(func.count(model.id))) for model in models])
 
     event.listen(Engine, "commit", count)  # before each commit
     try:

@@ -35,6 +35,7 @@ from flicklist.services.imports.writing import (
     take_back,
     write_import,
 )
+from flicklist.services.watchlist import delete_some_expired_movies
 from flicklist.settings import Settings
 from flicklist.text import shorten
 
@@ -281,6 +282,7 @@ class _Work:
         """Write the movies. If the list changes meanwhile, plan again."""
         parsed = self._read()
         for _ in range(MAX_PLANS):
+            self._repeat(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
             plan = self._plan(parsed, is_preview=False)
             self._report(parsed.rows, plan)
             try:
@@ -297,7 +299,7 @@ class _Work:
         """Take the import back. If the list changes meanwhile, begin again."""
         for _ in range(MAX_PLANS):
             with self.database.snapshot() as read_db:
-                fingerprint, writes = plan_taking_back(read_db, self.movie_import)
+                fingerprint, writes = plan_taking_back(read_db, self.movie_import, self._go_on)
             try:
                 with self._transaction() as (db, movie_import):
                     take_back(db, movie_import, fingerprint, writes)
@@ -351,15 +353,16 @@ class _Work:
 
     def _delete_report(self) -> None:
         """Delete the rows and snapshots of an earlier plan."""
-        while self._delete_part_of_report():
-            pass
+        self._repeat(lambda db: storage.delete_some_parts(db, self.movie_import.id, storage.REPORT))
 
-    def _delete_part_of_report(self) -> bool:
-        with self._transaction() as (db, movie_import):
-            begun = time.monotonic()
-            has_deleted = storage.delete_some_parts(db, movie_import.id, storage.REPORT)
-        _give_others_their_turn(begun)
-        return has_deleted
+    def _repeat(self, delete_some: Callable[[Session], bool]) -> None:
+        """Delete some rows in each of several small transactions, until there are none."""
+        has_deleted = True
+        while has_deleted:
+            with self._transaction() as (db, _):
+                begun = time.monotonic()
+                has_deleted = delete_some(db)
+            _give_others_their_turn(begun)
 
     def _step(self) -> None:
         """Count a step, and now and then show the progress."""

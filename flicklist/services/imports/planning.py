@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flicklist.film_facts import FilmFacts
-from flicklist.models import Movie
+from flicklist.models import Movie, Viewing
 from flicklist.models.change import snapshot
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.services.imports.matching import Matched, Options, Target, match
@@ -19,6 +19,7 @@ from flicklist.services.imports.rows import TOO_MUCH_TEXT, Row, UnusableRow, Upl
 from flicklist.services.watchlist import find_movies, own_movie_ids
 
 CHUNK = 500
+MAX_VIEWINGS_AT_ONCE = 20_000  # of the movies that are read together; a viewing takes 1.5 kB
 MAX_SEARCH_TEXT_SIZE = 100_000_000  # bytes in memory of what searches compare, of all movies that an import changes
 # The database computes the others, or the import sets them last.
 _NOT_COPIED = {"sort_year", "sort_rating", "change_id"}
@@ -149,7 +150,7 @@ class Planner:
         for position, verdict in matched.verdicts.items():
             plan.rows[position] = PlannedRow(*verdict)
             self.step()
-        self._plan_changes(plan, [target for target in matched.targets if target.movie_id is not None])
+        self._plan_changes(plan, matched.targets)
         self._plan_additions(plan, [target for target in matched.targets if target.movie_id is None])
         plan.counts.update(row.outcome.value for row in plan.rows)
         return plan
@@ -171,17 +172,17 @@ class Planner:
 
     def _plan_changes(self, plan: Plan, targets: Sequence[Target]) -> None:
         """Plan what rows change in movies of the account."""
-        for some in chunks(targets):
-            by_id = {target.movie_id: target for target in some}
-            movies = find_movies(self.read_db, self.owner_id, list(by_id), for_update=False, with_viewings=True)
-            self.read_db.expunge_all()  # nothing of what follows is written by this session
+        by_id = {target.movie_id: target for target in targets if target.movie_id is not None}
+        for movies in movies_with_viewings(self.read_db, self.owner_id, list(by_id)):
             for movie in movies:
                 before = snapshot(movie, with_viewings=True)
                 if self._merge(plan, movie, by_id[movie.id], is_new=False):
                     plan.counts[CHANGED_MOVIES] += 1
                     if self.reserve_ids:
-                        plan.snapshots.append(Snapshot(movie.id, before, movie.change_id))
                         plan.writes.change(movie, before)
+                        plan.snapshots.append(
+                            Snapshot(movie.id, _without_equal_viewings(before, movie), movie.change_id)
+                        )
 
     def _plan_additions(self, plan: Plan, targets: Sequence[Target]) -> None:
         """Plan the movies that rows add."""
@@ -216,6 +217,40 @@ class Planner:
         self.search_text_size += getsizeof(movie.search_text)
         if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
             raise UploadRefused(TOO_MUCH_TEXT)
+
+
+def movies_with_viewings(read_db: Session, owner_id: int, movie_ids: Sequence[int]) -> Iterator[Sequence[Movie]]:
+    """Yield some movies of an account at a time, with few enough viewings for the memory.
+
+    They are outside the session, which writes nothing that happens to them.
+    """
+    for some in _with_few_viewings(read_db, movie_ids):
+        movies = find_movies(read_db, owner_id, some, for_update=False, with_viewings=True)
+        read_db.expunge_all()
+        yield movies
+
+
+def _with_few_viewings(read_db: Session, movie_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for chunk in chunks(movie_ids):
+        of_movies = Viewing.movie_id.in_(chunk)
+        counted = select(Viewing.movie_id, func.count().label("number")).where(of_movies).group_by(Viewing.movie_id)
+        numbers = Counter({row.movie_id: row.number for row in read_db.execute(counted)})
+        some: list[int] = []
+        viewings = 0
+        for movie_id in chunk:
+            viewings += numbers[movie_id]
+            if some and viewings > MAX_VIEWINGS_AT_ONCE:
+                yield some
+                some, viewings = [], numbers[movie_id]
+            some.append(movie_id)
+        yield some
+
+
+def _without_equal_viewings(before: dict[str, Any], movie: Movie) -> dict[str, Any]:
+    """Return a snapshot, without the viewings if the movie still has the same ones: a list can have millions."""
+    if before["viewings"] != snapshot(movie, with_viewings=True)["viewings"]:
+        return before
+    return {name: value for name, value in before.items() if name != "viewings"}
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

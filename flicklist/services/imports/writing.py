@@ -25,12 +25,13 @@ from flicklist.services.imports.planning import (
     Fingerprint,
     PlannedRow,
     Snapshot,
+    Step,
     Writes,
     chunks,
+    movies_with_viewings,
     read_fingerprint,
 )
 from flicklist.services.imports.rows import Row, UnusableRow
-from flicklist.services.watchlist import delete_expired_movies, find_movies
 from flicklist.text import shorten
 
 _MOVIES, _VIEWINGS, _ROWS, _SNAPSHOTS = (
@@ -97,7 +98,6 @@ def write_import(db: Session, movie_import: Import, fingerprint: Fingerprint, wr
     """
     owner_id = movie_import.owner_id
     _lock(db, owner_id, [movie["movie_id"] for movie in writes.movies], fingerprint)
-    delete_expired_movies(db, owner_id)
     change_id = record_import(db, owner_id)
     for some in chunks(writes.new_movies):
         db.execute(insert(_MOVIES), [dict(zip(NEW_COLUMNS, each, strict=True), change_id=change_id) for each in some])
@@ -105,19 +105,22 @@ def write_import(db: Session, movie_import: Import, fingerprint: Fingerprint, wr
     movie_import.change_id, movie_import.state = change_id, ImportState.FINISHED
 
 
-def plan_taking_back(read_db: Session, movie_import: Import) -> tuple[Fingerprint, Writes]:
-    """Return what restores the movies that an import changed, except those that were edited since."""
+def plan_taking_back(read_db: Session, movie_import: Import, step: Step) -> tuple[Fingerprint, Writes]:
+    """Return what restores the movies that an import changed, except those that were edited since.
+
+    `step` is called for each of these movies.
+    """
     fingerprint, writes = read_fingerprint(read_db, movie_import.owner_id), Writes()
     own = ImportSnapshot.import_id == movie_import.id
     ids = read_db.scalars(select(ImportSnapshot.movie_id).where(own).order_by(ImportSnapshot.movie_id)).all()
-    for some in chunks(ids):
+    for movies in movies_with_viewings(read_db, movie_import.owner_id, ids):
+        some = [movie.id for movie in movies]
         snapshots = {
             each.movie_id: each
             for each in read_db.scalars(select(ImportSnapshot).where(own, ImportSnapshot.movie_id.in_(some)))
         }
-        movies = find_movies(read_db, movie_import.owner_id, some, for_update=False, with_viewings=True)
-        read_db.expunge_all()
         for movie in movies:
+            step()
             if movie.change_id == movie_import.change_id:
                 imported = snapshot(movie, with_viewings=True)
                 restore_snapshot(movie, snapshots[movie.id].before)
