@@ -54,6 +54,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
         for listener in _listeners(server):
             listener.channel_class = Channel
             listener.application = read_ipv6_addresses(listener.application)
+            listener.maintenance = partial(_maintain, listener)
         shutdown = threading.Thread(target=_shut_down, args=(server,), daemon=True)
 
         def stop(*_: Any) -> None:
@@ -173,9 +174,33 @@ class RequestParser(HTTPRequestParser):
 
 
 class Channel(HTTPChannel):
-    """A connection whose requests are read by `RequestParser`."""
+    """A connection whose requests are read by `RequestParser`, and which ends if its client stops to take a response.
+
+    waitress would keep the temporary file of the response, and a thread if the client has sent another request.
+    """
 
     parser_class = RequestParser
+    _unsent_before = (0.0, 0)
+
+    def is_stuck(self) -> bool:
+        """Return whether a response waits, and the client has taken nothing of it since this was asked before."""
+        before, self._unsent_before = self._unsent_before, (self.last_activity, self.total_outbufs_len)
+        return self.total_outbufs_len > 0 and self._unsent_before == before
+
+
+def _close_stuck_connections(listener: BaseWSGIServer) -> None:
+    for connection in list(listener.active_channels.values()):
+        if connection.is_stuck():
+            connection.handle_close()
+
+
+def _maintain(listener: BaseWSGIServer, now: float) -> None:
+    """Close connections that nobody uses. waitress calls this every `cleanup_interval` seconds.
+
+    Those that are stuck are closed later, by its loop, which looks at all connections after this.
+    """
+    BaseWSGIServer.maintenance(listener, now)
+    listener.trigger.pull_trigger(partial(_close_stuck_connections, listener))
 
 
 def _listeners(server: Any) -> list[BaseWSGIServer]:

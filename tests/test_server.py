@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,46 @@ def test_sigterm_waits_until_response_is_sent(other):
     assert len(received.partition(b"\r\n\r\n")[2]) == BIG
     assert process.wait(timeout=MAX_STOP_SECONDS) == 0
     connection.close()
+
+
+STALLED_RESPONSES = f"""
+from flicklist.server import make_server
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "{BIG}")])
+    return [b"x" * {BIG}]
+
+make_server({{}}, listen="LISTEN", threads="1", channel_timeout="1", cleanup_interval="1")(app)
+"""
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+def test_client_that_stops_reading_keeps_neither_a_thread_nor_the_response(requests):
+    """After a second request on the same connection, waitress keeps a thread until the first response is sent."""
+    port = free_port()
+    command = [sys.executable, "-c", STALLED_RESPONSES.replace("LISTEN", f"127.0.0.1:{port}")]
+    with subprocess.Popen(command) as process, ExitStack() as at_end:
+        at_end.callback(process.kill)
+        stalled, slow = connect(port), connect(port)
+        stalled.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * requests)
+        time.sleep(0.5)
+        slow.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        received = 0
+        while more := slow.recv(1_000_000):
+            received += len(more)
+            time.sleep(0.05)
+        assert received > BIG
+        wait_until(lambda: is_closed(stalled), "the server closes the connection")
+    stalled.close()
+    slow.close()
+
+
+def is_closed(connection):
+    try:
+        connection.sendall(b"x")
+    except OSError:
+        return True
+    return False
 
 
 def connect(port):
