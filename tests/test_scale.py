@@ -104,6 +104,15 @@ def test_list_of_removed_movies_uses_an_index(explained, alice, db):
     assert_only_own_rows_are_read(db, explained)
 
 
+def test_list_of_removed_movies_leaves_out_expired_ones_by_the_index(explained, alice, db):
+    """Until the next clean-up, there can be many."""
+    alice.get(f"{alice.list_path}removed")
+    begin = {"sqlite": "removed_at>?", "postgresql": "Index Cond"}[db.get_bind().dialect.name]
+    lines = [line for plan in plans(db, explained) for line in plan.splitlines() if re.search("removed_at ?>", line)]
+    assert lines
+    assert all(begin in line for line in lines), lines
+
+
 def test_page_of_changes_reads_only_own_rows_and_finds_movies_by_index(explained, alice, db):
     movie_ids = [str(number) for number in db.scalars(select(Movie.id).where(Movie.title.like("Movie 1_"))).all()]
     for movie_id in movie_ids[:10]:

@@ -33,10 +33,10 @@ from flicklist.titles import sort_title, sort_titles_of_variants
 MAX_MATCHES = 4
 MAX_SIMILAR_TITLES = 20  # that are read from each list: another title can have the same sort title
 MAX_EXPIRED_DELETED = 50  # by one addition, while other writers wait
-HAS_EXPIRED = IS_REMOVED & (
-    Movie.removed_at < bindparam("kept_since", callable_=lambda: utc_now() - REMOVED_RETENTION, type_=UtcDateTime())
-)
+_KEPT_SINCE = bindparam("kept_since", callable_=lambda: utc_now() - REMOVED_RETENTION, type_=UtcDateTime())
+HAS_EXPIRED = IS_REMOVED & (Movie.removed_at < _KEPT_SINCE)
 """Matches movies that were removed too long ago to be restored."""
+_CAN_BE_RESTORED = Movie.removed_at >= _KEPT_SINCE  # the same as ``~HAS_EXPIRED``, with the index of removed movies
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 _WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tags, Movie.runtime).where(
@@ -182,7 +182,7 @@ def removed_page(connection: Connection, owner_id: int, requested: PageRequest) 
 
     The number of movies is capped; see `Keyset.count`.
     """
-    return _page(connection, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [~HAS_EXPIRED])
+    return _page(connection, owner_id, _REMOVED_ORDERS[Sort.REMOVED], requested, [_CAN_BE_RESTORED])
 
 
 def _page(
