@@ -307,6 +307,19 @@ def test_confirmation_mails_are_limited_and_registration_still_works(make_app, p
     assert db.scalars(select(Mail)).all() == []
 
 
+def test_others_do_not_use_up_the_confirmation_mails_of_an_address(make_app, postbox):
+    site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail="2 per hour")
+    stranger, carol = Client(site), Client(site)
+    stranger.extra_environ = {"REMOTE_ADDR": "203.0.113.9"}
+    for _ in range(3):
+        stranger.register("carol@example.com")
+        stranger.send("/account/delete", current_password=PASSWORD, word="delete")
+    before = len(postbox.mails)
+    carol.register("carol@example.com")
+    postbox.wait_for(before + 1)
+    carol.send("/account/send-confirmation", status=303)
+
+
 def test_confirmation_mails_are_limited_per_client(make_app, postbox):
     site = make_app(smtp_url=postbox.url, public_url="https://movies.example", rate_limit_mail_per_client="2 per hour")
     people = [Client(site) for _ in range(3)]
