@@ -10,6 +10,7 @@ from pyramid.request import Request
 
 log = logging.getLogger(__name__)
 
+MAX_PAUSE_AFTER_FAILURE = 60
 REFUSED = "can't start new thread"  # the text of a RuntimeError, which is all that Python says
 
 
@@ -31,7 +32,7 @@ def starting_threads() -> Iterator[None]:
 
 
 class PeriodicThread(threading.Thread):
-    """Works when woken, and after each pause. A failure is logged, because the database may be back later.
+    """Works when woken, and after each pause. A failure is logged, and after a minute at most it tries again.
 
     `work` closes its database connections at its end. One that SQLite opened while the disk was read-only would keep
     the whole process from writing, as long as it is open.
@@ -58,11 +59,13 @@ class PeriodicThread(threading.Thread):
     def run(self) -> None:
         self._pause(self._first_pause_seconds)
         while not self._stop_requested:
+            seconds = self._pause_seconds
             try:
                 self._work()
             except Exception:
                 log.exception("The thread %s failed", self.name)
-            self._pause(self._pause_seconds)
+                seconds = min(seconds, MAX_PAUSE_AFTER_FAILURE)
+            self._pause(seconds)
 
     def _pause(self, seconds: float) -> None:
         self._wake.wait(seconds)
