@@ -1,5 +1,6 @@
 """The ``flicklist`` command, for operators."""
 
+import errno
 import sqlite3
 import sys
 from collections import Counter
@@ -43,6 +44,7 @@ from flicklist.text import one_line
 # `catalog fill` makes one change of so many movies, so that undoing it is quick.
 MAX_FILLED_AT_ONCE = 100
 STANDARD_OUTPUT = Path("-")
+TOO_FEW_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}  # files, memory or processes
 PERCENT = 100
 ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
 
@@ -56,7 +58,8 @@ class Commands(click.Group):
         except (OperationalError, InternalError) as error:
             raise click.ClickException(f"The database refused this: {reason_of(error)}.") from None
         except OSError as error:
-            if ctx.invoked_subcommand == "serve":  # it can be an error of the site itself
+            # Others can be errors of the site itself.
+            if ctx.invoked_subcommand == "serve" and error.errno not in TOO_FEW_RESOURCES:
                 raise
             raise click.ClickException(f"{one_line(error)}.") from None
 

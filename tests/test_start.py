@@ -413,6 +413,18 @@ def test_machine_that_refuses_threads(root, tmp_path, refused, options):
     assert "Traceback" not in failed.stderr
 
 
+def test_machine_that_allows_too_few_open_files(root, tmp_path):
+    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
+    command = [*COMMANDS["serve"], root / "development.ini", "port=0", "--processes", "2"]
+    limited = ["bash", "-c", 'ulimit -n 8; exec "$@"', "bash", *command]
+    failed = subprocess.run(
+        limited, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1] == "Error: [Errno 24] Too many open files."
+    assert "Traceback" not in failed.stderr
+
+
 def test_concurrent_migrations_of_empty_database_all_succeed(root, empty_database_url):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLICKLIST_")}
     settings = {
