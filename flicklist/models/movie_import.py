@@ -94,6 +94,7 @@ class Import(Base):
     """How often a server has begun to work on the import in its current state."""
     format_name: Mapped[str] = mapped_column(String(MAX_FORMAT_LENGTH), default="")
     problem: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH), default="")
+    """Why the file was refused, or that a finished import could not be undone."""
     notices: Mapped[list[str]] = mapped_column(JSON, default=list)
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
@@ -138,7 +139,7 @@ class Import(Base):
 
     def begin(self, state: ImportState) -> None:
         """Give the import to the server for the next piece of work."""
-        self.attempts, self.done, self.total = 0, 0, 0
+        self.attempts, self.done, self.total, self.problem = 0, 0, 0, ""
         self.wait_in(state)
 
     def wait_in(self, state: ImportState) -> None:

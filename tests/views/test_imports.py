@@ -280,6 +280,24 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
     assert alice.watchlist() == ["Heat"]
 
 
+def test_undo_that_gives_up_says_so_and_can_be_tried_again(alice, import_file, take_back, monkeypatch):
+    page = import_file("Heat")
+    take_back_movies = importer.take_back
+
+    def find_other_list(*_):
+        raise importer.ListChanged
+
+    monkeypatch.setattr(importer, "take_back", find_other_list)
+    page = take_back(page)
+    assert "Import finished" in page
+    assert importer.NOT_UNDONE in page.html.main.text
+    monkeypatch.setattr(importer, "take_back", take_back_movies)
+    page = take_back(page)
+    assert "Import undone" in page
+    assert importer.NOT_UNDONE not in page.html.main.text
+    assert alice.watchlist() == []
+
+
 def test_what_was_edited_since_stays_when_taken_back(alice, import_file, take_back, db):
     page = import_file("[x] Heat (1995)\nRan (1985)\nAlien (1979)\nStalker (1979)\n")
     alice.rate("Heat", "5")

@@ -56,6 +56,7 @@ CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 TOO_LARGE = "This file needs too much memory to import, so nothing was imported. Split it into smaller files."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
+NOT_UNDONE = "This import was not undone, because your list kept changing, or the server could not finish. Try again."
 
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and their total."""
@@ -306,7 +307,7 @@ class _Work:
             except ListChanged:
                 continue
             return
-        self._stop("")
+        self._stop(NOT_UNDONE)
 
     def _read(self) -> ParsedUpload:
         """Return the rows of the file. Raises `UploadRefused`."""
@@ -398,10 +399,10 @@ class _Work:
             yield db, movie_import
 
     def _stop(self, problem: str) -> None:
-        """Refuse an upload. An import that cannot be taken back stays."""
+        """Refuse an upload. An import that cannot be taken back stays, and says so."""
         if self.movie_import.state == ImportState.TAKING_BACK:
             with self._transaction() as (_, movie_import):
-                movie_import.state = ImportState.FINISHED
+                movie_import.state, movie_import.problem = ImportState.FINISHED, NOT_UNDONE
             return
         self._delete_report()
         with self._transaction() as (db, movie_import):
