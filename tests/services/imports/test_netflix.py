@@ -83,6 +83,17 @@ def test_other_dates_need_a_decision(tmp_path, typed, reason):
     assert (row.reason, row.needs_decision) == (reason, True)
 
 
+@pytest.mark.parametrize("year", ["0100", "1800", "2101", "9999"])
+def test_impossible_year_is_not_asked_about_and_needs_a_decision(tmp_path, year):
+    heat, ran = read_bytes(tmp_path, f'Title,Date\n"Heat","1/2/{year}"\n"Ran","31/2/{year}"\n').rows
+    assert (heat.needs_decision, ran.needs_decision) == (True, True)
+    parsed = read_bytes(tmp_path, f'Title,Date\n"Heat","1/2/{year}"\n"Ran","1/2/2020"\n')
+    assert [option.label for option in parsed.questions[0].options] == [
+        "Day first: 1 Feb 2020",
+        "Month first: 2 Jan 2020",
+    ]
+
+
 def test_row_without_date_is_watched(tmp_path):
     heat, ran = read_bytes(tmp_path, "Date;Title\n;Heat\n2021.12.15;Ran\n").rows
     assert (heat.status, heat.viewings, ran.viewings) == (Status.WATCHED, [], [RowViewing("2021-12-15")])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
 
-from flicklist.dates import format_date
+from flicklist.dates import FIRST_YEAR, LAST_YEAR, format_date
 from flicklist.film_facts import FilmFacts
 from flicklist.services.imports.csv_rows import Record
 from flicklist.services.imports.days import read_day
@@ -57,6 +57,11 @@ class _Numbers(NamedTuple):
     @property
     def is_ambiguous(self) -> bool:
         return len(set(self.readings.values())) > 1
+
+    @property
+    def can_be_asked_about(self) -> bool:
+        """Whether both dates are possible. A row with another year is refused anyway."""
+        return self.is_ambiguous and FIRST_YEAR <= self.year <= LAST_YEAR
 
 
 @dataclass
@@ -147,7 +152,7 @@ def _orders(records: Iterable[Record]) -> _Orders:
                 continue
             if not numbers.is_ambiguous and numbers.first != numbers.second:
                 orders.certain |= numbers.readings.keys()
-            elif numbers.is_ambiguous and len(orders.ambiguous) < _MAX_DATES_IN_QUESTION:
+            elif numbers.can_be_asked_about and len(orders.ambiguous) < _MAX_DATES_IN_QUESTION:
                 orders.ambiguous.append(numbers)
     return orders
 
