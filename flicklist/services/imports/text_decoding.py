@@ -3,6 +3,8 @@
 import codecs
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import BinaryIO, NamedTuple, TextIO
 
 from flicklist.services.imports.archive import CHUNK
@@ -28,13 +30,14 @@ _CP1252 = Encoding(
 )
 
 
-def detect_encoding(open_bytes: OpenBytes) -> Encoding:
+def detect_encoding(open_bytes: OpenBytes, max_lines: int) -> Encoding:
+    """Return how a file is decoded. Of one that is not UTF-8 as a whole, so many lines are compared."""
     with open_bytes() as file:
         if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
             return Encoding("utf-16")
     if _is_utf_8(open_bytes):
         return _UTF_8
-    broken, proper = _count_lines(open_bytes)
+    broken, proper = _count_lines(open_bytes, max_lines)
     return _PARTLY_UTF_8 if proper > broken else _CP1252
 
 
@@ -50,11 +53,11 @@ def _is_utf_8(open_bytes: OpenBytes) -> bool:
     return True
 
 
-def _count_lines(open_bytes: OpenBytes) -> tuple[int, int]:
-    """Return how many lines are not UTF-8, and how many are, of those that are not ASCII."""
+def _count_lines(open_bytes: OpenBytes, max_lines: int) -> tuple[int, int]:
+    """Return how many of the first lines are not UTF-8, and how many are, of those that are not ASCII."""
     broken = proper = 0
     with open_bytes() as file:
-        while line := file.readline(MAX_LINE_LENGTH):
+        for line in islice(iter(partial(file.readline, MAX_LINE_LENGTH), b""), max_lines):
             if not line.isascii():
                 is_proper = _decodes(line)
                 proper += is_proper

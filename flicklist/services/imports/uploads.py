@@ -59,7 +59,7 @@ class UploadedFile:
 
     @cached_property
     def encoding(self) -> Encoding:
-        return detect_encoding(self._open_bytes)
+        return detect_encoding(self._open_bytes, self._limits.max_lines)
 
     @cached_property
     def is_json(self) -> bool:

@@ -6,6 +6,7 @@ import struct
 import time
 import tracemalloc
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from zipfile import ZIP_BZIP2, ZIP_STORED, ZipFile, ZipInfo
 
@@ -15,6 +16,7 @@ from flicklist.services.export.json_file import VERSION
 from flicklist.services.imports.formats import flicklist_export
 from flicklist.services.imports.reading import UploadLimits
 from flicklist.services.imports.rows import UnusableRow, UploadRefused
+from flicklist.services.imports.text_decoding import detect_encoding
 from flicklist.services.imports.uploads import read_rows
 from tests.services.imports.files import LIMITS, assert_storable, read, undecided, usable, zipped
 
@@ -146,6 +148,13 @@ def test_wrong_checksum(tmp_path):
     assert "damaged" in refusal(tmp_path, bytes(content))
 
 
+@pytest.mark.parametrize("offset", [2**62, 2**63, 2**64 - 1])
+def test_entry_with_an_offset_of_64_bits(tmp_path, offset):
+    content = bytearray(archive_of((entry("watched.csv", extra=struct.pack("<HHQ", 1, 8, offset)), WATCHED)))
+    struct.pack_into("<I", content, content.index(b"PK\x01\x02") + 42, 0xFFFFFFFF)  # see the extra field
+    assert "damaged" in refusal(tmp_path, bytes(content))
+
+
 @pytest.mark.parametrize("name", ["x.csv", "x.txt", "x.json"])
 def test_one_endless_line(tmp_path, name):
     starts = {"x.csv": "Const,Title\n", "x.txt": "Heat\n", "x.json": '[{"movie": "'}
@@ -183,6 +192,15 @@ def test_other_encodings(tmp_path, encoding):
     mark = "\ufeff" if encoding == "utf-16-le" else ""
     text = f"{mark}Const,Title,Title Type,Your Rating\ntt0000001,Amélie,Movie,9\n"
     assert [row.title for row in usable(bounded(tmp_path, text.encode(encoding)))] == ["Amélie"]
+
+
+def test_encoding_is_detected_by_as_many_lines_as_can_be_read(tmp_path):
+    """Of 100 MB with two bytes on each line, comparing all took 90 s."""
+    content = (b"Title\n" + "Amélie\n".encode("cp1252") * 3) + "Léon\n".encode() * 10
+    path = tmp_path / "list.txt"
+    path.write_bytes(content)
+    detected = [detect_encoding(partial(path.open, "rb"), max_lines).name for max_lines in (4, 100)]
+    assert detected == ["cp1252", "utf-8-sig"]
 
 
 def test_truncated_utf_16(tmp_path):
