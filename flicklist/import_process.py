@@ -23,26 +23,34 @@ log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-P", "-m", "flicklist.import_process")  # -P: the current folder can be anything
 NOTHING_DONE = 3  # the exit status if there was no work, or if it failed and that was logged
+MAX_FAILURES = 5  # in a row; after fewer, an import that always fails is refused
 MAX_MEMORY = 1_000_000_000  # bytes; a file of the greatest size needs 400 MB, see docs/performance.md
 SECONDS_TO_END = 2  # for the work in progress, when the server is gone
 # The importer refuses a file that takes `MAX_PROCESSOR_SECONDS`. This is for single steps that take much longer.
 HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60
 
 
-def work_on_next_import(settings: Settings) -> bool:
+def work_on_imports(settings: Settings) -> None:
+    """Work on all imports that wait. If it fails again and again, leave the rest for later."""
+    failures = 0
+    while failures < MAX_FAILURES and (has_worked := work_on_next_import(settings)) is not None:
+        failures = 0 if has_worked else failures + 1
+
+
+def work_on_next_import(settings: Settings) -> bool | None:
     """Start a process for the import that has waited longest, wait for it, and return whether it has done its work.
 
-    Start none if nothing waits, or somebody else works on imports.
+    Return None if nothing waits, or somebody else works on imports.
     """
     with open_importer(settings) as importer:
         holder = importer.holder
         if not importer.has_work():
-            return False
+            return None
     status = _run_process(settings, holder)
     if status not in {0, NOTHING_DONE}:
         log.error("The process for an import ended with the status %s", status)
         with open_importer(settings, holder=holder) as importer:
-            importer.release_lease()
+            importer.clean_up()
     return status == 0
 
 

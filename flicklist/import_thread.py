@@ -1,10 +1,12 @@
 """The thread of the server that starts a process for each import that waits."""
 
+from functools import partial
+
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.request import Request
 
-from flicklist.import_process import work_on_next_import
+from flicklist.import_process import work_on_imports
 from flicklist.threads import PeriodicThread, wake_after_commit
 
 PAUSE_SECONDS = 30
@@ -20,12 +22,7 @@ def wake_importer(request: Request) -> None:
 def includeme(config: Configurator) -> None:
     """Start the thread with the application, unless a setting leaves imports to other processes."""
     settings = config.registry.flicklist
-
-    def work_on_imports() -> None:
-        while work_on_next_import(settings):
-            pass
-
     config.registry.import_thread = None
     if settings.runs_imports:
-        config.registry.import_thread = PeriodicThread("imports", work_on_imports, PAUSE_SECONDS)
+        config.registry.import_thread = PeriodicThread("imports", partial(work_on_imports, settings), PAUSE_SECONDS)
         config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -83,13 +84,21 @@ def test_process_that_dies_does_not_stop_other_imports(alice, bob, work, monkeyp
     assert "confirm" in alice.get(page.request.path).forms
 
 
-def test_import_whose_process_always_dies_is_refused_in_the_end(alice, work, monkeypatch):
+def test_import_whose_process_always_dies_is_refused_soon_and_leaves_no_file(alice, ini, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is remembered
     page = alice.upload("Heat")
-    read_by(monkeypatch, "os._exit(7)")
-    for _ in range(importer.MAX_ATTEMPTS):
-        assert not work()
-    assert work()
+    read_by(monkeypatch, "os.kill(os.getpid(), 9)")
+    import_process.work_on_imports(Settings.read(ini, {}))
     assert importer.FAILED in alice.get(page.request.path)
+    assert list(tmp_path.glob("flicklist*")) == []
+
+
+def test_process_that_never_starts_is_not_started_again_and_again(alice, ini, monkeypatch, caplog):
+    alice.upload("Heat")
+    monkeypatch.setattr(import_process, "COMMAND", (sys.executable, "-c", "import nothing_of_this_name"))
+    import_process.work_on_imports(Settings.read(ini, {}))
+    assert caplog.text.count("ended with the status 1") == import_process.MAX_FAILURES
 
 
 def test_error_in_process_is_in_the_log_of_the_server(alice, work, monkeypatch, caplog):

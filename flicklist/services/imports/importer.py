@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, gettempdir
 from typing import IO, NamedTuple
 from uuid import uuid4
 
@@ -42,6 +43,7 @@ from flicklist.text import shorten
 log = logging.getLogger(__name__)
 
 LEASE = "imports"
+FOLDER_PREFIX = "flicklist-import-"  # of the temporary folder, whose name goes on with the holder
 LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 MAX_PLANS = 5
@@ -174,6 +176,12 @@ class Importer:
         """Let others work on imports, if this holder still has the lease."""
         with self._database.transaction() as db:
             leases.release(db, LEASE, self.holder)
+
+    def clean_up(self) -> None:
+        """Delete the temporary files of an importer with the same holder that was killed, and release its lease."""
+        for folder in Path(gettempdir()).glob(f"{FOLDER_PREFIX}{self.holder}-*"):
+            rmtree(folder, ignore_errors=True)
+        self.release_lease()
 
     def _work(self, import_id: int) -> bool:
         """Do the next piece of work on an import. Return `False` after an unexpected error."""
@@ -311,7 +319,7 @@ class _Work:
 
     def _read(self) -> ParsedUpload:
         """Return the rows of the file. Raises `UploadRefused`."""
-        with TemporaryDirectory(prefix="flicklist-import-") as folder:
+        with TemporaryDirectory(prefix=f"{FOLDER_PREFIX}{self.holder}-") as folder:
             path = Path(folder, "upload")
             with self.database.snapshot() as read_db:
                 storage.write_file(read_db, self.movie_import.id, path)
