@@ -33,6 +33,7 @@ from flicklist.text import quote
 
 MEMBERS_IN_PREVIEW = 5
 MAX_FILES_IN_NOTICE = 8
+MAX_NOTICES = 50
 # Lists of titles begin like this: "[x] Heat", "[REC] (2007)".
 _TEXT_IN_BRACKETS = re.compile(r"\[(?:[ xX]\]|[^\W\d_])")
 
@@ -157,7 +158,7 @@ class Upload:
         encodings = dict.fromkeys(self.files[name].encoding.notice for name in self.files if name in names)
         ignored = [name for name in self.files if name not in names]
         about_files = [*filter(None, encodings), *_ignored_notice(ignored)]
-        return ParsedUpload(format_name, collected, (*notices, *about_files))
+        return ParsedUpload(format_name, collected, (*_first_notices(notices), *about_files))
 
 
 class Format(NamedTuple):
@@ -223,6 +224,12 @@ def counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator
 
 def too_many_rows(limits: UploadLimits) -> UploadRefused:
     return UploadRefused(f"This upload has more than {limits.max_rows:,} rows. Split it into smaller files.")
+
+
+def _first_notices(notices: Sequence[str]) -> Sequence[str]:
+    """Return as many notices as a page can show. There can be one for each list of the person."""
+    rest = len(notices) - MAX_NOTICES
+    return notices if rest <= 0 else [*notices[:MAX_NOTICES], f"There are {rest:,} more remarks like these."]
 
 
 def _ignored_notice(names: Sequence[str]) -> Sequence[str]:

@@ -8,6 +8,7 @@ from flicklist.services.imports.formats import letterboxd
 from flicklist.services.imports.formats.letterboxd import WHICH_FILE
 from flicklist.services.imports.list_only import ADD, LEAVE_OUT, NAME
 from flicklist.services.imports.rows import RowViewing, Status
+from flicklist.services.imports.uploads import MAX_NOTICES
 from tests.services.imports.files import (
     SAMPLES,
     assert_storable,
@@ -223,6 +224,18 @@ def test_list_becomes_a_tag(tmp_path, start):
     )
     assert row.line == 7
     assert "“Films, with cake”: “Films with cake”" in parsed.notices[0]
+
+
+def test_only_some_of_many_remarks_about_lists_are_kept(tmp_path):
+    lists = {
+        f"lists/{number}.csv": "Letterboxd list export v7\r\nDate,Name,Tags,URL,Description\r\n"
+        f'd,"{number}, x",,u,\r\n\r\n'
+        "Position,Name,Year,URL,Description\r\n1,Heat,1995,https://boxd.it/2b0k,\r\n"
+        for number in range(60)
+    }
+    parsed = read_bytes(tmp_path, zipped({"watched.csv": f"{FILMS}{HEAT}\n", **lists}))
+    assert len(parsed.notices) == MAX_NOTICES + 1
+    assert parsed.notices[-1] == "There are 10 more remarks like these."
 
 
 def test_bad_day_or_rating_needs_a_decision_and_spoils_no_other_row(tmp_path):
