@@ -291,7 +291,7 @@ class _Work:
         """Write the movies. If the list changes meanwhile, plan again."""
         parsed = self._read()
         for _ in range(MAX_PLANS):
-            self._repeat(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
+            self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
             plan = self._plan(parsed, is_preview=False)
             self._report(parsed.rows, plan)
             try:
@@ -362,9 +362,9 @@ class _Work:
 
     def _delete_report(self) -> None:
         """Delete the rows and snapshots of an earlier plan."""
-        self._repeat(lambda db: storage.delete_some_parts(db, self.movie_import.id, storage.REPORT))
+        self._delete_in_parts(lambda db: storage.delete_some_parts(db, self.movie_import.id, storage.REPORT))
 
-    def _repeat(self, delete_some: Callable[[Session], bool]) -> None:
+    def _delete_in_parts(self, delete_some: Callable[[Session], bool]) -> None:
         """Delete some rows in each of several small transactions, until there are none."""
         has_deleted = True
         while has_deleted:
