@@ -58,7 +58,7 @@ class Commands(click.Group):
         except (OperationalError, InternalError) as error:
             raise click.ClickException(f"The database refused this: {reason_of(error)}.") from None
         except OSError as error:
-            # Others can be errors of the site itself.
+            # Any other one can be an error of the site itself, and needs its traceback.
             if ctx.invoked_subcommand == "serve" and error.errno not in TOO_FEW_RESOURCES:
                 raise
             raise click.ClickException(f"{one_line(error)}.") from None

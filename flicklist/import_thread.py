@@ -6,7 +6,7 @@ from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.request import Request
 
-from flicklist.import_process import work_on_imports
+from flicklist.import_process import run_imports
 from flicklist.threads import PeriodicThread, wake_after_commit
 
 PAUSE_SECONDS = 30
@@ -24,5 +24,5 @@ def includeme(config: Configurator) -> None:
     settings = config.registry.flicklist
     config.registry.import_thread = None
     if settings.runs_imports:
-        config.registry.import_thread = PeriodicThread("imports", partial(work_on_imports, settings), PAUSE_SECONDS)
+        config.registry.import_thread = PeriodicThread("imports", partial(run_imports, settings), PAUSE_SECONDS)
         config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

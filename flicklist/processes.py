@@ -60,20 +60,20 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
     )
-    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup
-    on_hangup = signal.SIG_IGN if is_ignored else server.signal_handler_interrupt
-    server.on_startup(partial(signal.signal, signal.SIGHUP, on_hangup))  # granian has set its own handler before
-    os.register_at_fork(after_in_child=_leave_signals_to_parent)
+    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # under nohup
+    hangup_handler = signal.SIG_IGN if ignores_hangup else server.signal_handler_interrupt
+    server.on_startup(partial(signal.signal, signal.SIGHUP, hangup_handler))  # granian has set its own one before
+    os.register_at_fork(after_in_child=_stop_on_sigterm_only)
     log.info("Serving on http://%s:%s in %s processes", address, port, processes)
     with starting_threads():
         server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
 
 
-def _leave_signals_to_parent() -> None:
-    """Let only SIGTERM stop this process, which the parent sends.
+def _stop_on_sigterm_only() -> None:
+    """Stop this process only on SIGTERM, which its parent sends.
 
-    A terminal sends Ctrl+C and SIGHUP to all processes. With those besides SIGTERM, granian often did not stop. Until
-    granian sets its own handler, that of the parent would ignore SIGTERM.
+    A terminal sends SIGINT and SIGHUP to all processes. After one of those and SIGTERM, granian often hung. The handler
+    that this process has from its parent would ignore SIGTERM, until granian sets its own.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv6Address
 from typing import Any
 
 FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
@@ -9,10 +11,10 @@ IN_BRACKETS = re.compile(r'"?(\[[^\]"]*\])(:\d+)?"?')  # with a port or without
 
 
 def read_ipv6_addresses(app: Any) -> Callable[[dict[str, Any], Any], Any]:
-    """Return an application that waitress's `proxy_headers_middleware` gives the right address of IPv6 clients.
+    """Return an application that gets IPv6 addresses in a form that waitress reads: in brackets, without a port.
 
-    In ``::ffff:192.0.2.1``, waitress takes what follows the last colon for a port. That is how nginx writes all IPv4
-    addresses if it listens with ``ipv6only=off``. In brackets and without a port, waitress reads all IPv6 addresses.
+    Of ``::ffff:192.0.2.1``, waitress takes what follows the last colon for a port. So nginx writes all IPv4 addresses
+    if it listens with ``ipv6only=off``.
     """
 
     def reading(environ: dict[str, Any], start_response: Any) -> Any:
@@ -27,4 +29,10 @@ def _bracket(address: str) -> str:
     address = address.strip()
     if in_brackets := IN_BRACKETS.fullmatch(address):
         return in_brackets[1]
-    return f"[{address}]" if address.count(":") > 1 else address
+    with suppress(ValueError):  # not an IPv6 address
+        return f"[{IPv6Address(_unquote(address))}]"
+    return address
+
+
+def _unquote(text: str) -> str:
+    return text[1:-1] if text.startswith('"') and text.endswith('"') else text

@@ -32,7 +32,7 @@ MAX_SHUTDOWN_SECONDS = 30
 PAUSE_SECONDS = 0.05
 LONG_BLANKS = re.compile(rb"[ \t]{64,}")
 ADDRESSES = ("host", "port", "listen", "unix_socket")
-# SIGHUP comes when the terminal is closed. Windows has none.
+# A terminal that is closed sends SIGHUP. Windows has none.
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -45,7 +45,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    _stop_with(_stop_start)
+    _handle_stop_signals(_stop_start)
     sockets = _listen(options)
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
@@ -61,7 +61,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             if not shutdown.ident:  # this is the first signal
                 shutdown.start()
 
-        _stop_with(stop)
+        _handle_stop_signals(stop)
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
@@ -71,8 +71,8 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
     return serve
 
 
-def _stop_with(handler: Callable[..., None]) -> None:
-    """Call a function when the server must stop. nohup lets it ignore SIGHUP, and that stays so."""
+def _handle_stop_signals(handler: Callable[..., None]) -> None:
+    """Set the handler of the signals that stop the server, except of SIGHUP under nohup, which ignores it."""
     for each in STOP_SIGNALS:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, handler)
@@ -174,7 +174,7 @@ class RequestParser(HTTPRequestParser):
 
 
 class Channel(HTTPChannel):
-    """A connection whose requests are read by `RequestParser`, and which ends if its client stops to take a response.
+    """A connection whose requests are read by `RequestParser`, and which is closed if its client stops reading.
 
     waitress would keep the temporary file of the response, and a thread if the client has sent another request.
     """
@@ -182,25 +182,29 @@ class Channel(HTTPChannel):
     parser_class = RequestParser
     _unsent_before = (0.0, 0)
 
-    def is_stuck(self) -> bool:
-        """Return whether a response waits, and the client has taken nothing of it since this was asked before."""
+    def is_stalled(self, now: float) -> bool:
+        """Return whether the client has read nothing of a response for `channel_timeout`, nor since the last call.
+
+        The beginning of a response can be about to be sent, after a request that took longer than that.
+        """
         before, self._unsent_before = self._unsent_before, (self.last_activity, self.total_outbufs_len)
-        return self.total_outbufs_len > 0 and self._unsent_before == before
+        has_not_moved = self.total_outbufs_len > 0 and self._unsent_before == before
+        return has_not_moved and self.last_activity < now - self.adj.channel_timeout
 
 
-def _close_stuck_connections(listener: BaseWSGIServer) -> None:
+def _close_stalled_connections(listener: BaseWSGIServer, now: float) -> None:
     for connection in list(listener.active_channels.values()):
-        if connection.is_stuck():
+        if connection.is_stalled(now):
             connection.handle_close()
 
 
 def _maintain(listener: BaseWSGIServer, now: float) -> None:
     """Close connections that nobody uses. waitress calls this every `cleanup_interval` seconds.
 
-    Those that are stuck are closed later, by its loop, which looks at all connections after this.
+    Those that are stalled are closed by the trigger, because waitress is about to look at all connections.
     """
     BaseWSGIServer.maintenance(listener, now)
-    listener.trigger.pull_trigger(partial(_close_stuck_connections, listener))
+    listener.trigger.pull_trigger(partial(_close_stalled_connections, listener, now))
 
 
 def _listeners(server: Any) -> list[BaseWSGIServer]:

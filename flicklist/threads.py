@@ -32,7 +32,7 @@ def starting_threads() -> Iterator[None]:
 
 
 class PeriodicThread(threading.Thread):
-    """Works when woken, and after each pause. A failure is logged, and after a minute at most it tries again.
+    """Works when woken, and after each pause. A failure is logged, and it tries again within a minute.
 
     `work` closes its database connections at its end. One that SQLite opened while the disk was read-only would keep
     the whole process from writing, as long as it is open.

@@ -1,5 +1,6 @@
-"""An import runs in a process of its own. Whatever that does, the server and other imports go on."""
+"""Each import runs in a process of its own. Whatever that does, the server and other imports go on."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from flicklist.services.imports import importer
 from flicklist.settings import Settings
 from tests.faults.conftest import Client, Server, wait_until
 
-# The process, but with another function to read the file.
+HOSTILE = "hostile.txt"
+# The process, but for a file of this name it runs other code instead of reading it.
 PROCESS = """
 import os
 from flicklist import import_process
@@ -26,129 +28,159 @@ def use_processor():
     while True:
         pass
 
-importer.read_upload = lambda *_, **__: {work}
+def read(path, name, *arguments, read_upload=importer.read_upload, **options):
+    return {code} if name == "{name}" else read_upload(path, name, *arguments, **options)
+
+importer.read_upload = read
 import_process.HARD_MAX_PROCESSOR_SECONDS = 3
 import_process.main()
 """
-ROWS = 60_000  # that take some seconds
-MAX_STOP_SECONDS = 2
-MAX_END_SECONDS = import_process.SECONDS_TO_END + 3
+ROWS = 60_000  # that take some seconds to read
+MAX_END_SECONDS = import_process.SECONDS_TO_STOP + 8  # on a busy machine
 
 
 @pytest.fixture
-def work(app, ini):
-    """Return a function that works on the next import, in a process."""
-    return partial(import_process.work_on_next_import, Settings.read(ini, {}))
-
-
-def read_by(monkeypatch, code):
-    """Let the process run some code instead of reading the file."""
-    monkeypatch.setattr(import_process, "COMMAND", (sys.executable, "-c", PROCESS.format(work=code)))
-
-
-def test_process_does_one_piece_of_work_at_a_time(alice, work):
-    page = alice.upload("Heat\nRan")
-    assert work()
-    page = alice.get(page.request.path)
-    page.forms["confirm"].submit()
-    assert alice.watchlist() == []
-    assert work()
-    assert sorted(alice.watchlist()) == ["Heat", "Ran"]
-    assert not work()
-
-
-def test_file_that_needs_too_much_memory_is_refused(alice, bob, work, monkeypatch):
-    page, other = alice.upload("Heat"), bob.upload("Ran")
-    with monkeypatch.context() as patched:
-        read_by(patched, "bytearray(2 * import_process.MAX_MEMORY)")
-        assert work()
-    assert importer.TOO_LARGE in alice.get(page.request.path)
-    assert work()
-    assert "confirm" in bob.get(other.request.path).forms
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [("use_processor()", -signal.SIGKILL), ("os.kill(os.getpid(), 15)", 1), ("os._exit(7)", 7)],
-)
-def test_process_that_dies_does_not_stop_other_imports(alice, bob, work, monkeypatch, db, caplog, code, status):
-    page, other = alice.upload("Heat"), bob.upload("Ran")
-    with monkeypatch.context() as patched:
-        read_by(patched, code)
-        assert not work()
-    assert f"The process for an import ended with the status {status}" in caplog.text
-    assert db.scalars(select(Lease)).all() == []
-    assert work()
-    assert "confirm" in bob.get(other.request.path).forms
-    assert work()
-    assert "confirm" in alice.get(page.request.path).forms
-
-
-def test_import_whose_process_always_dies_is_refused_soon_and_leaves_no_file(alice, ini, tmp_path, monkeypatch):
+def run_imports(app, ini, tmp_path, monkeypatch):
+    """Return a function that runs a process for each import, with the temporary files in a folder of the test."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)  # it is remembered
-    page = alice.upload("Heat")
-    read_by(monkeypatch, "os.kill(os.getpid(), 9)")
-    import_process.work_on_imports(Settings.read(ini, {}))
-    assert importer.FAILED in alice.get(page.request.path)
+    yield partial(import_process.run_imports, Settings.read(ini, {}))
     assert list(tmp_path.glob("flicklist*")) == []
 
 
-def test_process_that_never_starts_is_not_started_again_and_again(alice, ini, monkeypatch, caplog):
-    alice.upload("Heat")
-    monkeypatch.setattr(import_process, "COMMAND", (sys.executable, "-c", "import nothing_of_this_name"))
-    import_process.work_on_imports(Settings.read(ini, {}))
-    assert caplog.text.count("ended with the status 1") == import_process.MAX_FAILURES
+def run_hostile(monkeypatch, code):
+    """Let the process run some code when it should read the hostile file."""
+    process = PROCESS.format(code=code, name=HOSTILE)
+    monkeypatch.setattr(import_process, "COMMAND", (sys.executable, "-c", process))
 
 
-def test_error_in_process_is_in_the_log_of_the_server(alice, work, monkeypatch, caplog):
-    alice.upload("Heat")
-    read_by(monkeypatch, "1 / 0")
-    assert not work()
-    assert "ZeroDivisionError" in caplog.text
+def preview_is_ready(person, page):
+    return "confirm" in person.get(page.request.path).forms
 
 
-def test_process_that_cannot_start_is_in_the_log_of_the_server(alice, work, monkeypatch, caplog):
+def test_import_runs_in_processes(alice, run_imports):
+    page = alice.upload("Heat\nRan")
+    run_imports()
+    page = alice.get(page.request.path)
+    page.forms["confirm"].submit()
+    assert alice.watchlist() == []
+    run_imports()
+    assert sorted(alice.watchlist()) == ["Heat", "Ran"]
+
+
+def test_file_that_needs_too_much_memory_is_refused(alice, bob, run_imports, monkeypatch):
+    page, other = alice.upload("Heat", HOSTILE), bob.upload("Ran")
+    run_hostile(monkeypatch, "bytearray(2 * import_process.MAX_MEMORY)")
+    run_imports()
+    assert importer.TOO_LARGE in alice.get(page.request.path)
+    assert preview_is_ready(bob, other)
+
+
+@pytest.mark.parametrize(("code", "status"), [("use_processor()", -signal.SIGKILL), ("os._exit(7)", 7)])
+def test_process_that_dies_does_not_stop_other_imports(alice, bob, run_imports, monkeypatch, db, caplog, code, status):
+    page, other = alice.upload("Heat", HOSTILE), bob.upload("Ran")
+    with monkeypatch.context() as patched:
+        run_hostile(patched, code)
+        run_imports()
+    assert caplog.text.count(f"The process for an import ended with the status {status}") == 1
+    assert db.scalars(select(Lease)).all() == []
+    assert preview_is_ready(bob, other)
+    assert not preview_is_ready(alice, page)
+    run_imports()
+    assert preview_is_ready(alice, page)
+
+
+def test_import_whose_process_always_dies_is_refused_in_the_end(alice, run_imports, monkeypatch):
+    page = alice.upload("Heat", HOSTILE)
+    run_hostile(monkeypatch, "os.kill(os.getpid(), 9)")
+    for _ in range(importer.MAX_ATTEMPTS):
+        run_imports()
+        assert "Reading your file" in alice.get(page.request.path)
+    run_imports()
+    assert importer.FAILED in alice.get(page.request.path)
+
+
+def test_stop_counts_as_no_attempt(alice, run_imports, monkeypatch, db, caplog):
+    alice.upload("Heat", HOSTILE)
+    run_hostile(monkeypatch, "os.kill(os.getpid(), 15)")
+    run_imports()
+    assert db.execute(select(Import.state, Import.attempts)).all() == [("uploaded", 0)]
+    assert db.scalars(select(Lease)).all() == []
+    assert caplog.text == ""
+
+
+def test_error_is_in_the_log_of_the_server_and_does_not_stop_other_imports(
+    alice, bob, run_imports, monkeypatch, caplog
+):
+    page, other = alice.upload("Heat", HOSTILE), bob.upload("Ran")
+    run_hostile(monkeypatch, "1 / 0")
+    run_imports()
+    assert caplog.text.count("ZeroDivisionError") == 1
+    assert "Reading your file" in alice.get(page.request.path)
+    assert preview_is_ready(bob, other)
+
+
+def test_process_that_cannot_start_is_in_the_log_of_the_server(alice, run_imports, monkeypatch, caplog):
     page = alice.upload("Heat")
     with monkeypatch.context() as patched:
         patched.setattr(import_process, "COMMAND", (sys.executable, "-c", "import nothing_of_this_name"))
-        assert not work()
-    assert "nothing_of_this_name" in caplog.text
-    assert work()
-    assert "confirm" in alice.get(page.request.path).forms
+        run_imports()
+    assert caplog.text.count("No module named 'nothing_of_this_name'") == 1
+    run_imports()
+    assert preview_is_ready(alice, page)
 
 
-@pytest.fixture
-def server(tmp_path, empty_database_url):
-    server = Server(tmp_path, empty_database_url)
-    server.migrate()
-    yield server
-    server.stop()
+def test_folder_that_was_left_behind_is_deleted_after_a_day(alice, run_imports, tmp_path):
+    old, new = (tmp_path / f"{importer.FOLDER_PREFIX}{name}" for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir()
+    long_ago = time.time() - importer.MAX_FOLDER_AGE_SECONDS - 1
+    os.utime(old, (long_ago, long_ago))
+    alice.upload("Heat")
+    run_imports()
+    assert (old.exists(), new.exists()) == (False, True)
+    new.rmdir()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_process_ends_with_its_server(server, tmp_path, empty_database_url, ending):
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+
+
+def to_all(number):
+    """Return a function that sends a signal to all processes of a server, as a terminal or systemd does."""
+    return lambda process: os.killpg(process.pid, number)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [kill, to_all(signal.SIGTERM), to_all(signal.SIGHUP), to_all(signal.SIGINT)],
+    ids=["killed", "sigterm", "sighup", "sigint"],
+)
+def test_process_ends_with_its_server(tmp_path, end):
     """It leaves no copy of the file behind, and gives back the lease, so that the next server goes on at once."""
-    files = tmp_path / "temporary"
+    database_url, files = f"sqlite:///{tmp_path}/flicklist.db", tmp_path / "temporary"
     files.mkdir()
+    server = Server(tmp_path, database_url)
+    server.migrate()
     server.start(TMPDIR=str(files))
     client = Client(server).register("alice@example.com")
     client.upload("".join(f"Movie {number}\n" for number in range(ROWS)))
     wait_until(lambda: list(files.iterdir()), "the file is read")
     (process,) = children(server.process.pid)
-    server.process.send_signal(ending)
-    server.process.wait(MAX_STOP_SECONDS)
+    end(server.process)
+    server.process.wait(MAX_END_SECONDS)
     ended = time.monotonic()
     wait_until(lambda: has_ended(process), "the process has ended")
     assert time.monotonic() - ended < MAX_END_SECONDS
     assert list(files.iterdir()) == []
-    engine = create_engine(empty_database_url)
+    engine = create_engine(database_url)
     with engine.connect() as connection:
         assert connection.scalars(select(Lease.name)).all() == []
-        assert connection.scalar(select(Import.state)) == "uploaded"
+        assert connection.execute(select(Import.state, Import.attempts)).all() == [("uploaded", 0)]
     engine.dispose()
     server.start(TMPDIR=str(files))
     wait_until(lambda: list(files.iterdir()), "the next server reads the file")
+    server.stop()
 
 
 def children(pid):

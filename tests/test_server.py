@@ -71,9 +71,9 @@ def test_sigterm_waits_for_request_under_way(server, number):
 @pytest.mark.parametrize("options", [(), ("--processes", "2")])
 def test_nohup_keeps_server_running(server, options):
     server.options = options
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited by the server
-    server.start()
-    signal.signal(signal.SIGHUP, previous)
+    with ExitStack() as at_end:
+        at_end.callback(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        server.start()  # it inherits that
     os.killpg(server.process.pid, signal.SIGHUP)
     time.sleep(1)
     assert server.process.poll() is None

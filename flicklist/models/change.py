@@ -97,12 +97,13 @@ def snapshot(movie: Movie, *, with_viewings: bool) -> dict[str, Any]:
         "id": movie.id,
         **{name: getattr(movie, name) for name in _COLUMNS},
         **{name: iso_format(getattr(movie, name)) for name in _TIMES},
-        **({"viewings": [_viewing_values(each) for each in movie.viewings]} if with_viewings else {}),
+        **({"viewings": viewing_values(movie)} if with_viewings else {}),
     }
 
 
-def _viewing_values(viewing: Viewing) -> dict[str, Any]:
-    return {"id": viewing.id, "watched_on": viewing.watched_on, "note": viewing.note}
+def viewing_values(movie: Movie) -> list[dict[str, Any]]:
+    """Return the viewings of a movie as JSON values."""
+    return [{"id": each.id, "watched_on": each.watched_on, "note": each.note} for each in movie.viewings]
 
 
 def size_of(before: list[dict[str, Any]]) -> int:

@@ -41,7 +41,7 @@ MAX_NOTES_LENGTH = 5000
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 40
 MAX_TAGS_LENGTH = MAX_TAGS * (MAX_TAG_LENGTH + len(", "))
-# The texts that searches compare, in the order in which `search_text` has them, one on each line.
+# The texts that searches compare, and their lengths. They are the lines of `search_text`, in this order.
 SEARCHED_TEXTS = {
     "title": MAX_TITLE_LENGTH,
     "original_title": MAX_ORIGINAL_TITLE_LENGTH,
@@ -50,7 +50,7 @@ SEARCHED_TEXTS = {
     "notes": MAX_NOTES_LENGTH,
     "tags": MAX_TAGS_LENGTH,
 }
-# How much longer a text can become for searches: a Korean syllable becomes three letters. U+FDFA would become eighteen.
+# A text becomes at most so much longer for searches: a Korean syllable has three letters. U+FDFA with eighteen is cut.
 SEARCH_TEXT_FACTOR = 3
 MAX_VIEWING_NOTE_LENGTH = 1000
 MAX_TOTAL_VIEWING_NOTES_LENGTH = 50_000  # total per movie, because a change of a viewing records all of them
@@ -224,12 +224,13 @@ class Movie(Base):
             setattr(self, name, value)
         if (self.title, self.year) != (details.title, details.year):
             self.set_title(details.title, details.year)
-        self.refresh_search_columns({name for name, text in self._searched_texts().items() if text != before[name]})
+        changed = {name for name, text in self._searched_texts().items() if text != before[name]}
+        self.refresh_search_columns(changed - {"title"})  # `set_title` does that
 
     def refresh_search_columns(self, changed: Collection[str] = SEARCHED_TEXTS) -> None:
         """Set the columns that searches and filters read, after the texts in `changed` have changed.
 
-        The others are not folded again. For fifty long notes, that takes a second, in which nobody can write to SQLite.
+        The others are not folded again: that takes a second for fifty long notes, and nobody can write to SQLite then.
         """
         lines = (self.search_text or "").split("\n")
         if len(lines) != len(SEARCHED_TEXTS):  # there are none yet, or an earlier version has made a single one

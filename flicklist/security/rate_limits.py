@@ -204,14 +204,15 @@ def password_reset_rules(request: Request, email_key: str, credentials: Any) -> 
 
 
 def confirm_current_email_rules(request: Request, email_key: str) -> list[Rule]:
-    """Limit mails that confirm the address of an account, per client, and per recipient of a client.
+    """Limit mails that confirm the address of an account, strictly for each pair of client and recipient.
 
-    Per recipient, because the same address can be registered again after its account was deleted. But whoever does that
-    does not use up the mails of its owner, who is another client.
+    The same address can be registered again after its account was deleted. A stranger who does that does not use up the
+    mails of its owner, who is another client.
     """
-    client = client_key(request)
+    client, loose = client_key(request), request.settings.rate_limit_mail_per_client
     return [
-        Rule(request.settings.rate_limit_mail_per_client, "confirm-email-of-client", (client,)),
+        Rule(loose, "confirm-email-of-client", (client,)),
+        Rule(loose, "confirm-email-of-recipient", (email_key,)),
         Rule(request.settings.rate_limit_mail, "confirm-current-email", (client, email_key)),
     ]
 

@@ -30,7 +30,7 @@ def acquire(db: Session, name: str, holder: str, duration: timedelta) -> bool:
 
 
 def is_held(db: Session, name: str) -> bool:
-    """Return whether anybody holds a lease."""
+    """Return whether any process holds a lease."""
     return db.scalar(select(Lease.name).where(Lease.name == name, Lease.expires_at > utc_now())) is not None
 
 

@@ -36,7 +36,7 @@ MAX_EXPIRED_DELETED = 50  # by one addition, while other writers wait
 _KEPT_SINCE = bindparam("kept_since", callable_=lambda: utc_now() - REMOVED_RETENTION, type_=UtcDateTime())
 HAS_EXPIRED = IS_REMOVED & (Movie.removed_at < _KEPT_SINCE)
 """Matches movies that were removed too long ago to be restored."""
-_CAN_BE_RESTORED = Movie.removed_at >= _KEPT_SINCE  # the same as ``~HAS_EXPIRED``, with the index of removed movies
+_CAN_BE_RESTORED = Movie.removed_at >= _KEPT_SINCE  # like ``~HAS_EXPIRED``, but uses the index of removed movies
 _OWN = Movie.owner_id == bindparam("owner_id")
 _OWNER = select(User.id).where(User.watchlist_slug == bindparam("slug"))
 _WATCHLIST_ROWS = select(Movie.id, Movie.title, Movie.year, Movie.why, Movie.tags, Movie.runtime).where(

@@ -290,11 +290,11 @@ def test_undo_that_gives_up_says_so_and_can_be_tried_again(alice, import_file, t
     monkeypatch.setattr(importer, "take_back", find_other_list)
     page = take_back(page)
     assert "Import finished" in page
-    assert importer.NOT_UNDONE in page.html.main.text
+    assert importer.UNDO_FAILED in page.html.main.text
     monkeypatch.setattr(importer, "take_back", take_back_movies)
     page = take_back(page)
     assert "Import undone" in page
-    assert importer.NOT_UNDONE not in page.html.main.text
+    assert importer.UNDO_FAILED not in page.html.main.text
     assert alice.watchlist() == []
 
 

@@ -21,7 +21,14 @@ MAX_RATIO = 500  # of unpacked to packed bytes; real exports have less than 40
 MIN_SIZE_FOR_RATIO = 10_000_000
 # All that zipfile raises for archives that are damaged or made to do harm.
 _DAMAGES = (
-    *(BadZipFile, LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError),
+    BadZipFile,
+    LargeZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
     OverflowError,  # an offset of 64 bits
 )
 _DAMAGED = "This ZIP is damaged or cut off. Download it again, and upload it as it is."

@@ -2,7 +2,8 @@
 
 One process at a time does this, whatever the number of servers: the one with the lease. The work is done outside of
 transactions. The progress and the report are written in small ones, and the movies in one short transaction at the end.
-If the process is killed, another one begins the work again when the lease has expired.
+If the process dies, the server releases its lease, and another one begins the work again. If the server was killed as
+well, that is when the lease has expired.
 """
 
 import logging
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory, gettempdir
@@ -43,7 +45,8 @@ from flicklist.text import shorten
 log = logging.getLogger(__name__)
 
 LEASE = "imports"
-FOLDER_PREFIX = "flicklist-import-"  # of the temporary folder, whose name goes on with the holder
+FOLDER_PREFIX = "flicklist-import-"  # followed by the holder, in the name of the temporary folder
+MAX_FOLDER_AGE_SECONDS = 86_400  # of one that was left behind when server and importer were killed together
 LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 MAX_PLANS = 5
@@ -58,7 +61,7 @@ CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 TOO_LARGE = "This file needs too much memory to import, so nothing was imported. Split it into smaller files."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
-NOT_UNDONE = "This import was not undone, because your list kept changing, or the server could not finish. Try again."
+UNDO_FAILED = "This import couldn’t be undone, and nothing was changed. Try again."
 
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and their total."""
@@ -75,12 +78,23 @@ class Busy(Exception):
     """Raised when another process works on imports."""
 
 
+class Result(Enum):
+    """What became of a turn. `NOTHING` waited, or another process works on imports. A failure was logged."""
+
+    DONE = auto()
+    FAILED = auto()
+    NOTHING = auto()
+
+
 class _Gone(Exception):
     """Raised when the import or its account was deleted meanwhile."""
 
 
 class Importer:
-    """Works on the imports of all people, one after the other. Two with the same `holder` have the same lease."""
+    """Works on the imports of all people, one after the other.
+
+    `holder` is what the lease is held by. A process works with that of the server, which can then release its lease.
+    """
 
     def __init__(
         self, settings: Settings, database: Database, on_progress: Progress | None = None, holder: str | None = None
@@ -91,22 +105,27 @@ class Importer:
         self.holder = holder or uuid4().hex
 
     def has_work(self) -> bool:
-        """Return whether something waits, and nobody works on imports."""
+        """Return whether an import waits or has expired, and nobody works on imports."""
         with self._database.snapshot() as read_db:
             waits = storage.next_import_id(read_db) is not None or bool(storage.expired_import_ids(read_db))
             return waits and not leases.is_held(read_db, LEASE)
 
-    def run_next(self) -> bool:
-        """Delete expired imports, and work on the import that has waited longest.
+    def next_import_id(self) -> int | None:
+        """Return the import that has waited longest, if there is one."""
+        with self._database.snapshot() as read_db:
+            return storage.next_import_id(read_db)
 
-        Return `False` if there is none, after an unexpected error, and while another process works on imports.
-        """
+    def run_next(self) -> Result:
+        """Delete expired imports, and work on the import that has waited longest."""
         with self._lease() as is_held:
             if not is_held:
-                return False
-            self._delete_expired_imports()
-            import_id = self._next_import_id()
-            return import_id is not None and self._work(import_id)
+                return Result.NOTHING
+            has_deleted = self._delete_expired_imports()
+            import_id = self.next_import_id()
+            if import_id is None:
+                return Result.DONE if has_deleted else Result.NOTHING
+            _delete_old_folders()
+            return Result.DONE if self._work(import_id) else Result.FAILED
 
     def read_file(self, owner_id: int, name: str, file: IO[bytes], answers: Answers) -> Import:
         """Store a file and prepare its preview at once. Raises `UploadRefused`, and `Busy`."""
@@ -177,7 +196,7 @@ class Importer:
         with self._database.transaction() as db:
             leases.release(db, LEASE, self.holder)
 
-    def clean_up(self) -> None:
+    def clean_up_after_death(self) -> None:
         """Delete the temporary files of an importer with the same holder that was killed, and release its lease."""
         for folder in Path(gettempdir()).glob(f"{FOLDER_PREFIX}{self.holder}-*"):
             rmtree(folder, ignore_errors=True)
@@ -193,17 +212,28 @@ class Importer:
             pass
         except leases.LeaseLost:
             raise
+        except SystemExit:  # the server stops, which is not the fault of the import
+            self._forget_attempt(import_id)
+            raise
         except Exception:
             log.exception("Import %s was not finished", import_id)
             return False
         return True
 
-    def _delete_expired_imports(self) -> None:
+    def _forget_attempt(self, import_id: int) -> None:
+        with self._database.transaction() as db, suppress(_Gone):
+            movie_import = _locked(db, import_id)
+            movie_import.attempts = max(0, movie_import.attempts - 1)
+
+    def _delete_expired_imports(self) -> bool:
+        """Delete expired imports, and return whether there were any."""
         with self._database.snapshot() as read_db:
             expired = storage.expired_import_ids(read_db)
+        has_deleted = False
         for import_id in expired:
             while self._delete_part_of_expired_import(import_id):
-                pass
+                has_deleted = True
+        return has_deleted
 
     def _delete_part_of_expired_import(self, import_id: int) -> bool:
         with self._database.transaction() as db:
@@ -212,10 +242,6 @@ class Importer:
             was_there = storage.delete_part_of_expired_import(db, import_id)
         _give_others_their_turn(begun)
         return was_there
-
-    def _next_import_id(self) -> int | None:
-        with self._database.snapshot() as read_db:
-            return storage.next_import_id(read_db)
 
     def _begin(self, import_id: int) -> Import | None:
         """Count the attempt and return the import, or None if it waits for nothing any more."""
@@ -266,7 +292,7 @@ class _Work:
             self._stop(problem)
 
     def _try(self, work: Callable[[], None]) -> str | None:
-        """Return why the upload is refused, or None. Whatever was read of it is no longer in memory."""
+        """Return why the upload is refused, or None. After the return, the memory that an error has kept is free."""
         try:
             work()
         except UploadRefused as refused:
@@ -315,7 +341,7 @@ class _Work:
             except ListChanged:
                 continue
             return
-        self._stop(NOT_UNDONE)
+        self._stop(UNDO_FAILED)
 
     def _read(self) -> ParsedUpload:
         """Return the rows of the file. Raises `UploadRefused`."""
@@ -410,13 +436,20 @@ class _Work:
         """Refuse an upload. An import that cannot be taken back stays, and says so."""
         if self.movie_import.state == ImportState.TAKING_BACK:
             with self._transaction() as (_, movie_import):
-                movie_import.state, movie_import.problem = ImportState.FINISHED, NOT_UNDONE
+                movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
             return
         self._delete_report()
         with self._transaction() as (db, movie_import):
             movie_import.wait_in(ImportState.REFUSED)
             movie_import.problem = shorten(problem, MAX_REASON_LENGTH)
             storage.delete_content(db, movie_import.id)
+
+
+def _delete_old_folders() -> None:
+    for folder in Path(gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        with suppress(OSError):  # another process deletes it, too
+            if folder.stat().st_mtime < time.time() - MAX_FOLDER_AGE_SECONDS:
+                rmtree(folder, ignore_errors=True)
 
 
 def _give_others_their_turn(begun: float) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flicklist.film_facts import FilmFacts
 from flicklist.models import Movie, Viewing
-from flicklist.models.change import snapshot
+from flicklist.models.change import snapshot, viewing_values
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.services.imports.matching import Matched, Options, Target, match
 from flicklist.services.imports.merging import merge, new_movie
@@ -19,7 +19,7 @@ from flicklist.services.imports.rows import TOO_MUCH_TEXT, Row, UnusableRow, Upl
 from flicklist.services.watchlist import find_movies, own_movie_ids
 
 CHUNK = 500
-MAX_VIEWINGS_AT_ONCE = 20_000  # of the movies that are read together; a viewing takes 1.5 kB
+MAX_VIEWINGS_AT_ONCE = 20_000  # of movies that are loaded together; each viewing takes 1.5 kB of memory
 MAX_SEARCH_TEXT_SIZE = 100_000_000  # bytes in memory of what searches compare, of all movies that an import changes
 # The database computes the others, or the import sets them last.
 _NOT_COPIED = {"sort_year", "sort_rating", "change_id"}
@@ -181,7 +181,7 @@ class Planner:
                     if self.reserve_ids:
                         plan.writes.change(movie, before)
                         plan.snapshots.append(
-                            Snapshot(movie.id, _without_equal_viewings(before, movie), movie.change_id)
+                            Snapshot(movie.id, _without_unchanged_viewings(before, movie), movie.change_id)
                         )
 
     def _plan_additions(self, plan: Plan, targets: Sequence[Target]) -> None:
@@ -220,9 +220,9 @@ class Planner:
 
 
 def movies_with_viewings(read_db: Session, owner_id: int, movie_ids: Sequence[int]) -> Iterator[Sequence[Movie]]:
-    """Yield some movies of an account at a time, with few enough viewings for the memory.
+    """Yield some movies of an account at a time, with at most `MAX_VIEWINGS_AT_ONCE` viewings, or a single movie.
 
-    They are outside the session, which writes nothing that happens to them.
+    They are outside the session, so changing them writes nothing.
     """
     for some in _with_few_viewings(read_db, movie_ids):
         movies = find_movies(read_db, owner_id, some, for_update=False, with_viewings=True)
@@ -246,9 +246,9 @@ def _with_few_viewings(read_db: Session, movie_ids: Sequence[int]) -> Iterator[S
         yield some
 
 
-def _without_equal_viewings(before: dict[str, Any], movie: Movie) -> dict[str, Any]:
-    """Return a snapshot, without the viewings if the movie still has the same ones: a list can have millions."""
-    if before["viewings"] != snapshot(movie, with_viewings=True)["viewings"]:
+def _without_unchanged_viewings(before: dict[str, Any], movie: Movie) -> dict[str, Any]:
+    """Return a snapshot, without the viewings if the movie still has the same ones. A list can have millions."""
+    if before["viewings"] != viewing_values(movie):
         return before
     return {name: value for name, value in before.items() if name != "viewings"}
 

@@ -31,7 +31,7 @@ _CP1252 = Encoding(
 
 
 def detect_encoding(open_bytes: OpenBytes, max_lines: int) -> Encoding:
-    """Return how a file is decoded. Of one that is not UTF-8 as a whole, so many lines are compared."""
+    """Return how a file is decoded. If it is not UTF-8 as a whole, up to `max_lines` lines decide."""
     with open_bytes() as file:
         if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
             return Encoding("utf-16")

@@ -227,9 +227,9 @@ def too_many_rows(limits: UploadLimits) -> UploadRefused:
 
 
 def _first_notices(notices: Sequence[str]) -> Sequence[str]:
-    """Return as many notices as a page can show. There can be one for each list of the person."""
+    """Return at most `MAX_NOTICES` notices, and how many more there are. There can be one for each list."""
     rest = len(notices) - MAX_NOTICES
-    return notices if rest <= 0 else [*notices[:MAX_NOTICES], f"There are {rest:,} more remarks like these."]
+    return notices if rest <= 0 else [*notices[:MAX_NOTICES], f"And {rest:,} more."]
 
 
 def _ignored_notice(names: Sequence[str]) -> Sequence[str]:

@@ -226,7 +226,7 @@ def test_list_becomes_a_tag(tmp_path, start):
     assert "“Films, with cake”: “Films with cake”" in parsed.notices[0]
 
 
-def test_only_some_of_many_remarks_about_lists_are_kept(tmp_path):
+def test_only_some_of_many_notices_about_lists_are_kept(tmp_path):
     lists = {
         f"lists/{number}.csv": "Letterboxd list export v7\r\nDate,Name,Tags,URL,Description\r\n"
         f'd,"{number}, x",,u,\r\n\r\n'
@@ -235,7 +235,7 @@ def test_only_some_of_many_remarks_about_lists_are_kept(tmp_path):
     }
     parsed = read_bytes(tmp_path, zipped({"watched.csv": f"{FILMS}{HEAT}\n", **lists}))
     assert len(parsed.notices) == MAX_NOTICES + 1
-    assert parsed.notices[-1] == "There are 10 more remarks like these."
+    assert parsed.notices[-1] == "And 10 more."
 
 
 def test_bad_day_or_rating_needs_a_decision_and_spoils_no_other_row(tmp_path):

@@ -60,7 +60,7 @@ class _Numbers(NamedTuple):
 
     @property
     def can_be_asked_about(self) -> bool:
-        """Whether both dates are possible. A row with another year is refused anyway."""
+        """Whether the order matters. A row with an impossible year is refused in either one."""
         return self.is_ambiguous and FIRST_YEAR <= self.year <= LAST_YEAR
 
 
