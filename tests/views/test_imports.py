@@ -337,6 +337,21 @@ def read_as(monkeypatch, *parsed):
     monkeypatch.setattr(importer, "read_upload", lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0])
 
 
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_row_with_an_id_but_no_year_finds_the_movie_that_another_row_names(alice, import_file, db, is_reversed):
+    """The year tells which of two movies has the id, whatever the order of the rows."""
+    alice.add("Heat", "1986")
+    alice.add("Heat", "1995")
+    rows = ["Heat,,949,2010-01-01", "Heat,1995,949,2009-07-14"]
+    text = "\n".join(["Title,Year,tmdbID,WatchedDate", *(reversed(rows) if is_reversed else rows)])
+    import_file(text, "films.csv")
+    seen = select(Viewing.watched_on).join(Movie).where(Movie.year == 1995).order_by(Viewing.watched_on)
+    assert db.scalars(seen).all() == ["2009-07-14", "2010-01-01"]
+    before = remembered(db)
+    import_file(text, "films.csv")
+    assert remembered(db) == before
+
+
 def test_question_is_asked_before_anything_is_imported(alice, work_on_imports, monkeypatch):
     question = Question("kind", "Watched or to watch?", [Option("a", "Watched"), Option("b", "To watch")])
     asked = ParsedUpload("CSV", (), ["One file was ignored."], [question])

@@ -140,8 +140,8 @@ class _Matcher:
         row = self.rows[position]
         if isinstance(row, UnusableRow):
             return 0
-        precision = 0 if _has_id(row.facts) else 1 if row.year else 2
-        return precision + (0 if puts_on_list(row) else 3) + (0 if row.title else 6)
+        precision = (0 if _has_id(row.facts) else 2) + (0 if row.year else 1)
+        return precision + (0 if puts_on_list(row) else 4) + (0 if row.title else 8)
 
     def _match_row(self, position: int, row: Row) -> None:
         try:
