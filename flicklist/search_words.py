@@ -2,7 +2,7 @@
 
 import regex
 
-from flicklist.text import fold
+from flicklist.text import cut_before_folding, fold
 
 # L.A., S.W.A.T., M*A*S*H
 _INITIALS = regex.compile(r"\b\p{L}(?:[.*]\p{L}\b)+")
@@ -33,6 +33,11 @@ def searchable(text: str) -> str:
     folded = fold(text)
     words = {word for spelling in spellings(text) for word in spelling.split()}
     return " ".join([folded, *sorted(word for word in words if word not in folded)])
+
+
+def searchable_beginning(text: str, max_length: int) -> str:
+    """Return at most so many characters of what `searchable` returns, without computing much more."""
+    return searchable(cut_before_folding(text, max_length))[:max_length]
 
 
 def _spell_out(text: str) -> str:

@@ -18,7 +18,7 @@ from flicklist.models.movie import (
     REMOVED_RETENTION,
     SEARCH_TEXT_FACTOR,
 )
-from flicklist.search_words import searchable
+from flicklist.search_words import searchable_beginning
 from flicklist.services import tags as tags_service
 from flicklist.services import watchlist
 from flicklist.services.search import MAX_WORDS
@@ -85,7 +85,12 @@ def test_change_of_selected_movies_and_its_undo_fold_no_text_that_stays(alice, d
         movie.refresh_search_columns()
     db.commit()
     folded = []
-    monkeypatch.setattr(models.movie, "searchable", lambda text: folded.append(text) or searchable(text))
+
+    def fold_text(text, max_length):
+        folded.append(text)
+        return searchable_beginning(text, max_length)
+
+    monkeypatch.setattr(models.movie, "searchable_beginning", fold_text)
     page = alice.send(alice.list_path + "tag", movie=ids, tags="own it").follow()
     assert folded == ["own it"] * 2
     for label, tags in (("Undo", ""), ("Redo", "own it")):

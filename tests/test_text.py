@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flicklist.text import (
     MAX_QUOTE_LENGTH,
     compare_key,
+    cut_before_folding,
     first_sentence,
     fold,
     has_visible_character,
@@ -141,6 +142,14 @@ def test_text_with_visible_character(text):
 )
 def test_digits_and_dashes_become_ascii(typed, plain):
     assert plain_digits(typed) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("a" * 9, 9), ("é" * 9, 3), ("\ufdfa" * 9, 0), ("한" * 9, 2), ("ab\ufdfa", 2), ("한ab", 3)]
+)
+def test_text_is_cut_before_it_is_folded(text, kept):
+    """Decomposed, é has two characters, a Korean syllable three, and U+FDFA eighteen. ASCII is not cut."""
+    assert cut_before_folding(text, 7) == text[:kept]
 
 
 @pytest.mark.parametrize("character", ["🇫🇷", "👨‍👩‍👧", "e\u0301"])

@@ -31,7 +31,7 @@ from flicklist.film_facts import (
 )
 from flicklist.labels import join_labels, label_keys, split_labels
 from flicklist.models.meta import Base, BigId, PrimaryKey, UtcDateTime, to_json, utc_now
-from flicklist.search_words import searchable
+from flicklist.search_words import searchable_beginning
 from flicklist.text import compare_key, shorten
 from flicklist.titles import sort_title
 
@@ -238,7 +238,7 @@ class Movie(Base):
         for number, (name, max_length) in enumerate(SEARCHED_TEXTS.items()):
             if name in changed:
                 text = getattr(self, name)
-                lines[number] = text and searchable(text)[: SEARCH_TEXT_FACTOR * max_length]
+                lines[number] = text and searchable_beginning(text, SEARCH_TEXT_FACTOR * max_length)
         self.search_text = "\n".join(lines)
         self.tag_keys, self.genre_keys = label_keys(self.tags), label_keys(self.genres)
 
