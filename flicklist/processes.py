@@ -6,6 +6,7 @@ Each process makes the site for itself. So none shares a database connection or 
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -60,23 +61,38 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
     )
-    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # under nohup
-    hangup_handler = signal.SIG_IGN if ignores_hangup else server.signal_handler_interrupt
-    server.on_startup(partial(signal.signal, signal.SIGHUP, hangup_handler))  # granian has set its own one before
+    server.on_startup(partial(_wait_for_signals, server, signal.getsignal(signal.SIGHUP)))
     os.register_at_fork(after_in_child=_stop_on_sigterm_only)
     log.info("Serving on http://%s:%s in %s processes", address, port, processes)
     with starting_threads():
         server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
 
 
-def _stop_on_sigterm_only() -> None:
-    """Stop this process only on SIGTERM, which its parent sends.
+def _wait_for_signals(server: Any, hangup_handler: Any) -> None:
+    """Stop on the first signal, which a thread waits for. With the handlers of granian, several at once made it hang.
 
-    A terminal sends SIGINT and SIGHUP to all processes. After one of those and SIGTERM, granian often hung. The handler
-    that this process has from its parent would ignore SIGTERM, until granian sets its own.
+    nohup has made this process ignore SIGHUP, and that stays so. granian has set its own handlers before.
+    """
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    if hangup_handler is signal.SIG_IGN:
+        signals.remove(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def wait() -> None:
+        signal.sigwait(signals)
+        server.signal_handler_interrupt()
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # also in the threads that follow
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _stop_on_sigterm_only() -> None:
+    """Stop this process only on SIGTERM, which its parent sends. The parent has blocked the signals.
+
+    A terminal sends SIGINT and SIGHUP to all processes. After one of those and SIGTERM, granian often hung.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGINT, signal.SIGHUP})
 
 
 def prepare(settings: Settings, processes: int, threads: int) -> None:

@@ -7,6 +7,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
+UNKNOWN = "unknown"  # as in RFC 7239; waitress fails with an address that is nothing but a port
 IN_BRACKETS = re.compile(r'"?(\[[^\]"]*\])(:\d+)?"?')  # with a port or without
 
 
@@ -31,7 +32,7 @@ def _bracket(address: str) -> str:
         return in_brackets[1]
     with suppress(ValueError):  # not an IPv6 address
         return f"[{IPv6Address(_unquote(address))}]"
-    return address
+    return UNKNOWN if _unquote(address).startswith(":") else address
 
 
 def _unquote(text: str) -> str:

@@ -75,6 +75,13 @@ def test_signal_of_a_terminal_to_all_processes_stops_them(server, number):
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+def test_several_signals_at_once_stop_the_server(server):
+    server.start()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        server.process.send_signal(number)
+    assert server.process.wait(MAX_STOP_SECONDS) == 0
+
+
 def test_sigterm_stops_process_that_is_still_starting(server):
     server.start()
     killed = min(workers(server))
@@ -132,6 +139,7 @@ def test_proxy_headers_are_accepted_as_with_one_process(server):
         ("203.0.113.9:443", "203.0.113.0/24"),
         ("2001:db8:1:2::3", "2001:db8:1::/48"),
         ('"2001:db8:1:2::3"', "2001:db8:1::/48"),
+        (":8.0", "-"),
         ('"[2001:db8:1:2::3]:443"', "2001:db8:1::/48"),
     ],
 )
