@@ -29,7 +29,7 @@ LOCK_SECONDS = 10  # that a writer waits for another one on SQLite
 JOURNAL_BYTES = 64_000_000  # that the write-ahead log of SQLite keeps on the disk when it begins anew
 # Connections that an engine keeps, and that it opens beyond these while they are in use.
 POOL_SIZE, MAX_OVERFLOW = 5, 10
-# Of the threads for mail and for the clean-up, and two of the one for imports, which reads while it writes.
+# Of the threads for mail and for the clean-up, and two of the process for an import, which reads while it writes.
 CONNECTIONS_OF_THREADS = 4
 RETRY_SECONDS = 0.02  # between attempts to use the write-ahead log
 SQLITE_PRAGMAS = (

@@ -371,8 +371,8 @@ class Settings:
     )
     rate_limit_mail: Limits = _setting(
         _limits,
-        "emails to one address that reset a password, those that confirm it, and those that confirm a new address of "
-        "one account, each counted alone",
+        "emails to one address that reset a password, those that one client has sent to confirm it, and those that "
+        "confirm a new address of one account, each counted alone",
         default=_limits("3 per hour"),
     )
     rate_limit_mail_per_client: Limits = _setting(
