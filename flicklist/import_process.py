@@ -31,8 +31,10 @@ EXIT_STATUSES = {Result.DONE: 0, Result.FAILED: 3, Result.NOTHING: 4}
 STOPPED = 5  # the exit status after SIGTERM
 MAX_MEMORY = 1_000_000_000  # bytes; a file of the greatest size needs 400 MB, see docs/performance.md
 SECONDS_TO_STOP = 30  # after the server has ended; a statement that deletes 100,000 movies takes some seconds
+MAX_SECONDS_OF_STOP = 1.5  # that a server waits for it, because it must end within two seconds
 # The importer refuses a file that takes `MAX_PROCESSOR_SECONDS`. This one stops a single step that takes too long.
 HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60
+_under_way: set[subprocess.Popen[bytes]] = set()
 
 
 def run_imports(settings: Settings) -> None:
@@ -49,18 +51,29 @@ def run_imports(settings: Settings) -> None:
             failed.add(import_id)
 
 
+def stop_process() -> None:
+    """Stop the process under way, if there is one. The end of process 1 of a container would kill it."""
+    for process in list(_under_way):
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(MAX_SECONDS_OF_STOP)
+
+
 def _run_process(settings: Settings, holder: str) -> int:
     """Run the process to its end, clean up if it died, and return its exit status."""
     with subprocess.Popen(COMMAND, bufsize=0, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
+        _under_way.add(process)
         stdin, stderr = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stderr))
         with suppress(BrokenPipeError):  # it has ended already; its output says why
             stdin.write(pickle.dumps((settings, holder)))
         output = stderr.read().decode(errors="replace").strip()
         status = process.wait()
+        _under_way.discard(process)
     if output:
         log.error("%s", output)
-    if status not in {*EXIT_STATUSES.values(), STOPPED}:
-        log.error("The process for an import ended with the status %s", status)
+    if status not in EXIT_STATUSES.values():
+        if status != STOPPED:
+            log.error("The process for an import ended with the status %s", status)
         with open_importer(settings, holder=holder) as importer:
             importer.clean_up_after_death()
     return status

@@ -69,7 +69,7 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
 
 
 def _wait_for_signals(server: Any, hangup_handler: Any) -> None:
-    """Stop on the first signal, which a thread waits for. With the handlers of granian, several at once made it hang.
+    """Stop on any signal, which a thread waits for. With the handlers of granian, several at once made it hang.
 
     nohup has made this process ignore SIGHUP, and that stays so. granian has set its own handlers before.
     """
@@ -79,8 +79,9 @@ def _wait_for_signals(server: Any, hangup_handler: Any) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def wait() -> None:
-        signal.sigwait(signals)
-        server.signal_handler_interrupt()
+        while True:  # granian can miss one while it replaces a process
+            signal.sigwait(signals)
+            server.signal_handler_interrupt()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # also in the threads that follow
     threading.Thread(target=wait, daemon=True).start()

@@ -22,6 +22,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 
+from flicklist.import_process import stop_process
 from flicklist.proxies import read_ipv6_addresses
 from flicklist.server_options import read_options
 from flicklist.text import one_line
@@ -65,6 +66,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
+            stop_process()
             logging.shutdown()
             os._exit(0)  # without waiting for the threads of libraries
 

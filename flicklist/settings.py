@@ -377,7 +377,8 @@ class Settings:
     )
     rate_limit_mail_per_client: Limits = _setting(
         _limits,
-        "emails that reset a password, and those that confirm an address, from one client, each counted alone",
+        "emails that reset a password, and those that confirm an address, from one client, each counted alone; "
+        "and those that confirm an address, to one address",
         default=_limits("30 per hour"),
     )
     rate_limit_changes: Limits = _setting(_limits, "changes by one person", default=_limits("120 per minute"))

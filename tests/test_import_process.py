@@ -142,8 +142,8 @@ def test_folder_that_was_left_behind_is_deleted_after_a_day(alice, run_imports, 
     new.rmdir()
 
 
-def kill(process):
-    process.send_signal(signal.SIGKILL)
+def to_server(number):
+    return lambda process: process.send_signal(number)
 
 
 def to_all(number):
@@ -153,8 +153,14 @@ def to_all(number):
 
 @pytest.mark.parametrize(
     "end",
-    [kill, to_all(signal.SIGTERM), to_all(signal.SIGHUP), to_all(signal.SIGINT)],
-    ids=["killed", "sigterm", "sighup", "sigint"],
+    [
+        to_server(signal.SIGKILL),
+        to_server(signal.SIGTERM),
+        to_all(signal.SIGTERM),
+        to_all(signal.SIGHUP),
+        to_all(signal.SIGINT),
+    ],
+    ids=["killed", "stopped", "all-sigterm", "all-sighup", "all-sigint"],
 )
 def test_process_ends_with_its_server(tmp_path, end):
     """It leaves no copy of the file behind, and gives back the lease, so that the next server goes on at once."""
@@ -181,6 +187,19 @@ def test_process_ends_with_its_server(tmp_path, end):
     server.start(TMPDIR=str(files))
     wait_until(lambda: list(files.iterdir()), "the next server reads the file")
     server.stop()
+
+
+def test_server_that_is_stopped_waits_for_the_process(tmp_path):
+    """If it is process 1 of a container, its end kills all others."""
+    server = Server(tmp_path, f"sqlite:///{tmp_path}/flicklist.db")
+    server.migrate()
+    server.start()
+    client = Client(server).register("alice@example.com")
+    client.upload("".join(f"Movie {number}\n" for number in range(ROWS)))
+    wait_until(lambda: children(server.process.pid), "a process runs")
+    (process,) = children(server.process.pid)
+    server.stop()
+    assert has_ended(process)
 
 
 def children(pid):

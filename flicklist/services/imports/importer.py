@@ -198,12 +198,13 @@ class Importer:
 
     def clean_up_after_death(self) -> None:
         """Delete the temporary files of an importer with the same holder that was killed, and release its lease."""
+        self.release_lease()
         for folder in Path(gettempdir()).glob(f"{FOLDER_PREFIX}{self.holder}-*"):
             rmtree(folder, ignore_errors=True)
-        self.release_lease()
 
     def _work(self, import_id: int) -> bool:
         """Do the next piece of work on an import. Return `False` after an unexpected error."""
+        movie_import = None
         try:
             movie_import = self._begin(import_id)
             if movie_import is not None:
@@ -213,7 +214,8 @@ class Importer:
         except leases.LeaseLost:
             raise
         except SystemExit:  # the server stops, which is not the fault of the import
-            self._forget_attempt(import_id)
+            if movie_import is not None:
+                self._forget_attempt(import_id)
             raise
         except Exception:
             log.exception("Import %s was not finished", import_id)
@@ -222,6 +224,7 @@ class Importer:
 
     def _forget_attempt(self, import_id: int) -> None:
         with self._database.transaction() as db, suppress(_Gone):
+            leases.renew(db, LEASE, self.holder, LEASE_DURATION)
             movie_import = _locked(db, import_id)
             movie_import.attempts = max(0, movie_import.attempts - 1)
 
@@ -446,8 +449,8 @@ class _Work:
 
 
 def _delete_old_folders() -> None:
-    for folder in Path(gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        with suppress(OSError):  # another process deletes it, too
+    with suppress(OSError):  # there is no such folder, or another process deletes it, too
+        for folder in Path(gettempdir()).glob(f"{FOLDER_PREFIX}*"):
             if folder.stat().st_mtime < time.time() - MAX_FOLDER_AGE_SECONDS:
                 rmtree(folder, ignore_errors=True)
 
