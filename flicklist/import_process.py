@@ -3,14 +3,15 @@
 A file that needs more than anybody expected makes its own import fail. The server goes on.
 """
 
+import json
 import logging
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
@@ -37,14 +38,17 @@ HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60
 _under_way: set[subprocess.Popen[bytes]] = set()
 
 
-def run_imports(settings: Settings) -> None:
-    """Run a process for each import that waits. One that failed is tried again later, not at once."""
+def run_imports(settings: Settings, ini: Mapping[str, str]) -> None:
+    """Run a process for each import that waits. One that failed is tried again later, not at once.
+
+    `ini` are the settings as `Settings.read` reads them, which the process does again.
+    """
     failed = set()
     while True:
         with open_importer(settings) as importer:
             if not importer.has_work() or (import_id := importer.next_import_id()) in failed:
                 return
-        status = _run_process(settings, importer.holder)
+        status = _run_process(settings, ini, importer.holder)
         if status in {EXIT_STATUSES[Result.NOTHING], STOPPED}:
             return
         if status != EXIT_STATUSES[Result.DONE]:
@@ -59,13 +63,13 @@ def stop_process() -> None:
             process.wait(MAX_SECONDS_OF_STOP)
 
 
-def _run_process(settings: Settings, holder: str) -> int:
+def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int:
     """Run the process to its end, clean up if it died, and return its exit status."""
     with subprocess.Popen(COMMAND, bufsize=0, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
         _under_way.add(process)
         stdin, stderr = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stderr))
         with suppress(BrokenPipeError):  # it has ended already; its output says why
-            stdin.write(pickle.dumps((settings, holder)))
+            stdin.write(json.dumps([dict(ini), holder]).encode() + b"\n")
         output = stderr.read().decode(errors="replace").strip()
         status = process.wait()
         _under_way.discard(process)
@@ -83,10 +87,10 @@ def main() -> None:
     """Work on one import. The settings come from the server, on a pipe that it keeps open for as long as it runs."""
     _set_signal_handlers()
     logging.basicConfig(format="%(message)s")
-    settings, holder = pickle.load(sys.stdin.buffer)  # noqa: S301 - only the server writes to the pipe
+    ini, holder = json.loads(sys.stdin.buffer.readline())
     _limit_resources()
     threading.Thread(target=_stop_with_server, daemon=True).start()
-    with open_importer(settings, holder=holder) as importer:
+    with open_importer(Settings.read(ini), holder=holder) as importer:
         sys.exit(EXIT_STATUSES[importer.run_next()])
 
 

@@ -22,7 +22,8 @@ def wake_importer(request: Request) -> None:
 def includeme(config: Configurator) -> None:
     """Start the thread with the application, unless a setting leaves imports to other processes."""
     settings = config.registry.flicklist
+    ini = {key: value for key, value in config.get_settings().items() if key.startswith("flicklist.")}
     config.registry.import_thread = None
     if settings.runs_imports:
-        config.registry.import_thread = PeriodicThread("imports", partial(run_imports, settings), PAUSE_SECONDS)
+        config.registry.import_thread = PeriodicThread("imports", partial(run_imports, settings, ini), PAUSE_SECONDS)
         config.add_subscriber(lambda event: event.app.registry.import_thread.start(), ApplicationCreated)

@@ -44,7 +44,7 @@ def run_imports(app, ini, tmp_path, monkeypatch):
     """Return a function that runs a process for each import, with the temporary files in a folder of the test."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)  # it is remembered
-    yield partial(import_process.run_imports, Settings.read(ini, {}))
+    yield partial(import_process.run_imports, Settings.read(ini, {}), ini)
     assert list(tmp_path.glob("flicklist*")) == []
 
 
