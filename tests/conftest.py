@@ -232,7 +232,9 @@ def work_on_imports(app, ini):
 
         def work():
             number = 0
-            while importer.next_import_id() is not None and importer.run_next() is Result.DONE:
+            while importer.next_import_id() is not None:
+                if importer.run_next() is not Result.DONE:
+                    return number
                 number += 1
             importer.run_next()  # deletes what has expired meanwhile
             return number
