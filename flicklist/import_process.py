@@ -31,8 +31,8 @@ COMMAND = (sys.executable, "-P", "-m", "flicklist.import_process")  # -P: import
 EXIT_STATUSES = {Result.DONE: 0, Result.FAILED: 3, Result.NOTHING: 4}
 STOPPED = 5  # the exit status after SIGTERM
 MAX_MEMORY = 1_000_000_000  # bytes; a file of the greatest size needs 400 MB, see docs/performance.md
-SECONDS_TO_STOP = 30  # after the server has ended; a statement that deletes 100,000 movies takes some seconds
-MAX_SECONDS_OF_STOP = 1.5  # that a server waits for it, because it must end within two seconds
+SECONDS_WITHOUT_SERVER = 30  # to finish a statement: one that deletes 100,000 movies takes some seconds
+SECONDS_OF_SERVER = 1.5  # that a server which stops waits for the process; it must end within two
 # The importer refuses a file that takes `MAX_PROCESSOR_SECONDS`. This one stops a single step that takes too long.
 HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60
 _under_way: set[subprocess.Popen[bytes]] = set()
@@ -60,7 +60,7 @@ def stop_process() -> None:
     for process in list(_under_way):
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(MAX_SECONDS_OF_STOP)
+            process.wait(SECONDS_OF_SERVER)
 
 
 def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int:
@@ -127,7 +127,7 @@ def _stop_with_server() -> None:
     """Stop this process when the server closes the pipe, or was killed."""
     os.read(sys.stdin.fileno(), 1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(SECONDS_TO_STOP)
+    time.sleep(SECONDS_WITHOUT_SERVER)
     os._exit(1)
 
 

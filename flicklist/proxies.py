@@ -14,8 +14,8 @@ IN_BRACKETS = re.compile(r'"?(\[[^\]"]*\])(:\d+)?"?')  # with a port or without
 def read_ipv6_addresses(app: Any) -> Callable[[dict[str, Any], Any], Any]:
     """Return an application that gets IPv6 addresses in a form that waitress reads: in brackets, without a port.
 
-    Of ``::ffff:192.0.2.1``, waitress takes what follows the last colon for a port. So nginx writes all IPv4 addresses
-    if it listens with ``ipv6only=off``.
+    Of ``::ffff:192.0.2.1``, waitress takes what follows the last colon for a port. nginx writes all IPv4 addresses in
+    this form if it listens with ``ipv6only=off``.
     """
 
     def reading(environ: dict[str, Any], start_response: Any) -> Any:

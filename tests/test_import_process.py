@@ -120,7 +120,7 @@ def test_error_is_in_the_log_of_the_server_and_does_not_stop_other_imports(
     assert preview_is_ready(bob, other)
 
 
-def test_process_that_cannot_start_is_in_the_log_of_the_server(alice, run_imports, monkeypatch, caplog):
+def test_failed_start_of_a_process_is_logged(alice, run_imports, monkeypatch, caplog):
     page = alice.upload("Heat")
     with monkeypatch.context() as patched:
         patched.setattr(import_process, "COMMAND", (sys.executable, "-c", "import nothing_of_this_name"))
