@@ -12,13 +12,15 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import settings
 from jinja2 import Environment
-from sqlalchemy import create_engine, delete, event, make_url, text
+from sqlalchemy import create_engine, delete, event, make_url, text, update
 from sqlalchemy.orm import Session
 
 from flicklist import main
 from flicklist.cli import flicklist
 from flicklist.importer import open_importer
-from flicklist.models import Base
+from flicklist.models import Base, Import
+from flicklist.models.meta import utc_now
+from flicklist.models.movie_import import RETRY_PAUSE
 from flicklist.services.imports.importer import Result
 from flicklist.settings import Settings
 from tests.clients import Client
@@ -240,6 +242,17 @@ def work_on_imports(app, ini):
             return number
 
         yield work
+
+
+@pytest.fixture
+def end_pauses(engine):
+    """Return a function that lets each import that failed be tried again now."""
+
+    def end():
+        with engine.begin() as connection:
+            connection.execute(update(Import).values(waiting_since=utc_now() - RETRY_PAUSE))
+
+    return end
 
 
 @pytest.fixture

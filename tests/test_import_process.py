@@ -77,7 +77,9 @@ def test_file_that_needs_too_much_memory_is_refused(alice, bob, run_imports, mon
 
 
 @pytest.mark.parametrize(("code", "status"), [("use_processor()", -signal.SIGKILL), ("os._exit(7)", 7)])
-def test_process_that_dies_does_not_stop_other_imports(alice, bob, run_imports, monkeypatch, db, caplog, code, status):
+def test_process_that_dies_does_not_stop_other_imports(
+    alice, bob, run_imports, end_pauses, monkeypatch, db, caplog, code, status
+):
     page, other = alice.upload("Heat", HOSTILE), bob.upload("Ran")
     with monkeypatch.context() as patched:
         run_hostile(patched, code)
@@ -86,16 +88,18 @@ def test_process_that_dies_does_not_stop_other_imports(alice, bob, run_imports, 
     assert db.scalars(select(Lease)).all() == []
     assert preview_is_ready(bob, other)
     assert not preview_is_ready(alice, page)
+    end_pauses()
     run_imports()
     assert preview_is_ready(alice, page)
 
 
-def test_import_whose_process_always_dies_is_refused_in_the_end(alice, run_imports, monkeypatch):
+def test_import_whose_process_always_dies_is_refused_in_the_end(alice, run_imports, end_pauses, monkeypatch):
     page = alice.upload("Heat", HOSTILE)
     run_hostile(monkeypatch, "os.kill(os.getpid(), 9)")
     for _ in range(importer.MAX_ATTEMPTS):
         run_imports()
         assert "Reading your file" in alice.get(page.request.path)
+        end_pauses()
     run_imports()
     assert importer.FAILED in alice.get(page.request.path)
 

@@ -13,6 +13,7 @@ from flicklist.models.movie import MAX_TITLE_LENGTH
 
 CONFIRMATION_TIME = timedelta(hours=1)
 IMPORT_RETENTION = timedelta(days=30)
+RETRY_PAUSE = timedelta(minutes=1)  # so that a database or a disk that fails for a moment does not use up all attempts
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_IMPORTS = 10  # per person, because each keeps a report of all its rows
 MAX_FILE_NAME_LENGTH = 200

@@ -748,7 +748,7 @@ def test_report_of_refused_import_is_deleted_in_small_transactions(alice, engine
 
 
 def test_report_of_import_that_always_fails_is_deleted_in_small_transactions(
-    alice, engine, work_on_imports, db, monkeypatch
+    alice, engine, work_on_imports, end_pauses, db, monkeypatch
 ):
     page = alice.upload("Heat")
     work_on_imports()
@@ -756,6 +756,7 @@ def test_report_of_import_that_always_fails_is_deleted_in_small_transactions(
     monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
     for _ in range(importer.MAX_ATTEMPTS):
         work_on_imports()
+        end_pauses()
     add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
     db.commit()
     assert largest_deletions(engine, work_on_imports) == [1000, 50, 1, 0]
@@ -1019,7 +1020,22 @@ def test_confirmed_import_that_takes_too_long_changes_nothing(alice, work_on_imp
     assert alice.watchlist() == []
 
 
-def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, db, monkeypatch):
+def test_import_that_failed_waits_before_it_is_tried_again(alice, bob, work_on_imports, end_pauses, monkeypatch):
+    """Others can wake the importer often while a disk is full. That uses up no attempt."""
+    page = alice.upload("Heat")
+    with monkeypatch.context() as patched:
+        patched.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+        for _ in range(importer.MAX_ATTEMPTS + 1):
+            work_on_imports()
+    other = bob.upload("Ran")
+    assert work_on_imports() == 1
+    assert "confirm" in bob.get(other.request.path).forms
+    end_pauses()
+    assert work_on_imports() == 1
+    assert "confirm" in alice.get(page.request.path).forms
+
+
+def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, end_pauses, db, monkeypatch):
     page = alice.upload("Heat")
 
     def fail(*_, **__):
@@ -1028,6 +1044,7 @@ def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, 
     monkeypatch.setattr(importer, "read_upload", fail)
     for _ in range(importer.MAX_ATTEMPTS):
         assert work_on_imports() == 0
+        end_pauses()
     assert work_on_imports() == 1
     assert importer.FAILED in alice.get(page.request.path)
     assert db.scalars(select(ImportChunk)).all() == []

@@ -16,6 +16,7 @@ from flicklist.models.movie_import import (
     IMPORT_RETENTION,
     MAX_FILE_NAME_LENGTH,
     MAX_IMPORTS,
+    RETRY_PAUSE,
     UNCONFIRMED,
     WORKING,
     ImportState,
@@ -134,9 +135,10 @@ def delete_content(db: Session, import_id: int) -> None:
 
 
 def next_import_id(read_db: Session) -> int | None:
-    """Return the id of the import that has waited for the server for the longest time."""
+    """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`."""
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
-    return read_db.scalar(waiting.order_by(Import.waiting_since, Import.id).limit(1))
+    can_be_tried = (Import.attempts == 0) | (Import.waiting_since < utc_now() - RETRY_PAUSE)
+    return read_db.scalar(waiting.where(can_be_tried).order_by(Import.waiting_since, Import.id).limit(1))
 
 
 def let_others_go_first(db: Session, owner_id: int) -> None:
