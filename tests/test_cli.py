@@ -14,7 +14,7 @@ from flicklist.models import Import, Invitation, Mail, RecoveryCode, TwoFactor, 
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services import leases
-from flicklist.services.imports import importer
+from flicklist.services.imports import importer, planning
 from flicklist.services.imports.rows import Option, ParsedUpload, Question
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
@@ -429,6 +429,31 @@ def test_import_command_shows_questions_with_their_answers(run, alice, tmp_path)
     assert f"{question} Yes, I watched it" in result.output
     wrong = run("import", alice.email, str(file), "--answer", "watched")
     assert (wrong.exit_code, "'watched' is not NAME=VALUE." in wrong.output) == (2, True)
+
+
+def test_import_command_that_is_interrupted_says_that_the_server_tries_again(
+    run, alice, tmp_path, monkeypatch, work_on_imports, end_pauses
+):
+    file = tmp_path / "list.txt"
+    file.write_text("Heat\nRan")
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    write, calls = importer.write_movies, []
+
+    def fail_second(*arguments):
+        calls.append(arguments)
+        return 1 / 0 if len(calls) == 2 else write(*arguments)
+
+    monkeypatch.setattr(importer, "write_movies", fail_second)
+    result = run("import", alice.email, str(file))
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        1,
+        f"Error: list.txt was not imported. {importer.INTERRUPTED}",
+    )
+    busy = "Error: Another import is running. Try again later.\n"
+    assert run("import", alice.email, str(file)).output == busy
+    end_pauses()
+    work_on_imports()
+    assert sorted(alice.watchlist()) == ["Heat", "Ran"]
 
 
 def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):

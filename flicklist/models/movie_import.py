@@ -106,7 +106,7 @@ class Import(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     waiting_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     """When the import began to wait: for its turn in the states of `WORKING`, otherwise for the person."""
-    # The change of all movies that the import added or changed. Those that have another one now were edited since.
+    # The change of all movies that the import has added or changed. Those that have another one now were edited since.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
     @property
@@ -146,6 +146,20 @@ class Import(Base):
     def wait_in(self, state: ImportState) -> None:
         """Set the state, in which the import waits from now on."""
         self.state, self.waiting_since = state, utc_now()
+
+    def finish(self, counts: Mapping[str, int]) -> None:
+        self.state, self.counts = ImportState.FINISHED, dict(counts)
+
+    def finish_taking_back(self) -> None:
+        """Count the movies that were edited since. Those that were taken back have been counted."""
+        taken_back = self.counts.get(DELETED_MOVIES, 0) + self.counts.get(RESTORED_MOVIES, 0)
+        self.counts = {**self.counts, LEFT_ALONE: self.number_of_movies - taken_back}
+        self.state = ImportState.TAKEN_BACK
+
+    def refuse(self, problem: str) -> None:
+        """Say why the file was not imported."""
+        self.problem = problem
+        self.wait_in(ImportState.REFUSED)
 
     def expire(self) -> None:
         """Take the import off all pages at once. The importer deletes its parts later."""

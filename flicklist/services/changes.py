@@ -31,7 +31,7 @@ from flicklist.models.change import (
 )
 from flicklist.models.meta import UtcDateTime, utc_now
 from flicklist.services import viewings
-from flicklist.services.imports.storage import has_expired
+from flicklist.services.imports.storage import has_expired, is_partly_written
 from flicklist.services.pagination import Keyset, Page, PageRequest
 from flicklist.services.watchlist import IsRemoved, change_with_unique_key, existing_ids, find_movies, last_changes
 
@@ -166,10 +166,10 @@ def _first_change(undoings: Mapping[int, int], change_id: int) -> int:
 
 
 def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int | None, Import]:
-    """Return the imports that made these changes, by the id of the change."""
+    """Return the imports that made these changes, by the id of the change. One that is not finished is left out."""
     if not change_ids:
         return {}
-    made = (Import.owner_id == owner_id, Import.change_id.in_(change_ids), ~has_expired())
+    made = (Import.owner_id == owner_id, Import.change_id.in_(change_ids), ~has_expired(), ~is_partly_written())
     return {movie_import.change_id: movie_import for movie_import in db.scalars(select(Import).where(*made))}
 
 

@@ -1,4 +1,4 @@
-"""A server that is killed while it imports leaves all or nothing, and the next one goes on."""
+"""If a server is killed while it imports, the next one goes on, and in the end, no movie is lost or there twice."""
 
 import time
 
@@ -9,10 +9,10 @@ from flicklist.models import Import, ImportSnapshot, Lease, Movie, Viewing
 from flicklist.models.meta import utc_now
 from tests.faults.conftest import Client, wait_until
 
-ROWS = 5000
+ROWS = 10_000  # which are written in several transactions
 CONTENT = "".join(f"[x] Movie {number} ({1950 + number % 70})\n" for number in range(ROWS))
-# Seconds between the button and the kill. Together they hit all phases: reading, planning, reporting and writing.
-DELAYS = [0.05, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4]
+SECONDS = 60  # for each piece of work, on a busy machine
+DELAYS = [0.05, 0.8, 1.6]  # seconds until the server is killed while it reads or plans
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -22,36 +22,46 @@ def database_url(request, tmp_path):
     return request.getfixturevalue("postgresql").url
 
 
-def test_server_killed_while_importing_leaves_all_or_nothing(make_server, database_url):
+def test_import_of_killed_server_is_finished_by_the_next_one(make_server, database_url):
     server = make_server(database_url)
     server.start()
     engine = create_engine(database_url)
     client = Client(server).register("alice@example.com")
     path = client.upload(CONTENT)
-    wait_until(lambda: state_of(engine) == "ready", "the preview is ready")
+    wait_until(lambda: state_of(engine) == "ready", "the preview is ready", SECONDS)
     assert client.post(f"{path}confirm").status == 303
-    killed_while_working = 0
     for delay in DELAYS:
         time.sleep(delay)
         server.kill()
-        counts, state = counts_of(engine), state_of(engine)
-        assert counts == ((ROWS, ROWS) if state == "finished" else (0, 0)), (delay, state)
-        killed_while_working += state == "confirmed"
+        assert state_of(engine) == "confirmed"
         go_on(engine)
         server.start()
-    assert killed_while_working >= 2
-    wait_until(lambda: state_of(engine) == "finished", "the import is finished")
+    for _ in range(2):
+        kill_when_partly_done(server, engine, "confirmed")
+    wait_until(lambda: state_of(engine) == "finished", "the import is finished", SECONDS)
     assert counts_of(engine) == (ROWS, ROWS)
-    assert f"{ROWS:,}" in client.get(path).text
+    assert shows_all_rows(client.get(path))
     assert client.post(f"{path}take-back").status == 303
-    time.sleep(0.1)
+    kill_when_partly_done(server, engine, "taking back")
+    wait_until(lambda: state_of(engine) == "taken back", "the import is taken back", SECONDS)
+    assert counts_of(engine) == (0, 0)
+    assert shows_all_rows(client.get(path))
+    engine.dispose()
+
+
+def shows_all_rows(page):
+    assert page.status == 200, page.text
+    return f"{ROWS:,}" in page.text
+
+
+def kill_when_partly_done(server, engine, state):
+    """Kill the server when some of the movies are on the list, and start it again."""
+    wait_until(lambda: 0 < counts_of(engine)[0] < ROWS, "some movies are on the list", SECONDS)
     server.kill()
-    assert counts_of(engine) in {(ROWS, ROWS), (0, 0)}
+    assert state_of(engine) == state
+    assert 0 < counts_of(engine)[0] < ROWS
     go_on(engine)
     server.start()
-    wait_until(lambda: state_of(engine) == "taken back", "the import is taken back")
-    assert counts_of(engine) == (0, 0)
-    engine.dispose()
 
 
 def state_of(engine):

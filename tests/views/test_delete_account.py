@@ -282,7 +282,7 @@ def upload(alice, work_on_imports):
 WORK = {"read": (), "write": ["confirm"], "take back": ["confirm", "take-back"]}
 FUNCTIONS = {
     "read": ("read_upload", None),
-    "write": ("read_upload", "write_import"),
+    "write": ("read_upload", "write_movies"),
     "take back": ("plan_taking_back", "take_back"),
 }
 
@@ -354,9 +354,9 @@ def test_import_writes_nothing_when_its_account_is_deleted_in_the_last_moment(
     assert rows_left(db, user_id) == {}
 
 
-@pytest.mark.parametrize("name", ["read_upload", "write_import"])
+@pytest.mark.parametrize("name", ["read_upload", "write_movies"])
 def test_import_command_stops_when_the_account_is_deleted(alice, run, tmp_path, db, monkeypatch, name):
-    if name == "write_import" and db.get_bind().dialect.name == "sqlite":
+    if name == "write_movies" and db.get_bind().dialect.name == "sqlite":
         pytest.skip("on SQLite, the deletion waits for this transaction")
     file = tmp_path / "list.txt"
     file.write_text("Heat")

@@ -20,7 +20,7 @@ from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, Lea
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import REMOVED_RETENTION
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer, planning, storage
+from flicklist.services.imports import importer, planning, storage, writing
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
@@ -282,20 +282,200 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
 
 def test_undo_that_gives_up_says_so_and_can_be_tried_again(alice, import_file, take_back, monkeypatch):
     page = import_file("Heat")
-    take_back_movies = importer.take_back
-
-    def find_other_list(*_):
-        raise importer.ListChanged
-
-    monkeypatch.setattr(importer, "take_back", find_other_list)
-    page = take_back(page)
+    with monkeypatch.context() as patched:
+        patched.setattr(importer, "take_back", lose_race)
+        page = take_back(page)
     assert "Import finished" in page
     assert importer.UNDO_FAILED in page.html.main.text
-    monkeypatch.setattr(importer, "take_back", take_back_movies)
     page = take_back(page)
     assert "Import undone" in page
     assert importer.UNDO_FAILED not in page.html.main.text
     assert alice.watchlist() == []
+
+
+LARGE = "Heat (1995)\n[x] Ran (1985)\nAlien (1979)\n[x] Stalker (1979)\nM (1931)\n"
+
+
+@pytest.fixture
+def large_import(alice, work_on_imports, db, monkeypatch):
+    """Return the page of a confirmed import that needs three transactions, and three to be undone.
+
+    One of its movies was on the list before.
+    """
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 2_000)
+    monkeypatch.setattr(writing, "CHUNK", 2)
+    alice.add("Stalker", "1979")
+    page = alice.upload(LARGE)
+    work_on_imports()
+    return press(alice.get(page.request.path), "confirm")
+
+
+def fail_in_transaction(monkeypatch, name, number, action):
+    """Do something in the transaction of this number that writes movies of an import, instead of writing them."""
+    write, calls = getattr(importer, name), []
+
+    def fail(*arguments):
+        calls.append(arguments)
+        return action() if len(calls) == number else write(*arguments)
+
+    monkeypatch.setattr(importer, name, fail)
+
+
+def lose_race(*_):
+    raise importer.ListChanged
+
+
+def test_large_import_is_written_and_undone_in_small_transactions(alice, large_import, work_on_imports, take_back, db):
+    """Others can write between them."""
+    before, numbers = state_of(db, alice), []
+
+    def count(connection):
+        numbers.append(connection.scalar(select(func.count(Movie.id))))
+
+    event.listen(Engine, "commit", count)
+    try:
+        work_on_imports()
+        page = alice.get(large_import.request.path)
+        written = list(dict.fromkeys(numbers))
+        numbers.clear()
+        page_after_undo = take_back(page)
+    finally:
+        event.remove(Engine, "commit", count)
+    assert written == [1, 3, 5]  # the first transaction changes the movie that was there before
+    assert counts(page) == {"Movies added": 4, "Movies changed": 1, "Viewings added": 2}
+    assert list(dict.fromkeys(numbers)) == [5, 4, 2, 1]
+    assert counts(page_after_undo) == {"Movies deleted": 4, "Movies restored": 1}
+    assert state_of(db, alice) == before
+
+
+def test_import_that_stops_in_the_middle_is_written_again(
+    alice, large_import, work_on_imports, end_pauses, take_back, db, monkeypatch
+):
+    before = state_of(db, alice)
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
+        work_on_imports()
+    assert "Stalker" in alice.watched()
+    assert 1 < len(state_of(db, alice)["movies"]) < 5
+    assert "Imported" not in alice.get(f"{alice.list_path}changes/").html.main.text
+    end_pauses()
+    work_on_imports()
+    page = alice.get(large_import.request.path)
+    assert counts(page) == {"Movies added": 4, "Movies changed": 1, "Viewings added": 2}
+    assert (sorted(alice.watchlist()), sorted(alice.watched())) == (["Alien", "Heat", "M"], ["Ran", "Stalker"])
+    take_back(page)
+    assert state_of(db, alice) == before
+
+
+def test_import_that_fails_in_the_middle_leaves_nothing(
+    alice, large_import, work_on_imports, end_pauses, db, monkeypatch
+):
+    before = state_of(db, alice)
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
+        work_on_imports()
+    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+    for _ in range(importer.MAX_ATTEMPTS):
+        end_pauses()
+        work_on_imports()
+    assert importer.FAILED in alice.get(large_import.request.path)
+    assert state_of(db, alice) == before
+    assert "Imported" not in alice.get(f"{alice.list_path}changes/").html.main.text
+
+
+def test_list_that_changes_while_a_large_import_is_written(
+    alice, large_import, work_on_imports, take_back, monkeypatch
+):
+    """The movies are taken back and planned again. The one that was edited stays, and so do the others."""
+    added = []
+
+    def edit(_):
+        if not added and "Stalker" in alice.watched():
+            alice.rate("Stalker", "4")
+            added.append(alice.add("alien", "1979"))
+
+    monkeypatch.setattr(importer, "_give_others_their_turn", edit)
+    work_on_imports()
+    page = alice.get(large_import.request.path)
+    assert page.html.h1.text == "Import finished"
+    assert (sorted(alice.watchlist()), sorted(alice.watched())) == (["Heat", "M", "alien"], ["Ran", "Stalker"])
+    page = take_back(page)
+    assert sorted(alice.watchlist() + alice.watched()) == ["Stalker", "alien"]
+
+
+def test_no_import_relies_on_movies_that_are_taken_back_later(
+    alice, bob, large_import, work_on_imports, end_pauses, take_back, db, monkeypatch
+):
+    before = state_of(db, alice)
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 2, lambda: 1 / 0)
+        work_on_imports()
+    second, others = alice.upload("Stalker (1979)\nRan (1985)\nUgetsu (1953)"), bob.upload("Heat")
+    assert work_on_imports() == 1
+    assert "confirm" in bob.get(others.request.path).forms
+    assert "Reading your file" in alice.get(second.request.path)
+    end_pauses()
+    work_on_imports()
+    press(alice.get(second.request.path), "confirm")
+    work_on_imports()
+    assert counts(alice.get(second.request.path)) == {"Movies added": 1, "Movies changed": 0, "Viewings added": 0}
+    take_back(second)
+    page = take_back(large_import)
+    assert counts(page) == {"Movies deleted": 4, "Movies restored": 1}
+    assert state_of(db, alice) == before
+
+
+def test_movies_that_cannot_be_taken_back_stay_and_can_be_undone_later(
+    alice, large_import, work_on_imports, end_pauses, take_back, db, monkeypatch
+):
+    """Otherwise, no other import of the person could begin."""
+    before = state_of(db, alice)
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
+        work_on_imports()
+        patched.setattr(importer, "take_back", lambda *_: 1 / 0)
+        for _ in range(importer.MAX_ATTEMPTS_TO_REFUSE):
+            end_pauses()
+            work_on_imports()
+    page = alice.get(large_import.request.path)
+    assert importer.UNDO_FAILED in page
+    take_back(page)
+    assert state_of(db, alice) == before
+
+
+def test_list_that_always_changes_while_a_large_import_is_written(
+    alice, large_import, work_on_imports, db, monkeypatch
+):
+    before, write, calls = state_of(db, alice), importer.write_movies, []
+
+    def lose_last(*arguments):
+        calls.append(arguments)
+        if len(calls) % 3 == 0:
+            raise importer.ListChanged
+        return write(*arguments)
+
+    monkeypatch.setattr(importer, "write_movies", lose_last)
+    work_on_imports()
+    assert len(calls) == 3 * importer.MAX_PLANS
+    assert importer.ALWAYS_CHANGING in alice.get(large_import.request.path)
+    assert state_of(db, alice) == before
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_undo_that_stops_in_the_middle_goes_on(
+    alice, large_import, work_on_imports, end_pauses, take_back, db, monkeypatch, number
+):
+    before = state_of(db, alice)
+    work_on_imports()
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "take_back", number, lambda: 1 / 0)
+        page = take_back(large_import)
+    assert page.html.h1.text == "Undoing the import…"
+    end_pauses()
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert counts(page) == {"Movies deleted": 4, "Movies restored": 1}
+    assert state_of(db, alice) == before
 
 
 def test_what_was_edited_since_stays_when_taken_back(alice, import_file, take_back, db):
@@ -587,16 +767,16 @@ def test_list_that_changes_while_import_is_planned_is_planned_again(alice, work_
     page = alice.upload("Heat (1995)\nRan")
     work_on_imports()
     press(alice.get(page.request.path), "confirm")
-    write = importer.write_import
+    write = importer.write_movies
     calls = []
 
     def add_first(*arguments):
         calls.append(arguments)
         if len(calls) == 1:
             raise importer.ListChanged
-        write(*arguments)
+        return write(*arguments)
 
-    monkeypatch.setattr(importer, "write_import", add_first)
+    monkeypatch.setattr(importer, "write_movies", add_first)
     work_on_imports()
     assert len(calls) == 2
     assert alice.watchlist() == ["Ran", "Heat"]

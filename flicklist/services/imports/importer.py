@@ -1,9 +1,9 @@
 """Work on imports: prepare previews, write confirmed imports, take imports back, and delete old ones.
 
 One process at a time does this, whatever the number of servers: the one with the lease. The work is done outside of
-transactions. The progress and the report are written in small ones, and the movies in one short transaction at the end.
-If the process dies, the server releases its lease, and another one begins the work again. If the server was killed as
-well, that is when the lease has expired.
+transactions. The progress, the report and the movies are written in small ones. If an attempt fails, the next one
+first takes back what it wrote. If the process dies, the server releases its lease, and another one begins the work
+again. If the server was killed as well, that is when the lease has expired.
 """
 
 import logging
@@ -36,7 +36,7 @@ from flicklist.services.imports.writing import (
     plan_taking_back,
     reserve_movie_ids,
     take_back,
-    write_import,
+    write_movies,
 )
 from flicklist.services.watchlist import delete_some_expired_movies
 from flicklist.settings import Settings
@@ -49,6 +49,7 @@ FOLDER_PREFIX = "flicklist-import-"  # followed by the holder, in the name of th
 MAX_FOLDER_AGE_SECONDS = 86_400  # of one that was left behind when server and importer were killed together
 LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
+MAX_ATTEMPTS_TO_REFUSE = 6  # after those, the movies of an import that cannot be taken back stay
 MAX_PLANS = 5
 PROGRESS_SECONDS = 0.5
 RENEWAL_SECONDS = 20
@@ -60,8 +61,13 @@ GONE = "It was deleted meanwhile, perhaps with the account."
 CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the page of imports."
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 TOO_LARGE = "This file needs too much memory to import, so nothing was imported. Split it into smaller files."
-ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
-UNDO_FAILED = "This import couldn’t be undone, and nothing was changed. Try again."
+INTERRUPTED = (
+    "The server tries again later. Until then, a part of the movies can be on the list, and no other import begins."
+)
+ALWAYS_CHANGING = (
+    "Your list kept changing, so nothing was imported, except movies that you edited meanwhile. Try again."
+)
+UNDO_FAILED = "This import couldn’t be undone completely. Try again."
 
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and their total."""
@@ -75,7 +81,7 @@ class Database(NamedTuple):
 
 
 class Busy(Exception):
-    """Raised when another process works on imports."""
+    """Raised when another process works on imports, or will first finish another one of the same person."""
 
 
 class Result(Enum):
@@ -131,6 +137,7 @@ class Importer:
         """Store a file and prepare its preview at once. Raises `UploadRefused`, and `Busy`."""
         with self._require_lease():
             with self._database.transaction() as db:
+                _require_no_partly_written_import(db, owner_id)
                 import_id = storage.store(db, owner_id, name, file, answers).id
             movie_import = self._work_now(import_id)
         if movie_import.state == ImportState.READY:
@@ -142,8 +149,12 @@ class Importer:
         """Confirm an import and write it at once. Raises `UploadRefused`, and `Busy`."""
         with self._require_lease():
             with self._database.transaction() as db:
-                storage.confirm(_locked(db, import_id))
+                movie_import = _locked(db, import_id)
+                _require_no_partly_written_import(db, movie_import.owner_id)
+                storage.confirm(movie_import)
             movie_import = self._work_now(import_id)
+        if movie_import.is_working:
+            raise UploadRefused(INTERRUPTED)
         if movie_import.state != ImportState.FINISHED:
             raise UploadRefused(movie_import.problem or FAILED)
         return movie_import
@@ -320,31 +331,66 @@ class _Work:
         """Write the movies. If the list changes meanwhile, plan again."""
         parsed = self._read()
         for _ in range(MAX_PLANS):
-            self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
-            plan = self._plan(parsed, is_preview=False)
-            self._report(parsed.rows, plan)
             try:
-                with self._transaction() as (db, movie_import):
-                    movie_import.counts = dict(plan.counts)
-                    write_import(db, movie_import, plan.fingerprint, plan.writes)
-                    storage.delete_content(db, movie_import.id)
+                self._take_back_attempt()
+                self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
+                plan = self._plan(parsed, is_preview=False)
+                self._report(parsed.rows, plan)
+                self._write_movies(plan)
             except (ListChanged, IntegrityError):
                 continue
             return
         self._stop(ALWAYS_CHANGING)
 
+    def _write_movies(self, plan: Plan) -> None:
+        """Write the movies in several transactions, of which the last one finishes the import. Raises `ListChanged`."""
+        fingerprint = plan.fingerprint
+        for writes in plan.writes:
+            with self._transaction() as (db, movie_import):
+                begun = time.monotonic()
+                fingerprint = write_movies(db, movie_import, fingerprint, writes)
+                if writes is plan.writes[-1]:
+                    movie_import.finish(plan.counts)
+                    storage.delete_content(db, movie_import.id)
+            self.movie_import.change_id = movie_import.change_id
+            _give_others_their_turn(begun)
+
     def _take_back(self) -> None:
-        """Take the import back. If the list changes meanwhile, begin again."""
-        for _ in range(MAX_PLANS):
+        """Take the import back, because the person asked for it."""
+        try:
+            self._take_back_movies()
+        except ListChanged:
+            self._stop(UNDO_FAILED)
+            return
+        with self._transaction() as (_, movie_import):
+            movie_import.finish_taking_back()
+
+    def _take_back_attempt(self) -> None:
+        """Take back what an attempt has written that failed. The next one records another change."""
+        if self.movie_import.change_id is not None:
+            self._take_back_movies()
+            with self._transaction() as (_, movie_import):
+                movie_import.change_id = self.movie_import.change_id = None
+
+    def _take_back_movies(self) -> None:
+        """Delete or restore the movies that are as the import left them. Raises `ListChanged` if some keep changing."""
+        after_id = failures = 0
+        while True:
             with self.database.snapshot() as read_db:
-                fingerprint, writes = plan_taking_back(read_db, self.movie_import, self._go_on)
+                planned = plan_taking_back(read_db, self.movie_import, after_id, self._renew_lease)
+            if planned is None:
+                return
             try:
                 with self._transaction() as (db, movie_import):
-                    take_back(db, movie_import, fingerprint, writes)
+                    begun = time.monotonic()
+                    take_back(db, movie_import, planned)
             except ListChanged:
-                continue
-            return
-        self._stop(UNDO_FAILED)
+                failures += 1
+                if failures == MAX_PLANS:
+                    raise
+            else:
+                after_id, failures = planned.last_id, 0
+                _give_others_their_turn(begun)
 
     def _read(self) -> ParsedUpload:
         """Return the rows of the file. Raises `UploadRefused`."""
@@ -413,6 +459,9 @@ class _Work:
         """Renew the lease in time. Raises `UploadRefused` if the file has taken too much processor time."""
         if time.thread_time() - self.began_at > MAX_PROCESSOR_SECONDS:
             raise UploadRefused(TOO_SLOW)
+        self._renew_lease()
+
+    def _renew_lease(self) -> None:
         if time.monotonic() - self.renewed_at > RENEWAL_SECONDS:
             with self._transaction():
                 pass
@@ -436,15 +485,16 @@ class _Work:
             yield db, movie_import
 
     def _stop(self, problem: str) -> None:
-        """Refuse an upload. An import that cannot be taken back stays, and says so."""
-        if self.movie_import.state == ImportState.TAKING_BACK:
+        """Refuse an upload, and leave none of its movies. An import that cannot be taken back stays, and says so."""
+        keeps_failing = self.movie_import.attempts > MAX_ATTEMPTS_TO_REFUSE and self.movie_import.change_id is not None
+        if self.movie_import.state == ImportState.TAKING_BACK or keeps_failing:
             with self._transaction() as (_, movie_import):
                 movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
             return
+        self._take_back_attempt()
         self._delete_report()
         with self._transaction() as (db, movie_import):
-            movie_import.wait_in(ImportState.REFUSED)
-            movie_import.problem = shorten(problem, MAX_REASON_LENGTH)
+            movie_import.refuse(shorten(problem, MAX_REASON_LENGTH))
             storage.delete_content(db, movie_import.id)
 
 
@@ -458,6 +508,12 @@ def _delete_old_folders() -> None:
 def _give_others_their_turn(begun: float) -> None:
     """Pause for as long as a transaction took. Writers of SQLite ask for its lock again and again."""
     time.sleep(time.monotonic() - begun)
+
+
+def _require_no_partly_written_import(db: Session, owner_id: int) -> None:
+    """Raise `Busy` if the server will first finish another import of the person, or take it back."""
+    if storage.has_partly_written_import(db, owner_id):
+        raise Busy
 
 
 def _locked(db: Session, import_id: int) -> Import:

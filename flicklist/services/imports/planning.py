@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,10 +20,14 @@ from flicklist.services.watchlist import find_movies, own_movie_ids
 
 CHUNK = 500
 MAX_VIEWINGS_AT_ONCE = 20_000  # of movies that are loaded together; each viewing takes 1.5 kB of memory
+# Estimated bytes that one transaction writes while others wait: 4,500 movies and viewings without notes, or fewer.
+MAX_WRITES_SIZE = 5_000_000
+_ROW_SIZE = 1_000
 MAX_SEARCH_TEXT_SIZE = 100_000_000  # bytes in memory of what searches compare, of all movies that an import changes
 # The database computes the others, or the import sets them last.
 _NOT_COPIED = {"sort_year", "sort_rating", "change_id"}
 NEW_COLUMNS = tuple(column.name for column in Movie.__table__.c if column.name not in _NOT_COPIED)
+_ID = NEW_COLUMNS.index("id")
 MERGED_COLUMNS = (
     *("why", "notes", "tags", *FilmFacts._fields, "rating", "watched_at", "removed_at", "last_watched_on"),
     *("search_text", "tag_keys", "genre_keys"),
@@ -48,14 +52,6 @@ class PlannedRow(NamedTuple):
 _UNCHANGED = PlannedRow(Outcome.PRESENT, "")
 
 
-class Fingerprint(NamedTuple):
-    """Numbers that tell two states of a list apart. Each change of a movie gives it another `change_id`."""
-
-    movies: int
-    sum_of_ids: int
-    sum_of_change_ids: int
-
-
 class NewViewing(NamedTuple):
     """A viewing to insert."""
 
@@ -74,9 +70,9 @@ class Snapshot(NamedTuple):
 
 @dataclass(slots=True)
 class Writes:
-    """Rows to insert, update and delete, ready for the database.
+    """Rows to insert, update and delete in one transaction, ready for the database.
 
-    `new_movies` have the columns `NEW_COLUMNS`. `movies` have an ``id`` and new values.
+    `new_movies` have the columns `NEW_COLUMNS`. `movies` have an ``id`` and new values. `size` is an estimate in bytes.
     """
 
     new_movies: list[tuple[Any, ...]] = field(default_factory=list)
@@ -84,34 +80,72 @@ class Writes:
     new_viewings: list[NewViewing] = field(default_factory=list)
     viewings: list[dict[str, Any]] = field(default_factory=list)
     deleted_viewing_ids: list[int] = field(default_factory=list)
+    size: int = 0
 
     def add(self, movie: Movie) -> None:
         """Insert a movie with its viewings. It has an id already."""
         self.new_movies.append(tuple(getattr(movie, name) for name in NEW_COLUMNS))
-        self.new_viewings += (NewViewing(movie.id, each.watched_on, each.note) for each in movie.viewings)
+        self._count(movie)
+        for each in movie.viewings:
+            self._add_viewing(movie, each)
 
     def change(self, movie: Movie, before: dict[str, Any]) -> None:
         """Update a movie and its viewings, which differ from an earlier `snapshot`."""
         values = {name: getattr(movie, name) for name in MERGED_COLUMNS}
         self.movies.append({"movie_id": movie.id, "change_id": movie.change_id, **values})
+        self._count(movie)
         notes = {each["id"]: each["note"] for each in before["viewings"]}
         for each in movie.viewings:
             if each.id not in notes:
-                self.new_viewings.append(NewViewing(movie.id, each.watched_on, each.note))
+                self._add_viewing(movie, each)
             elif each.note != notes[each.id]:
                 self.viewings.append({"viewing_id": each.id, "note": each.note})
-        self.deleted_viewing_ids += notes.keys() - {each.id for each in movie.viewings}
+                self.size += _ROW_SIZE + getsizeof(each.note)
+        deleted = notes.keys() - {each.id for each in movie.viewings}
+        self.deleted_viewing_ids += deleted
+        self.size += _ROW_SIZE * len(deleted)
+
+    def _add_viewing(self, movie: Movie, viewing: Viewing) -> None:
+        self.new_viewings.append(NewViewing(movie.id, viewing.watched_on, viewing.note))
+        self.size += _ROW_SIZE + getsizeof(viewing.note)
+
+    def _count(self, movie: Movie) -> None:
+        self.size += _ROW_SIZE + getsizeof(movie.search_text)
+
+
+class Fingerprint(NamedTuple):
+    """Numbers that tell two states of a list apart. Each change of a movie gives it another `change_id`."""
+
+    movies: int
+    sum_of_ids: int
+    sum_of_change_ids: int
+
+    def after(self, writes: Writes, change_id: int) -> Self:
+        """Return the fingerprint of the list after some of an import was written, as the given change."""
+        new_ids = [movie[_ID] for movie in writes.new_movies]
+        differences = [change_id - (movie["change_id"] or 0) for movie in writes.movies]
+        return type(self)(
+            self.movies + len(new_ids),
+            self.sum_of_ids + sum(new_ids),
+            self.sum_of_change_ids + change_id * len(new_ids) + sum(differences),
+        )
 
 
 @dataclass(slots=True)
 class Plan:
-    """The plan of an import: the rows by their position, and what is written."""
+    """The plan of an import: the rows by their position, and what each transaction writes."""
 
     fingerprint: Fingerprint
     rows: list[PlannedRow]
     counts: Counter[str] = field(default_factory=Counter)
-    writes: Writes = field(default_factory=Writes)
+    writes: list[Writes] = field(default_factory=lambda: [Writes()])
     snapshots: list[Snapshot] = field(default_factory=list)
+
+    def writes_with_room(self) -> Writes:
+        """Return what the last transaction writes, to which more can be added."""
+        if self.writes[-1].size >= MAX_WRITES_SIZE:
+            self.writes.append(Writes())
+        return self.writes[-1]
 
 
 def read_fingerprint(db: Session, owner_id: int) -> Fingerprint:
@@ -179,7 +213,7 @@ class Planner:
                 if self._merge(plan, movie, by_id[movie.id], is_new=False):
                     plan.counts[CHANGED_MOVIES] += 1
                     if self.reserve_ids:
-                        plan.writes.change(movie, before)
+                        plan.writes_with_room().change(movie, before)
                         plan.snapshots.append(
                             Snapshot(movie.id, _without_unchanged_viewings(before, movie), movie.change_id)
                         )
@@ -197,7 +231,7 @@ class Planner:
             if movie_id is not None:
                 if target.needs_id_in_key:
                     movie.add_id_to_key()
-                plan.writes.add(movie)
+                plan.writes_with_room().add(movie)
 
     def _merge(self, plan: Plan, movie: Movie, target: Target, *, is_new: bool) -> bool:
         """Change a movie in memory, set what becomes of its rows, and return whether it has changed."""
@@ -224,13 +258,14 @@ def movies_with_viewings(read_db: Session, owner_id: int, movie_ids: Sequence[in
 
     They are outside the session, so changing them writes nothing.
     """
-    for some in _with_few_viewings(read_db, movie_ids):
+    for some in ids_with_few_viewings(read_db, movie_ids):
         movies = find_movies(read_db, owner_id, some, for_update=False, with_viewings=True)
         read_db.expunge_all()
         yield movies
 
 
-def _with_few_viewings(read_db: Session, movie_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def ids_with_few_viewings(read_db: Session, movie_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield some of the movies at a time, which together have at most `MAX_VIEWINGS_AT_ONCE` viewings, or one movie."""
     for chunk in chunks(movie_ids):
         of_movies = Viewing.movie_id.in_(chunk)
         counted = select(Viewing.movie_id, func.count().label("number")).where(of_movies).group_by(Viewing.movie_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from flicklist.models import Import, ImportChunk, ImportRow, ImportSnapshot, User
 from flicklist.models.meta import utc_now
@@ -135,10 +135,25 @@ def delete_content(db: Session, import_id: int) -> None:
 
 
 def next_import_id(read_db: Session) -> int | None:
-    """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`."""
+    """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`.
+
+    The next import must not rely on movies of another one that can still be taken back, see `is_partly_written`.
+    """
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
     can_be_tried = (Import.attempts == 0) | (Import.waiting_since < utc_now() - RETRY_PAUSE)
-    return read_db.scalar(waiting.where(can_be_tried).order_by(Import.waiting_since, Import.id).limit(1))
+    other = aliased(Import)
+    of_owner = (other.owner_id == Import.owner_id, other.id != Import.id)
+    must_wait = select(other.id).where(*of_owner, is_partly_written(other)).exists()
+    return read_db.scalar(waiting.where(can_be_tried, ~must_wait).order_by(Import.waiting_since, Import.id).limit(1))
+
+
+def is_partly_written(movie_import: type[Import] = Import) -> ColumnElement[bool]:
+    """Return whether some movies of the import were written, but not all. They are taken back before the next try."""
+    return (movie_import.state == ImportState.CONFIRMED) & movie_import.change_id.is_not(None)
+
+
+def has_partly_written_import(db: Session, owner_id: int) -> bool:
+    return db.scalar(select(Import.id).where(Import.owner_id == owner_id, is_partly_written()).limit(1)) is not None
 
 
 def let_others_go_first(db: Session, owner_id: int) -> None:

@@ -1,7 +1,8 @@
-"""Write a planned import in one short transaction, and take it back."""
+"""Write a planned import, and take it back, in short transactions."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, column, delete, func, insert, select, table, update
 from sqlalchemy.orm import Session
@@ -9,17 +10,11 @@ from sqlalchemy.orm import Session
 from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie, User, Viewing
 from flicklist.models.change import restore_snapshot, snapshot
 from flicklist.models.movie import MAX_TITLE_LENGTH
-from flicklist.models.movie_import import (
-    DELETED_MOVIES,
-    LEFT_ALONE,
-    MAX_FILE_NAME_LENGTH,
-    MAX_REASON_LENGTH,
-    RESTORED_MOVIES,
-    ImportState,
-)
+from flicklist.models.movie_import import DELETED_MOVIES, MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, RESTORED_MOVIES
 from flicklist.models.user import IS_DELETED
 from flicklist.services.changes import record_import
 from flicklist.services.imports.planning import (
+    CHUNK,
     MERGED_COLUMNS,
     NEW_COLUMNS,
     Fingerprint,
@@ -28,6 +23,7 @@ from flicklist.services.imports.planning import (
     Step,
     Writes,
     chunks,
+    ids_with_few_viewings,
     movies_with_viewings,
     read_fingerprint,
 )
@@ -91,75 +87,84 @@ def insert_snapshots(db: Session, import_id: int, snapshots: Sequence[Snapshot])
     db.execute(insert(_SNAPSHOTS), [{"import_id": import_id, **each._asdict()} for each in snapshots])
 
 
-def write_import(db: Session, movie_import: Import, fingerprint: Fingerprint, writes: Writes) -> None:
-    """Write the movies of an import, and finish it. Raises `ListChanged`.
+def write_movies(db: Session, movie_import: Import, fingerprint: Fingerprint, writes: Writes) -> Fingerprint:
+    """Write some movies of an import, and return the fingerprint of the list afterwards. Raises `ListChanged`.
 
     Raises `IntegrityError` if another transaction adds one of the movies at this moment.
     """
     owner_id = movie_import.owner_id
-    _lock(db, owner_id, [movie["movie_id"] for movie in writes.movies], fingerprint)
-    change_id = record_import(db, owner_id)
+    _lock_owner(db, owner_id)
+    for some in chunks(sorted(movie["movie_id"] for movie in writes.movies)):
+        db.execute(select(Movie.id).where(Movie.id.in_(some)).order_by(Movie.id).with_for_update(of=Movie))
+    if read_fingerprint(db, owner_id) != fingerprint:
+        raise ListChanged
+    change_id = movie_import.change_id = movie_import.change_id or record_import(db, owner_id)
     for some in chunks(writes.new_movies):
         db.execute(insert(_MOVIES), [dict(zip(NEW_COLUMNS, each, strict=True), change_id=change_id) for each in some])
     _write(db, writes, change_id)
-    movie_import.change_id, movie_import.state = change_id, ImportState.FINISHED
+    return fingerprint.after(writes, change_id)
 
 
-def plan_taking_back(read_db: Session, movie_import: Import, step: Step) -> tuple[Fingerprint, Writes]:
-    """Return what restores the movies that an import changed, except those that were edited since.
+class TakingBack(NamedTuple):
+    """What takes some movies of an import back: those that it added are deleted, and others restored."""
 
-    `step` is called for each of these movies.
+    added_ids: Sequence[int]
+    writes: Writes
+    last_id: int
+    """The movies up to this id have been looked at."""
+
+
+def plan_taking_back(read_db: Session, movie_import: Import, after_id: int, step: Step) -> TakingBack | None:
+    """Plan for the next movies that are as the import left them. Return None if there are none with greater ids.
+
+    `step` is called for each movie that is restored.
     """
-    fingerprint, writes = read_fingerprint(read_db, movie_import.owner_id), Writes()
-    own = ImportSnapshot.import_id == movie_import.id
-    ids = read_db.scalars(select(ImportSnapshot.movie_id).where(own).order_by(ImportSnapshot.movie_id)).all()
-    for movies in movies_with_viewings(read_db, movie_import.owner_id, ids):
-        some = [movie.id for movie in movies]
-        snapshots = {
-            each.movie_id: each
-            for each in read_db.scalars(select(ImportSnapshot).where(own, ImportSnapshot.movie_id.in_(some)))
-        }
+    if movie_import.change_id is None:  # nothing was written
+        return None
+    as_imported = (Movie.owner_id == movie_import.owner_id, Movie.change_id == movie_import.change_id)
+    next_ids = select(Movie.id).where(*as_imported, Movie.id > after_id).order_by(Movie.id).limit(CHUNK)
+    ids = next(ids_with_few_viewings(read_db, read_db.scalars(next_ids).all()), None)
+    if ids is None:
+        return None
+    made = (ImportSnapshot.import_id == movie_import.id, ImportSnapshot.movie_id.in_(ids))
+    snapshots = {each.movie_id: each for each in read_db.scalars(select(ImportSnapshot).where(*made))}
+    writes = Writes()
+    for movies in movies_with_viewings(read_db, movie_import.owner_id, sorted(snapshots)):
         for movie in movies:
             step()
-            if movie.change_id == movie_import.change_id:
-                imported = snapshot(movie, with_viewings=True)
-                restore_snapshot(movie, snapshots[movie.id].before)
-                movie.change_id = snapshots[movie.id].change_id
-                writes.change(movie, imported)
-    return fingerprint, writes
+            imported = snapshot(movie, with_viewings=True)
+            restore_snapshot(movie, snapshots[movie.id].before)
+            movie.change_id = snapshots[movie.id].change_id
+            writes.change(movie, imported)
+    return TakingBack([each for each in ids if each not in snapshots], writes, ids[-1])
 
 
-def take_back(db: Session, movie_import: Import, fingerprint: Fingerprint, writes: Writes) -> None:
-    """Delete the movies that an import added, and restore those that it changed. Raises `ListChanged`.
+def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
+    """Delete or restore some movies of an import. Raises `ListChanged` if one of them was edited since the plan.
 
-    Movies that were edited since stay as they are. Movies that are restored can be undone as before the import.
+    Movies that are restored can be undone as before the import.
     """
-    owner_id = movie_import.owner_id
-    _lock(db, owner_id, [movie["movie_id"] for movie in writes.movies], fingerprint)
-    changed = select(ImportSnapshot.movie_id).where(ImportSnapshot.import_id == movie_import.id)
-    added = (Movie.owner_id == owner_id, Movie.change_id == movie_import.change_id, Movie.id.not_in(changed))
-    deleted = len(db.scalars(delete(_MOVIES).where(*added).returning(_MOVIES.c.id)).all())
-    _write(db, writes)
-    restored = len(writes.movies)
-    left_alone = movie_import.number_of_movies - deleted - restored
-    what_happened = {DELETED_MOVIES: deleted, RESTORED_MOVIES: restored, LEFT_ALONE: left_alone}
-    movie_import.counts = {**movie_import.counts, **what_happened}
-    movie_import.state = ImportState.TAKEN_BACK
+    _lock_owner(db, movie_import.owner_id)
+    ids = [*planned.added_ids, *(movie["movie_id"] for movie in planned.writes.movies)]
+    as_imported = (Movie.id.in_(ids), Movie.change_id == movie_import.change_id)
+    locked = select(Movie.id).where(*as_imported).order_by(Movie.id).with_for_update(of=Movie)
+    if len(db.scalars(locked).all()) != len(ids):
+        raise ListChanged
+    db.execute(delete(_MOVIES).where(_MOVIES.c.id.in_(planned.added_ids)))
+    _write(db, planned.writes)
+    counts = Counter(movie_import.counts)
+    counts[DELETED_MOVIES] += len(planned.added_ids)
+    counts[RESTORED_MOVIES] += len(planned.writes.movies)
+    movie_import.counts = dict(counts)
 
 
-def _lock(db: Session, owner_id: int, movie_ids: Sequence[int], fingerprint: Fingerprint) -> None:
-    """Lock the movies that will be updated. Raises `ListChanged` unless the list is as it was planned for.
-
-    It also has changed if its account was deleted.
+def _lock_owner(db: Session, owner_id: int) -> None:
+    """Raise `ListChanged` if the account was deleted.
 
     On PostgreSQL, the lock on the user keeps two imports of one person apart, and lets requests add movies.
     """
     owner = select(User.id).where(User.id == owner_id, ~IS_DELETED).with_for_update(key_share=True)
     if db.scalar(owner) is None:
-        raise ListChanged
-    for some in chunks(sorted(movie_ids)):
-        db.execute(select(Movie.id).where(Movie.id.in_(some)).order_by(Movie.id).with_for_update(of=Movie))
-    if read_fingerprint(db, owner_id) != fingerprint:
         raise ListChanged
 
 
