@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import Engine, event, select, text
 
 from flicklist.models import Movie, User
 from flicklist.views.watchlist import WATCHED_SORTS, WATCHLIST_SORTS
-from tests.clients import Client
+from tests.clients import PASSWORD, Client
 from tests.services.test_search import walk
 
 READS_ALL = {"sqlite": "SCAN", "postgresql": "Seq Scan"}
@@ -142,6 +142,31 @@ def test_selected_movies_are_found_by_primary_key(explained, alice, db):
     assert READS_ALL[db.get_bind().dialect.name] not in plan, plan
     if db.get_bind().dialect.name == "sqlite":  # PostgreSQL takes any index for so few rows
         assert "PRIMARY KEY (rowid=?)" in plan, plan
+
+
+def test_export_and_import_find_some_movies_by_primary_key(explained, alice, work_on_imports, db):
+    """With an index of owners, they would read the whole list for each hundred movies."""
+    form = alice.get("/account/").forms["export"]
+    form["current_password"] = PASSWORD
+    form.submit(status=200)
+    alice.upload("Movie 7 (1997)")
+    importing = []
+
+    def note(connection, cursor, statement, parameters, context, executemany):
+        importing.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        work_on_imports()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    of_some = r"movies\.id IN|movie_id IN"
+    found = [each for each in explained + importing if each[0].startswith("SELECT") and re.search(of_some, each[0])]
+    assert {"movies.id IN" in statement for statement, _ in found} == {True, False}
+    assert any("movies.imdb_id" in statement and "movies.letterboxd_uri" in statement for statement, _ in importing)
+    for plan in plans(db, found):
+        assert READS_ALL[db.get_bind().dialect.name] not in plan, plan
+        assert "owner_id=?" not in plan, plan
 
 
 def test_movie_is_found_by_primary_key(explained, alice: Client, db):

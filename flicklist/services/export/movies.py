@@ -54,11 +54,12 @@ _COPIED = ExportedMovie._fields[:-2]
 _COLUMNS = [getattr(Movie, name) for name in (*_COPIED, *FilmFacts._fields)]
 _OWN = Movie.owner_id == bindparam("owner_id")
 _IDS = select(Movie.id).where(_OWN).order_by(Movie.added_at, Movie.id)
-_MOVIES = select(Movie.id, *_COLUMNS).where(_OWN, Movie.id.in_(bindparam("ids", expanding=True)))
+_OWN_BY_ID = Movie.owner_id + 0 == bindparam("owner_id")  # not by an index of owners, see `watchlist.py`
+_MOVIES = select(Movie.id, *_COLUMNS).where(_OWN_BY_ID, Movie.id.in_(bindparam("ids", expanding=True)))
 _VIEWINGS = (
     select(Viewing.movie_id, Viewing.watched_on, Viewing.note)
     .join(Viewing.movie)
-    .where(_OWN, Viewing.movie_id.in_(bindparam("ids", expanding=True)))
+    .where(_OWN_BY_ID, Viewing.movie_id.in_(bindparam("ids", expanding=True)))
     .order_by(func.coalesce(Viewing.watched_on, ""), Viewing.id)
 )
 
