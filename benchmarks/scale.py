@@ -104,12 +104,10 @@ def fill(url: str, users: int, movies: int) -> None:
                 ),
             )
         )
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "postgresql":
+    if engine.dialect.name == "postgresql":  # SQLite has no statistics, as in a site
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("SELECT setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users"))
             connection.execute(text("VACUUM ANALYZE"))  # as PostgreSQL does by itself, a minute after a large import
-        else:
-            connection.execute(text("ANALYZE"))
     engine.dispose()
 
 
