@@ -27,6 +27,7 @@ FIELDS = frozenset(
 PATH = re.compile(
     r"/watchlists/[\w-]{22}/(add|find|tag|untag|[0-9]+/edit|[0-9]+/viewings/(add|[0-9]+/edit))/?", re.ASCII
 )
+LOG_IN_PATH = re.compile(r"/login(-code)?/?")
 RESTORE_PATH = re.compile(r"(?P<list>/watchlists/[\w-]{22}/)[0-9]+/restore/?", re.ASCII)
 MAX_PACKED_LENGTH = MAX_BODY_BYTES - 10_000  # the form to log in also has the email, the password and a path
 
@@ -45,11 +46,13 @@ def typed_texts(request: Request) -> dict[str, str]:
 
 
 def _submitted_form(request: Request) -> UnsentForm | None:
-    """Return the submitted form, or the one that the button to restore its movie carries. None if it is not kept."""
+    """Return the submitted form, or the one that a login or the button to restore a movie carries, if it is kept."""
     if request.content_type != FORM or not is_from_this_site(request):
         return None
     if restored := RESTORE_PATH.fullmatch(request.path_info):
         return unpack(request.POST.get("unsent"), restored["list"])
+    if LOG_IN_PATH.fullmatch(request.path_info):
+        return unpack(request.POST.get("unsent"))
     if PATH.fullmatch(request.path_info):
         fields = {name: values for name, values in request.POST.dict_of_lists().items() if name in FIELDS}
         return UnsentForm(request.path_info, fields)
@@ -69,8 +72,8 @@ def pack(request: Request) -> str:
     return packed if len(packed) <= MAX_PACKED_LENGTH else ""
 
 
-def unpack(packed: str | None, list_path: str) -> UnsentForm | None:
-    """Return the form, or None if there is none, or if it belongs to a list other than that of the path.
+def unpack(packed: str | None, list_path: str = "") -> UnsentForm | None:
+    """Return the form, or None if there is none, or if it belongs to a list other than that of the path, if given.
 
     The hidden field can be forged, so values that no form can send are ignored.
     """

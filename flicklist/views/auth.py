@@ -33,10 +33,10 @@ from flicklist.security.reauth import WRONG_CODE, accept_code
 from flicklist.services import accounts, invitations, two_factor
 from flicklist.services.passwords import PasswordHasher, TooBusy
 from flicklist.services.tokens import pending_login_tokens
-from flicklist.unsent_forms import unpack
+from flicklist.unsent_forms import typed_texts, unpack
 from flicklist.urls import local_path
 from flicklist.views import PageOrRedirect, redirect, redirect_home, refuse, show_again
-from flicklist.views.errors import LOG_IN_PAGE, PAGE, outdated_button, rate_limited
+from flicklist.views.errors import LOG_IN_PAGE, NOT_YOURS, PAGE, TYPED_PAGE, outdated_button, rate_limited
 
 REGISTER_PAGE = "flicklist:templates/auth/register.jinja2"
 CODE_PAGE = "flicklist:templates/auth/login_code.jinja2"
@@ -182,7 +182,7 @@ def login_page(context: Root, request: Request) -> PageOrRedirect:
 def log_in_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
     form = LogInForm(request.POST)
     if request.identity:
-        return _unsent_page(request, form) or _already_logged_in(request)
+        return _unsent_or_home(request, form)
     return show_again(exc, request, {"form": form, "next": form.next.path})
 
 
@@ -190,7 +190,7 @@ def log_in_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirec
 def log_in(context: Root, request: Request) -> PageOrRedirect:
     form = LogInForm(request.POST)
     if request.identity:
-        return _unsent_page(request, form) or _already_logged_in(request)
+        return _unsent_or_home(request, form)
     key = form.email_key
     credentials = accounts.credentials_by_email(request.read_db, key)
     rules = log_in_rules(request, key, credentials)
@@ -285,7 +285,7 @@ def code_page(context: Root, request: Request) -> PageOrRedirect:
 def code_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
     form = CodeForm(request.POST)
     if request.identity:
-        return _unsent_page(request, form) or _already_logged_in(request)
+        return _unsent_or_home(request, form)
     if _pending_credentials(request) is None:
         return _ask_for_password(request, form)
     return show_again(exc, request, {"form": form, "next": form.next.path})
@@ -297,7 +297,7 @@ def code_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
 def log_in_with_code(context: Root, request: Request) -> PageOrRedirect:
     form = CodeForm(request.POST)
     if request.identity:
-        return _unsent_page(request, form) or _already_logged_in(request)
+        return _unsent_or_home(request, form)
     credentials = _pending_credentials(request)
     if credentials is None:
         return _ask_for_password(request, form)
@@ -349,6 +349,16 @@ def log_out_again(exc: OutdatedForm, request: Request) -> HTTPSeeOther:
 def _path_with_next(request: Request, name: str, form: RegisterForm | LogInForm | CodeForm) -> str:
     """Return the path of a view, with the page that is opened after the login."""
     return request.path_to(request.root, name, query={"next": form.next.path} if form.next.path else None)
+
+
+def _unsent_or_home(request: Request, form: LogInForm | CodeForm) -> Response:
+    """Lead a person who is logged in already to what was typed before. If another account's, give the text back."""
+    if page := _unsent_page(request, form):
+        return page
+    if typed := typed_texts(request):
+        values = {"title": "Nothing was saved", "text": NOT_YOURS, "typed": typed}
+        return render_to_response(TYPED_PAGE, values, request)
+    return _already_logged_in(request)
 
 
 def _already_logged_in(request: Request) -> HTTPSeeOther:

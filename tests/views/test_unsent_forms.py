@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 
 import pytest
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from flicklist.film_facts import (
     MAX_COUNTRIES_LENGTH,
@@ -280,6 +281,50 @@ def test_login_in_another_tab_meanwhile_keeps_the_text(heat):
     heat.log_in()
     page = continue_to_form(log_in(page, heat.email))
     assert page.forms["viewing"]["note"].value == NOTE
+
+
+def test_text_of_another_account_comes_back_in_a_tab_that_another_person_has_logged_in_from(heat, bob):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = send(form)
+    heat.log_in(bob.email)
+    page = log_in(page, heat.email)
+    assert page.html.h1.text == "Nothing was saved"
+    assert NOTE in page.html.main.text
+
+
+ERRORS = {
+    409: IntegrityError("INSERT", {}, Exception("not unique")),
+    500: ZeroDivisionError(),
+    503: OperationalError("SELECT", {}, Exception("database is locked")),
+}
+
+
+@pytest.mark.parametrize("status", ERRORS)
+def test_error_while_logging_in_gives_the_text_back(heat, monkeypatch, status):
+    form = typed_viewing(heat)
+    end_login(heat)
+    page = send(form)
+    monkeypatch.setattr("flicklist.views.auth.remember", raiser(ERRORS[status]))
+    assert NOTE in log_in(page, heat.email, status=status).html.main.text
+
+
+@pytest.mark.parametrize("status", ERRORS)
+def test_error_while_entering_a_code_gives_the_text_back(heat, monkeypatch, status):
+    heat.turn_on_two_factor()
+    form = typed_viewing(heat)
+    end_login(heat)
+    code = log_in(send(form), heat.email).forms["code"]
+    code["code"] = "123456"
+    monkeypatch.setattr("flicklist.views.auth.accept_code", raiser(ERRORS[status]))
+    assert NOTE in code.submit(headers=OURS, status=status).html.main.text
+
+
+def raiser(error):
+    def fail(*_):
+        raise error
+
+    return fail
 
 
 def test_another_person_who_logs_in_does_not_get_the_text(heat, bob):
