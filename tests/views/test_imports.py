@@ -425,6 +425,69 @@ def test_no_import_relies_on_movies_that_are_taken_back_later(
     assert state_of(db, alice) == before
 
 
+def test_no_import_relies_on_movies_of_one_that_is_being_undone(
+    alice, large_import, work_on_imports, end_pauses, take_back, monkeypatch
+):
+    """Neither if the undo has failed in the middle, nor if the person has confirmed the other import before."""
+    work_on_imports()
+    second = alice.upload(LARGE)
+    work_on_imports()
+    press(alice.get(second.request.path), "confirm")
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "take_back", 2, lambda: 1 / 0)
+        take_back(large_import)
+    assert len(alice.watchlist() + alice.watched()) == 4
+    assert work_on_imports() == 0
+    end_pauses()
+    work_on_imports()
+    assert counts(alice.get(second.request.path)) == {"Movies added": 4, "Movies changed": 1, "Viewings added": 2}
+    assert (sorted(alice.watchlist()), sorted(alice.watched())) == (["Alien", "Heat", "M"], ["Ran", "Stalker"])
+
+
+def test_undo_waits_for_an_import_that_is_partly_written(
+    alice, import_file, work_on_imports, end_pauses, take_back, monkeypatch
+):
+    """Its movies look as if they had been edited, until they are taken back."""
+    alice.add("Stalker", "1979")
+    first = import_file("[x] Stalker (1979)")
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    rated = Row("a", 1, "Stalker", year=1979, status=Status.WATCHED, rating=9)
+    read_as(monkeypatch, ParsedUpload("test", [rated, Row("a", 2, "Heat", status=Status.WATCHED)]))
+    second = alice.upload("x")
+    work_on_imports()
+    press(alice.get(second.request.path), "confirm")
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 2, lambda: 1 / 0)
+        work_on_imports()
+    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+    assert "Undoing" in take_back(first)
+    for _ in range(importer.MAX_ATTEMPTS):
+        assert alice.watched() == ["Stalker"]
+        end_pauses()
+        work_on_imports()
+    assert importer.FAILED in alice.get(second.request.path)
+    assert counts(alice.get(first.request.path)) == {"Movies deleted": 0, "Movies restored": 1}
+    assert (alice.watchlist(), alice.watched()) == (["Stalker"], [])
+
+
+def test_earlier_states_of_movies_are_written_in_small_transactions(alice, import_file, monkeypatch, db):
+    """A movie can have 1,000 viewings with notes."""
+    for number in range(7):
+        alice.add(f"Movie {number}")
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 3_000)
+    numbers = []
+
+    def count(connection):
+        numbers.append(connection.scalar(select(func.count(ImportSnapshot.id))))
+
+    event.listen(Engine, "commit", count)
+    try:
+        import_file("".join(f"[x] Movie {number}\n" for number in range(7)))
+    finally:
+        event.remove(Engine, "commit", count)
+    assert list(dict.fromkeys(numbers)) == [0, 3, 6, 7]
+
+
 def test_movies_that_cannot_be_taken_back_stay_and_can_be_undone_later(
     alice, large_import, work_on_imports, end_pauses, take_back, db, monkeypatch
 ):

@@ -26,7 +26,7 @@ from flicklist.models.movie_import import MAX_FORMAT_LENGTH, MAX_REASON_LENGTH, 
 from flicklist.services import leases
 from flicklist.services.imports import questions, storage
 from flicklist.services.imports.matching import Options
-from flicklist.services.imports.planning import Plan, Planner, chunks
+from flicklist.services.imports.planning import Plan, Planner, chunks, small_batches
 from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.writing import (
@@ -81,7 +81,7 @@ class Database(NamedTuple):
 
 
 class Busy(Exception):
-    """Raised when another process works on imports, or will first finish another one of the same person."""
+    """Raised when another process works on imports, or will first take one of the same person back."""
 
 
 class Result(Enum):
@@ -137,7 +137,7 @@ class Importer:
         """Store a file and prepare its preview at once. Raises `UploadRefused`, and `Busy`."""
         with self._require_lease():
             with self._database.transaction() as db:
-                _require_no_partly_written_import(db, owner_id)
+                _require_nothing_to_take_back(db, owner_id)
                 import_id = storage.store(db, owner_id, name, file, answers).id
             movie_import = self._work_now(import_id)
         if movie_import.state == ImportState.READY:
@@ -150,7 +150,7 @@ class Importer:
         with self._require_lease():
             with self._database.transaction() as db:
                 movie_import = _locked(db, import_id)
-                _require_no_partly_written_import(db, movie_import.owner_id)
+                _require_nothing_to_take_back(db, movie_import.owner_id)
                 storage.confirm(movie_import)
             movie_import = self._work_now(import_id)
         if movie_import.is_working:
@@ -428,12 +428,16 @@ class _Work:
         for positions in chunks(range(len(rows))):
             first, end = positions[0], positions[-1] + 1
             with self._transaction() as (db, movie_import):
+                begun = time.monotonic()
                 insert_rows(db, movie_import.id, first + 1, rows[first:end], plan.rows[first:end])
+            _give_others_their_turn(begun)
             for _ in positions:
                 self._step()
-        for snapshots in chunks(plan.snapshots):
+        for snapshots in small_batches(plan.snapshots):
             with self._transaction() as (db, movie_import):
+                begun = time.monotonic()
                 insert_snapshots(db, movie_import.id, snapshots)
+            _give_others_their_turn(begun)
 
     def _delete_report(self) -> None:
         """Delete the rows and snapshots of an earlier plan."""
@@ -488,8 +492,9 @@ class _Work:
         """Refuse an upload, and leave none of its movies. An import that cannot be taken back stays, and says so."""
         keeps_failing = self.movie_import.attempts > MAX_ATTEMPTS_TO_REFUSE and self.movie_import.change_id is not None
         if self.movie_import.state == ImportState.TAKING_BACK or keeps_failing:
-            with self._transaction() as (_, movie_import):
+            with self._transaction() as (db, movie_import):
                 movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
+                storage.delete_content(db, movie_import.id)
             return
         self._take_back_attempt()
         self._delete_report()
@@ -510,9 +515,9 @@ def _give_others_their_turn(begun: float) -> None:
     time.sleep(time.monotonic() - begun)
 
 
-def _require_no_partly_written_import(db: Session, owner_id: int) -> None:
-    """Raise `Busy` if the server will first finish another import of the person, or take it back."""
-    if storage.has_partly_written_import(db, owner_id):
+def _require_nothing_to_take_back(db: Session, owner_id: int) -> None:
+    """Raise `Busy` if the server will first take movies of another import of the person back."""
+    if storage.will_take_movies_back(db, owner_id):
         raise Busy
 
 

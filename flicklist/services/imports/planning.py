@@ -23,6 +23,7 @@ MAX_VIEWINGS_AT_ONCE = 20_000  # of movies that are loaded together; each viewin
 # Estimated bytes that one transaction writes while others wait: 4,500 movies and viewings without notes, or fewer.
 MAX_WRITES_SIZE = 5_000_000
 _ROW_SIZE = 1_000
+_VIEWING_SIZE = 200  # in a snapshot, without its note
 MAX_SEARCH_TEXT_SIZE = 100_000_000  # bytes in memory of what searches compare, of all movies that an import changes
 # The database computes the others, or the import sets them last.
 _NOT_COPIED = {"sort_year", "sort_rating", "change_id"}
@@ -66,6 +67,12 @@ class Snapshot(NamedTuple):
     movie_id: int
     before: dict[str, Any]
     change_id: int | None
+
+    @property
+    def size(self) -> int:
+        """Return an estimate in bytes."""
+        notes = (each["note"] for each in self.before.get("viewings", ()))
+        return _ROW_SIZE + getsizeof(self.before["notes"]) + sum(_VIEWING_SIZE + getsizeof(note) for note in notes)
 
 
 @dataclass(slots=True)
@@ -291,3 +298,17 @@ def _without_unchanged_viewings(before: dict[str, Any], movie: Movie) -> dict[st
 
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+def small_batches(snapshots: Sequence[Snapshot]) -> Iterator[Sequence[Snapshot]]:
+    """Yield some snapshots at a time, which one transaction writes. See `MAX_WRITES_SIZE`."""
+    some: list[Snapshot] = []
+    size = 0
+    for each in snapshots:
+        some.append(each)
+        size += each.size
+        if size >= MAX_WRITES_SIZE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

@@ -137,13 +137,15 @@ def delete_content(db: Session, import_id: int) -> None:
 def next_import_id(read_db: Session) -> int | None:
     """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`.
 
-    The next import must not rely on movies of another one that can still be taken back, see `is_partly_written`.
+    An import must not rely on movies that are about to be taken back. So of one person, an import that is partly
+    written goes first, and then one that is undone.
     """
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
     can_be_tried = (Import.attempts == 0) | (Import.waiting_since < utc_now() - RETRY_PAUSE)
     other = aliased(Import)
     of_owner = (other.owner_id == Import.owner_id, other.id != Import.id)
-    must_wait = select(other.id).where(*of_owner, is_partly_written(other)).exists()
+    goes_first = is_partly_written(other) | (_takes_movies_back(other) & ~_takes_movies_back())
+    must_wait = select(other.id).where(*of_owner, goes_first).exists()
     return read_db.scalar(waiting.where(can_be_tried, ~must_wait).order_by(Import.waiting_since, Import.id).limit(1))
 
 
@@ -152,8 +154,13 @@ def is_partly_written(movie_import: type[Import] = Import) -> ColumnElement[bool
     return (movie_import.state == ImportState.CONFIRMED) & movie_import.change_id.is_not(None)
 
 
-def has_partly_written_import(db: Session, owner_id: int) -> bool:
-    return db.scalar(select(Import.id).where(Import.owner_id == owner_id, is_partly_written()).limit(1)) is not None
+def _takes_movies_back(movie_import: type[Import] = Import) -> ColumnElement[bool]:
+    return is_partly_written(movie_import) | (movie_import.state == ImportState.TAKING_BACK)
+
+
+def will_take_movies_back(db: Session, owner_id: int) -> bool:
+    """Return whether the server is about to take movies of a person back."""
+    return db.scalar(select(Import.id).where(Import.owner_id == owner_id, _takes_movies_back()).limit(1)) is not None
 
 
 def let_others_go_first(db: Session, owner_id: int) -> None:

@@ -204,7 +204,7 @@ def _without_year_in_title(row: Row) -> Row:
 def counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator[Row | UnusableRow]:
     """Yield rows that are kept in memory. Raises `UploadRefused` for too many, for their viewings, and for their texts.
 
-    A row can have `MAX_VIEWINGS`. All viewings are written in one transaction.
+    A row can have `MAX_VIEWINGS`.
     """
     viewings = text_size = 0
     for number, row in enumerate(rows, start=1):
