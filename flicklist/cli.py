@@ -205,7 +205,7 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
             with open_importer(settings) as importer:
                 importer.discard(movie_import.id)
     except Busy:
-        raise click.ClickException("Another import is running. Try again later.") from None
+        raise click.ClickException("Another import is not finished yet. Try again later.") from None
     except (UploadRefused, LimitReached) as refused:
         raise click.ClickException(f"{file.name} was not imported. {' '.join(str(refused).splitlines())}") from None
     _summarize(movie_import, is_dry_run=dry_run)

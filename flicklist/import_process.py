@@ -31,7 +31,7 @@ COMMAND = (sys.executable, "-P", "-m", "flicklist.import_process")  # -P: import
 EXIT_STATUSES = {Result.DONE: 0, Result.FAILED: 3, Result.NOTHING: 4}
 STOPPED = 5  # the exit status after SIGTERM
 MAX_MEMORY = 1_000_000_000  # bytes; a file of the greatest size needs 400 MB, see docs/performance.md
-SECONDS_WITHOUT_SERVER = 30  # to finish a transaction
+SECONDS_WITHOUT_SERVER = 30  # to finish a statement
 SECONDS_OF_SERVER = 1.5  # that a server which stops waits for the process; it must end within two
 # The importer refuses a file that takes `MAX_PROCESSOR_SECONDS`. This one stops a single step that takes too long.
 HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60

@@ -63,7 +63,8 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     )
     server.on_startup(partial(_wait_for_signals, server, signal.getsignal(signal.SIGHUP)))
     os.register_at_fork(after_in_child=_stop_on_sigterm_only)
-    log.info("Serving on http://%s:%s in %s processes", address, port, processes)
+    host = f"[{address}]" if ":" in address else address
+    log.info("Serving on http://%s:%s in %s processes", host, port, processes)
     with starting_threads():
         server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
 

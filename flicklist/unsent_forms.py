@@ -1,7 +1,8 @@
 """A form with typed text that was sent while logged out, carried through the login in a hidden field.
 
 The login wall puts the form into the page to log in, and the pages of the login send it along. The server stores
-nothing. After the login the form is shown to the owner of the list only. It saves nothing until it is sent again.
+nothing. After the login the form is shown to the owner of the list only. It saves nothing until it is sent again. If
+another person is logged in already, they get the text to copy.
 A form about a movie that was removed meanwhile is carried in the same way, by the button to restore the movie.
 """
 

@@ -449,7 +449,7 @@ def test_import_command_that_is_interrupted_says_that_the_server_tries_again(
         1,
         f"Error: list.txt was not imported. {importer.INTERRUPTED}",
     )
-    busy = "Error: Another import is running. Try again later.\n"
+    busy = "Error: Another import is not finished yet. Try again later.\n"
     assert run("import", alice.email, str(file)).output == busy
     end_pauses()
     work_on_imports()
@@ -462,5 +462,5 @@ def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):
     leases.acquire(db, importer.LEASE, "the server", timedelta(minutes=1))
     db.commit()
     result = run("import", alice.email, str(file))
-    assert (result.exit_code, result.output) == (1, "Error: Another import is running. Try again later.\n")
+    assert (result.exit_code, result.output) == (1, "Error: Another import is not finished yet. Try again later.\n")
     assert db.scalars(select(Import)).all() == []

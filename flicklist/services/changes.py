@@ -166,7 +166,7 @@ def _first_change(undoings: Mapping[int, int], change_id: int) -> int:
 
 
 def _imports(db: Session, owner_id: int, change_ids: Sequence[int]) -> dict[int | None, Import]:
-    """Return the imports that made these changes, by the id of the change. One that is not finished is left out."""
+    """Return the imports that made these changes, by the id of the change. One that is partly written is left out."""
     if not change_ids:
         return {}
     made = (Import.owner_id == owner_id, Import.change_id.in_(change_ids), ~has_expired(), ~is_partly_written())
@@ -253,6 +253,11 @@ def _record(
 def record_import(db: Session, owner_id: int) -> int:
     """Record that an import is about to change movies, and return the id of the change."""
     return _insert(db, Change(owner_id=owner_id, created_at=utc_now(), outcome=IMPORTED, before=[], size=0))
+
+
+def forget_import(db: Session, owner_id: int, change_id: int) -> None:
+    """Delete the change of an import whose movies were taken back, because it will be written again or refused."""
+    db.execute(delete(Change).where(Change.owner_id == owner_id, Change.id == change_id))
 
 
 def _insert(db: Session, change: Change) -> int:

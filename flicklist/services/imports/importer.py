@@ -31,6 +31,8 @@ from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.writing import (
     ListChanged,
+    count_written_movies,
+    forget_attempt,
     insert_rows,
     insert_snapshots,
     plan_taking_back,
@@ -67,6 +69,7 @@ INTERRUPTED = (
 ALWAYS_CHANGING = (
     "Your list kept changing, so nothing was imported, except movies that you edited meanwhile. Try again."
 )
+PARTLY_IMPORTED = "Only a part of the file was imported. Undo this import, and try again."
 UNDO_FAILED = "This import couldn’t be undone completely. Try again."
 
 Progress = Callable[[int, int], None]
@@ -369,8 +372,9 @@ class _Work:
         """Take back what an attempt has written that failed. The next one records another change."""
         if self.movie_import.change_id is not None:
             self._take_back_movies()
-            with self._transaction() as (_, movie_import):
-                movie_import.change_id = self.movie_import.change_id = None
+            with self._transaction() as (db, movie_import):
+                forget_attempt(db, movie_import)
+            self.movie_import.change_id = None
 
     def _take_back_movies(self) -> None:
         """Delete or restore the movies that are as the import left them. Raises `ListChanged` if some keep changing."""
@@ -490,16 +494,24 @@ class _Work:
 
     def _stop(self, problem: str) -> None:
         """Refuse an upload, and leave none of its movies. An import that cannot be taken back stays, and says so."""
-        keeps_failing = self.movie_import.attempts > MAX_ATTEMPTS_TO_REFUSE and self.movie_import.change_id is not None
-        if self.movie_import.state == ImportState.TAKING_BACK or keeps_failing:
-            with self._transaction() as (db, movie_import):
+        if self.movie_import.state == ImportState.TAKING_BACK:
+            with self._transaction() as (_, movie_import):
                 movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
-                storage.delete_content(db, movie_import.id)
+            return
+        if self.movie_import.attempts > MAX_ATTEMPTS_TO_REFUSE and self.movie_import.change_id is not None:
+            self._stop_with_a_part()
             return
         self._take_back_attempt()
         self._delete_report()
         with self._transaction() as (db, movie_import):
             movie_import.refuse(shorten(problem, MAX_REASON_LENGTH))
+            storage.delete_content(db, movie_import.id)
+
+    def _stop_with_a_part(self) -> None:
+        """Finish an import that can neither be written nor taken back. Otherwise, others of the person would wait."""
+        with self._transaction() as (db, movie_import):
+            count_written_movies(db, movie_import)
+            movie_import.state, movie_import.problem = ImportState.FINISHED, PARTLY_IMPORTED
             storage.delete_content(db, movie_import.id)
 
 

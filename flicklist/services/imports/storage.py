@@ -137,8 +137,8 @@ def delete_content(db: Session, import_id: int) -> None:
 def next_import_id(read_db: Session) -> int | None:
     """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`.
 
-    An import must not rely on movies that are about to be taken back. So of one person, an import that is partly
-    written goes first, and then one that is undone.
+    An import must not rely on movies that are about to be taken back. So of the imports of a person, one that is partly
+    written goes first, and then those that are being undone.
     """
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
     can_be_tried = (Import.attempts == 0) | (Import.waiting_since < utc_now() - RETRY_PAUSE)

@@ -202,10 +202,7 @@ def _without_year_in_title(row: Row) -> Row:
 
 
 def counted(rows: Iterable[Row | UnusableRow], limits: UploadLimits) -> Iterator[Row | UnusableRow]:
-    """Yield rows that are kept in memory. Raises `UploadRefused` for too many, for their viewings, and for their texts.
-
-    A row can have `MAX_VIEWINGS`.
-    """
+    """Yield rows that are kept in memory. Raises `UploadRefused` for too many rows, viewings, or texts."""
     viewings = text_size = 0
     for number, row in enumerate(rows, start=1):
         if number > limits.max_rows:

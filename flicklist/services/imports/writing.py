@@ -10,9 +10,17 @@ from sqlalchemy.orm import Session
 from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie, User, Viewing
 from flicklist.models.change import restore_snapshot, snapshot
 from flicklist.models.movie import MAX_TITLE_LENGTH
-from flicklist.models.movie_import import DELETED_MOVIES, MAX_FILE_NAME_LENGTH, MAX_REASON_LENGTH, RESTORED_MOVIES
+from flicklist.models.movie_import import (
+    CHANGED_MOVIES,
+    DELETED_MOVIES,
+    MAX_FILE_NAME_LENGTH,
+    MAX_REASON_LENGTH,
+    NEW_MOVIES,
+    RESTORED_MOVIES,
+    ImportState,
+)
 from flicklist.models.user import IS_DELETED
-from flicklist.services.changes import record_import
+from flicklist.services.changes import forget_import, record_import
 from flicklist.services.imports.planning import (
     CHUNK,
     MERGED_COLUMNS,
@@ -44,7 +52,7 @@ _UPDATE_VIEWING = update(_VIEWINGS).where(_VIEWINGS.c.id == bindparam("viewing_i
 
 
 class ListChanged(Exception):
-    """Raised when the movies of the person have changed since the plan was made. Nothing was written."""
+    """Raised when the movies of the person have changed since the plan was made. The transaction writes nothing."""
 
 
 def reserve_movie_ids(db: Session, number: int) -> Sequence[int]:
@@ -152,10 +160,27 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
         raise ListChanged
     db.execute(delete(_MOVIES).where(_MOVIES.c.id.in_(planned.added_ids)))
     _write(db, planned.writes)
-    counts = Counter(movie_import.counts)
-    counts[DELETED_MOVIES] += len(planned.added_ids)
-    counts[RESTORED_MOVIES] += len(planned.writes.movies)
-    movie_import.counts = dict(counts)
+    if movie_import.state == ImportState.TAKING_BACK:
+        counts = Counter(movie_import.counts)
+        counts[DELETED_MOVIES] += len(planned.added_ids)
+        counts[RESTORED_MOVIES] += len(planned.writes.movies)
+        movie_import.counts = dict(counts)
+
+
+def forget_attempt(db: Session, movie_import: Import) -> None:
+    """Forget what an attempt has recorded, whose movies were taken back."""
+    if movie_import.change_id is not None:
+        forget_import(db, movie_import.owner_id, movie_import.change_id)
+    movie_import.change_id = None
+
+
+def count_written_movies(db: Session, movie_import: Import) -> None:
+    """Correct the counts of an import that was written in part."""
+    ids = select(Movie.id).where(Movie.owner_id == movie_import.owner_id, Movie.change_id == movie_import.change_id)
+    changed = (ImportSnapshot.import_id == movie_import.id, ImportSnapshot.movie_id.in_(ids))
+    written = db.scalar(select(func.count()).select_from(ids.subquery())) or 0
+    number_of_changed = db.scalar(select(func.count(ImportSnapshot.id)).where(*changed)) or 0
+    movie_import.counts = {NEW_MOVIES: written - number_of_changed, CHANGED_MOVIES: number_of_changed}
 
 
 def _lock_owner(db: Session, owner_id: int) -> None:
