@@ -66,7 +66,11 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     host = f"[{address}]" if ":" in address else address
     log.info("Serving on http://%s:%s in %s processes", host, port, processes)
     with starting_threads():
-        server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
+        try:
+            server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
+        except SystemExit:
+            if not server.interrupt_signal:  # it is a failure if a process ended, unless all of them were told to stop
+                raise
 
 
 def _wait_for_signals(server: Any, hangup_handler: Any) -> None:

@@ -75,6 +75,19 @@ def test_signal_of_a_terminal_to_all_processes_stops_them(server, number):
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+def test_stop_succeeds_if_the_processes_get_the_signal_before_their_parent(server):
+    server.start()
+    parent = server.process.pid
+    os.kill(parent, signal.SIGSTOP)
+    pids = workers(server)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: all(" Z " in Path(f"/proc/{pid}/stat").read_text() for pid in pids), "they have ended")
+    os.kill(parent, signal.SIGTERM)
+    os.kill(parent, signal.SIGCONT)
+    assert server.process.wait(timeout=60) == 0
+
+
 def test_several_signals_at_once_stop_the_server(server):
     server.start()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
