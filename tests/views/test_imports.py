@@ -321,30 +321,35 @@ def fail_in_transaction(monkeypatch, name, number, action):
     monkeypatch.setattr(importer, name, fail)
 
 
+def numbers_at_commits(model, work):
+    """Return the numbers of rows that there are at the end of transactions, without repetitions."""
+    numbers = []
+
+    def count(connection):
+        numbers.append(connection.scalar(select(func.count(model.id))))
+
+    event.listen(Engine, "commit", count)
+    try:
+        work()
+    finally:
+        event.remove(Engine, "commit", count)
+    return list(dict.fromkeys(numbers))
+
+
 def lose_race(*_):
     raise importer.ListChanged
 
 
-def test_large_import_is_written_and_undone_in_small_transactions(alice, large_import, work_on_imports, take_back, db):
+def test_large_import_is_written_and_undone_in_small_transactions(alice, large_import, work_on_imports, db):
     """Others can write between them."""
-    before, numbers = state_of(db, alice), []
-
-    def count(connection):
-        numbers.append(connection.scalar(select(func.count(Movie.id))))
-
-    event.listen(Engine, "commit", count)
-    try:
-        work_on_imports()
-        page = alice.get(large_import.request.path)
-        written = list(dict.fromkeys(numbers))
-        numbers.clear()
-        page_after_undo = take_back(page)
-    finally:
-        event.remove(Engine, "commit", count)
+    before = state_of(db, alice)
+    written = numbers_at_commits(Movie, work_on_imports)
     assert written == [1, 3, 5]  # the first transaction changes the movie that was there before
+    page = alice.get(large_import.request.path)
     assert counts(page) == {"Movies added": 4, "Movies changed": 1, "Viewings added": 2}
-    assert list(dict.fromkeys(numbers)) == [5, 4, 2, 1]
-    assert counts(page_after_undo) == {"Movies deleted": 4, "Movies restored": 1}
+    press(page, "take-back")
+    assert numbers_at_commits(Movie, work_on_imports) == [5, 4, 2, 1]
+    assert counts(alice.get(page.request.path)) == {"Movies deleted": 4, "Movies restored": 1}
     assert state_of(db, alice) == before
 
 
@@ -475,17 +480,8 @@ def test_earlier_states_of_movies_are_written_in_small_transactions(alice, impor
     for number in range(7):
         alice.add(f"Movie {number}")
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 3_000)
-    numbers = []
-
-    def count(connection):
-        numbers.append(connection.scalar(select(func.count(ImportSnapshot.id))))
-
-    event.listen(Engine, "commit", count)
-    try:
-        import_file("".join(f"[x] Movie {number}\n" for number in range(7)))
-    finally:
-        event.remove(Engine, "commit", count)
-    assert list(dict.fromkeys(numbers)) == [0, 3, 6, 7]
+    content = "".join(f"[x] Movie {number}\n" for number in range(7))
+    assert numbers_at_commits(ImportSnapshot, lambda: import_file(content)) == [0, 3, 6, 7]
 
 
 def test_movies_that_cannot_be_taken_back_stay_and_can_be_undone_later(

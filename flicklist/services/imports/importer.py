@@ -32,7 +32,7 @@ from flicklist.services.imports.rows import Answers, ParsedUpload, Row, Unusable
 from flicklist.services.imports.writing import (
     ListChanged,
     count_written_movies,
-    forget_attempt,
+    forget_change,
     insert_rows,
     insert_snapshots,
     plan_taking_back,
@@ -335,7 +335,7 @@ class _Work:
         parsed = self._read()
         for _ in range(MAX_PLANS):
             try:
-                self._take_back_attempt()
+                self._take_back_failed_attempt()
                 self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
                 plan = self._plan(parsed, is_preview=False)
                 self._report(parsed.rows, plan)
@@ -368,12 +368,12 @@ class _Work:
         with self._transaction() as (_, movie_import):
             movie_import.finish_taking_back()
 
-    def _take_back_attempt(self) -> None:
-        """Take back what an attempt has written that failed. The next one records another change."""
+    def _take_back_failed_attempt(self) -> None:
+        """Take back what a failed attempt has written."""
         if self.movie_import.change_id is not None:
             self._take_back_movies()
             with self._transaction() as (db, movie_import):
-                forget_attempt(db, movie_import)
+                forget_change(db, movie_import)
             self.movie_import.change_id = None
 
     def _take_back_movies(self) -> None:
@@ -501,7 +501,7 @@ class _Work:
         if self.movie_import.attempts > MAX_ATTEMPTS_TO_REFUSE and self.movie_import.change_id is not None:
             self._stop_with_a_part()
             return
-        self._take_back_attempt()
+        self._take_back_failed_attempt()
         self._delete_report()
         with self._transaction() as (db, movie_import):
             movie_import.refuse(shorten(problem, MAX_REASON_LENGTH))

@@ -167,8 +167,8 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
         movie_import.counts = dict(counts)
 
 
-def forget_attempt(db: Session, movie_import: Import) -> None:
-    """Forget what an attempt has recorded, whose movies were taken back."""
+def forget_change(db: Session, movie_import: Import) -> None:
+    """Delete the change of an import whose movies were taken back. The next attempt records another one."""
     if movie_import.change_id is not None:
         forget_import(db, movie_import.owner_id, movie_import.change_id)
     movie_import.change_id = None
