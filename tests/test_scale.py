@@ -188,3 +188,16 @@ def test_movie_of_same_title_is_found_by_the_index_of_keys(explained, alice, db)
     if db.get_bind().dialect.name == "sqlite":  # PostgreSQL takes any index for so few rows
         (plan,) = plans(db, [found])
         assert "(owner_id=? AND key>? AND key<?)" in plan, plan
+
+
+def test_movies_of_the_rows_of_an_import_are_found_by_primary_key(explained, alice, work_on_imports, db):
+    """PostgreSQL without statistics would join them with the whole list, and read it again for each row."""
+    page = alice.upload("Movie 1\nRan")
+    work_on_imports()
+    explained.clear()
+    alice.get(page.request.path)
+    (plan,) = [plan for plan in plans(db, explained) if "import_rows" in plan]
+    by_key = {"sqlite": "SEARCH movies USING INTEGER PRIMARY KEY", "postgresql": "pk_movies"}
+    assert by_key[db.get_bind().dialect.name] in plan, plan
+    assert "Loop" not in plan, plan
+    assert "Join" not in plan, plan

@@ -17,13 +17,11 @@ HEADER = ("File", "Line", "Title", "Year", "Outcome", "Reason")
 CHUNK = 1000
 _OF_IMPORT = ImportRow.import_id == bindparam("import_id")
 _COLUMNS = (ImportRow.file, ImportRow.line, ImportRow.title, ImportRow.year, ImportRow.outcome, ImportRow.reason)
-# The link is left out if the movie was deleted since.
-_LINKED = (
-    select(*_COLUMNS, Movie.id)
-    .outerjoin(Movie, (Movie.id == ImportRow.movie_id) & (Movie.owner_id == bindparam("owner_id")))
-    .where(_OF_IMPORT)
-)
-_IN_ORDER = Keyset(_LINKED, ImportRow.number, descending=False)
+# The movie, if it was not deleted since. It is looked up for each row, and not by an index of owners: as long as
+# PostgreSQL has no statistics, as on a new site, it could choose to read the whole list for each row.
+_OWN = Movie.owner_id + 0 == bindparam("owner_id")
+_LINK = select(Movie.id).where(Movie.id == ImportRow.movie_id, _OWN).scalar_subquery()
+_IN_ORDER = Keyset(select(*_COLUMNS, _LINK).where(_OF_IMPORT), ImportRow.number, descending=False)
 _ROWS = select(ImportRow.number, *_COLUMNS).where(_OF_IMPORT).order_by(ImportRow.number).limit(CHUNK)
 
 
