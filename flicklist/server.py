@@ -246,7 +246,10 @@ def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> None:
 
 
 def _close(watched: dict[int, Any], listeners: list[BaseWSGIServer], *, is_late: bool) -> None:
-    """Close the listening sockets and the connections without a request, and at last the triggers."""
+    """Close the listening sockets and the connections without a request, and at last the triggers.
+
+    A request is under way as soon as its headers are complete. Its body may still arrive.
+    """
     for listener in listeners:
         if listener.accepting:
             listener.accepting = False
@@ -254,7 +257,8 @@ def _close(watched: dict[int, Any], listeners: list[BaseWSGIServer], *, is_late:
             listener.socket.close()
     connections = [each for each in watched.values() if isinstance(each, HTTPChannel)]
     for connection in connections:
-        if is_late or not (connection.requests or connection.total_outbufs_len):
+        is_sending = connection.request is not None and connection.request.headers_finished
+        if is_late or not (is_sending or connection.requests or connection.total_outbufs_len):
             connection.handle_close()
     if not connections:
         for listener in listeners:

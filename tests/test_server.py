@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -66,6 +67,33 @@ def test_sigterm_waits_for_request_under_way(server, number):
     ((status, answered_at),) = answered
     assert status == 303
     assert stopped_at - answered_at < MAX_STOP_SECONDS
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+def test_sigterm_waits_for_the_rest_of_a_form(server, options):
+    """It arrives in pieces, as over a slow connection."""
+    server.options = options
+    server.start()
+    client = Client(server)
+    client.token = token_in(client.get("/register"))
+    body = urlencode(
+        {"email": "alice@example.com", "password": PASSWORD, "verify": PASSWORD, "csrf_token": client.token}
+    )
+    headers = {
+        "Host": f"localhost:{server.port}",
+        "Cookie": client.cookie,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Length": len(body),
+    }
+    lines = ["POST /register HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall("\r\n".join([*lines, "", body[:20]]).encode())
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        connection.sendall(body[20:].encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 303 ")
+    assert server.process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("options", [(), ("--processes", "2")])
