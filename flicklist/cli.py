@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 from urllib.parse import urlencode
 
 import click
@@ -46,7 +46,16 @@ MAX_FILLED_AT_ONCE = 100
 STANDARD_OUTPUT = Path("-")
 TOO_FEW_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}  # files, memory or processes
 PERCENT = 100
-ini_file = click.argument("ini", type=click.Path(exists=True, dir_okay=False))
+
+
+class IniPath(click.Path):
+    """The path of an ini file. If it cannot be read, the message is one line, without the usage of the command."""
+
+    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
+        raise click.ClickException(one_line(message))
+
+
+ini_file = click.argument("ini", type=IniPath(exists=True, dir_okay=False))
 
 
 class Commands(click.Group):

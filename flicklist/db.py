@@ -17,7 +17,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from pyramid_retry import mark_error_retryable
 from pyramid_tm import default_commit_veto
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, make_url, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from flicklist.models.meta import to_json
@@ -31,6 +31,7 @@ JOURNAL_BYTES = 64_000_000  # that the write-ahead log of SQLite keeps on the di
 POOL_SIZE, MAX_OVERFLOW = 5, 10
 # Of the threads for mail and for the clean-up, and two of the process for an import, which reads while it writes.
 CONNECTIONS_OF_THREADS = 4
+CONNECT_SECONDS = 10  # that PostgreSQL has to accept a connection
 RETRY_SECONDS = 0.02  # between attempts to use the write-ahead log
 SQLITE_PRAGMAS = (
     "synchronous = FULL",  # a committed change is on the disk
@@ -107,8 +108,20 @@ def _prepare_sqlite_for_migration(connection: Any, record: Any) -> None:
 
 
 def connect_args(url: str) -> dict[str, str]:
-    """Return the driver's options. PostgreSQL sends and receives UTF-8, whatever the environment says."""
-    return {} if url.startswith("sqlite") else {"client_encoding": "utf8"}
+    """Return the driver's options.
+
+    PostgreSQL sends and receives UTF-8, whatever the environment says. A machine that is silent is not waited for
+    forever, unless the URL says so.
+    """
+    if url.startswith("sqlite"):
+        return {}
+    return {"client_encoding": "utf8", "connect_timeout": str(CONNECT_SECONDS), **_own_timeout(url)}
+
+
+def _own_timeout(url: str) -> dict[str, str]:
+    """Return the timeout in the options of a URL. An option given to the driver would replace it."""
+    timeout = make_url(url).query.get("connect_timeout")
+    return {"connect_timeout": timeout} if isinstance(timeout, str) else {}
 
 
 def connections_of_process(threads: int) -> int:

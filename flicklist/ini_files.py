@@ -54,6 +54,14 @@ def _reason(error: Exception) -> str:
     return one_line(error) or type(error).__name__
 
 
+def _try_formats() -> None:
+    """Format a message with each handler. A format with an unknown name raises `ValueError` only then."""
+    record = logging.LogRecord("flicklist", logging.INFO, "", 0, "message", (), None)
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        for handler in getattr(logger, "handlers", ()):
+            handler.format(record)
+
+
 class _IniFile(loadwsgi.ConfigLoader):
     """PasteDeploy's reader, except for the encoding."""
 
@@ -108,6 +116,7 @@ class Loader(PasteDeployLoader):
             fileConfig(
                 self.uri.path, _escaped(self._get_defaults(defaults)), disable_existing_loggers=False, encoding=ENCODING
             )
+            _try_formats()
 
     def _get_parser(self, defaults: Mapping[str, str] | None = None) -> Any:
         with self._reading():

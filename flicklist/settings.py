@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import limits
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from flicklist.models.user import ascii_email
@@ -64,6 +64,8 @@ def _database_url(text: str) -> str:
         raise ValueError(f"must be a URL of sqlite or postgresql, not {dialect!r}")
     if dialect == "sqlite" and make_url(text).database in {None, "", ":memory:"}:
         raise ValueError("must name a file: a database in memory is lost at every restart")
+    if dialect == "postgresql" and not _names_database(make_url(text)):
+        raise ValueError("must name a database, as in postgresql+psycopg://flicklist@localhost/flicklist")
     if dialect == "sqlite" and make_url(text).query:
         raise ValueError("can have no options after “?”: the site sets those of SQLite itself")
     _require_driver(text)
@@ -72,6 +74,12 @@ def _database_url(text: str) -> str:
             f"names a driver for asyncio, {make_url(text).drivername!r}; use sqlite:// or postgresql+psycopg://"
         )
     return text
+
+
+def _names_database(url: URL) -> bool:
+    """Return whether a URL of PostgreSQL names a database. Otherwise it would be the one with the name of the role."""
+    name = url.database or ""
+    return bool(name and "\0" not in name) or bool({"dbname", "service"} & url.query.keys())
 
 
 def _require_driver(url: str) -> None:

@@ -45,6 +45,8 @@ def test_missing_setting_has_its_default():
         ),
         ({"flicklist.database_url": "flicklist.db"}, "is not a database URL"),
         ({"flicklist.database_url": "sqlite://"}, "must name a file"),
+        ({"flicklist.database_url": "postgresql+psycopg://"}, "must name a database"),
+        ({"flicklist.database_url": "postgresql+psycopg://localhost/%00"}, "must name a database"),
         ({"flicklist.database_url": "sqlite:////x.db?check_same_thread=true"}, "can have no options after “?”"),
         ({"flicklist.bcrypt_cost": "3"}, "must be a whole number from 4 to 16, not '3'"),
         ({"flicklist.bcrypt_cost": "twelve"}, "must be a whole number from 4 to 16, not 'twelve'"),

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from flicklist import main, migrations
-from flicklist.db import disposing, writing_engine
+from flicklist.db import connect_args, disposing, writing_engine
 from flicklist.locks import Lock, lock_until_commit
 from tests.conftest import POSTGRESQL_URL, SECRET, postgresql_database
 from tests.faults.conftest import free_port
@@ -128,6 +128,9 @@ def without_root(monkeypatch):
             monkeypatch.setitem(COMMANDS, name, command)
 
 
+READ_ONLY = "The database {} is read-only. Let the user of the site write to the file and to its folder."
+
+
 @pytest.mark.parametrize("command", [*SERVERS, "processes"])
 @pytest.mark.parametrize("read_only", ["file", "folder"])
 def test_sqlite_file_that_cannot_be_written(fail, tmp_path, without_root, command, read_only):
@@ -144,9 +147,18 @@ def test_sqlite_file_that_cannot_be_written(fail, tmp_path, without_root, comman
     changed.chmod(mode)
     line = fail(command, f"sqlite:///{file}")
     changed.chmod(0o700)
-    assert line == (f"The database {file} is read-only. Let the user of the site write to the file and to its folder.")
+    assert line == READ_ONLY.format(file)
     assert file.read_bytes() == before
     assert list(folder.iterdir()) == [file]
+
+
+def test_sqlite_file_in_use_that_cannot_be_written(fail, tmp_path, without_root):
+    """Another user copied it there, as it was while the site ran."""
+    file = tmp_path / "flicklist.db"
+    migrations.upgrade(f"sqlite:///{file}")
+    file.chmod(0o400)
+    line = fail("serve", f"sqlite:///{file}")
+    assert line == READ_ONLY.format(file)
 
 
 def test_start_does_not_wait_for_a_writer_and_changes_nothing(empty_database_url):
@@ -224,6 +236,26 @@ def test_wrong_option_in_url_of_database(fail):
 )
 def test_file_name_that_is_too_long(fail, tmp_path, command, said):
     assert fail(command, f"sqlite:///{tmp_path}/{'a' * 300}").startswith(f"The database {tmp_path}/{'a' * 300} {said}")
+
+
+def test_postgresql_that_is_silent_is_not_waited_for_forever(fail):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://flicklist@127.0.0.1:{silent.getsockname()[1]}/flicklist"
+        line = fail("migrate", f"{url}?connect_timeout=2")
+    assert line == "The database flicklist on 127.0.0.1 does not answer: connection timeout expired"
+    assert (connect_args(url)["connect_timeout"], connect_args(f"{url}?connect_timeout=2")["connect_timeout"]) == (
+        "10",
+        "2",
+    )
+
+
+def test_ini_file_that_does_not_exist_is_reported_in_one_line(root, tmp_path):
+    for command in ("migrate", "serve", "clean-up"):
+        failed = subprocess.run(
+            [BIN / "flicklist", command, tmp_path / "no.ini"], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (failed.returncode, failed.stdout) == (1, "")
+        assert failed.stderr == f"Error: File '{tmp_path}/no.ini' does not exist.\n"
 
 
 def test_file_name_with_line_break_is_shown_in_one_line(fail, tmp_path):
@@ -327,6 +359,8 @@ INVALID = "Invalid setting: "
         ("args = (sys.stderr,)", "args = (sys.nope,)", LOGGING + "module 'sys' has no attribute 'nope'"),
         ("args = (sys.stderr,)", "args = (", LOGGING),
         ("keys = console", "keys = console, file", LOGGING + "'handler_file' is missing"),
+        ("%(message)s", "%(message)q", LOGGING + "unsupported format character 'q'"),
+        ("%(message)s", "%(nope)s", LOGGING + "Formatting field not found in record: 'nope'"),
         ("class = StreamHandler\nargs = (sys.stderr,)", "class = FileHandler\nargs = ('/nowhere/a.log',)", LOGGING),
     ],
 )
