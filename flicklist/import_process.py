@@ -76,7 +76,7 @@ def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int
     if output:
         log.error("%s", output)
     if status not in EXIT_STATUSES.values():
-        if status != STOPPED:
+        if status not in {STOPPED, -signal.SIGTERM}:  # it may have been stopped before it could handle that
             log.error("The process for an import ended with the status %s", status)
         with open_importer(settings, holder=holder) as importer:
             importer.clean_up_after_death()
