@@ -456,6 +456,41 @@ def test_import_command_that_is_interrupted_says_that_the_server_tries_again(
     assert sorted(alice.watchlist()) == ["Heat", "Ran"]
 
 
+@pytest.mark.parametrize("step", ["read_upload", "write_movies"])
+def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, monkeypatch, db, step):
+    file = tmp_path / "list.txt"
+    file.write_text("Heat\nRan")
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    do_step, calls = getattr(importer, step), []
+
+    def stop(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == (2 if step == "write_movies" else 1):
+            raise KeyboardInterrupt
+        return do_step(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importer, step, stop)
+        result = run("import", alice.email, str(file))
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: list.txt was not imported. {importer.CANCELED}")
+    assert alice.watchlist() == []
+    assert run("import", alice.email, str(file)).exit_code == 0
+    assert sorted(alice.watchlist()) == ["Heat", "Ran"]
+
+
+def test_import_command_whose_lease_was_taken_says_so(run, alice, tmp_path, monkeypatch):
+    """This happens if the computer sleeps for minutes while the server runs on another one."""
+    file = tmp_path / "list.txt"
+    file.write_text("Heat")
+
+    def lose_lease(*_, **__):
+        raise leases.LeaseLost
+
+    monkeypatch.setattr(importer, "read_upload", lose_lease)
+    assert run("import", alice.email, str(file)).output == f"Error: list.txt was not imported. {importer.TAKEN_OVER}\n"
+
+
 def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):
     file = tmp_path / "list.txt"
     file.write_text("Heat")

@@ -95,7 +95,7 @@ class Import(Base):
     """How often a server has begun to work on the import in its current state."""
     format_name: Mapped[str] = mapped_column(String(MAX_FORMAT_LENGTH), default="")
     problem: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH), default="")
-    """Why the file was refused, or that a finished import could not be undone."""
+    """Why the file was refused, or that a finished import could not be undone, or what to add if this attempt fails."""
     notices: Mapped[list[str]] = mapped_column(JSON, default=list)
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
@@ -148,7 +148,7 @@ class Import(Base):
         self.state, self.waiting_since = state, utc_now()
 
     def finish(self, counts: Mapping[str, int]) -> None:
-        self.state, self.counts = ImportState.FINISHED, dict(counts)
+        self.state, self.counts, self.problem = ImportState.FINISHED, dict(counts), ""
 
     def finish_taking_back(self) -> None:
         """Count the movies that were edited since. Those that were taken back have been counted."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from sqlalchemy import Engine, event, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from flicklist.importer import open_importer
 from flicklist.models import Change, Import, ImportChunk, ImportRow, ImportSnapshot, Lease, Movie, User, Viewing
@@ -383,7 +384,9 @@ def test_import_that_fails_in_the_middle_leaves_nothing(
     for _ in range(importer.MAX_ATTEMPTS):
         end_pauses()
         work_on_imports()
-    assert importer.FAILED in alice.get(large_import.request.path)
+    page = alice.get(large_import.request.path)
+    assert importer.FAILED in page
+    assert importer.EDITED_STAY in page
     assert state_of(db, alice) == before
     assert "Imported" not in alice.get(f"{alice.list_path}changes/").html.main.text
 
@@ -391,7 +394,7 @@ def test_import_that_fails_in_the_middle_leaves_nothing(
 def test_list_that_changes_while_a_large_import_is_written(
     alice, large_import, work_on_imports, take_back, monkeypatch
 ):
-    """The movies are taken back and planned again. The one that was edited stays, and so do the others."""
+    """The movies that are not written yet are planned again."""
     added = []
 
     def edit(_):
@@ -406,6 +409,34 @@ def test_list_that_changes_while_a_large_import_is_written(
     assert (sorted(alice.watchlist()), sorted(alice.watched())) == (["Heat", "M", "alien"], ["Ran", "Stalker"])
     page = take_back(page)
     assert sorted(alice.watchlist() + alice.watched()) == ["Stalker", "alien"]
+
+
+def test_movies_that_are_edited_while_a_large_import_is_written(
+    alice, large_import, work_on_imports, take_back, db, monkeypatch
+):
+    """None is added twice, with its old title or with its old date."""
+    edited = []
+
+    def edit(_):
+        if not edited and "Heat" in alice.watchlist():
+            edited.append("Heat")
+            form = alice.get(alice.movie_path("Heat") + "/edit").forms["edit"]
+            form["title"] = "Heat 4K"
+            form.submit(status=303)
+            viewing_id = db.scalars(select(Viewing.id).join(Movie).where(Movie.title == "Stalker")).one()
+            path = f"{alice.movie_path('Stalker')}/viewings/{viewing_id}/change-date"
+            alice.send(path, watched_on="2024-01-02")
+
+    monkeypatch.setattr(importer, "_give_others_their_turn", edit)
+    work_on_imports()
+    page = alice.get(large_import.request.path)
+    assert counts(page) == {"Movies added": 4, "Movies changed": 1, "Viewings added": 2}
+    assert (sorted(alice.watchlist()), sorted(alice.watched())) == (["Alien", "Heat 4K", "M"], ["Ran", "Stalker"])
+    of_stalker = select(Viewing.watched_on).join(Movie).where(Movie.title == "Stalker")
+    assert db.scalars(of_stalker).all() == ["2024-01-02"]
+    page = take_back(page)
+    assert "2 movies have changed since" in page
+    assert (alice.watchlist(), alice.watched()) == (["Heat 4K"], ["Stalker"])
 
 
 def test_no_import_relies_on_movies_that_are_taken_back_later(
@@ -466,8 +497,8 @@ def test_undo_waits_for_an_import_that_is_partly_written(
         work_on_imports()
     monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
     assert "Undoing" in take_back(first)
-    for _ in range(importer.MAX_ATTEMPTS):
-        assert alice.watched() == ["Stalker"]
+    assert alice.watched() == ["Stalker"]
+    for _ in range(1 + importer.MAX_ATTEMPTS):
         end_pauses()
         work_on_imports()
     assert importer.FAILED in alice.get(second.request.path)
@@ -475,11 +506,57 @@ def test_undo_waits_for_an_import_that_is_partly_written(
     assert (alice.watchlist(), alice.watched()) == (["Stalker"], [])
 
 
+def test_undo_goes_before_an_import_that_is_tried_again(
+    alice, import_file, work_on_imports, end_pauses, take_back, monkeypatch
+):
+    """Otherwise, the second import would leave out the movie that the first one added, and that is deleted then."""
+    first = import_file("Heat")
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    second = alice.upload("Ran\nHeat\nAlien")
+    work_on_imports()
+    press(alice.get(second.request.path), "confirm")
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 2, lambda: 1 / 0)
+        work_on_imports()
+    assert sorted(alice.watchlist()) == ["Heat", "Ran"]
+    take_back(first)
+    for _ in range(2):
+        end_pauses()
+        work_on_imports()
+    assert "Import undone" in alice.get(first.request.path)
+    assert counts(alice.get(second.request.path)) == {"Movies added": 3, "Movies changed": 0, "Viewings added": 0}
+    assert sorted(alice.watchlist()) == ["Alien", "Heat", "Ran"]
+
+
+def test_imports_undone_in_their_order_leave_nothing(alice, import_file, take_back, db, monkeypatch):
+    """Each changes movies of the one before it. So undoing an earlier one leaves those alone at first."""
+    alice.add("Heat")
+    before = state_of(db, alice)
+    pages = []
+    for rating, day, titles_of_import in (
+        (None, "2024-01-01", ["Heat", "Ran"]),
+        (7, None, ["Heat", "Ran", "Alien"]),
+        (None, "2024-03-01", ["Heat", "Ran", "Alien"]),
+    ):
+        viewings = [RowViewing(day)] if day else []
+        rows = [Row("a", 1, title, rating=rating, viewings=viewings) for title in titles_of_import]
+        read_as(monkeypatch, ParsedUpload("test", rows))
+        pages.append(import_file("x"))
+    deleted, restored = "Movies deleted", "Movies restored"
+    assert counts(take_back(pages[0])) == {deleted: 0, restored: 0}
+    page = take_back(pages[1])
+    assert counts(page) == {deleted: 0, restored: 0}
+    assert "3 movies have changed since, so they stay as they are." in page
+    assert counts(take_back(pages[2])) == {deleted: 2, restored: 1}
+    assert state_of(db, alice) == before
+    assert alice.get(f"{alice.list_path}changes/").html.find("a", string="Undo…") is None
+
+
 def test_earlier_states_of_movies_are_written_in_small_transactions(alice, import_file, monkeypatch, db):
-    """A movie can have 1,000 viewings with notes."""
+    """A movie can have 1,000 viewings with notes. Each state is written together with the movie."""
     for number in range(7):
         alice.add(f"Movie {number}")
-    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 3_000)
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 8_000)
     content = "".join(f"[x] Movie {number}\n" for number in range(7))
     assert numbers_at_commits(ImportSnapshot, lambda: import_file(content)) == [0, 3, 6, 7]
 
@@ -493,12 +570,13 @@ def test_movies_that_cannot_be_taken_back_stay_and_can_be_undone_later(
         fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
         work_on_imports()
         patched.setattr(importer, "take_back", lambda *_: 1 / 0)
-        for _ in range(importer.MAX_ATTEMPTS_TO_REFUSE):
+        for _ in range(importer.MAX_ATTEMPTS_TO_TAKE_BACK):
             end_pauses()
             work_on_imports()
     page = alice.get(large_import.request.path)
     assert importer.PARTLY_IMPORTED in page
-    assert counts(page) == {"Movies added": 2, "Movies changed": 1, "Viewings added": 0}
+    assert counts(page) == {"Movies added": 2, "Movies changed": 1}
+    assert "The file has 5 rows." in page
     assert counts(take_back(page)) == {"Movies deleted": 2, "Movies restored": 1}
     assert state_of(db, alice) == before
 
@@ -508,18 +586,59 @@ def test_list_that_always_changes_while_a_large_import_is_written(
 ):
     before, write, calls = state_of(db, alice), importer.write_movies, []
 
-    def lose_last(*arguments):
+    def lose_all_but_first(*arguments):
         calls.append(arguments)
-        if len(calls) % 3 == 0:
+        if len(calls) > 1:
             raise importer.ListChanged
         return write(*arguments)
 
-    monkeypatch.setattr(importer, "write_movies", lose_last)
+    monkeypatch.setattr(importer, "write_movies", lose_all_but_first)
     work_on_imports()
-    assert len(calls) == 3 * importer.MAX_PLANS
-    assert importer.ALWAYS_CHANGING in alice.get(large_import.request.path)
+    assert len(calls) == 1 + importer.MAX_PLANS
+    page = alice.get(large_import.request.path)
+    assert importer.ALWAYS_CHANGING in page
+    assert importer.EDITED_STAY in page
     assert db.scalars(select(Change)).all() == []
     assert state_of(db, alice) == before
+
+
+def lose_race_for_title(*_):
+    raise IntegrityError("INSERT INTO movies", {}, Exception("UNIQUE constraint failed"))
+
+
+def test_import_that_loses_a_race_for_a_title_is_planned_again(alice, large_import, work_on_imports, monkeypatch):
+    fail_in_transaction(monkeypatch, "write_movies", 2, lose_race_for_title)
+    work_on_imports()
+    assert "Import finished" in alice.get(large_import.request.path)
+
+
+def test_constraint_that_is_always_violated_is_an_error(alice, large_import, work_on_imports, monkeypatch, caplog):
+    """It is a bug, and not the fault of the person."""
+    monkeypatch.setattr(importer, "write_movies", lose_race_for_title)
+    assert work_on_imports() == 0
+    assert "UNIQUE constraint failed" in caplog.text
+    assert "Importing" in alice.get(large_import.request.path)
+
+
+def test_progress_begins_again_with_the_next_attempt(alice, large_import, work_on_imports, end_pauses, db, monkeypatch):
+    monkeypatch.setattr(importer, "PROGRESS_SECONDS", -1)
+    shown = []
+
+    def read(*_, **__):
+        shown.append(db.execute(select(Import.done, Import.total)).one())
+        db.rollback()
+        return 1 / 0
+
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
+        work_on_imports()
+    done, total = db.execute(select(Import.done, Import.total)).one()
+    db.rollback()
+    assert total - 1 <= done <= total == 4 * 5
+    monkeypatch.setattr(importer, "read_upload", read)
+    end_pauses()
+    work_on_imports()
+    assert shown == [(0, 0)]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -544,19 +663,20 @@ def test_what_was_edited_since_stays_when_taken_back(alice, import_file, take_ba
     alice.rate("Heat", "5")
     alice.press(alice.get(alice.movie_path("Ran") + "/"), "Remove")
     page = take_back(page)
-    assert "2 movies were edited since, so they stay as they are." in page
+    assert "2 movies have changed since, so they stay as they are." in page
     assert (alice.watchlist(), alice.watched()) == ([], ["Heat"])
     assert titles(alice.get(alice.list_path + "removed")) == ["Ran"]
 
 
 def test_import_is_a_recent_change_and_ends_older_undos(alice, import_file, take_back):
+    """One that changed nothing is no change."""
     alice.add("Heat", "1995")
     alice.cross_off("Heat")
     alice.move_to_watchlist("Heat")
     for title in ("Heat (1995)", "Heat (1995)"):
         page = import_file(f"[x] {title}\nRan (1985)")
     changes = alice.get(f"{alice.list_path}changes/")
-    assert "Imported 1 movie from “list.txt”" in " ".join(changes.html.select(".movie")[1].text.split())
+    assert "Imported 1 movie from “list.txt”" in " ".join(changes.html.select(".movie")[0].text.split())
     page = alice.get(changes.html.find("a", string="Undo…")["href"])
     take_back(page)
     assert "Undone" in alice.get(f"{alice.list_path}changes/").html.main.text
@@ -913,6 +1033,22 @@ def test_discarded_import_vanishes_at_once_and_is_deleted_later_in_small_transac
     assert [db.scalars(select(model.id)).all() for model in PARTS] == [[]] * 4
 
 
+def test_import_that_was_refused_or_undone_makes_room_first(alice, import_file, take_back, work_on_imports):
+    finished, undone = import_file("Heat"), import_file("Ran")
+    take_back(undone)
+    refused = alice.upload(b"%PDF-1.4")
+    for number in range(3, MAX_IMPORTS):
+        alice.upload(f"Movie {number}")
+    work_on_imports()
+    assert "Nothing was imported" in alice.get(refused.request.path)
+    for page in (undone, refused):
+        alice.get(page.request.path)
+        alice.upload("Alien")
+        alice.get(page.request.path, status=404)
+    alice.upload("Alien")
+    alice.get(finished.request.path, status=404)
+
+
 def test_import_that_makes_room_vanishes_at_once_and_is_deleted_later(alice, engine, import_file, work_on_imports, db):
     page = import_file("Heat")
     add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
@@ -1242,6 +1378,15 @@ def test_movies_whose_texts_for_searches_are_too_long_together_are_refused(alice
     assert refusal in alice.get(page.request.path).html.main.text
 
 
+def test_earlier_states_that_are_too_large_together_are_refused(alice, work_on_imports, monkeypatch):
+    for number in range(20):
+        alice.add(f"Heat {number}")
+    page = alice.upload("\n".join(f"[x] Heat {number}" for number in range(20)))
+    monkeypatch.setattr(planning, "MAX_EARLIER_STATES_SIZE", 20_000)
+    assert work_on_imports() == 1
+    assert planning.TOO_MANY_VIEWINGS in alice.get(page.request.path).html.main.text
+
+
 def test_texts_of_movies_that_an_import_leaves_alone_do_not_count(alice, import_file, work_on_imports, monkeypatch):
     titles = "\n".join(f"Heat {number}" for number in range(20))
     import_file(titles)
@@ -1341,7 +1486,7 @@ def test_thread_of_the_server_works_on_imports(make_app, alice):
     person.log_in(alice.email)
     person.list_path = alice.list_path
     page = person.upload("Heat")
-    for _ in range(200):
+    for _ in range(1200):
         if "confirm" in (page := person.get(page.request.path)).forms:
             return
         time.sleep(0.05)

@@ -3,7 +3,7 @@
 One process at a time does this, whatever the number of servers: the one with the lease. The work is done outside of
 transactions. The progress, the report and the movies are written in small ones. If an attempt fails, the next one
 first takes back what it wrote. If the process dies, the server releases its lease, and another one begins the work
-again. If the server was killed as well, that is when the lease has expired.
+again. If the server was killed as well, the work begins again when the lease has expired.
 """
 
 import logging
@@ -21,12 +21,12 @@ from uuid import uuid4
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flicklist.models import Import
+from flicklist.models import Import, ImportRow, ImportSnapshot
 from flicklist.models.movie_import import MAX_FORMAT_LENGTH, MAX_REASON_LENGTH, ImportState
 from flicklist.services import leases
 from flicklist.services.imports import questions, storage
 from flicklist.services.imports.matching import Options
-from flicklist.services.imports.planning import Plan, Planner, chunks, small_batches
+from flicklist.services.imports.planning import Plan, Planner, Written, chunks
 from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.writing import (
@@ -34,7 +34,6 @@ from flicklist.services.imports.writing import (
     count_written_movies,
     forget_change,
     insert_rows,
-    insert_snapshots,
     plan_taking_back,
     reserve_movie_ids,
     take_back,
@@ -51,24 +50,28 @@ FOLDER_PREFIX = "flicklist-import-"  # followed by the holder, in the name of th
 MAX_FOLDER_AGE_SECONDS = 86_400  # of one that was left behind when server and importer were killed together
 LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
-MAX_ATTEMPTS_TO_REFUSE = 6  # after those, the movies of an import that cannot be taken back stay
+MAX_ATTEMPTS_TO_TAKE_BACK = 6  # after those, the movies of an import that failed stay
 MAX_PLANS = 5
+MAX_LOST_RACES = 2  # for titles; more of them would be a bug
 PROGRESS_SECONDS = 0.5
 RENEWAL_SECONDS = 20
 # For reading, planning and reporting one file. The largest real ones need one minute, see docs/performance.md.
 MAX_PROCESSOR_SECONDS = 600
-STEPS_PER_ROW = 3  # compared, merged, reported
+STEPS_OF_PREVIEW = 3  # for each row: compared, merged, reported
+STEPS_OF_IMPORT = 4  # and written
 FAILED = "The server couldn’t finish this import. Nothing was changed. Tell the person who runs the site."
 GONE = "It was deleted meanwhile, perhaps with the account."
 CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the page of imports."
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 TOO_LARGE = "This file needs too much memory to import, so nothing was imported. Split it into smaller files."
+TAKEN_OVER = "Another process has taken over this import. See the page of imports."
+CANCELED = "This import was stopped."
 INTERRUPTED = (
-    "The server tries again later. Until then, a part of the movies can be on the list, and no other import begins."
+    "It failed, and the server will try again. Until then, a part of the movies can be on the list, and no other "
+    "import begins."
 )
-ALWAYS_CHANGING = (
-    "Your list kept changing, so nothing was imported, except movies that you edited meanwhile. Try again."
-)
+ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
+EDITED_STAY = "Movies that you edited while they were imported are still on your list."
 PARTLY_IMPORTED = "Only a part of the file was imported. Undo this import, and try again."
 UNDO_FAILED = "This import couldn’t be undone completely. Try again."
 
@@ -142,7 +145,12 @@ class Importer:
             with self._database.transaction() as db:
                 _require_nothing_to_take_back(db, owner_id)
                 import_id = storage.store(db, owner_id, name, file, answers).id
-            movie_import = self._work_now(import_id)
+            try:
+                self._work(import_id)
+            except KeyboardInterrupt:
+                self.discard(import_id)
+                raise UploadRefused(CANCELED) from None
+            movie_import = self._find(import_id)
         if movie_import.state == ImportState.READY:
             return movie_import
         self.discard(import_id)
@@ -155,7 +163,11 @@ class Importer:
                 movie_import = _locked(db, import_id)
                 _require_nothing_to_take_back(db, movie_import.owner_id)
                 storage.confirm(movie_import)
-            movie_import = self._work_now(import_id)
+            try:
+                self._work(import_id)
+            except KeyboardInterrupt:
+                self._cancel(import_id)
+            movie_import = self._find(import_id)
         if movie_import.is_working:
             raise UploadRefused(INTERRUPTED)
         if movie_import.state != ImportState.FINISHED:
@@ -173,10 +185,15 @@ class Importer:
             if is_held:
                 self._delete_expired_imports()
 
-    def _work_now(self, import_id: int) -> Import:
-        self._work(import_id)
+    def _find(self, import_id: int) -> Import:
         with self._database.transaction() as db:
             return _locked(db, import_id)
+
+    def _cancel(self, import_id: int) -> None:
+        """Refuse an import that was stopped, and leave none of its movies."""
+        movie_import = self._begin(import_id)
+        if movie_import is not None:
+            _Work(self._settings, self._database, self.holder, movie_import, None).refuse(CANCELED)
 
     @contextmanager
     def _require_lease(self) -> Iterator[None]:
@@ -190,6 +207,8 @@ class Importer:
                 raise UploadRefused(GONE) from None
             except storage.WrongState:
                 raise UploadRefused(CHANGED) from None
+            except leases.LeaseLost:
+                raise UploadRefused(TAKEN_OVER) from None
 
     @contextmanager
     def _lease(self) -> Iterator[bool]:
@@ -269,6 +288,7 @@ class Importer:
                 return None
             storage.let_others_go_first(db, movie_import.owner_id)
             movie_import.attempts += 1
+            movie_import.done = movie_import.total = 0
             db.flush()
             db.expunge(movie_import)
             return movie_import
@@ -302,11 +322,11 @@ class _Work:
             ImportState.TAKING_BACK: self._take_back,
         }
         if self.movie_import.attempts > MAX_ATTEMPTS:
-            self._stop(FAILED)
+            self.refuse(FAILED)
             return
         problem = self._try(work[self.movie_import.state])
         if problem is not None:
-            self._stop(problem)
+            self.refuse(problem)
 
     def _try(self, work: Callable[[], None]) -> str | None:
         """Return why the upload is refused, or None. After the return, the memory that an error has kept is free."""
@@ -321,7 +341,7 @@ class _Work:
     def _prepare(self) -> None:
         """Read the file, and prepare the preview."""
         parsed = self._read()
-        plan = self._plan(parsed, is_preview=True)
+        plan = self._plan(parsed.rows)
         self._report(parsed.rows, plan)
         with self._transaction() as (_, movie_import):
             movie_import.format_name = shorten(parsed.format_name, MAX_FORMAT_LENGTH)
@@ -331,24 +351,48 @@ class _Work:
             movie_import.wait_in(ImportState.READY)
 
     def _write(self) -> None:
-        """Write the movies. If the list changes meanwhile, plan again."""
-        parsed = self._read()
+        """Write the movies. If the list changes meanwhile, plan those again that are not written yet."""
+        if self.movie_import.change_id is not None:
+            self._take_back_failed_attempt()
+            if self._let_undo_go_first():
+                return
+        self._delete_parts(ImportRow, ImportSnapshot)
+        rows = self._read().rows
+        written, lost_races = Written(), 0
         for _ in range(MAX_PLANS):
             try:
-                self._take_back_failed_attempt()
-                self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
-                plan = self._plan(parsed, is_preview=False)
-                self._report(parsed.rows, plan)
-                self._write_movies(plan)
-            except (ListChanged, IntegrityError):
+                self._plan_and_write(rows, written)
+            except ListChanged:
+                continue
+            except IntegrityError:  # a request has added one of the movies at the same moment
+                lost_races += 1
+                if lost_races == MAX_LOST_RACES:
+                    raise
                 continue
             return
-        self._stop(ALWAYS_CHANGING)
+        self.refuse(ALWAYS_CHANGING)
 
-    def _write_movies(self, plan: Plan) -> None:
-        """Write the movies in several transactions, of which the last one finishes the import. Raises `ListChanged`."""
+    def _let_undo_go_first(self) -> bool:
+        """Return whether the person undoes another import. That had to wait while this one was written in part."""
+        with self._transaction() as (db, movie_import):
+            has_to_wait = storage.will_take_movies_back(db, movie_import.owner_id)
+            if has_to_wait:
+                movie_import.attempts -= 1
+            return has_to_wait
+
+    def _plan_and_write(self, rows: Sequence[Row | UnusableRow], written: Written) -> None:
+        """Plan and write the movies that are not `written` yet. Raises `ListChanged`, and `IntegrityError`."""
+        self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
+        plan = self._plan(rows, written)
+        self._report(rows, plan)
+        self._write_movies(plan, written)
+
+    def _write_movies(self, plan: Plan, written: Written) -> None:
+        """Write the movies in several transactions, of which the last one finishes the import."""
         fingerprint = plan.fingerprint
         for writes in plan.writes:
+            for _ in writes.positions:
+                self._step()
             with self._transaction() as (db, movie_import):
                 begun = time.monotonic()
                 fingerprint = write_movies(db, movie_import, fingerprint, writes)
@@ -356,6 +400,7 @@ class _Work:
                     movie_import.finish(plan.counts)
                     storage.delete_content(db, movie_import.id)
             self.movie_import.change_id = movie_import.change_id
+            written.add(plan, writes)
             _give_others_their_turn(begun)
 
     def _take_back(self) -> None:
@@ -363,18 +408,18 @@ class _Work:
         try:
             self._take_back_movies()
         except ListChanged:
-            self._stop(UNDO_FAILED)
+            self.refuse(UNDO_FAILED)
             return
         with self._transaction() as (_, movie_import):
             movie_import.finish_taking_back()
 
     def _take_back_failed_attempt(self) -> None:
         """Take back what a failed attempt has written."""
-        if self.movie_import.change_id is not None:
-            self._take_back_movies()
-            with self._transaction() as (db, movie_import):
-                forget_change(db, movie_import)
-            self.movie_import.change_id = None
+        self._take_back_movies()
+        with self._transaction() as (db, movie_import):
+            forget_change(db, movie_import)
+            movie_import.problem = EDITED_STAY  # nobody sees it, unless the import is refused in the end
+        self.movie_import.change_id = None
 
     def _take_back_movies(self) -> None:
         """Delete or restore the movies that are as the import left them. Raises `ListChanged` if some keep changing."""
@@ -411,24 +456,28 @@ class _Work:
             )
             return read_upload(path, self.movie_import.file_name, answers, limits, time_zone, step=self._go_on)
 
-    def _plan(self, parsed: ParsedUpload, *, is_preview: bool) -> Plan:
-        self.done, self.total = 0, STEPS_PER_ROW * len(parsed.rows)
+    def _plan(self, rows: Sequence[Row | UnusableRow], written: Written | None = None) -> Plan:
+        """Plan the preview, or the import of what is not `written` yet."""
+        self.done, self.total = 0, len(rows) * (STEPS_OF_PREVIEW if written is None else STEPS_OF_IMPORT)
         options = Options(
             max_movies=self.settings.max_movies,
             latest=datetime.now(UTC).date() + timedelta(days=1),  # it may be tomorrow already where the person was
         )
-        reserve_ids = None if is_preview else self._reserve_ids
+        reserve_ids = None if written is None else self._reserve_ids
         with self.database.snapshot() as read_db:
             owner_id = self.movie_import.owner_id
-            return Planner(read_db, owner_id, parsed.rows, options, step=self._step, reserve_ids=reserve_ids).plan()
+            planner = Planner(
+                read_db, owner_id, rows, options, step=self._step, reserve_ids=reserve_ids, written=written
+            )
+            return planner.plan()
 
     def _reserve_ids(self, number: int) -> Sequence[int]:
         with self.database.transaction() as db:
             return reserve_movie_ids(db, number)
 
     def _report(self, rows: Sequence[Row | UnusableRow], plan: Plan) -> None:
-        """Write what becomes of each row, and the state of movies that will change."""
-        self._delete_report()
+        """Write what becomes of each row, instead of what an earlier plan said."""
+        self._delete_parts(ImportRow)
         for positions in chunks(range(len(rows))):
             first, end = positions[0], positions[-1] + 1
             with self._transaction() as (db, movie_import):
@@ -437,15 +486,9 @@ class _Work:
             _give_others_their_turn(begun)
             for _ in positions:
                 self._step()
-        for snapshots in small_batches(plan.snapshots):
-            with self._transaction() as (db, movie_import):
-                begun = time.monotonic()
-                insert_snapshots(db, movie_import.id, snapshots)
-            _give_others_their_turn(begun)
 
-    def _delete_report(self) -> None:
-        """Delete the rows and snapshots of an earlier plan."""
-        self._delete_in_parts(lambda db: storage.delete_some_parts(db, self.movie_import.id, storage.REPORT))
+    def _delete_parts(self, *kinds: type[storage.Part]) -> None:
+        self._delete_in_parts(lambda db: storage.delete_some_parts(db, self.movie_import.id, kinds))
 
     def _delete_in_parts(self, delete_some: Callable[[Session], bool]) -> None:
         """Delete some rows in each of several small transactions, until there are none."""
@@ -492,22 +535,24 @@ class _Work:
                 raise _Gone
             yield db, movie_import
 
-    def _stop(self, problem: str) -> None:
+    def refuse(self, problem: str) -> None:
         """Refuse an upload, and leave none of its movies. An import that cannot be taken back stays, and says so."""
         if self.movie_import.state == ImportState.TAKING_BACK:
             with self._transaction() as (_, movie_import):
                 movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
             return
-        if self.movie_import.attempts > MAX_ATTEMPTS_TO_REFUSE and self.movie_import.change_id is not None:
-            self._stop_with_a_part()
+        if self.movie_import.attempts > MAX_ATTEMPTS_TO_TAKE_BACK and self.movie_import.change_id is not None:
+            self._finish_with_a_part()
             return
-        self._take_back_failed_attempt()
-        self._delete_report()
+        if self.movie_import.change_id is not None:
+            self._take_back_failed_attempt()
+        self._delete_parts(ImportRow, ImportSnapshot)
         with self._transaction() as (db, movie_import):
+            problem = f"{problem}\n{movie_import.problem}".strip()
             movie_import.refuse(shorten(problem, MAX_REASON_LENGTH))
             storage.delete_content(db, movie_import.id)
 
-    def _stop_with_a_part(self) -> None:
+    def _finish_with_a_part(self) -> None:
         """Finish an import that can neither be written nor taken back. Otherwise, others of the person would wait."""
         with self._transaction() as (db, movie_import):
             count_written_movies(db, movie_import)

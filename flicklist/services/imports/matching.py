@@ -75,13 +75,13 @@ class Matched(NamedTuple):
 
 
 def match(
-    rows: Sequence[Row | UnusableRow],
+    rows: Mapping[int, Row | UnusableRow],
     existing: Iterable[Target],
     keys: set[str],
     options: Options,
     step: Callable[[], None],
 ) -> Matched:
-    """Return which movie each row is about.
+    """Return which movie each row is about. `rows` are given by their position.
 
     `keys` are the keys of all movies of the account, see `Movie.key`. `step` is called after each row.
     """
@@ -99,7 +99,7 @@ class _NotMatched(Exception):
 
 class _Matcher:
     def __init__(
-        self, rows: Sequence[Row | UnusableRow], existing: Iterable[Target], keys: set[str], options: Options
+        self, rows: Mapping[int, Row | UnusableRow], existing: Iterable[Target], keys: set[str], options: Options
     ) -> None:
         self.rows = rows
         self.keys = keys
@@ -117,7 +117,7 @@ class _Matcher:
             self._remember(target)
 
     def match(self, step: Callable[[], None]) -> Matched:
-        for position in sorted(range(len(self.rows)), key=self._turn):
+        for position in sorted(self.rows, key=self._turn):
             row = self.rows[position]
             if isinstance(row, UnusableRow):
                 outcome = Outcome.UNDECIDED if row.needs_decision else Outcome.REFUSED

@@ -14,7 +14,7 @@ from flicklist.models import Movie, Viewing
 from flicklist.models.change import snapshot, viewing_values
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
 from flicklist.services.imports.matching import Matched, Options, Target, match
-from flicklist.services.imports.merging import merge, new_movie
+from flicklist.services.imports.merging import Effect, merge, new_movie
 from flicklist.services.imports.rows import TOO_MUCH_TEXT, Row, UnusableRow, UploadRefused
 from flicklist.services.watchlist import find_movies, own_movie_ids
 
@@ -22,6 +22,11 @@ CHUNK = 500
 MAX_VIEWINGS_AT_ONCE = 20_000  # of movies that are loaded together; each viewing takes 1.5 kB of memory
 # Estimated bytes that one transaction writes while others wait: 4,500 movies and viewings without notes, or fewer.
 MAX_WRITES_SIZE = 5_000_000
+# Estimated bytes of the earlier states of all movies that an import changes, with 500,000 viewings without notes.
+MAX_EARLIER_STATES_SIZE = 100_000_000
+TOO_MANY_VIEWINGS = (
+    "The movies that this file would change have too many viewings together. Split it into smaller files."
+)
 _ROW_SIZE = 1_000
 _VIEWING_SIZE = 200  # in a snapshot, without its note
 MAX_SEARCH_TEXT_SIZE = 100_000_000  # bytes in memory of what searches compare, of all movies that an import changes
@@ -80,10 +85,15 @@ class Writes:
     """Rows to insert, update and delete in one transaction, ready for the database.
 
     `new_movies` have the columns `NEW_COLUMNS`. `movies` have an ``id`` and new values. `size` is an estimate in bytes.
+    `positions` are those of the rows in the upload, and `counts` the numbers of movies and viewings. A preview has only
+    these two.
     """
 
+    positions: list[int] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
     new_movies: list[tuple[Any, ...]] = field(default_factory=list)
     movies: list[dict[str, Any]] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
     new_viewings: list[NewViewing] = field(default_factory=list)
     viewings: list[dict[str, Any]] = field(default_factory=list)
     deleted_viewing_ids: list[int] = field(default_factory=list)
@@ -95,6 +105,11 @@ class Writes:
         self._count(movie)
         for each in movie.viewings:
             self._add_viewing(movie, each)
+
+    def keep(self, earlier: Snapshot) -> None:
+        """Keep how a movie was before."""
+        self.snapshots.append(earlier)
+        self.size += earlier.size
 
     def change(self, movie: Movie, before: dict[str, Any]) -> None:
         """Update a movie and its viewings, which differ from an earlier `snapshot`."""
@@ -146,13 +161,27 @@ class Plan:
     rows: list[PlannedRow]
     counts: Counter[str] = field(default_factory=Counter)
     writes: list[Writes] = field(default_factory=lambda: [Writes()])
-    snapshots: list[Snapshot] = field(default_factory=list)
 
     def writes_with_room(self) -> Writes:
         """Return what the last transaction writes, to which more can be added."""
         if self.writes[-1].size >= MAX_WRITES_SIZE:
             self.writes.append(Writes())
         return self.writes[-1]
+
+
+@dataclass(slots=True)
+class Written:
+    """What earlier plans of an import have written: the rows by their position, and numbers of movies and viewings."""
+
+    rows: dict[int, PlannedRow] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, plan: Plan, writes: Writes) -> None:
+        self.rows.update((position, plan.rows[position]) for position in writes.positions)
+        self.counts += writes.counts
+
+    def movie_ids(self) -> set[int | None]:
+        return {row.movie_id for row in self.rows.values()}
 
 
 def read_fingerprint(db: Session, owner_id: int) -> Fingerprint:
@@ -165,6 +194,7 @@ class Planner:
     """Plans the import of one upload. The session must see one snapshot of the database. May raise `UploadRefused`.
 
     `reserve_ids` returns ids for new movies. Without it, the plan is a preview. `step` is called twice for each row.
+    Movies that are `written` are not planned again.
     """
 
     def __init__(
@@ -176,6 +206,7 @@ class Planner:
         *,
         step: Step,
         reserve_ids: Callable[[int], Sequence[int]] | None = None,
+        written: Written | None = None,
     ) -> None:
         self.read_db = read_db
         self.owner_id = owner_id
@@ -183,7 +214,9 @@ class Planner:
         self.options = options
         self.step = step
         self.reserve_ids = reserve_ids
+        self.written = written or Written()
         self.search_text_size = 0
+        self.earlier_states_size = 0
 
     def plan(self) -> Plan:
         plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_UNCHANGED] * len(self.rows))
@@ -193,6 +226,9 @@ class Planner:
             self.step()
         self._plan_changes(plan, matched.targets)
         self._plan_additions(plan, [target for target in matched.targets if target.movie_id is None])
+        for position, row in self.written.rows.items():
+            plan.rows[position] = row
+        plan.counts = sum((writes.counts for writes in plan.writes), Counter(self.written.counts))
         plan.counts.update(row.outcome.value for row in plan.rows)
         return plan
 
@@ -200,7 +236,8 @@ class Planner:
         ids = own_movie_ids(self.read_db, self.owner_id)
         keys: set[str] = set()
         options = self.options._replace(room=self.options.max_movies - len(ids))
-        return match(self.rows, self._existing(ids, keys), keys, options, self.step)
+        rows = {position: row for position, row in enumerate(self.rows) if position not in self.written.rows}
+        return match(rows, self._existing(ids, keys), keys, options, self.step)
 
     def _existing(self, ids: Sequence[int], keys: set[str]) -> Iterator[Target]:
         """Yield the movies of the account, and collect their keys."""
@@ -214,17 +251,26 @@ class Planner:
 
     def _plan_changes(self, plan: Plan, targets: Sequence[Target]) -> None:
         """Plan what rows change in movies of the account."""
-        by_id = {target.movie_id: target for target in targets if target.movie_id is not None}
+        written_ids = self.written.movie_ids()
+        by_id = {
+            target.movie_id: target
+            for target in targets
+            if target.movie_id is not None and target.movie_id not in written_ids
+        }
         for movies in movies_with_viewings(self.read_db, self.owner_id, list(by_id)):
             for movie in movies:
                 before = snapshot(movie, with_viewings=True)
-                if self._merge(plan, movie, by_id[movie.id], is_new=False):
-                    plan.counts[CHANGED_MOVIES] += 1
-                    if self.reserve_ids:
-                        plan.writes_with_room().change(movie, before)
-                        plan.snapshots.append(
-                            Snapshot(movie.id, _without_unchanged_viewings(before, movie), movie.change_id)
-                        )
+                target = by_id[movie.id]
+                effects = self._merge(plan, movie, target, is_new=False)
+                if not any(effect.added for effect in effects):
+                    continue
+                writes = plan.writes_with_room()
+                _count(writes, target, effects, CHANGED_MOVIES)
+                earlier = Snapshot(movie.id, _without_unchanged_viewings(before, movie), movie.change_id)
+                self._count_earlier_state(earlier)
+                if self.reserve_ids:
+                    writes.change(movie, before)
+                    writes.keep(earlier)
 
     def _plan_additions(self, plan: Plan, targets: Sequence[Target]) -> None:
         """Plan the movies that rows add."""
@@ -234,31 +280,41 @@ class Planner:
             movie = new_movie(target, rows, self.owner_id)
             if movie_id is not None:
                 movie.id = movie_id
-            self._merge(plan, movie, target, is_new=True)
-            plan.counts[NEW_MOVIES] += 1
+            effects = self._merge(plan, movie, target, is_new=True)
+            writes = plan.writes_with_room()
+            _count(writes, target, effects, NEW_MOVIES)
             if movie_id is not None:
                 if target.needs_id_in_key:
                     movie.add_id_to_key()
-                plan.writes_with_room().add(movie)
+                writes.add(movie)
 
-    def _merge(self, plan: Plan, movie: Movie, target: Target, *, is_new: bool) -> bool:
-        """Change a movie in memory, set what becomes of its rows, and return whether it has changed."""
+    def _merge(self, plan: Plan, movie: Movie, target: Target, *, is_new: bool) -> Sequence[Effect]:
+        """Change a movie in memory, set what becomes of its rows, and return the effect of each."""
         rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
         effects = merge(movie, rows, self.step, is_new=is_new)
         for position, effect in zip(target.rows, effects, strict=True):
-            if effect.new_viewings:
-                plan.counts[NEW_VIEWINGS] += effect.new_viewings
             plan.rows[position] = PlannedRow(effect.outcome(is_new=is_new), effect.reason(is_new=is_new), movie.id)
-        is_changed = any(effect.added for effect in effects)
-        if is_changed:
+        if any(effect.added for effect in effects):
             self._count_search_text(movie)
-        return is_changed
+        return effects
 
     def _count_search_text(self, movie: Movie) -> None:
         """Count what is kept in memory until it is written."""
         self.search_text_size += getsizeof(movie.search_text)
         if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
             raise UploadRefused(TOO_MUCH_TEXT)
+
+    def _count_earlier_state(self, earlier: Snapshot) -> None:
+        """Count what is kept in memory until it is written."""
+        self.earlier_states_size += earlier.size
+        if self.earlier_states_size > MAX_EARLIER_STATES_SIZE:
+            raise UploadRefused(TOO_MANY_VIEWINGS)
+
+
+def _count(writes: Writes, target: Target, effects: Sequence[Effect], kind: str) -> None:
+    """Count the rows of a movie, the movie itself as one of this kind, and its new viewings."""
+    writes.positions += target.rows
+    writes.counts += Counter({kind: 1, NEW_VIEWINGS: sum(effect.new_viewings for effect in effects)})
 
 
 def movies_with_viewings(read_db: Session, owner_id: int, movie_ids: Sequence[int]) -> Iterator[Sequence[Movie]]:
@@ -298,17 +354,3 @@ def _without_unchanged_viewings(before: dict[str, Any], movie: Movie) -> dict[st
 
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
-
-
-def small_batches(snapshots: Sequence[Snapshot]) -> Iterator[Sequence[Snapshot]]:
-    """Yield some snapshots at a time, which one transaction writes. See `MAX_WRITES_SIZE`."""
-    some: list[Snapshot] = []
-    size = 0
-    for each in snapshots:
-        some.append(each)
-        size += each.size
-        if size >= MAX_WRITES_SIZE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some

@@ -1,4 +1,7 @@
-"""Uploaded files: stored, answered, confirmed and deleted. Queries are limited to one owner. Nothing here commits."""
+"""Uploaded files: stored, answered, confirmed and deleted. Nothing here commits.
+
+What requests use is limited to one owner. The importer works on the imports of all people.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +29,6 @@ from flicklist.text import has_visible_character, normalize, shorten
 
 UNNAMED = "upload"
 Part = ImportRow | ImportSnapshot | ImportChunk
-REPORT = (ImportRow, ImportSnapshot)
 # An import can have 200,000 rows and a file of 50 MB. A transaction deletes so many parts, and writers wait meanwhile.
 BATCHES: Mapping[type[Part], int] = {
     ImportRow: 1000,
@@ -58,13 +60,15 @@ def store(
 def _make_room(db: Session, owner_id: int) -> None:
     """Discard the oldest imports of a person if there are too many. Raises `LimitReached` if all wait for the server.
 
-    They are locked, so that none of them is confirmed or taken back meanwhile.
+    Imports that were refused or undone are discarded first, because nothing can be done with them any more. They are
+    locked, so that none of them is confirmed or undone meanwhile.
     """
     own = (Import.owner_id == owner_id, ~has_expired())
     surplus = db.execute(select(func.count()).where(*own)).scalar_one() - MAX_IMPORTS + 1
     if surplus > 0:
-        oldest = select(Import).where(*own, Import.state.not_in(WORKING)).order_by(Import.created_at, Import.id)
-        old_imports = db.scalars(oldest.limit(surplus).with_for_update()).all()
+        order = (Import.state.not_in((ImportState.REFUSED, ImportState.TAKEN_BACK)), Import.created_at, Import.id)
+        replaceable = select(Import).where(*own, Import.state.not_in(WORKING)).order_by(*order)
+        old_imports = db.scalars(replaceable.limit(surplus).with_for_update()).all()
         if len(old_imports) < surplus:
             raise LimitReached(f"You have {MAX_IMPORTS} unfinished imports. Wait until they are finished.")
         for old in old_imports:

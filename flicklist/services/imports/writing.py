@@ -1,7 +1,7 @@
 """Write a planned import, and take it back, in short transactions."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, column, delete, func, insert, select, table, update
@@ -27,7 +27,6 @@ from flicklist.services.imports.planning import (
     NEW_COLUMNS,
     Fingerprint,
     PlannedRow,
-    Snapshot,
     Step,
     Writes,
     chunks,
@@ -36,6 +35,7 @@ from flicklist.services.imports.planning import (
     read_fingerprint,
 )
 from flicklist.services.imports.rows import Row, UnusableRow
+from flicklist.services.imports.storage import has_expired
 from flicklist.text import shorten
 
 _MOVIES, _VIEWINGS, _ROWS, _SNAPSHOTS = (
@@ -91,14 +91,11 @@ def insert_rows(
     db.execute(insert(_ROWS), values)
 
 
-def insert_snapshots(db: Session, import_id: int, snapshots: Sequence[Snapshot]) -> None:
-    db.execute(insert(_SNAPSHOTS), [{"import_id": import_id, **each._asdict()} for each in snapshots])
-
-
 def write_movies(db: Session, movie_import: Import, fingerprint: Fingerprint, writes: Writes) -> Fingerprint:
     """Write some movies of an import, and return the fingerprint of the list afterwards. Raises `ListChanged`.
 
-    Raises `IntegrityError` if another transaction adds one of the movies at this moment.
+    The earlier states of those that change are kept, so that they can be restored. Raises `IntegrityError` if another
+    transaction adds one of the movies at this moment.
     """
     owner_id = movie_import.owner_id
     _lock_owner(db, owner_id)
@@ -106,7 +103,11 @@ def write_movies(db: Session, movie_import: Import, fingerprint: Fingerprint, wr
         db.execute(select(Movie.id).where(Movie.id.in_(some)).order_by(Movie.id).with_for_update(of=Movie))
     if read_fingerprint(db, owner_id) != fingerprint:
         raise ListChanged
+    if not writes.counts:
+        return fingerprint
     change_id = movie_import.change_id = movie_import.change_id or record_import(db, owner_id)
+    for some in chunks(writes.snapshots):
+        db.execute(insert(_SNAPSHOTS), [{"import_id": movie_import.id, **each._asdict()} for each in some])
     for some in chunks(writes.new_movies):
         db.execute(insert(_MOVIES), [dict(zip(NEW_COLUMNS, each, strict=True), change_id=change_id) for each in some])
     _write(db, writes, change_id)
@@ -134,17 +135,48 @@ def plan_taking_back(read_db: Session, movie_import: Import, after_id: int, step
     ids = next(ids_with_few_viewings(read_db, read_db.scalars(next_ids).all()), None)
     if ids is None:
         return None
-    made = (ImportSnapshot.import_id == movie_import.id, ImportSnapshot.movie_id.in_(ids))
-    snapshots = {each.movie_id: each for each in read_db.scalars(select(ImportSnapshot).where(*made))}
+    earlier = _earlier_states(read_db, movie_import, ids)
     writes = Writes()
-    for movies in movies_with_viewings(read_db, movie_import.owner_id, sorted(snapshots)):
+    for movies in movies_with_viewings(read_db, movie_import.owner_id, sorted(earlier)):
         for movie in movies:
             step()
             imported = snapshot(movie, with_viewings=True)
-            restore_snapshot(movie, snapshots[movie.id].before)
-            movie.change_id = snapshots[movie.id].change_id
+            for each in earlier[movie.id]:
+                restore_snapshot(movie, each.before)
+                movie.change_id = each.change_id
             writes.change(movie, imported)
-    return TakingBack([each for each in ids if each not in snapshots], writes, ids[-1])
+    return TakingBack([each for each in ids if each not in earlier], writes, ids[-1])
+
+
+def _earlier_states(
+    read_db: Session, movie_import: Import, movie_ids: Sequence[int]
+) -> Mapping[int, Sequence[ImportSnapshot]]:
+    """Return what restores each movie, one state after the other. Movies that were not there before are left out.
+
+    If an earlier import was undone while this one had changed its movies, it left them alone. So its changes are undone
+    now.
+    """
+    of_owner = (Import.owner_id == movie_import.owner_id, Import.change_id.is_not(None), ~has_expired())
+    undone = select(Import.change_id, Import.id).where(*of_owner, Import.state == ImportState.TAKEN_BACK)
+    undone_imports = {row.change_id: row.id for row in read_db.execute(undone)}
+    states: dict[int, list[ImportSnapshot]] = defaultdict(list)
+    import_ids = dict.fromkeys(movie_ids, movie_import.id)
+    while import_ids:
+        made = ImportSnapshot.import_id.in_(set(import_ids.values())) & ImportSnapshot.movie_id.in_(import_ids)
+        snapshots = {
+            (each.import_id, each.movie_id): each for each in read_db.scalars(select(ImportSnapshot).where(made))
+        }
+        earlier_imports = {}
+        for movie_id, import_id in import_ids.items():
+            state = snapshots.get((import_id, movie_id))
+            if state is None:
+                states.pop(movie_id, None)
+                continue
+            states[movie_id].append(state)
+            if state.change_id in undone_imports:
+                earlier_imports[movie_id] = undone_imports[state.change_id]
+        import_ids = earlier_imports
+    return states
 
 
 def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
@@ -175,12 +207,14 @@ def forget_change(db: Session, movie_import: Import) -> None:
 
 
 def count_written_movies(db: Session, movie_import: Import) -> None:
-    """Correct the counts of an import that was written in part."""
+    """Replace the counts of an import that was written in part. How many viewings it added is not known."""
     ids = select(Movie.id).where(Movie.owner_id == movie_import.owner_id, Movie.change_id == movie_import.change_id)
     changed = (ImportSnapshot.import_id == movie_import.id, ImportSnapshot.movie_id.in_(ids))
     written = db.scalar(select(func.count()).select_from(ids.subquery())) or 0
     number_of_changed = db.scalar(select(func.count(ImportSnapshot.id)).where(*changed)) or 0
-    movie_import.counts = {NEW_MOVIES: written - number_of_changed, CHANGED_MOVIES: number_of_changed}
+    rows = select(ImportRow.outcome, func.count().label("number")).where(ImportRow.import_id == movie_import.id)
+    outcomes = {row.outcome: row.number for row in db.execute(rows.group_by(ImportRow.outcome))}
+    movie_import.counts = {NEW_MOVIES: written - number_of_changed, CHANGED_MOVIES: number_of_changed, **outcomes}
 
 
 def _lock_owner(db: Session, owner_id: int) -> None:

@@ -31,7 +31,7 @@ def imdb_id(line):
 
 def matched(some, existing=()):
     options = Options(max_movies=100_000, latest=date(2026, 1, 1), room=100_000)
-    return match(some, existing, set(), options, lambda: None)
+    return match(dict(enumerate(some)), existing, set(), options, lambda: None)
 
 
 @pytest.fixture
