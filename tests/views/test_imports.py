@@ -77,17 +77,27 @@ LONG = "x" * 300  # no title can have so many characters
 
 
 @pytest.fixture
-def import_file(alice, work_on_imports):
-    """Return a function that uploads a file, confirms the preview, and returns the page with the report."""
+def confirm_file(alice, work_on_imports):
+    """Return a function that uploads a file, confirms the preview, and returns the page of the import that waits."""
 
     def upload_and_confirm(content, name="list.txt", person=alice):
         page = person.upload(content, name)
         work_on_imports()
-        page = press(person.get(page.request.path), "confirm")
+        return press(person.get(page.request.path), "confirm")
+
+    return upload_and_confirm
+
+
+@pytest.fixture
+def import_file(alice, confirm_file, work_on_imports):
+    """Return a function that uploads a file, confirms the preview, and returns the page with the report."""
+
+    def upload_and_import(content, name="list.txt", person=alice):
+        page = confirm_file(content, name, person)
         work_on_imports()
         return person.get(page.request.path)
 
-    return upload_and_confirm
+    return upload_and_import
 
 
 @pytest.fixture
@@ -298,7 +308,7 @@ LARGE = "Heat (1995)\n[x] Ran (1985)\nAlien (1979)\n[x] Stalker (1979)\nM (1931)
 
 
 @pytest.fixture
-def large_import(alice, work_on_imports, db, monkeypatch):
+def large_import(alice, confirm_file, db, monkeypatch):
     """Return the page of a confirmed import that needs three transactions, and three to be undone.
 
     One of its movies was on the list before.
@@ -306,9 +316,7 @@ def large_import(alice, work_on_imports, db, monkeypatch):
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 2_000)
     monkeypatch.setattr(writing, "CHUNK", 2)
     alice.add("Stalker", "1979")
-    page = alice.upload(LARGE)
-    work_on_imports()
-    return press(alice.get(page.request.path), "confirm")
+    return confirm_file(LARGE)
 
 
 def fail_in_transaction(monkeypatch, name, number, action):
@@ -462,13 +470,11 @@ def test_no_import_relies_on_movies_that_are_taken_back_later(
 
 
 def test_no_import_relies_on_movies_of_one_that_is_being_undone(
-    alice, large_import, work_on_imports, end_pauses, take_back, monkeypatch
+    alice, large_import, confirm_file, work_on_imports, end_pauses, take_back, monkeypatch
 ):
     """Neither if the undo has failed in the middle, nor if the person has confirmed the other import before."""
     work_on_imports()
-    second = alice.upload(LARGE)
-    work_on_imports()
-    press(alice.get(second.request.path), "confirm")
+    second = confirm_file(LARGE)
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "take_back", 2, lambda: 1 / 0)
         take_back(large_import)
@@ -481,7 +487,7 @@ def test_no_import_relies_on_movies_of_one_that_is_being_undone(
 
 
 def test_undo_waits_for_an_import_that_is_partly_written(
-    alice, import_file, work_on_imports, end_pauses, take_back, monkeypatch
+    alice, import_file, confirm_file, work_on_imports, end_pauses, take_back, monkeypatch
 ):
     """Its movies look as if they had been edited, until they are taken back."""
     alice.add("Stalker", "1979")
@@ -489,9 +495,7 @@ def test_undo_waits_for_an_import_that_is_partly_written(
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
     rated = Row("a", 1, "Stalker", year=1979, status=Status.WATCHED, rating=9)
     read_as(monkeypatch, ParsedUpload("test", [rated, Row("a", 2, "Heat", status=Status.WATCHED)]))
-    second = alice.upload("x")
-    work_on_imports()
-    press(alice.get(second.request.path), "confirm")
+    second = confirm_file("x")
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "write_movies", 2, lambda: 1 / 0)
         work_on_imports()
@@ -507,14 +511,12 @@ def test_undo_waits_for_an_import_that_is_partly_written(
 
 
 def test_undo_goes_before_an_import_that_is_tried_again(
-    alice, import_file, work_on_imports, end_pauses, take_back, monkeypatch
+    alice, import_file, confirm_file, work_on_imports, end_pauses, take_back, monkeypatch
 ):
     """Otherwise, the second import would leave out the movie that the first one added, and that is deleted then."""
     first = import_file("Heat")
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
-    second = alice.upload("Ran\nHeat\nAlien")
-    work_on_imports()
-    press(alice.get(second.request.path), "confirm")
+    second = confirm_file("Ran\nHeat\nAlien")
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "write_movies", 2, lambda: 1 / 0)
         work_on_imports()
@@ -944,10 +946,10 @@ def test_two_imports_at_once_double_nothing(alice, work_on_imports, db):
     assert (len(db.scalars(select(Movie)).all()), len(db.scalars(select(Viewing)).all())) == (2, 1)
 
 
-def test_list_that_changes_while_import_is_planned_is_planned_again(alice, work_on_imports, db, monkeypatch):
-    page = alice.upload("Heat (1995)\nRan")
-    work_on_imports()
-    press(alice.get(page.request.path), "confirm")
+def test_list_that_changes_while_import_is_planned_is_planned_again(
+    alice, confirm_file, work_on_imports, db, monkeypatch
+):
+    confirm_file("Heat (1995)\nRan")
     write = importer.write_movies
     calls = []
 
@@ -963,10 +965,8 @@ def test_list_that_changes_while_import_is_planned_is_planned_again(alice, work_
     assert alice.watchlist() == ["Ran", "Heat"]
 
 
-def test_movie_added_between_planning_and_writing_is_not_doubled(alice, work_on_imports, monkeypatch):
-    page = alice.upload("Heat (1995)\nRan")
-    work_on_imports()
-    press(alice.get(page.request.path), "confirm")
+def test_movie_added_between_planning_and_writing_is_not_doubled(alice, confirm_file, work_on_imports, monkeypatch):
+    page = confirm_file("Heat (1995)\nRan")
     plan, added = Planner.plan, []
 
     def plan_and_add(planner):
@@ -1125,11 +1125,9 @@ def test_report_of_refused_import_is_deleted_in_small_transactions(alice, engine
 
 
 def test_report_of_import_that_always_fails_is_deleted_in_small_transactions(
-    alice, engine, work_on_imports, end_pauses, db, monkeypatch
+    alice, engine, confirm_file, work_on_imports, end_pauses, db, monkeypatch
 ):
-    page = alice.upload("Heat")
-    work_on_imports()
-    press(alice.get(page.request.path), "confirm")
+    page = confirm_file("Heat")
     monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
     for _ in range(importer.MAX_ATTEMPTS):
         work_on_imports()
@@ -1151,14 +1149,12 @@ def add_parts(db, import_id, *, rows, snapshots, chunks=0):
         db.execute(insert(ImportChunk).values(import_id=import_id, number=number, content=b"x"))
 
 
-def test_import_deletes_expired_movies_in_small_transactions(alice, engine, work_on_imports, db):
+def test_import_deletes_expired_movies_in_small_transactions(alice, engine, confirm_file, work_on_imports, db):
     owner_id = db.scalars(select(User.id)).one()
     long_ago = utc_now() - REMOVED_RETENTION - timedelta(seconds=1)
     db.add_all(Movie(title=f"Movie {number}", owner_id=owner_id, removed_at=long_ago) for number in range(120))
     db.commit()
-    page = alice.upload("Movie 7")
-    work_on_imports()
-    press(alice.get(page.request.path), "confirm")
+    confirm_file("Movie 7")
     assert largest_deletions(engine, work_on_imports, [Movie]) == [MAX_EXPIRED_DELETED]
     assert db.scalars(select(Movie.title)).all() == ["Movie 7"]
 
@@ -1300,10 +1296,8 @@ def test_only_one_process_works_at_a_time(alice, work_on_imports, db):
     assert db.scalars(select(Lease)).all() == []
 
 
-def test_process_that_lost_its_lease_writes_nothing(alice, work_on_imports, db, monkeypatch):
-    page = alice.upload("Heat")
-    work_on_imports()
-    press(alice.get(page.request.path), "confirm")
+def test_process_that_lost_its_lease_writes_nothing(alice, confirm_file, work_on_imports, db, monkeypatch):
+    confirm_file("Heat")
     plan = Planner.plan
 
     def plan_slowly(planner):
@@ -1396,10 +1390,8 @@ def test_texts_of_movies_that_an_import_leaves_alone_do_not_count(alice, import_
     assert "confirm" in alice.get(page.request.path).forms
 
 
-def test_confirmed_import_that_takes_too_long_changes_nothing(alice, work_on_imports, monkeypatch):
-    page = alice.upload("Heat\nRan")
-    work_on_imports()
-    press(alice.get(page.request.path), "confirm")
+def test_confirmed_import_that_takes_too_long_changes_nothing(alice, confirm_file, work_on_imports, monkeypatch):
+    page = confirm_file("Heat\nRan")
     monkeypatch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
     assert work_on_imports() == 1
     assert importer.TOO_SLOW in alice.get(page.request.path)
