@@ -21,7 +21,7 @@ from flicklist.models import Change, Import, ImportChunk, ImportRow, ImportSnaps
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import REMOVED_RETENTION
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer, planning, storage, writing
+from flicklist.services.imports import importer, planning, storage, taking_back
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
@@ -314,7 +314,7 @@ def large_import(alice, confirm_file, db, monkeypatch):
     One of its movies was on the list before.
     """
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 2_000)
-    monkeypatch.setattr(writing, "CHUNK", 2)
+    monkeypatch.setattr(taking_back, "CHUNK", 2)
     alice.add("Stalker", "1979")
     return confirm_file(LARGE)
 

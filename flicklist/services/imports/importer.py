@@ -29,16 +29,8 @@ from flicklist.services.imports.matching import Options
 from flicklist.services.imports.planning import Plan, Planner, Written, chunks
 from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
-from flicklist.services.imports.writing import (
-    ListChanged,
-    count_written_movies,
-    forget_change,
-    insert_rows,
-    plan_taking_back,
-    reserve_movie_ids,
-    take_back,
-    write_movies,
-)
+from flicklist.services.imports.taking_back import count_written_movies, forget_change, plan_taking_back, take_back
+from flicklist.services.imports.writing import ListChanged, insert_rows, reserve_movie_ids, write_movies
 from flicklist.services.watchlist import delete_some_expired_movies
 from flicklist.settings import Settings
 from flicklist.text import shorten
