@@ -5,6 +5,7 @@ has a session that joins its transaction: `pyramid_tm` commits when the view ret
 raised or the answer is a 4xx or a 5xx.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -108,20 +109,15 @@ def _prepare_sqlite_for_migration(connection: Any, record: Any) -> None:
 
 
 def connect_args(url: str) -> dict[str, str]:
-    """Return the driver's options.
+    """Return the driver's options. PostgreSQL sends and receives UTF-8, whatever the environment says.
 
-    PostgreSQL sends and receives UTF-8, whatever the environment says. A machine that is silent is not waited for
-    forever, unless the URL says so.
+    Connecting fails after `CONNECT_SECONDS`. The URL or the environment can set another time.
     """
     if url.startswith("sqlite"):
         return {}
-    return {"client_encoding": "utf8", "connect_timeout": str(CONNECT_SECONDS), **_own_timeout(url)}
-
-
-def _own_timeout(url: str) -> dict[str, str]:
-    """Return the timeout in the options of a URL. An option given to the driver would replace it."""
-    timeout = make_url(url).query.get("connect_timeout")
-    return {"connect_timeout": timeout} if isinstance(timeout, str) else {}
+    has_own_timeout = "connect_timeout" in make_url(url).query or "PGCONNECT_TIMEOUT" in os.environ
+    timeout = {} if has_own_timeout else {"connect_timeout": str(CONNECT_SECONDS)}
+    return {"client_encoding": "utf8", **timeout}
 
 
 def connections_of_process(threads: int) -> int:

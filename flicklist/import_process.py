@@ -72,11 +72,13 @@ def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int
             stdin.write(json.dumps([dict(ini), holder]).encode() + b"\n")
         output = stderr.read().decode(errors="replace").strip()
         status = process.wait()
+        if status == -signal.SIGTERM:  # it was stopped before it could handle that
+            status = STOPPED
         _under_way.discard(process)
     if output:
         log.error("%s", output)
     if status not in EXIT_STATUSES.values():
-        if status not in {STOPPED, -signal.SIGTERM}:  # it may have been stopped before it could handle that
+        if status != STOPPED:
             log.error("The process for an import ended with the status %s", status)
         with open_importer(settings, holder=holder) as importer:
             importer.clean_up_after_death()

@@ -6,7 +6,7 @@ PasteDeploy reads them in the encoding of the locale, so ``pserve`` does too. ``
 import configparser
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from logging.config import fileConfig
 from pathlib import Path
@@ -54,11 +54,16 @@ def _reason(error: Exception) -> str:
     return one_line(error) or type(error).__name__
 
 
-def _try_formats() -> None:
-    """Format a message with each handler. A format with an unknown name raises `ValueError` only then."""
-    record = logging.LogRecord("flicklist", logging.INFO, "", 0, "message", (), None)
-    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
-        for handler in getattr(logger, "handlers", ()):
+def _handlers() -> set[logging.Handler]:
+    loggers = (logging.root, *logging.root.manager.loggerDict.values())
+    return {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
+
+
+def _try_formats(handlers: Iterable[logging.Handler]) -> None:
+    """Format a message. Python checks the names in a format only then, and raises `ValueError`."""
+    for handler in handlers:
+        record = logging.getLogRecordFactory()("flicklist", logging.INFO, "", 0, "message", (), None)
+        if handler.filter(record):
             handler.format(record)
 
 
@@ -112,11 +117,12 @@ class Loader(PasteDeployLoader):
             logging.basicConfig()
             return
         # `class` and `args` are evaluated as Python, so anything can be raised.
+        others = _handlers()
         with explaining(f"{self.uri.path} has a mistake in the sections for logging", Exception):
             fileConfig(
                 self.uri.path, _escaped(self._get_defaults(defaults)), disable_existing_loggers=False, encoding=ENCODING
             )
-            _try_formats()
+            _try_formats(_handlers() - others)
 
     def _get_parser(self, defaults: Mapping[str, str] | None = None) -> Any:
         with self._reading():

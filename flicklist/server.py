@@ -257,8 +257,8 @@ def _close(watched: dict[int, Any], listeners: list[BaseWSGIServer], *, is_late:
             listener.socket.close()
     connections = [each for each in watched.values() if isinstance(each, HTTPChannel)]
     for connection in connections:
-        is_sending = connection.request is not None and connection.request.headers_finished
-        if is_late or not (is_sending or connection.requests or connection.total_outbufs_len):
+        is_receiving_body = connection.request is not None and connection.request.headers_finished
+        if is_late or not (is_receiving_body or connection.requests or connection.total_outbufs_len):
             connection.handle_close()
     if not connections:
         for listener in listeners:

@@ -243,10 +243,8 @@ def test_postgresql_that_is_silent_is_not_waited_for_forever(fail):
         url = f"postgresql+psycopg://flicklist@127.0.0.1:{silent.getsockname()[1]}/flicklist"
         line = fail("migrate", f"{url}?connect_timeout=2")
     assert line == "The database flicklist on 127.0.0.1 does not answer: connection timeout expired"
-    assert (connect_args(url)["connect_timeout"], connect_args(f"{url}?connect_timeout=2")["connect_timeout"]) == (
-        "10",
-        "2",
-    )
+    assert connect_args(url)["connect_timeout"] == "10"
+    assert "connect_timeout" not in connect_args(f"{url}?connect_timeout=2")
 
 
 def test_ini_file_that_does_not_exist_is_reported_in_one_line(root, tmp_path):
