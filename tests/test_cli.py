@@ -473,7 +473,7 @@ def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, mon
         patched.setattr(importer, step, stop)
         result = run("import", alice.email, str(file))
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: list.txt was not imported. {importer.CANCELED}")
+    assert result.output == f"Error: list.txt was not imported. {importer.CANCELED}\n"
     assert alice.watchlist() == []
     assert run("import", alice.email, str(file)).exit_code == 0
     assert sorted(alice.watchlist()) == ["Heat", "Ran"]

@@ -24,6 +24,7 @@ CHUNK_SIZE = 1_000_000  # bytes
 NEW_MOVIES, CHANGED_MOVIES, NEW_VIEWINGS = "new movies", "changed movies", "new viewings"
 # What taking the import back did with its movies. Those that were edited since are left alone.
 DELETED_MOVIES, RESTORED_MOVIES, LEFT_ALONE = "deleted movies", "restored movies", "left alone"
+LEFT_TO_LATER_IMPORT = "left to later import"  # a later import has changed them, and undoing that changes them back
 
 
 class ImportState(StrEnum):
@@ -68,7 +69,8 @@ class Import(Base):
     """A file that a person uploaded to add its movies to their list.
 
     `counts` has the number of rows of each `Outcome`, and of added movies, changed movies and added viewings. After the
-    import was taken back, it also has the number of deleted movies, restored movies, and movies left alone.
+    import was taken back, it also has the number of deleted movies, restored movies, and movies left alone. While an
+    import is tried again, there can be movies that were left alone after the first attempt.
     """
 
     __tablename__ = "imports"
@@ -95,7 +97,7 @@ class Import(Base):
     """How often a server has begun to work on the import in its current state."""
     format_name: Mapped[str] = mapped_column(String(MAX_FORMAT_LENGTH), default="")
     problem: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH), default="")
-    """Why the file was refused, or that a finished import could not be undone, or what to add if this attempt fails."""
+    """Why the file was refused, or that a finished import could not be undone."""
     notices: Mapped[list[str]] = mapped_column(JSON, default=list)
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
@@ -148,12 +150,14 @@ class Import(Base):
         self.state, self.waiting_since = state, utc_now()
 
     def finish(self, counts: Mapping[str, int]) -> None:
-        self.state, self.counts, self.problem = ImportState.FINISHED, dict(counts), ""
+        self.state = ImportState.FINISHED
+        self.counts = {NEW_MOVIES: 0, CHANGED_MOVIES: 0, NEW_VIEWINGS: 0, **counts}
 
     def finish_taking_back(self) -> None:
         """Count the movies that were edited since. Those that were taken back have been counted."""
-        taken_back = self.counts.get(DELETED_MOVIES, 0) + self.counts.get(RESTORED_MOVIES, 0)
-        self.counts = {**self.counts, LEFT_ALONE: self.number_of_movies - taken_back}
+        taken_back = {DELETED_MOVIES: 0, RESTORED_MOVIES: 0, LEFT_TO_LATER_IMPORT: 0}
+        taken_back.update((name, self.counts[name]) for name in taken_back if name in self.counts)
+        self.counts = {**self.counts, **taken_back, LEFT_ALONE: self.number_of_movies - sum(taken_back.values())}
         self.state = ImportState.TAKEN_BACK
 
     def refuse(self, problem: str) -> None:

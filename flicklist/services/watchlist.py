@@ -306,10 +306,14 @@ def _insert(db: Session, movie: Movie, max_movies: int) -> None:
     movie.id = movie_id
 
 
-def delete_some_expired_movies(db: Session, owner_id: int) -> bool:
-    """Delete up to `MAX_EXPIRED_DELETED` movies that can no longer be restored. Return whether there were any."""
+def delete_some_expired_movies(db: Session, owner_id: int, *, skip_locked: bool = False) -> bool:
+    """Delete up to `MAX_EXPIRED_DELETED` movies that can no longer be restored. Return whether there were any.
+
+    With `skip_locked`, leave those to others that they are about to delete, instead of waiting for them.
+    """
     some = select(Movie.id).where(Movie.owner_id == owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
-    some = some.with_for_update(skip_locked=True)  # so that two that delete them never wait for each other
+    if skip_locked:
+        some = some.with_for_update(skip_locked=True)
     # PostgreSQL evaluates the second condition again for a movie that another request has just restored.
     expired = delete(Movie).where(Movie.id.in_(some), HAS_EXPIRED).returning(Movie.id)
     return bool(db.scalars(expired.execution_options(synchronize_session=False)).all())

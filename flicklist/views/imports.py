@@ -20,6 +20,7 @@ from flicklist.models.movie_import import (
     DELETED_MOVIES,
     IMPORT_RETENTION,
     LEFT_ALONE,
+    LEFT_TO_LATER_IMPORT,
     NEW_MOVIES,
     NEW_VIEWINGS,
     RESTORED_MOVIES,
@@ -157,6 +158,7 @@ def import_page(context: ImportResource, request: Request) -> dict[str, Any]:
         "DELETED_MOVIES": DELETED_MOVIES,
         "RESTORED_MOVIES": RESTORED_MOVIES,
         "LEFT_ALONE": LEFT_ALONE,
+        "LEFT_TO_LATER_IMPORT": LEFT_TO_LATER_IMPORT,
         "kept_until": movie_import.created_at + IMPORT_RETENTION,
     }
 

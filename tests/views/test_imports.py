@@ -22,6 +22,7 @@ from flicklist.models.meta import utc_now
 from flicklist.models.movie import REMOVED_RETENTION
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
 from flicklist.services.imports import importer, planning, storage, taking_back
+from flicklist.services.imports.matching import LIST_CHANGED
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
@@ -394,9 +395,28 @@ def test_import_that_fails_in_the_middle_leaves_nothing(
         work_on_imports()
     page = alice.get(large_import.request.path)
     assert importer.FAILED in page
-    assert importer.EDITED_STAY in page
+    assert importer.EDITED_STAY not in page
     assert state_of(db, alice) == before
     assert "Imported" not in alice.get(f"{alice.list_path}changes/").html.main.text
+
+
+@pytest.mark.parametrize("edited", ["Stalker", "Ran"])
+def test_import_that_fails_says_that_edited_movies_stay(
+    alice, large_import, work_on_imports, end_pauses, monkeypatch, edited
+):
+    """One of the movies was there before."""
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
+        work_on_imports()
+    alice.rate(edited, "3")
+    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+    for _ in range(importer.MAX_ATTEMPTS):
+        end_pauses()
+        work_on_imports()
+    page = alice.get(large_import.request.path)
+    assert importer.FAILED in page
+    assert importer.EDITED_STAY in page
+    assert edited in alice.watched()
 
 
 def test_list_that_changes_while_a_large_import_is_written(
@@ -445,6 +465,59 @@ def test_movies_that_are_edited_while_a_large_import_is_written(
     page = take_back(page)
     assert "2 movies have changed since" in page
     assert (alice.watchlist(), alice.watched()) == (["Heat 4K"], ["Stalker"])
+
+
+def test_plan_that_has_written_something_does_not_count(alice, confirm_file, work_on_imports, monkeypatch):
+    """Somebody who edits every few seconds can still import."""
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    page = confirm_file("\n".join(f"Movie {number}" for number in range(2 * importer.MAX_PLANS)))
+    write, calls = importer.write_movies, []
+
+    def lose_every_second(*arguments):
+        calls.append(arguments)
+        if len(calls) % 2 == 0:
+            raise importer.ListChanged
+        return write(*arguments)
+
+    monkeypatch.setattr(importer, "write_movies", lose_every_second)
+    work_on_imports()
+    assert counts(alice.get(page.request.path))["Movies added"] == 2 * importer.MAX_PLANS
+    assert len(alice.watchlist()) == 2 * importer.MAX_PLANS
+
+
+def test_movies_of_same_title_in_a_complete_export_are_all_imported_if_the_list_changes(
+    alice, confirm_file, work_on_imports, monkeypatch
+):
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    same = Row("a", 1, "Heat", 1995, status=Status.WATCHLIST, is_complete=True)
+    seen = replace(same, line=2, status=Status.WATCHED, rating=7, viewings=[RowViewing("2024-01-01", "Loud")])
+    read_as(monkeypatch, ParsedUpload("test", [same, seen]))
+    page = confirm_file("x")
+    fail_in_transaction(monkeypatch, "write_movies", 2, lose_race)
+    work_on_imports()
+    assert counts(alice.get(page.request.path)) == {"Movies added": 2, "Movies changed": 0, "Viewings added": 1}
+    assert (alice.watchlist(), alice.watched()) == (["Heat"], ["Heat"])
+
+
+def test_row_that_finds_a_movie_that_is_written_already_needs_a_decision(
+    alice, confirm_file, work_on_imports, db, monkeypatch
+):
+    """Which movie it is about was not clear before."""
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    page = confirm_file("Heat (1995)\nHeat (1986)\nRan\n[x] Heat")
+
+    def rename(_):
+        db.rollback()
+        if older := db.scalars(select(Movie.id).where(Movie.year == 1986, Movie.title == "Heat")).first():
+            form = alice.get(f"{alice.list_path}{older}/edit").forms["edit"]
+            form["title"] = "Another"
+            form.submit(status=303)
+
+    monkeypatch.setattr(importer, "_give_others_their_turn", rename)
+    work_on_imports()
+    page = alice.get(page.request.path)
+    assert LIST_CHANGED in page.html.main.text
+    assert counts(page) == {"Movies added": 3, "Movies changed": 0, "Viewings added": 0}
 
 
 def test_no_import_relies_on_movies_that_are_taken_back_later(
@@ -544,14 +617,38 @@ def test_imports_undone_in_their_order_leave_nothing(alice, import_file, take_ba
         rows = [Row("a", 1, title, rating=rating, viewings=viewings) for title in titles_of_import]
         read_as(monkeypatch, ParsedUpload("test", rows))
         pages.append(import_file("x"))
+    monkeypatch.setattr(taking_back, "MAX_WRITES_SIZE", 1)  # one movie in each transaction
     deleted, restored = "Movies deleted", "Movies restored"
-    assert counts(take_back(pages[0])) == {deleted: 0, restored: 0}
-    page = take_back(pages[1])
+    page = take_back(pages[0])
     assert counts(page) == {deleted: 0, restored: 0}
-    assert "3 movies have changed since, so they stay as they are." in page
+    later = "movies were changed by a later import. To change them back, undo that import, too."
+    assert f"2 {later}" in page
+    assert f"3 {later}" in take_back(pages[1])
+    for _ in range(MAX_IMPORTS - 1):  # the two that are undone make room
+        alice.upload("M")
     assert counts(take_back(pages[2])) == {deleted: 2, restored: 1}
     assert state_of(db, alice) == before
     assert alice.get(f"{alice.list_path}changes/").html.find("a", string="Undo…") is None
+
+
+def test_undo_that_stops_while_it_passes_on_earlier_states_goes_on(
+    alice, import_file, end_pauses, work_on_imports, take_back, db, monkeypatch
+):
+    alice.add("Heat")
+    before = state_of(db, alice)
+    pages = [import_file(f"[x] {title}\n[x] Heat" if title else "Heat\nRan") for title in ("", "Ran")]
+    read_as(monkeypatch, ParsedUpload("test", [Row("a", 1, title, rating=7) for title in ("Heat", "Ran")]))
+    pages.append(import_file("x"))
+    monkeypatch.setattr(taking_back, "MAX_WRITES_SIZE", 1)
+    with monkeypatch.context() as patched:
+        fail_in_transaction(patched, "pass_on", 2, lambda: 1 / 0)
+        take_back(pages[1])
+    end_pauses()
+    work_on_imports()
+    assert "2 movies were changed by a later import." in alice.get(pages[1].request.path)
+    take_back(pages[2])
+    take_back(pages[0])
+    assert state_of(db, alice) == before
 
 
 def test_earlier_states_of_movies_are_written_in_small_transactions(alice, import_file, monkeypatch, db):
@@ -596,10 +693,9 @@ def test_list_that_always_changes_while_a_large_import_is_written(
 
     monkeypatch.setattr(importer, "write_movies", lose_all_but_first)
     work_on_imports()
-    assert len(calls) == 1 + importer.MAX_PLANS
+    assert len(calls) == 2 + importer.MAX_PLANS
     page = alice.get(large_import.request.path)
     assert importer.ALWAYS_CHANGING in page
-    assert importer.EDITED_STAY in page
     assert db.scalars(select(Change)).all() == []
     assert state_of(db, alice) == before
 
@@ -1372,11 +1468,13 @@ def test_movies_whose_texts_for_searches_are_too_long_together_are_refused(alice
     assert refusal in alice.get(page.request.path).html.main.text
 
 
-def test_earlier_states_that_are_too_large_together_are_refused(alice, work_on_imports, monkeypatch):
-    for number in range(20):
-        alice.add(f"Heat {number}")
-    page = alice.upload("\n".join(f"[x] Heat {number}" for number in range(20)))
-    monkeypatch.setattr(planning, "MAX_EARLIER_STATES_SIZE", 20_000)
+def test_movies_that_have_too_many_viewings_together_are_not_changed(alice, import_file, work_on_imports, monkeypatch):
+    titles = [f"Heat {number}" for number in range(20)]
+    import_file("\n".join(f"[x] {title}" for title in titles))
+    rows = [Row("a", 1, title, viewings=[RowViewing("2024-01-01")]) for title in titles]
+    read_as(monkeypatch, ParsedUpload("test", rows))
+    page = alice.upload("x")
+    monkeypatch.setattr(planning, "MAX_EARLIER_VIEWINGS_SIZE", 4_000)
     assert work_on_imports() == 1
     assert planning.TOO_MANY_VIEWINGS in alice.get(page.request.path).html.main.text
 

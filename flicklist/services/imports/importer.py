@@ -22,14 +22,23 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flicklist.models import Import, ImportRow, ImportSnapshot
-from flicklist.models.movie_import import MAX_FORMAT_LENGTH, MAX_REASON_LENGTH, ImportState
+from flicklist.models.movie_import import LEFT_ALONE, MAX_FORMAT_LENGTH, MAX_REASON_LENGTH, ImportState
 from flicklist.services import leases
 from flicklist.services.imports import questions, storage
 from flicklist.services.imports.matching import Options
-from flicklist.services.imports.planning import Plan, Planner, Written, chunks
+from flicklist.services.imports.planning import Plan, Planner, WrittenRows, chunks
 from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import Answers, ParsedUpload, Row, UnusableRow, UploadRefused
-from flicklist.services.imports.taking_back import count_written_movies, forget_change, plan_taking_back, take_back
+from flicklist.services.imports.taking_back import (
+    PassingOn,
+    count_left_movies,
+    count_written_movies,
+    forget_change,
+    pass_on,
+    plan_passing_on,
+    plan_taking_back,
+    take_back,
+)
 from flicklist.services.imports.writing import ListChanged, insert_rows, reserve_movie_ids, write_movies
 from flicklist.services.watchlist import delete_some_expired_movies
 from flicklist.settings import Settings
@@ -44,20 +53,20 @@ LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 MAX_ATTEMPTS_TO_TAKE_BACK = 6  # after those, the movies of an import that failed stay
 MAX_PLANS = 5
-MAX_LOST_RACES = 2  # for titles; more of them would be a bug
+MAX_LOST_RACES = 2  # against requests that add a movie with the same title at the same moment
 PROGRESS_SECONDS = 0.5
 RENEWAL_SECONDS = 20
 # For reading, planning and reporting one file. The largest real ones need one minute, see docs/performance.md.
 MAX_PROCESSOR_SECONDS = 600
-STEPS_OF_PREVIEW = 3  # for each row: compared, merged, reported
-STEPS_OF_IMPORT = 4  # and written
-FAILED = "The server couldn’t finish this import. Nothing was changed. Tell the person who runs the site."
+STEPS_OF_PREVIEW = 3  # for each row: compare, merge, report
+STEPS_OF_IMPORT = 4  # for each row: compare, merge, report, write
+FAILED = "The server couldn’t finish this import. Tell the person who runs the site."
 GONE = "It was deleted meanwhile, perhaps with the account."
 CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the page of imports."
 TOO_SLOW = "This file takes too long to import, so nothing was imported. Split it into smaller files."
 TOO_LARGE = "This file needs too much memory to import, so nothing was imported. Split it into smaller files."
-TAKEN_OVER = "Another process has taken over this import. See the page of imports."
-CANCELED = "This import was stopped."
+TAKEN_OVER = "Another process has taken over, and may import it. See the page of imports."
+CANCELED = "You stopped this import."
 INTERRUPTED = (
     "It failed, and the server will try again. Until then, a part of the movies can be on the list, and no other "
     "import begins."
@@ -182,10 +191,14 @@ class Importer:
             return _locked(db, import_id)
 
     def _cancel(self, import_id: int) -> None:
-        """Refuse an import that was stopped, and leave none of its movies."""
+        """Refuse an import that was stopped, and leave none of its movies. If that fails, the server does it later."""
+        with self._database.transaction() as db:
+            leases.renew(db, LEASE, self.holder, LEASE_DURATION)
+            _locked(db, import_id).attempts = MAX_ATTEMPTS
         movie_import = self._begin(import_id)
         if movie_import is not None:
-            _Work(self._settings, self._database, self.holder, movie_import, None).refuse(CANCELED)
+            with suppress(ListChanged):
+                _Work(self._settings, self._database, self.holder, movie_import, None).refuse(CANCELED)
 
     @contextmanager
     def _require_lease(self) -> Iterator[None]:
@@ -314,7 +327,10 @@ class _Work:
             ImportState.TAKING_BACK: self._take_back,
         }
         if self.movie_import.attempts > MAX_ATTEMPTS:
-            self.refuse(FAILED)
+            if self.movie_import.state == ImportState.TAKING_BACK:
+                self._give_up_undo()
+            else:
+                self.refuse(FAILED)
             return
         problem = self._try(work[self.movie_import.state])
         if problem is not None:
@@ -346,40 +362,43 @@ class _Work:
         """Write the movies. If the list changes meanwhile, plan those again that are not written yet."""
         if self.movie_import.change_id is not None:
             self._take_back_failed_attempt()
-            if self._let_undo_go_first():
+            if self._must_wait_for_undo():
                 return
         self._delete_parts(ImportRow, ImportSnapshot)
         rows = self._read().rows
-        written, lost_races = Written(), 0
-        for _ in range(MAX_PLANS):
+        written, lost_races, plans_without_progress = WrittenRows(), 0, 0
+        while plans_without_progress < MAX_PLANS:
+            number = len(written.rows)
             try:
                 self._plan_and_write(rows, written)
             except ListChanged:
-                continue
-            except IntegrityError:  # a request has added one of the movies at the same moment
+                pass
+            except IntegrityError:
                 lost_races += 1
                 if lost_races == MAX_LOST_RACES:
                     raise
-                continue
-            return
+            else:
+                return
+            plans_without_progress = plans_without_progress + 1 if len(written.rows) == number else 0
         self.refuse(ALWAYS_CHANGING)
 
-    def _let_undo_go_first(self) -> bool:
-        """Return whether the person undoes another import. That had to wait while this one was written in part."""
+    def _must_wait_for_undo(self) -> bool:
+        """Return whether another import of the person is being undone, which has waited for this one. It goes first."""
         with self._transaction() as (db, movie_import):
-            has_to_wait = storage.will_take_movies_back(db, movie_import.owner_id)
-            if has_to_wait:
+            must_wait = storage.will_take_movies_back(db, movie_import.owner_id)
+            if must_wait:
                 movie_import.attempts -= 1
-            return has_to_wait
+            return must_wait
 
-    def _plan_and_write(self, rows: Sequence[Row | UnusableRow], written: Written) -> None:
+    def _plan_and_write(self, rows: Sequence[Row | UnusableRow], written: WrittenRows) -> None:
         """Plan and write the movies that are not `written` yet. Raises `ListChanged`, and `IntegrityError`."""
-        self._delete_in_parts(lambda db: delete_some_expired_movies(db, self.movie_import.owner_id))
+        owner_id = self.movie_import.owner_id
+        self._delete_in_parts(lambda db: delete_some_expired_movies(db, owner_id, skip_locked=True))
         plan = self._plan(rows, written)
         self._report(rows, plan)
         self._write_movies(plan, written)
 
-    def _write_movies(self, plan: Plan, written: Written) -> None:
+    def _write_movies(self, plan: Plan, written: WrittenRows) -> None:
         """Write the movies in several transactions, of which the last one finishes the import."""
         fingerprint = plan.fingerprint
         for writes in plan.writes:
@@ -400,18 +419,39 @@ class _Work:
         try:
             self._take_back_movies()
         except ListChanged:
-            self.refuse(UNDO_FAILED)
+            self._give_up_undo()
             return
+        self._pass_on_earlier_states()
         with self._transaction() as (_, movie_import):
             movie_import.finish_taking_back()
 
     def _take_back_failed_attempt(self) -> None:
         """Take back what a failed attempt has written."""
         self._take_back_movies()
+        with self.database.snapshot() as read_db:
+            left = count_left_movies(read_db, self.movie_import)
         with self._transaction() as (db, movie_import):
             forget_change(db, movie_import)
-            movie_import.problem = EDITED_STAY  # nobody sees it, unless the import is refused in the end
+            left_before = movie_import.counts.get(LEFT_ALONE, 0)
+            movie_import.counts = {**movie_import.counts, LEFT_ALONE: left_before + left}
         self.movie_import.change_id = None
+
+    def _pass_on_earlier_states(self) -> None:
+        """Let later imports of the person undo what this import has done to their movies."""
+        with self.database.snapshot() as read_db:
+            later_ids = storage.other_import_ids(read_db, self.movie_import)
+        for later_id in later_ids:
+            after_id = 0
+            while planned := self._plan_passing_on(later_id, after_id):
+                with self._transaction() as (db, movie_import):
+                    begun = time.monotonic()
+                    pass_on(db, movie_import, planned)
+                after_id = planned.movie_ids[-1]
+                _give_others_their_turn(begun)
+
+    def _plan_passing_on(self, later_id: int, after_id: int) -> PassingOn | None:
+        with self.database.snapshot() as read_db:
+            return plan_passing_on(read_db, self.movie_import, later_id, after_id)
 
     def _take_back_movies(self) -> None:
         """Delete or restore the movies that are as the import left them. Raises `ListChanged` if some keep changing."""
@@ -448,7 +488,7 @@ class _Work:
             )
             return read_upload(path, self.movie_import.file_name, answers, limits, time_zone, step=self._go_on)
 
-    def _plan(self, rows: Sequence[Row | UnusableRow], written: Written | None = None) -> Plan:
+    def _plan(self, rows: Sequence[Row | UnusableRow], written: WrittenRows | None = None) -> Plan:
         """Plan the preview, or the import of what is not `written` yet."""
         self.done, self.total = 0, len(rows) * (STEPS_OF_PREVIEW if written is None else STEPS_OF_IMPORT)
         options = Options(
@@ -529,10 +569,6 @@ class _Work:
 
     def refuse(self, problem: str) -> None:
         """Refuse an upload, and leave none of its movies. An import that cannot be taken back stays, and says so."""
-        if self.movie_import.state == ImportState.TAKING_BACK:
-            with self._transaction() as (_, movie_import):
-                movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
-            return
         if self.movie_import.attempts > MAX_ATTEMPTS_TO_TAKE_BACK and self.movie_import.change_id is not None:
             self._finish_with_a_part()
             return
@@ -540,9 +576,14 @@ class _Work:
             self._take_back_failed_attempt()
         self._delete_parts(ImportRow, ImportSnapshot)
         with self._transaction() as (db, movie_import):
-            problem = f"{problem}\n{movie_import.problem}".strip()
+            if movie_import.counts.get(LEFT_ALONE):
+                problem = f"{problem}\n{EDITED_STAY}"
             movie_import.refuse(shorten(problem, MAX_REASON_LENGTH))
             storage.delete_content(db, movie_import.id)
+
+    def _give_up_undo(self) -> None:
+        with self._transaction() as (_, movie_import):
+            movie_import.state, movie_import.problem = ImportState.FINISHED, UNDO_FAILED
 
     def _finish_with_a_part(self) -> None:
         """Finish an import that can neither be written nor taken back. Otherwise, others of the person would wait."""

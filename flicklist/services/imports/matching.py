@@ -22,6 +22,7 @@ from flicklist.text import compare_key, has_visible_character, quote
 
 ONLY_IN_LISTS = "Left out: only in your lists or among your favorites."
 WAS_REMOVED = "You removed this movie. Restore it first, then import the file again."
+LIST_CHANGED = "Your list changed during the import. Import the file again."
 DIFFERENT_IDS = "The ids in this row belong to different movies."
 # Each row is compared with all movies of its title. No list of real films has so many of one title.
 MAX_MOVIES_OF_ONE_TITLE = 500
@@ -45,6 +46,8 @@ class Target:
     needs_id_in_key: bool = False
     complete_row_of: str | None = None
     """The file with a complete row about this movie. Each complete row of a file is another movie."""
+    is_written: bool = False
+    """Whether this import has written the movie already, with all rows that were about it."""
     rows: list[int] = field(default_factory=list)
 
 
@@ -183,6 +186,8 @@ class _Matcher:
             target = self._find_by_title(row.title, row)
             if target is None and row.year and row.facts.original_title:
                 target = self._find_by_title(row.facts.original_title, row)
+        if target is not None and target.is_written:
+            raise _NotMatched(Outcome.UNDECIDED, LIST_CHANGED)
         if target is not None and target.is_removed and row.removed_at is None:
             raise _NotMatched(Outcome.UNDECIDED, WAS_REMOVED)
         return target

@@ -22,8 +22,8 @@ CHUNK = 500
 MAX_VIEWINGS_AT_ONCE = 20_000  # of movies that are loaded together; each viewing takes 1.5 kB of memory
 # Estimated bytes that one transaction writes while others wait: 4,500 movies and viewings without notes, or fewer.
 MAX_WRITES_SIZE = 5_000_000
-# Estimated bytes of the earlier states of all movies that an import changes, with 500,000 viewings without notes.
-MAX_EARLIER_STATES_SIZE = 100_000_000
+# Estimated bytes of the earlier viewings of all movies whose viewings change: 400,000 without notes, or fewer.
+MAX_EARLIER_VIEWINGS_SIZE = 100_000_000
 TOO_MANY_VIEWINGS = (
     "The movies that this file would change have too many viewings together. Split it into smaller files."
 )
@@ -76,8 +76,12 @@ class Snapshot(NamedTuple):
     @property
     def size(self) -> int:
         """Return an estimate in bytes."""
+        return _ROW_SIZE + getsizeof(self.before["notes"]) + self.size_of_viewings
+
+    @property
+    def size_of_viewings(self) -> int:
         notes = (each["note"] for each in self.before.get("viewings", ()))
-        return _ROW_SIZE + getsizeof(self.before["notes"]) + sum(_VIEWING_SIZE + getsizeof(note) for note in notes)
+        return sum(_VIEWING_SIZE + getsizeof(note) for note in notes)
 
 
 @dataclass(slots=True)
@@ -102,12 +106,16 @@ class Writes:
     def add(self, movie: Movie) -> None:
         """Insert a movie with its viewings. It has an id already."""
         self.new_movies.append(tuple(getattr(movie, name) for name in NEW_COLUMNS))
-        self._count(movie)
+        self._add_size(movie)
         for each in movie.viewings:
             self._add_viewing(movie, each)
 
-    def keep(self, earlier: Snapshot) -> None:
-        """Keep how a movie was before."""
+    def count(self, target: Target, effects: Sequence[Effect], kind: str) -> None:
+        """Count the rows of a movie, the movie itself as one of this kind, and its new viewings."""
+        self.positions += target.rows
+        self.counts += Counter({kind: 1, NEW_VIEWINGS: sum(effect.new_viewings for effect in effects)})
+
+    def add_snapshot(self, earlier: Snapshot) -> None:
         self.snapshots.append(earlier)
         self.size += earlier.size
 
@@ -115,7 +123,7 @@ class Writes:
         """Update a movie and its viewings, which differ from an earlier `snapshot`."""
         values = {name: getattr(movie, name) for name in MERGED_COLUMNS}
         self.movies.append({"movie_id": movie.id, "change_id": movie.change_id, **values})
-        self._count(movie)
+        self._add_size(movie)
         notes = {each["id"]: each["note"] for each in before["viewings"]}
         for each in movie.viewings:
             if each.id not in notes:
@@ -131,7 +139,7 @@ class Writes:
         self.new_viewings.append(NewViewing(movie.id, viewing.watched_on, viewing.note))
         self.size += _ROW_SIZE + getsizeof(viewing.note)
 
-    def _count(self, movie: Movie) -> None:
+    def _add_size(self, movie: Movie) -> None:
         self.size += _ROW_SIZE + getsizeof(movie.search_text)
 
 
@@ -170,8 +178,8 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Written:
-    """What earlier plans of an import have written: the rows by their position, and numbers of movies and viewings."""
+class WrittenRows:
+    """The rows that an import has written already, by their position, and the numbers of movies and viewings."""
 
     rows: dict[int, PlannedRow] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -179,9 +187,6 @@ class Written:
     def add(self, plan: Plan, writes: Writes) -> None:
         self.rows.update((position, plan.rows[position]) for position in writes.positions)
         self.counts += writes.counts
-
-    def movie_ids(self) -> set[int | None]:
-        return {row.movie_id for row in self.rows.values()}
 
 
 def read_fingerprint(db: Session, owner_id: int) -> Fingerprint:
@@ -194,7 +199,7 @@ class Planner:
     """Plans the import of one upload. The session must see one snapshot of the database. May raise `UploadRefused`.
 
     `reserve_ids` returns ids for new movies. Without it, the plan is a preview. `step` is called twice for each row.
-    Movies that are `written` are not planned again.
+    Rows that are `written` are not planned again.
     """
 
     def __init__(
@@ -206,7 +211,7 @@ class Planner:
         *,
         step: Step,
         reserve_ids: Callable[[int], Sequence[int]] | None = None,
-        written: Written | None = None,
+        written: WrittenRows | None = None,
     ) -> None:
         self.read_db = read_db
         self.owner_id = owner_id
@@ -214,9 +219,9 @@ class Planner:
         self.options = options
         self.step = step
         self.reserve_ids = reserve_ids
-        self.written = written or Written()
+        self.written = written or WrittenRows()
         self.search_text_size = 0
-        self.earlier_states_size = 0
+        self.earlier_viewings_size = 0
 
     def plan(self) -> Plan:
         plan = Plan(read_fingerprint(self.read_db, self.owner_id), [_UNCHANGED] * len(self.rows))
@@ -241,22 +246,30 @@ class Planner:
 
     def _existing(self, ids: Sequence[int], keys: set[str]) -> Iterator[Target]:
         """Yield the movies of the account, and collect their keys."""
+        written = self._written_movies()
         for some in chunks(ids):
             own = Movie.owner_id + 0 == self.owner_id  # not by an index of owners, see `watchlist.py`
             rows = select(*_MATCHED_COLUMNS).where(own, Movie.id.in_(some))
             for row in self.read_db.execute(rows.order_by(Movie.id)):
                 values: tuple[Any, ...] = tuple(row)
                 keys.add(values[0])
-                yield Target(*values[1:])
+                target = Target(*values[1:])
+                if target.movie_id in written:
+                    target.is_written, target.complete_row_of = True, written[target.movie_id]
+                yield target
+
+    def _written_movies(self) -> dict[int | None, str | None]:
+        """Return the ids of the movies that are written already, each with the file of its complete row, or None."""
+        files: dict[int | None, str | None] = {}
+        for position, planned in self.written.rows.items():
+            row = self.rows[position]
+            is_complete = isinstance(row, Row) and row.is_complete
+            files[planned.movie_id] = row.file if is_complete else files.get(planned.movie_id)
+        return files
 
     def _plan_changes(self, plan: Plan, targets: Sequence[Target]) -> None:
         """Plan what rows change in movies of the account."""
-        written_ids = self.written.movie_ids()
-        by_id = {
-            target.movie_id: target
-            for target in targets
-            if target.movie_id is not None and target.movie_id not in written_ids
-        }
+        by_id = {target.movie_id: target for target in targets if target.movie_id is not None}
         for movies in movies_with_viewings(self.read_db, self.owner_id, list(by_id)):
             for movie in movies:
                 before = snapshot(movie, with_viewings=True)
@@ -265,12 +278,12 @@ class Planner:
                 if not any(effect.added for effect in effects):
                     continue
                 writes = plan.writes_with_room()
-                _count(writes, target, effects, CHANGED_MOVIES)
+                writes.count(target, effects, CHANGED_MOVIES)
                 earlier = Snapshot(movie.id, _without_unchanged_viewings(before, movie), movie.change_id)
-                self._count_earlier_state(earlier)
+                self._count_earlier_viewings(earlier)
                 if self.reserve_ids:
                     writes.change(movie, before)
-                    writes.keep(earlier)
+                    writes.add_snapshot(earlier)
 
     def _plan_additions(self, plan: Plan, targets: Sequence[Target]) -> None:
         """Plan the movies that rows add."""
@@ -282,7 +295,7 @@ class Planner:
                 movie.id = movie_id
             effects = self._merge(plan, movie, target, is_new=True)
             writes = plan.writes_with_room()
-            _count(writes, target, effects, NEW_MOVIES)
+            writes.count(target, effects, NEW_MOVIES)
             if movie_id is not None:
                 if target.needs_id_in_key:
                     movie.add_id_to_key()
@@ -304,17 +317,11 @@ class Planner:
         if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
             raise UploadRefused(TOO_MUCH_TEXT)
 
-    def _count_earlier_state(self, earlier: Snapshot) -> None:
+    def _count_earlier_viewings(self, earlier: Snapshot) -> None:
         """Count what is kept in memory until it is written."""
-        self.earlier_states_size += earlier.size
-        if self.earlier_states_size > MAX_EARLIER_STATES_SIZE:
+        self.earlier_viewings_size += earlier.size_of_viewings
+        if self.earlier_viewings_size > MAX_EARLIER_VIEWINGS_SIZE:
             raise UploadRefused(TOO_MANY_VIEWINGS)
-
-
-def _count(writes: Writes, target: Target, effects: Sequence[Effect], kind: str) -> None:
-    """Count the rows of a movie, the movie itself as one of this kind, and its new viewings."""
-    writes.positions += target.rows
-    writes.counts += Counter({kind: 1, NEW_VIEWINGS: sum(effect.new_viewings for effect in effects)})
 
 
 def movies_with_viewings(read_db: Session, owner_id: int, movie_ids: Sequence[int]) -> Iterator[Sequence[Movie]]:

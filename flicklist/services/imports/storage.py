@@ -167,6 +167,12 @@ def will_take_movies_back(db: Session, owner_id: int) -> bool:
     return db.scalar(select(Import.id).where(Import.owner_id == owner_id, _takes_movies_back()).limit(1)) is not None
 
 
+def other_import_ids(read_db: Session, movie_import: Import) -> Sequence[int]:
+    """Return the ids of all other imports of the same person."""
+    of_owner = (Import.owner_id == movie_import.owner_id, Import.id != movie_import.id, ~has_expired())
+    return read_db.scalars(select(Import.id).where(*of_owner).order_by(Import.id)).all()
+
+
 def let_others_go_first(db: Session, owner_id: int) -> None:
     """Let all other people go first before another import of this person is worked on, or the same one again."""
     own = (Import.owner_id == owner_id, Import.state.in_(WORKING))

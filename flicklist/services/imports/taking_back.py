@@ -1,21 +1,41 @@
 """Take an import back in short transactions: delete the movies that it added, and restore the others."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Text, bindparam, cast, delete, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from flicklist.models import Base, Import, ImportRow, ImportSnapshot, Movie
 from flicklist.models.change import restore_snapshot, snapshot
-from flicklist.models.movie_import import CHANGED_MOVIES, DELETED_MOVIES, NEW_MOVIES, RESTORED_MOVIES, ImportState
+from flicklist.models.movie_import import (
+    CHANGED_MOVIES,
+    DELETED_MOVIES,
+    LEFT_TO_LATER_IMPORT,
+    NEW_MOVIES,
+    RESTORED_MOVIES,
+    ImportState,
+    Outcome,
+)
 from flicklist.services.changes import forget_import
-from flicklist.services.imports.planning import CHUNK, Step, Writes, ids_with_few_viewings, movies_with_viewings
-from flicklist.services.imports.storage import has_expired
+from flicklist.services.imports.planning import (
+    CHUNK,
+    MAX_WRITES_SIZE,
+    Step,
+    Writes,
+    ids_with_few_viewings,
+    movies_with_viewings,
+)
 from flicklist.services.imports.writing import ListChanged, lock_owner, write_changes
 
-MOVIES = Base.metadata.tables[Movie.__tablename__]
+_MOVIES, _SNAPSHOTS = (Base.metadata.tables[model.__tablename__] for model in (Movie, ImportSnapshot))
+_REPLACE_STATE = (
+    update(_SNAPSHOTS)
+    .where(_SNAPSHOTS.c.id == bindparam("snapshot_id"))
+    .values(before=bindparam("before", type_=_SNAPSHOTS.c.before.type), change_id=bindparam("change_id"))
+)
 
 
 class TakingBack(NamedTuple):
@@ -39,48 +59,17 @@ def plan_taking_back(read_db: Session, movie_import: Import, after_id: int, step
     ids = next(ids_with_few_viewings(read_db, read_db.scalars(next_ids).all()), None)
     if ids is None:
         return None
-    earlier = _earlier_states(read_db, movie_import, ids)
+    made = (ImportSnapshot.import_id == movie_import.id, ImportSnapshot.movie_id.in_(ids))
+    snapshots = {each.movie_id: each for each in read_db.scalars(select(ImportSnapshot).where(*made))}
     writes = Writes()
-    for movies in movies_with_viewings(read_db, movie_import.owner_id, sorted(earlier)):
+    for movies in movies_with_viewings(read_db, movie_import.owner_id, sorted(snapshots)):
         for movie in movies:
             step()
             imported = snapshot(movie, with_viewings=True)
-            for each in earlier[movie.id]:
-                restore_snapshot(movie, each.before)
-                movie.change_id = each.change_id
+            restore_snapshot(movie, snapshots[movie.id].before)
+            movie.change_id = snapshots[movie.id].change_id
             writes.change(movie, imported)
-    return TakingBack([each for each in ids if each not in earlier], writes, ids[-1])
-
-
-def _earlier_states(
-    read_db: Session, movie_import: Import, movie_ids: Sequence[int]
-) -> Mapping[int, Sequence[ImportSnapshot]]:
-    """Return what restores each movie, one state after the other. Movies that were not there before are left out.
-
-    If an earlier import was undone while this one had changed its movies, it left them alone. So its changes are undone
-    now.
-    """
-    of_owner = (Import.owner_id == movie_import.owner_id, Import.change_id.is_not(None), ~has_expired())
-    undone = select(Import.change_id, Import.id).where(*of_owner, Import.state == ImportState.TAKEN_BACK)
-    undone_imports = {row.change_id: row.id for row in read_db.execute(undone)}
-    states: dict[int, list[ImportSnapshot]] = defaultdict(list)
-    import_ids = dict.fromkeys(movie_ids, movie_import.id)
-    while import_ids:
-        made = ImportSnapshot.import_id.in_(set(import_ids.values())) & ImportSnapshot.movie_id.in_(import_ids)
-        snapshots = {
-            (each.import_id, each.movie_id): each for each in read_db.scalars(select(ImportSnapshot).where(made))
-        }
-        earlier_imports = {}
-        for movie_id, import_id in import_ids.items():
-            state = snapshots.get((import_id, movie_id))
-            if state is None:
-                states.pop(movie_id, None)
-                continue
-            states[movie_id].append(state)
-            if state.change_id in undone_imports:
-                earlier_imports[movie_id] = undone_imports[state.change_id]
-        import_ids = earlier_imports
-    return states
+    return TakingBack([each for each in ids if each not in snapshots], writes, ids[-1])
 
 
 def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
@@ -94,7 +83,7 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
     locked = select(Movie.id).where(*as_imported).order_by(Movie.id).with_for_update(of=Movie)
     if len(db.scalars(locked).all()) != len(ids):
         raise ListChanged
-    db.execute(delete(MOVIES).where(MOVIES.c.id.in_(planned.added_ids)))
+    db.execute(delete(_MOVIES).where(_MOVIES.c.id.in_(planned.added_ids)))
     write_changes(db, planned.writes)
     if movie_import.state == ImportState.TAKING_BACK:
         counts = Counter(movie_import.counts)
@@ -103,11 +92,88 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
         movie_import.counts = dict(counts)
 
 
+class PassingOn(NamedTuple):
+    """What a later import needs to change some of its movies back to how they were before the one that is undone."""
+
+    movie_ids: Sequence[int]
+    states: Sequence[dict[str, Any]]
+    outdated_ids: Sequence[int]
+    """Of snapshots of movies that were not there before. Undoing the later import will delete the movies."""
+
+
+def plan_passing_on(read_db: Session, movie_import: Import, later_id: int, after_id: int) -> PassingOn | None:
+    """Plan for the next movies that a later import found as this one had left them. None if there are no more.
+
+    Such movies stay when this import is undone, so the later one has to undo the changes of both.
+    """
+    of_later = (ImportSnapshot.import_id == later_id, ImportSnapshot.change_id == movie_import.change_id)
+    movie_ids = _some_movie_ids(read_db, movie_import.id, [*of_later, ImportSnapshot.movie_id > after_id])
+    if not movie_ids:
+        return None
+    of_movies = select(ImportSnapshot).where(ImportSnapshot.movie_id.in_(movie_ids))
+    made_here = read_db.scalars(of_movies.where(ImportSnapshot.import_id == movie_import.id))
+    own = {each.movie_id: each for each in made_here}
+    later = read_db.scalars(of_movies.where(*of_later)).all()
+    states = [
+        {
+            "snapshot_id": each.id,
+            "before": {**each.before, **own[each.movie_id].before},
+            "change_id": own[each.movie_id].change_id,
+        }
+        for each in later
+        if each.movie_id in own
+    ]
+    return PassingOn(movie_ids, states, [each.id for each in later if each.movie_id not in own])
+
+
+def _some_movie_ids(read_db: Session, own_id: int, criteria: Sequence[ColumnElement[bool]]) -> Sequence[int]:
+    """Return the movies of the next snapshots, not more than one transaction can replace. See `MAX_WRITES_SIZE`."""
+    own = aliased(ImportSnapshot)
+    sizes = [func.coalesce(func.length(cast(each.before, Text)), 0) for each in (ImportSnapshot, own)]
+    found = (
+        select(ImportSnapshot.movie_id, sizes[0] + sizes[1])
+        .outerjoin(own, (own.import_id == own_id) & (own.movie_id == ImportSnapshot.movie_id))
+        .where(*criteria)
+        .order_by(ImportSnapshot.movie_id)
+        .limit(CHUNK)
+    )
+    rows = read_db.execute(found).all()
+    sizes_before = accumulate((size for _, size in rows), initial=0)
+    return [movie_id for (movie_id, _), before in zip(rows, sizes_before, strict=False) if before < MAX_WRITES_SIZE]
+
+
+def pass_on(db: Session, movie_import: Import, planned: PassingOn) -> None:
+    """Replace the earlier states that a later import keeps, and count the movies that it will change back."""
+    if planned.states:
+        db.execute(_REPLACE_STATE, planned.states)
+    db.execute(delete(_SNAPSHOTS).where(_SNAPSHOTS.c.id.in_(planned.outdated_ids)))
+    of_later = (Import.owner_id == movie_import.owner_id, Import.id != movie_import.id)
+    as_imported = Movie.change_id.in_(select(Import.change_id).where(*of_later))
+    unchanged = (Movie.id.in_(planned.movie_ids), as_imported)
+    counts = Counter(movie_import.counts)
+    counts[LEFT_TO_LATER_IMPORT] += db.scalar(select(func.count(Movie.id)).where(*unchanged)) or 0
+    movie_import.counts = dict(counts)
+
+
 def forget_change(db: Session, movie_import: Import) -> None:
     """Delete the change of an import whose movies were taken back. The next attempt records another one."""
     if movie_import.change_id is not None:
         forget_import(db, movie_import.owner_id, movie_import.change_id)
     movie_import.change_id = None
+
+
+def count_left_movies(read_db: Session, movie_import: Import) -> int:
+    """Return how many movies of an attempt that was taken back are still listed, because the person has edited them."""
+    listed = (Movie.owner_id + 0 == movie_import.owner_id, Movie.removed_at.is_(None))  # by id, see `watchlist.py`
+    added = (ImportRow.import_id == movie_import.id, ImportRow.outcome == Outcome.ADDED)
+    is_edited = Movie.change_id.is_distinct_from(ImportSnapshot.change_id)
+    changed = (ImportSnapshot.import_id == movie_import.id, is_edited)
+    number = func.count(Movie.id.distinct())
+    left = (
+        select(number).join(ImportRow, ImportRow.movie_id == Movie.id).where(*added, *listed),
+        select(number).join(ImportSnapshot, ImportSnapshot.movie_id == Movie.id).where(*changed, *listed),
+    )
+    return sum(read_db.scalars(each).one() for each in left)
 
 
 def count_written_movies(db: Session, movie_import: Import) -> None:
