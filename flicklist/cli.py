@@ -1,10 +1,12 @@
 """The ``flicklist`` command, for operators."""
 
 import errno
+import signal
 import sqlite3
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfileobj
@@ -206,13 +208,14 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
     with _database(settings) as db:
         owner_id = _user(db, email).id
     try:
-        movie_import = _read(settings, owner_id, file, _assignments(answers))
-        if not dry_run:
-            with _progress_bar("Importing") as show, open_importer(settings, show) as importer:
-                movie_import = importer.finish(movie_import.id)
-        else:
-            with open_importer(settings) as importer:
-                importer.discard(movie_import.id)
+        with _stop_signals() as is_stopped:
+            movie_import = _read(settings, owner_id, file, _assignments(answers), is_stopped)
+            if not dry_run:
+                with _progress_bar("Importing") as show, open_importer(settings, show, is_stopped) as importer:
+                    movie_import = importer.finish(movie_import.id)
+            else:
+                with open_importer(settings) as importer:
+                    importer.discard(movie_import.id)
     except Busy:
         raise click.ClickException("Another import is not finished yet. Try again later.") from None
     except (UploadRefused, LimitReached) as refused:
@@ -220,11 +223,37 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
     _summarize(movie_import, is_dry_run=dry_run)
 
 
-def _read(settings: Settings, owner_id: int, file: Path, answers: dict[str, str]) -> Import:
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Return a function that tells whether Ctrl+C was pressed, or SIGTERM was sent.
+
+    The importer asks between its transactions. An exception within one could leave it open, and the database locked.
+    """
+    is_stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        is_stopped.set()
+        click.echo("Stopping. What was imported is taken back.", err=True)
+
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield is_stopped.is_set
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _read(
+    settings: Settings, owner_id: int, file: Path, answers: dict[str, str], is_stopped: Callable[[], bool]
+) -> Import:
     """Return the import with its preview. Raises `UploadRefused`, also if a question has no answer."""
     if file.stat().st_size > settings.max_upload_size:
         raise UploadRefused(f"It is larger than {settings.max_upload_size / 1_000_000:,.10g} MB.")
-    with _progress_bar("Reading") as show, open_importer(settings, show) as importer, file.open("rb") as content:
+    with (
+        _progress_bar("Reading") as show,
+        open_importer(settings, show, is_stopped) as importer,
+        file.open("rb") as content,
+    ):
         movie_import = importer.read_file(owner_id, file.name, content, answers)
         if not movie_import.can_be_confirmed:
             importer.discard(movie_import.id)

@@ -1,6 +1,6 @@
 """The database as the importer uses it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,10 @@ from flicklist.settings import Settings
 
 @contextmanager
 def open_importer(
-    settings: Settings, on_progress: Progress | None = None, holder: str | None = None
+    settings: Settings,
+    on_progress: Progress | None = None,
+    is_canceled: Callable[[], bool] | None = None,
+    holder: str | None = None,
 ) -> Iterator[Importer]:
     """Open the database for an importer, and close it at the end."""
     url = settings.database_url
@@ -28,4 +31,4 @@ def open_importer(
             with Session(writer, expire_on_commit=False) as db, db.begin():
                 yield db
 
-        yield Importer(settings, Database(read_snapshot, transaction), on_progress, holder)
+        yield Importer(settings, Database(read_snapshot, transaction), on_progress, is_canceled, holder)

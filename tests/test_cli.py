@@ -1,5 +1,7 @@
 """The ``flicklist`` commands, and the links that they print."""
 
+import os
+import signal
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -253,7 +255,9 @@ def test_invitation_token_is_removed_from_url(invited, invitation):
     person = Client(invited)
     answer = person.get(invitation, status=303)
     assert answer.location == "http://localhost/register"
-    assert urlsplit(invitation).query.partition("=")[2] not in answer.follow()
+    token = urlsplit(invitation).query.partition("=")[2]
+    links = [link.get("href", "") + link.get("action", "") for link in answer.follow().html.find_all(["a", "form"])]
+    assert not [link for link in links if token in link]
 
 
 def test_reset_token_is_removed_from_url(app, link):
@@ -456,27 +460,56 @@ def test_import_command_that_is_interrupted_says_that_the_server_tries_again(
     assert sorted(alice.watchlist()) == ["Heat", "Ran"]
 
 
-@pytest.mark.parametrize("step", ["read_upload", "write_movies"])
-def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, monkeypatch, db, step):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["read_upload", "write_movies", "take_back"])
+def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, monkeypatch, db, step, number):
+    """Neither in the middle of a transaction, nor if it is stopped again while it takes back what it has written."""
     file = tmp_path / "list.txt"
-    file.write_text("Heat\nRan")
+    file.write_text("Heat\nRan\nAlien")
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
-    do_step, calls = getattr(importer, step), []
 
-    def stop(*arguments, **options):
-        calls.append(arguments)
-        if len(calls) == (2 if step == "write_movies" else 1):
-            raise KeyboardInterrupt
-        return do_step(*arguments, **options)
+    def stop_in(name):
+        do_step = getattr(importer, name)
+
+        def stop(*arguments, **options):
+            os.kill(os.getpid(), number)
+            return do_step(*arguments, **options)
+
+        patched.setattr(importer, name, stop)
 
     with monkeypatch.context() as patched:
-        patched.setattr(importer, step, stop)
+        stop_in(step)
+        if step == "take_back":
+            stop_in("write_movies")
         result = run("import", alice.email, str(file))
     assert result.exit_code == 1
-    assert result.output == f"Error: list.txt was not imported. {importer.CANCELED}\n"
+    assert result.output.splitlines()[-1] == f"Error: list.txt was not imported. {importer.CANCELED}"
     assert alice.watchlist() == []
     assert run("import", alice.email, str(file)).exit_code == 0
-    assert sorted(alice.watchlist()) == ["Heat", "Ran"]
+    assert sorted(alice.watchlist()) == ["Alien", "Heat", "Ran"]
+
+
+def test_import_command_that_is_killed_after_it_was_stopped_imports_nothing_later(
+    run, alice, tmp_path, monkeypatch, work_on_imports, end_pauses
+):
+    file = tmp_path / "list.txt"
+    file.write_text("Heat\nRan\nAlien")
+    monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
+    write = importer.write_movies
+
+    def stop(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return write(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importer, "write_movies", stop)
+        patched.setattr(importer, "take_back", lambda *_: 1 / 0)
+        assert importer.INTERRUPTED in run("import", alice.email, str(file)).output
+    assert alice.watchlist() == ["Heat"]
+    end_pauses()
+    work_on_imports()
+    assert alice.watchlist() == []
+    assert importer.CANCELED in alice.get(f"{alice.list_path}imports/").click("list.txt")
 
 
 def test_import_command_whose_lease_was_taken_says_so(run, alice, tmp_path, monkeypatch):

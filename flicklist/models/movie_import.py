@@ -97,7 +97,7 @@ class Import(Base):
     """How often a server has begun to work on the import in its current state."""
     format_name: Mapped[str] = mapped_column(String(MAX_FORMAT_LENGTH), default="")
     problem: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH), default="")
-    """Why the file was refused, or that a finished import could not be undone."""
+    """Why the file was refused or is about to be, or that a finished import could not be undone."""
     notices: Mapped[list[str]] = mapped_column(JSON, default=list)
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)

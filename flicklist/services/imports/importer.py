@@ -106,15 +106,22 @@ class _Gone(Exception):
 class Importer:
     """Works on the imports of all people, one after the other.
 
-    `holder` is what the lease is held by. A process works with that of the server, which can then release its lease.
+    `is_canceled` is called often, and an import is refused as soon as it returns `True`. `holder` is what the lease is
+    held by. A process works with that of the server, which can then release its lease.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, on_progress: Progress | None = None, holder: str | None = None
+        self,
+        settings: Settings,
+        database: Database,
+        on_progress: Progress | None = None,
+        is_canceled: Callable[[], bool] | None = None,
+        holder: str | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._on_progress = on_progress
+        self._is_canceled = is_canceled or (lambda: False)
         self.holder = holder or uuid4().hex
 
     def has_work(self) -> bool:
@@ -146,12 +153,7 @@ class Importer:
             with self._database.transaction() as db:
                 _require_nothing_to_take_back(db, owner_id)
                 import_id = storage.store(db, owner_id, name, file, answers).id
-            try:
-                self._work(import_id)
-            except KeyboardInterrupt:
-                self.discard(import_id)
-                raise UploadRefused(CANCELED) from None
-            movie_import = self._find(import_id)
+            movie_import = self._work_now(import_id)
         if movie_import.state == ImportState.READY:
             return movie_import
         self.discard(import_id)
@@ -164,11 +166,7 @@ class Importer:
                 movie_import = _locked(db, import_id)
                 _require_nothing_to_take_back(db, movie_import.owner_id)
                 storage.confirm(movie_import)
-            try:
-                self._work(import_id)
-            except KeyboardInterrupt:
-                self._cancel(import_id)
-            movie_import = self._find(import_id)
+            movie_import = self._work_now(import_id)
         if movie_import.is_working:
             raise UploadRefused(INTERRUPTED)
         if movie_import.state != ImportState.FINISHED:
@@ -186,19 +184,10 @@ class Importer:
             if is_held:
                 self._delete_expired_imports()
 
-    def _find(self, import_id: int) -> Import:
+    def _work_now(self, import_id: int) -> Import:
+        self._work(import_id)
         with self._database.transaction() as db:
             return _locked(db, import_id)
-
-    def _cancel(self, import_id: int) -> None:
-        """Refuse an import that was stopped, and leave none of its movies. If that fails, the server does it later."""
-        with self._database.transaction() as db:
-            leases.renew(db, LEASE, self.holder, LEASE_DURATION)
-            _locked(db, import_id).attempts = MAX_ATTEMPTS
-        movie_import = self._begin(import_id)
-        if movie_import is not None:
-            with suppress(ListChanged):
-                _Work(self._settings, self._database, self.holder, movie_import, None).refuse(CANCELED)
 
     @contextmanager
     def _require_lease(self) -> Iterator[None]:
@@ -246,7 +235,14 @@ class Importer:
         try:
             movie_import = self._begin(import_id)
             if movie_import is not None:
-                _Work(self._settings, self._database, self.holder, movie_import, self._on_progress).run()
+                _Work(
+                    self._settings,
+                    self._database,
+                    self.holder,
+                    movie_import,
+                    on_progress=self._on_progress,
+                    is_canceled=self._is_canceled,
+                ).run()
         except _Gone:
             pass
         except leases.LeaseLost:
@@ -308,13 +304,16 @@ class _Work:
         database: Database,
         holder: str,
         movie_import: Import,
+        *,
         on_progress: Progress | None,
+        is_canceled: Callable[[], bool],
     ) -> None:
         self.settings = settings
         self.database = database
         self.holder = holder
         self.movie_import = movie_import
         self.on_progress = on_progress
+        self.is_canceled = is_canceled
         self.done = self.total = 0
         self.saved_at = 0.0
         self.renewed_at = time.monotonic()
@@ -326,15 +325,19 @@ class _Work:
             ImportState.CONFIRMED: self._write,
             ImportState.TAKING_BACK: self._take_back,
         }
+        is_undo = self.movie_import.state == ImportState.TAKING_BACK
+        if self.movie_import.problem and not is_undo:  # it was being refused when the server was killed
+            self._refuse(self.movie_import.problem)
+            return
         if self.movie_import.attempts > MAX_ATTEMPTS:
-            if self.movie_import.state == ImportState.TAKING_BACK:
+            if is_undo:
                 self._give_up_undo()
             else:
-                self.refuse(FAILED)
+                self._refuse(FAILED)
             return
         problem = self._try(work[self.movie_import.state])
         if problem is not None:
-            self.refuse(problem)
+            self._refuse(problem)
 
     def _try(self, work: Callable[[], None]) -> str | None:
         """Return why the upload is refused, or None. After the return, the memory that an error has kept is free."""
@@ -375,12 +378,15 @@ class _Work:
                 pass
             except IntegrityError:
                 lost_races += 1
-                if lost_races == MAX_LOST_RACES:
+                if lost_races == MAX_LOST_RACES and len(written.rows) == number:
                     raise
             else:
                 return
-            plans_without_progress = plans_without_progress + 1 if len(written.rows) == number else 0
-        self.refuse(ALWAYS_CHANGING)
+            if len(written.rows) > number:
+                lost_races = plans_without_progress = 0
+            else:
+                plans_without_progress += 1
+        self._refuse(ALWAYS_CHANGING)
 
     def _must_wait_for_undo(self) -> bool:
         """Return whether another import of the person is being undone, which has waited for this one. It goes first."""
@@ -539,7 +545,9 @@ class _Work:
             self._save_progress()
 
     def _go_on(self) -> None:
-        """Renew the lease in time. Raises `UploadRefused` if the file has taken too much processor time."""
+        """Renew the lease in time. Raises `UploadRefused` if the import takes too much time or was canceled."""
+        if self.is_canceled():
+            raise UploadRefused(CANCELED)
         if time.thread_time() - self.began_at > MAX_PROCESSOR_SECONDS:
             raise UploadRefused(TOO_SLOW)
         self._renew_lease()
@@ -567,11 +575,13 @@ class _Work:
                 raise _Gone
             yield db, movie_import
 
-    def refuse(self, problem: str) -> None:
+    def _refuse(self, problem: str) -> None:
         """Refuse an upload, and leave none of its movies. An import that cannot be taken back stays, and says so."""
         if self.movie_import.attempts > MAX_ATTEMPTS_TO_TAKE_BACK and self.movie_import.change_id is not None:
             self._finish_with_a_part()
             return
+        with self._transaction() as (_, movie_import):
+            movie_import.problem = shorten(problem, MAX_REASON_LENGTH)
         if self.movie_import.change_id is not None:
             self._take_back_failed_attempt()
         self._delete_parts(ImportRow, ImportSnapshot)
