@@ -35,7 +35,7 @@ class NewPasswordForm(SiteForm):
 
 
 class RegisterForm(NewPasswordForm):
-    """Email and password of a new account."""
+    """Email and password of a new account. `invitation` is the one that the page was opened with."""
 
     LABELS: ClassVar = {"email": "Email", "password": "Password", "verify": "Repeat password"}
 
@@ -43,6 +43,7 @@ class RegisterForm(NewPasswordForm):
     password = PasswordField()
     verify = PasswordField()
     next = LocalPathField()
+    invitation = HiddenField(default="")
 
     @property
     def account_email(self) -> str:

@@ -268,20 +268,28 @@ def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
 
 # The forms that are on the account page.
 @exception_view_config(
-    OutdatedForm, path_info="^/account/(?!confirm-email|send-confirmation|two-factor/confirm)", renderer=PAGE
+    OutdatedForm,
+    path_info="^/account/(?!confirm-email|send-confirmation|two-factor/confirm|two-factor/download-codes)",
+    renderer=PAGE,
 )
 @exception_view_config(TooBusy, path_info="^/account/(?!two-factor/confirm)", renderer=PAGE)
 def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, Any]:
-    return show_again(exc, request, _page(request))
+    page = _page(request)
+    if isinstance(exc, OutdatedForm) and _lacks_form(request, page):
+        return refuse(request, f"{exc.reason} Two-step verification is off.", page)
+    return show_again(exc, request, page)
 
 
 @exception_view_config(FormRefused, renderer=PAGE)
 def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
     page = _page(request, exc.form)
-    is_off = page["recovery_codes_left"] is None
-    # Two-step verification was turned off in another window, so the page has no such field.
-    is_gone = is_off and request.view_name in {"turn-off", "renew-codes"}
-    return refuse(request, exc.form.first_error[1] if is_gone else exc.form.problem, page)
+    problem = exc.form.first_error[1] if _lacks_form(request, page) else exc.form.problem
+    return refuse(request, problem, page)
+
+
+def _lacks_form(request: Request, page: dict[str, Any]) -> bool:
+    """Return whether the page lacks the form, because two-step verification was turned off in another window."""
+    return page["recovery_codes_left"] is None and request.view_name in {"turn-off", "renew-codes"}
 
 
 def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:

@@ -77,13 +77,13 @@ def register_page(context: Root, request: Request) -> PageOrRedirect:
 def register_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
     if request.identity:
         return _already_logged_in(request)
-    form = RegisterForm(request.POST, passwords=request.passwords)
+    form = _sent_registration(request)
     return show_again(exc, request, _register_page(request, form, form.next.data))
 
 
 def _register_page(request: Request, form: RegisterForm, next_path: str | None) -> dict[str, Any]:
     why_closed = None if _may_register(request) else _why_closed(request)
-    return {"form": form, "next": local_path(next_path), "why_closed": why_closed}
+    return {"form": form, "next": local_path(next_path), "why_closed": why_closed, "invitation": _invitation(request)}
 
 
 @view_config(context=Root, name="register", request_method="POST", permission=NO_PERMISSION_REQUIRED)
@@ -91,7 +91,7 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         return _already_logged_in(request)
     count_registration(request)
-    form = RegisterForm(request.POST, passwords=request.passwords)
+    form = _sent_registration(request)
     _validate_registration(request, form)
     # Hash before the first statement on request.db, so that no transaction is open for the time of a hash.
     password_hash = request.passwords.hash(form.password.data)
@@ -151,6 +151,14 @@ def _why_closed(request: Request) -> tuple[str, str]:
 def _refused_while_closed(request: Request, form: RegisterForm) -> HTTPSeeOther:
     reason, wanted = _why_closed(request)
     return _refused(request, form, "", f"{reason} Ask the person who runs this site for {wanted}.")
+
+
+def _sent_registration(request: Request) -> RegisterForm:
+    """Return the form. It gives the invitation back to the session, which loses it if somebody logs in and out."""
+    form = RegisterForm(request.POST, passwords=request.passwords)
+    if form.invitation.data and not _invitation(request):
+        request.session[INVITATION] = form.invitation.data
+    return form
 
 
 def _invitation(request: Request) -> str:

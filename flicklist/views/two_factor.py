@@ -1,6 +1,7 @@
 """``/account/two-factor/``: set up and turn off two-factor authentication, and renew recovery codes."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import segno
@@ -29,6 +30,7 @@ from flicklist.views import PageOrRedirect, redirect, refuse, show_again
 PAGE = "flicklist:templates/two_factor/two_factor.jinja2"
 CODES_PAGE = "flicklist:templates/two_factor/codes.jinja2"
 CONFIRM_PATH = "/account/two-factor/confirm/?$"
+DOWNLOAD_PATH = "/account/two-factor/download-codes/?$"
 WRONG_FIRST_CODE = (
     "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
 )
@@ -145,13 +147,11 @@ def download_codes(context: TwoFactorResource, request: Request) -> Response | H
 
     Codes that are not the person's are left out, so that no other site can make this one offer a file of its own.
     """
-    identity = request.identity
-    codes = two_factor.unused_recovery_codes(request.db, identity.user_id, DownloadCodesForm(request.POST).code.data)
+    codes = _own_codes_in_form(request)
     if not codes:
-        flash_error(request, "These recovery codes no longer work. Create new ones.")
-        return redirect(f"{request.path_to(context.__parent__)}#recovery-codes")
+        return _ask_for_new_codes(request)
     lines = [
-        f"Recovery codes of FlickList for {identity.email} at {request.host}",
+        f"Recovery codes of FlickList for {request.identity.email} at {request.host}",
         "Each line is one code and works once.",
         "",
         *codes,
@@ -163,6 +163,24 @@ def download_codes(context: TwoFactorResource, request: Request) -> Response | H
         charset="utf-8",
         content_disposition='attachment; filename="flicklist-recovery-codes.txt"',
     )
+
+
+@exception_view_config(OutdatedForm, path_info=DOWNLOAD_PATH, renderer=CODES_PAGE)
+def download_codes_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
+    """Show the codes again, because no other page shows them."""
+    codes = _own_codes_in_form(request)
+    return show_again(exc, request, {"codes": codes}) if codes else _ask_for_new_codes(request)
+
+
+def _own_codes_in_form(request: Request) -> Sequence[str]:
+    """Return those codes in the form that are the person's and unused."""
+    typed = DownloadCodesForm(request.POST).code.data
+    return two_factor.unused_recovery_codes(request.read_db, request.identity.user_id, typed)
+
+
+def _ask_for_new_codes(request: Request) -> HTTPSeeOther:
+    flash_error(request, "These recovery codes no longer work. Create new ones.")
+    return redirect(f"{request.path_to(request.root['account'])}#recovery-codes")
 
 
 @view_config(

@@ -1,9 +1,9 @@
 """Forms with a CSRF token from before the last login or log-out, sent from a page of this site."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from flicklist.models import LoginSession, Movie, User, Viewing
+from flicklist.models import LoginSession, Movie, TwoFactor, User, Viewing
 from tests.clients import NEW_PASSWORD, PASSWORD, Client, messages
 
 OURS = {"Origin": "http://localhost"}
@@ -256,3 +256,50 @@ def test_browser_without_cookies_is_told_so(app, alice, db):
     ]
     assert page.forms["log-in"]["email"].value == alice.email
     assert len(db.scalars(select(LoginSession)).all()) == 1
+
+
+def test_recovery_codes_are_shown_again(alice):
+    """They are on no other page."""
+    page = alice.turn_on_two_factor()
+    codes = [code.text for code in page.html.select(".codes code")]
+    form = page.forms["download-codes"]
+    alice.get("/account/").forms["log-out"].submit(status=303)
+    login = alice.get("/login").forms["log-in"]
+    login["email"], login["password"] = alice.email, PASSWORD
+    second = login.submit(status=303).follow().forms["code"]
+    second["code"] = codes[0]
+    second.submit(status=303).follow()
+    page = submit_outdated(form)
+    assert messages(page) == SAVED_NOTHING
+    assert [code.text for code in page.html.select(".codes code")] == codes[1:]
+    assert page.forms["download-codes"].submit(status=200).content_type == "text/plain"
+
+
+def test_registration_of_an_invited_person_keeps_the_invitation(app, make_app, alice, run):
+    link = run("invite", registration="invitation", public_url="http://localhost").output.split()[-1]
+    person = Client(make_app(registration="invitation"))
+    form = person.get(link.removeprefix("http://localhost")).follow().forms["register"]
+    person.log_in(alice.email)
+    person.list_path = alice.list_path
+    person.log_out().follow()
+    form["email"], form["password"], form["verify"] = "carol@example.com", NEW_PASSWORD, NEW_PASSWORD
+    page = submit_outdated(form)
+    assert messages(page) == SAVED_NOTHING
+    again = page.forms["register"]
+    assert again["email"].value == "carol@example.com"
+    again["password"], again["verify"] = NEW_PASSWORD, "another"
+    again = again.submit(status=303).follow().forms["register"]
+    again["password"], again["verify"] = NEW_PASSWORD, NEW_PASSWORD
+    again.submit(status=303)
+    assert person.is_logged_in
+
+
+@pytest.mark.parametrize("form_id", ["turn-off", "renew-codes"])
+def test_form_of_two_step_verification_that_was_turned_off_says_so(alice, db, form_id):
+    alice.turn_on_two_factor()
+    form = alice.get("/account/").forms[form_id]
+    db.execute(delete(TwoFactor))
+    db.commit()
+    change_login(alice)
+    page = submit_outdated(form)
+    assert messages(page) == ["You probably logged in or out in another window. Two-step verification is off."]
