@@ -225,7 +225,7 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Return a function that tells whether Ctrl+C was pressed, or SIGTERM was sent.
+    """Return a function that returns whether Ctrl+C was pressed or SIGTERM was sent.
 
     The importer asks between its transactions. An exception within one could leave it open, and the database locked.
     """
@@ -233,7 +233,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 
     def stop(*_: object) -> None:
         is_stopped.set()
-        click.echo("Stopping. What was imported is taken back.", err=True)
+        click.echo("Stopping…", err=True)
 
     handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -93,7 +93,7 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
 
 
 class PassingOn(NamedTuple):
-    """What a later import needs to change some of its movies back to how they were before the one that is undone."""
+    """New earlier states for a later import: how some of its movies were before the import that is undone."""
 
     movie_ids: Sequence[int]
     states: Sequence[dict[str, Any]]
