@@ -631,6 +631,16 @@ def test_imports_undone_in_their_order_leave_nothing(alice, import_file, take_ba
     assert alice.get(f"{alice.list_path}changes/").html.find("a", string="Undo…") is None
 
 
+def test_undo_of_an_import_that_changed_nothing_leaves_later_ones_alone(alice, import_file, take_back, db):
+    alice.add("Heat")
+    before = state_of(db, alice)
+    nothing = import_file("Heat")
+    later = import_file("[x] Heat")
+    assert counts(take_back(nothing)) == {"Movies deleted": 0, "Movies restored": 0}
+    assert counts(take_back(later)) == {"Movies deleted": 0, "Movies restored": 1}
+    assert state_of(db, alice) == before
+
+
 def test_undo_that_stops_while_it_passes_on_earlier_states_goes_on(
     alice, import_file, end_pauses, work_on_imports, take_back, db, monkeypatch
 ):

@@ -106,6 +106,8 @@ def plan_passing_on(read_db: Session, movie_import: Import, later_id: int, after
 
     Such movies stay when this import is undone, so the later one has to undo the changes of both.
     """
+    if movie_import.change_id is None:  # nothing was written, and many movies have no last change
+        return None
     of_later = (ImportSnapshot.import_id == later_id, ImportSnapshot.change_id == movie_import.change_id)
     movie_ids = _some_movie_ids(read_db, movie_import.id, [*of_later, ImportSnapshot.movie_id > after_id])
     if not movie_ids:
