@@ -275,21 +275,24 @@ def delete(context: AccountResource, request: Request) -> HTTPSeeOther:
 @exception_view_config(TooBusy, path_info="^/account/(?!two-factor/confirm)", renderer=PAGE)
 def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, Any]:
     page = _page(request)
-    if isinstance(exc, OutdatedForm) and _lacks_form(request, page):
-        return refuse(request, f"{exc.reason} Two-step verification is off.", page)
+    if isinstance(exc, OutdatedForm) and (why := _why_form_is_gone(request, page)):
+        return refuse(request, f"{exc.reason} {why}", page)
     return show_again(exc, request, page)
 
 
 @exception_view_config(FormRefused, renderer=PAGE)
 def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
     page = _page(request, exc.form)
-    problem = exc.form.first_error[1] if _lacks_form(request, page) else exc.form.problem
+    problem = exc.form.first_error[1] if _why_form_is_gone(request, page) else exc.form.problem
     return refuse(request, problem, page)
 
 
-def _lacks_form(request: Request, page: dict[str, Any]) -> bool:
-    """Return whether the page lacks the form, because two-step verification was turned off in another window."""
-    return page["recovery_codes_left"] is None and request.view_name in {"turn-off", "renew-codes"}
+def _why_form_is_gone(request: Request, page: dict[str, Any]) -> str | None:
+    """Return why the page lacks the form, if two-step verification was turned on or off in another window."""
+    is_on = page["recovery_codes_left"] is not None
+    if is_on and request.view_name == "start":
+        return "Two-step verification is already on."
+    return None if is_on or request.view_name not in {"turn-off", "renew-codes"} else "Two-step verification is off."
 
 
 def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:

@@ -78,7 +78,10 @@ def register_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedir
     if request.identity:
         return _already_logged_in(request)
     form = _sent_registration(request)
-    return show_again(exc, request, _register_page(request, form, form.next.data))
+    page = _register_page(request, form, form.next.data)
+    if isinstance(exc, OutdatedForm) and page["why_closed"]:  # the page has no form that could be sent once more
+        return refuse(request, exc.reason, page)
+    return show_again(exc, request, page)
 
 
 def _register_page(request: Request, form: RegisterForm, next_path: str | None) -> dict[str, Any]:
@@ -154,9 +157,9 @@ def _refused_while_closed(request: Request, form: RegisterForm) -> HTTPSeeOther:
 
 
 def _sent_registration(request: Request) -> RegisterForm:
-    """Return the form. It gives the invitation back to the session, which loses it if somebody logs in and out."""
+    """Return the form. Its invitation replaces that of the session, which another tab can have lost or changed."""
     form = RegisterForm(request.POST, passwords=request.passwords)
-    if form.invitation.data and not _invitation(request):
+    if form.invitation.data and invitations.is_valid(request.read_db, form.invitation.data):
         request.session[INVITATION] = form.invitation.data
     return form
 

@@ -34,6 +34,7 @@ DOWNLOAD_PATH = "/account/two-factor/download-codes/?$"
 WRONG_FIRST_CODE = (
     "That code is wrong. Wait for the next code from your app, and check that your phone’s clock is right."
 )
+ALREADY_ON = "Two-step verification is already on."
 QUIET_ZONE = 4  # ISO/IEC 18004: modules that stay empty around a QR code
 
 
@@ -42,7 +43,7 @@ def start(context: TwoFactorResource, request: Request) -> HTTPSeeOther:
     user_id = request.identity.user_id
     two_factor.lock_account(request.db, user_id)
     if two_factor.is_on(request.db, user_id):
-        flash_info(request, "Two-step verification is already on.")
+        flash_info(request, ALREADY_ON)
         return redirect(request.path_to(context.__parent__))
     two_factor.start(request.db, user_id)
     return redirect(request.path_to(context))
@@ -111,8 +112,11 @@ def confirm_refused(exc: FormRefused, request: Request) -> dict[str, Any] | HTTP
 @exception_view_config(OutdatedForm, path_info=CONFIRM_PATH, renderer=PAGE)
 @exception_view_config(TooBusy, path_info=CONFIRM_PATH, renderer=PAGE)
 def confirm_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
-    factor = two_factor.pending(request.read_db, request.identity.user_id)
+    user_id = request.identity.user_id
+    factor = two_factor.pending(request.read_db, user_id)
     if factor is None:
+        is_on = two_factor.is_on(request.read_db, user_id)
+        flash_info(request, ALREADY_ON if is_on else "Two-step verification is off. To set it up, start again.")
         return redirect(request.path_to(request.root["account"]))
     return show_again(exc, request, _page(factor))
 
@@ -179,7 +183,7 @@ def _own_codes_in_form(request: Request) -> Sequence[str]:
 
 
 def _ask_for_new_codes(request: Request) -> HTTPSeeOther:
-    flash_error(request, "These recovery codes no longer work. Create new ones.")
+    flash_error(request, "These recovery codes no longer work, or belong to another account.")
     return redirect(f"{request.path_to(request.root['account'])}#recovery-codes")
 
 

@@ -294,6 +294,71 @@ def test_registration_of_an_invited_person_keeps_the_invitation(app, make_app, a
     assert person.is_logged_in
 
 
+def test_invitation_of_the_form_counts_and_not_that_of_another_tab(make_app, run):
+    links = [run("invite", registration="invitation", public_url="http://localhost").output.split()[-1] for _ in "ab"]
+    site = make_app(registration="invitation")
+    person, other = Client(site), Client(site)
+    first, second = (
+        each.get(link.removeprefix("http://localhost")).follow().forms["register"]
+        for each, link in ((person, links[0]), (other, links[1]))
+    )
+    person.get(links[1].removeprefix("http://localhost"))
+    second["email"], second["password"], second["verify"] = "bob@example.com", NEW_PASSWORD, NEW_PASSWORD
+    second.submit(status=303)
+    first["email"], first["password"], first["verify"] = "carol@example.com", NEW_PASSWORD, NEW_PASSWORD
+    first.submit(status=303)
+    assert person.is_logged_in
+
+
+@pytest.mark.parametrize("registration", ["open", "invitation", "closed"])
+def test_wrong_invitation_in_a_form_is_ignored(make_app, registration):
+    """The session could not hold one that is too long."""
+    person = Client(make_app(registration=registration))
+    token = person.get("/register").forms["register"]["csrf_token"].value if registration == "open" else "x"
+    fields = {"csrf_token": token, "invitation": "x" * 5000, "email": "carol@example.com", "password": "x"}
+    person.post("/register", fields, status=303 if registration == "open" else 400, headers=OURS)
+
+
+def test_registration_whose_invitation_was_used_meanwhile_does_not_ask_to_send_it_again(make_app, alice, run):
+    link = run("invite", registration="invitation", public_url="http://localhost").output.split()[-1]
+    site = make_app(registration="invitation")
+    person, other = Client(site), Client(site)
+    form, faster = (
+        each.get(link.removeprefix("http://localhost")).follow().forms["register"] for each in (person, other)
+    )
+    faster["email"], faster["password"], faster["verify"] = "bob@example.com", NEW_PASSWORD, NEW_PASSWORD
+    faster.submit(status=303)
+    person.log_in(alice.email)
+    person.list_path = alice.list_path
+    person.log_out().follow()
+    page = submit_outdated(form)
+    assert messages(page) == ["You probably logged in or out in another window."]
+    assert "register" not in page.forms
+
+
+def test_outdated_button_to_turn_on_two_step_verification_that_is_on_says_so(alice):
+    form = alice.get("/account/").forms["start-two-factor"]
+    alice.turn_on_two_factor()
+    page = submit_outdated(form)
+    assert messages(page)[-1].endswith(" Two-step verification is already on.")
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_outdated_set_up_of_two_step_verification_that_is_not_pending_says_so(alice, db, is_on):
+    alice.begin_two_factor()
+    form = alice.get("/account/two-factor/").forms["confirm"]
+    db.execute(delete(TwoFactor))
+    db.commit()
+    change_login(alice)
+    if is_on:
+        alice.turn_on_two_factor()
+    page = submit_outdated(form, 303).follow()
+    wanted = (
+        "Two-step verification is already on." if is_on else "Two-step verification is off. To set it up, start again."
+    )
+    assert messages(page, "info") == [wanted]
+
+
 @pytest.mark.parametrize("form_id", ["turn-off", "renew-codes"])
 def test_form_of_two_step_verification_that_was_turned_off_says_so(alice, db, form_id):
     alice.turn_on_two_factor()

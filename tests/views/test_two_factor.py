@@ -259,7 +259,7 @@ def test_only_own_unused_recovery_codes_are_downloaded(alice, app, bob, codes):
     assert answer.text.splitlines()[3:] == [codes[1]]
     for typed in ([], codes):
         page = bob.send(PLACE + "download-codes", code=typed).follow()
-        assert messages(page, "error") == ["These recovery codes no longer work. Create new ones."]
+        assert messages(page, "error") == ["These recovery codes no longer work, or belong to another account."]
 
 
 @pytest.mark.parametrize(
