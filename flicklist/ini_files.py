@@ -60,8 +60,13 @@ def _handlers() -> set[logging.Handler]:
 
 
 def _try_formats(handlers: Iterable[logging.Handler]) -> None:
-    """Format a message. Python checks the names in a format only then, and raises `ValueError`."""
+    """Format a message. Python checks the names in a format only then, and raises `ValueError`.
+
+    Handlers of other libraries are left out, because they may add names before they format a message.
+    """
     for handler in handlers:
+        if not type(handler).__module__.startswith("logging"):
+            continue
         record = logging.getLogRecordFactory()("flicklist", logging.INFO, "", 0, "message", (), None)
         if handler.filter(record):
             handler.format(record)

@@ -22,7 +22,12 @@ ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 PRIVILEGES = ("DELETE", "INSERT", "SELECT", "UPDATE")
 # Result codes of SQLite: the file may not be written, or its journal cannot be created. A full disk has another one.
 SQLITE_READ_ONLY, SQLITE_CANNOT_OPEN = 8, 14
-READ_ONLY = "is read-only. Let the user of the site write to the file and to its folder."
+HINTS = {
+    SQLITE_READ_ONLY: "is read-only. Let the user of the site write to the file and to its folder.",
+    SQLITE_CANNOT_OPEN: (
+        "cannot be opened. Check the path, and let the user of the site write to the file and to its folder."
+    ),
+}
 MAY_TAKE_IDS = "USAGE, UPDATE"  # either of them
 OWNER_ONLY = 0o600  # the mode of a new SQLite file
 
@@ -135,8 +140,8 @@ def _stored_revision(url: str, *, only_reads: bool) -> str | None:
                 _require_all_tables(tables, _name(url))
             return revision
     except DBAPIError as error:
-        if _result_code(error) == SQLITE_READ_ONLY:
-            raise DatabaseNotReadyError(f"{_name(url)} {READ_ONLY}") from None
+        if _result_code(error) in HINTS:
+            raise DatabaseNotReadyError(f"{_name(url)} {HINTS[_result_code(error)]}") from None
         raise DatabaseNotReadyError(f"{_name(url)} does not answer: {one_line(error.orig)}") from None
     except (TypeError, ValueError, LookupError, SQLAlchemyError) as error:
         raise DatabaseNotReadyError(
@@ -215,8 +220,8 @@ def _require_writable(connection: Connection, name: str) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         connection.exec_driver_sql("PRAGMA user_version = 0")  # creates the journal, and is rolled back
     except DBAPIError as error:
-        if _result_code(error) in {SQLITE_READ_ONLY, SQLITE_CANNOT_OPEN}:
-            raise DatabaseNotReadyError(f"{name} {READ_ONLY}") from None
+        if _result_code(error) in HINTS:
+            raise DatabaseNotReadyError(f"{name} {HINTS[SQLITE_READ_ONLY]}") from None
     finally:
         connection.rollback()
 

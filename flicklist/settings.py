@@ -79,8 +79,8 @@ def _database_url(text: str) -> str:
 def _names_database(url: URL) -> bool:
     """Return whether a URL of PostgreSQL names a database. Otherwise it would be the one with the name of the role."""
     name = url.database or ""
-    is_named_elsewhere = "PGDATABASE" in os.environ or bool({"dbname", "service"} & url.query.keys())
-    return "\0" not in name and bool(name or is_named_elsewhere)
+    others = [url.query.get("dbname"), url.query.get("service"), *map(os.environ.get, ("PGDATABASE", "PGSERVICE"))]
+    return "\0" not in name and bool(name or any(others))
 
 
 def _require_driver(url: str) -> None:

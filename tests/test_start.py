@@ -152,6 +152,18 @@ def test_sqlite_file_that_cannot_be_written(fail, tmp_path, without_root, comman
     assert list(folder.iterdir()) == [file]
 
 
+def test_sqlite_file_of_another_user(fail, tmp_path, without_root):
+    """A backup that root has restored, for example."""
+    file = tmp_path / "flicklist.db"
+    migrations.upgrade(f"sqlite:///{file}")
+    file.chmod(0o000)
+    line = fail("serve", f"sqlite:///{file}")
+    assert line == (
+        f"The database {file} cannot be opened. "
+        "Check the path, and let the user of the site write to the file and to its folder."
+    )
+
+
 def test_sqlite_file_in_use_that_cannot_be_written(fail, tmp_path, without_root):
     """Another user copied it there, as it was while the site ran."""
     file = tmp_path / "flicklist.db"
@@ -232,7 +244,7 @@ def test_wrong_option_in_url_of_database(fail):
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [("migrate", "does not answer: unable to open database file"), ("serve", "does not exist. ")]
+    ("command", "said"), [("migrate", "cannot be opened. Check the path, "), ("serve", "does not exist. ")]
 )
 def test_file_name_that_is_too_long(fail, tmp_path, command, said):
     assert fail(command, f"sqlite:///{tmp_path}/{'a' * 300}").startswith(f"The database {tmp_path}/{'a' * 300} {said}")
