@@ -524,6 +524,25 @@ def test_import_command_whose_lease_was_taken_says_so(run, alice, tmp_path, monk
     assert run("import", alice.email, str(file)).output == f"Error: list.txt was not imported. {importer.TAKEN_OVER}\n"
 
 
+def test_import_command_that_cannot_go_on_leaves_no_preview(run, alice, tmp_path, monkeypatch, db):
+    """Another process can work on imports between the preview and the import."""
+    file = tmp_path / "list.txt"
+    file.write_text("Heat")
+    read_file = importer.Importer.read_file
+
+    def read_and_lose_lease(*arguments):
+        movie_import = read_file(*arguments)
+        leases.acquire(db, importer.LEASE, "the server", timedelta(minutes=1))
+        db.commit()
+        return movie_import
+
+    monkeypatch.setattr(importer.Importer, "read_file", read_and_lose_lease)
+    assert (
+        run("import", alice.email, str(file)).output == "Error: Another import is not finished yet. Try again later.\n"
+    )
+    assert "list.txt" not in alice.get(f"{alice.list_path}imports/")
+
+
 def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):
     file = tmp_path / "list.txt"
     file.write_text("Heat")

@@ -631,6 +631,21 @@ def test_imports_undone_in_their_order_leave_nothing(alice, import_file, take_ba
     assert alice.get(f"{alice.list_path}changes/").html.find("a", string="Undo…") is None
 
 
+def test_imports_undone_from_the_newest_leave_nothing_to_later_ones(alice, import_file, take_back, db, monkeypatch):
+    alice.add("Heat")
+    before = state_of(db, alice)
+    pages = []
+    for day in ("2024-01-01", "2024-01-02", "2024-01-03"):
+        rows = [Row("a", 1, title, viewings=[RowViewing(day)]) for title in ("Heat", "Ran")]
+        read_as(monkeypatch, ParsedUpload("test", rows))
+        pages.append(import_file("x"))
+    for page, deleted in ((pages[2], 0), (pages[1], 0), (pages[0], 1)):
+        undone = take_back(page)
+        assert counts(undone) == {"Movies deleted": deleted, "Movies restored": 2 - deleted}
+        assert "changed" not in undone.html.main.text
+    assert state_of(db, alice) == before
+
+
 def test_undo_of_an_import_that_changed_nothing_leaves_later_ones_alone(alice, import_file, take_back, db):
     alice.add("Heat")
     before = state_of(db, alice)

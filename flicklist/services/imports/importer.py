@@ -160,18 +160,25 @@ class Importer:
         raise UploadRefused(movie_import.problem or FAILED)
 
     def finish(self, import_id: int) -> Import:
-        """Confirm an import and write it at once. Raises `UploadRefused`, and `Busy`."""
-        with self._require_lease():
-            with self._database.transaction() as db:
-                movie_import = _locked(db, import_id)
-                _require_nothing_to_take_back(db, movie_import.owner_id)
-                storage.confirm(movie_import)
-            movie_import = self._work_now(import_id)
+        """Confirm an import and write it at once. Raises `UploadRefused`, and `Busy`: then it is discarded."""
+        try:
+            movie_import = self._confirm_and_work(import_id)
+        except Busy:
+            self.discard(import_id)
+            raise
         if movie_import.is_working:
             raise UploadRefused(INTERRUPTED)
         if movie_import.state != ImportState.FINISHED:
             raise UploadRefused(movie_import.problem or FAILED)
         return movie_import
+
+    def _confirm_and_work(self, import_id: int) -> Import:
+        with self._require_lease():
+            with self._database.transaction() as db:
+                movie_import = _locked(db, import_id)
+                _require_nothing_to_take_back(db, movie_import.owner_id)
+                storage.confirm(movie_import)
+            return self._work_now(import_id)
 
     def discard(self, import_id: int) -> None:
         """Delete an upload that was not confirmed, if it is still there.
@@ -445,7 +452,7 @@ class _Work:
     def _pass_on_earlier_states(self) -> None:
         """Let later imports of the person undo what this import has done to their movies."""
         with self.database.snapshot() as read_db:
-            later_ids = storage.other_import_ids(read_db, self.movie_import)
+            later_ids = storage.later_import_ids(read_db, self.movie_import)
         for later_id in later_ids:
             after_id = 0
             while planned := self._plan_passing_on(later_id, after_id):

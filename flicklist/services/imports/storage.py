@@ -167,10 +167,17 @@ def will_take_movies_back(db: Session, owner_id: int) -> bool:
     return db.scalar(select(Import.id).where(Import.owner_id == owner_id, _takes_movies_back()).limit(1)) is not None
 
 
-def other_import_ids(read_db: Session, movie_import: Import) -> Sequence[int]:
-    """Return the ids of all other imports of the same person."""
-    of_owner = (Import.owner_id == movie_import.owner_id, Import.id != movie_import.id, ~has_expired())
-    return read_db.scalars(select(Import.id).where(*of_owner).order_by(Import.id)).all()
+def are_later(movie_import: Import) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions for imports of the same person that were written later and are not undone."""
+    is_later = Import.change_id > movie_import.change_id  # ids of changes increase
+    return (Import.owner_id == movie_import.owner_id, is_later, Import.state != ImportState.TAKEN_BACK, ~has_expired())
+
+
+def later_import_ids(read_db: Session, movie_import: Import) -> Sequence[int]:
+    """Return the ids of these imports. There are none if the import has changed nothing."""
+    if movie_import.change_id is None:
+        return []
+    return read_db.scalars(select(Import.id).where(*are_later(movie_import)).order_by(Import.id)).all()
 
 
 def let_others_go_first(db: Session, owner_id: int) -> None:

@@ -28,6 +28,7 @@ from flicklist.services.imports.planning import (
     ids_with_few_viewings,
     movies_with_viewings,
 )
+from flicklist.services.imports.storage import are_later
 from flicklist.services.imports.writing import ListChanged, lock_owner, write_changes
 
 _MOVIES, _SNAPSHOTS = (Base.metadata.tables[model.__tablename__] for model in (Movie, ImportSnapshot))
@@ -106,8 +107,6 @@ def plan_passing_on(read_db: Session, movie_import: Import, later_id: int, after
 
     Such movies stay when this import is undone, so the later one has to undo the changes of both.
     """
-    if movie_import.change_id is None:  # nothing was written, and many movies have no last change
-        return None
     of_later = (ImportSnapshot.import_id == later_id, ImportSnapshot.change_id == movie_import.change_id)
     movie_ids = _some_movie_ids(read_db, movie_import.id, [*of_later, ImportSnapshot.movie_id > after_id])
     if not movie_ids:
@@ -149,8 +148,7 @@ def pass_on(db: Session, movie_import: Import, planned: PassingOn) -> None:
     if planned.states:
         db.execute(_REPLACE_STATE, planned.states)
     db.execute(delete(_SNAPSHOTS).where(_SNAPSHOTS.c.id.in_(planned.outdated_ids)))
-    of_later = (Import.owner_id == movie_import.owner_id, Import.id != movie_import.id)
-    as_imported = Movie.change_id.in_(select(Import.change_id).where(*of_later))
+    as_imported = Movie.change_id.in_(select(Import.change_id).where(*are_later(movie_import)))
     unchanged = (Movie.id.in_(planned.movie_ids), as_imported)
     counts = Counter(movie_import.counts)
     counts[LEFT_TO_LATER_IMPORT] += db.scalar(select(func.count(Movie.id)).where(*unchanged)) or 0
