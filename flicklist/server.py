@@ -46,7 +46,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    _handle_stop_signals(_stop_start)
+    go_on_to_serve = _stop_start_on_signals()
     sockets = _listen(options)
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
@@ -63,6 +63,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
                 shutdown.start()
 
         _handle_stop_signals(stop)
+        go_on_to_serve()
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
@@ -80,9 +81,28 @@ def _handle_stop_signals(handler: Callable[..., None]) -> None:
             signal.signal(each, handler)
 
 
-def _stop_start(*_: Any) -> None:
-    """Stop at once while the site is made. Process 1 of a container would ignore SIGTERM without a handler."""
-    os._exit(0)
+def _stop_start_on_signals() -> Callable[[], None]:
+    """Stop at once while the site is made, and return a function that ends this.
+
+    A thread does it, because the main one runs no handler while SQLite waits for a lock. Process 1 of a container would
+    ignore SIGTERM without a handler.
+    """
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    signal.set_wakeup_fd(sender)
+    _handle_stop_signals(lambda *_: None)
+
+    def wait() -> None:
+        while number := os.read(receiver, 1):  # empty at the end
+            if number[0] in STOP_SIGNALS:
+                os._exit(0)
+
+    def end() -> None:
+        signal.set_wakeup_fd(-1)
+        os.close(sender)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return end
 
 
 def _create_server(app: Any, options: Mapping[str, Any]) -> Any:

@@ -3,11 +3,12 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -215,6 +216,18 @@ signal.pause()
 
 def test_sigterm_is_handled_before_the_site_is_made():
     assert subprocess.run([sys.executable, "-c", STOPPED_EARLY], timeout=60, check=False).returncode == 0
+
+
+def test_sigterm_stops_a_start_that_waits_for_the_database(tmp_path):
+    file = tmp_path / "flicklist.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        server = Server(tmp_path, f"sqlite:///{file}")
+        server.launch(FLICKLIST_MIGRATE_AT_START="true")
+        wait_until(lambda: accepts(server.port), "the server listens")
+        time.sleep(0.5)
+        seconds, code = stop(server.process)
+    assert (code, seconds < MAX_STOP_SECONDS) == (0, True)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order-mark"])

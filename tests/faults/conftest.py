@@ -71,6 +71,11 @@ class Server:
 
     def start(self, **environment):
         """Start the server, and wait until it answers."""
+        self.launch(**environment)
+        wait_until(lambda: self.process.poll() is not None or self.answers(), "the server answers", START_SECONDS)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def launch(self, **environment):
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [BIN / "flicklist", "serve", self.ini, *self.options],
@@ -79,8 +84,6 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(lambda: self.process.poll() is not None or self.answers(), "the server answers", START_SECONDS)
-        assert self.process.poll() is None, self.log.read_text()
 
     def answers(self):
         try:
