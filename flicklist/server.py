@@ -87,19 +87,19 @@ def _stop_start_on_signals() -> Callable[[], None]:
     A thread does it, because the main one runs no handler while SQLite waits for a lock. Process 1 of a container would
     ignore SIGTERM without a handler.
     """
-    receiver, sender = os.pipe()
-    os.set_blocking(sender, False)
-    signal.set_wakeup_fd(sender)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    signal.set_wakeup_fd(sender.fileno())
     _handle_stop_signals(lambda *_: None)
 
     def wait() -> None:
-        while number := os.read(receiver, 1):  # empty at the end
+        while number := receiver.recv(1):  # empty at the end
             if number[0] in STOP_SIGNALS:
                 os._exit(0)
 
     def end() -> None:
         signal.set_wakeup_fd(-1)
-        os.close(sender)
+        sender.close()
 
     threading.Thread(target=wait, daemon=True).start()
     return end

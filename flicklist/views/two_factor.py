@@ -153,7 +153,7 @@ def download_codes(context: TwoFactorResource, request: Request) -> Response | H
     """
     codes = _own_codes_in_form(request)
     if not codes:
-        return _ask_for_new_codes(request)
+        return _refuse_codes(request)
     lines = [
         f"Recovery codes of FlickList for {request.identity.email} at {request.host}",
         "Each line is one code and works once.",
@@ -173,7 +173,7 @@ def download_codes(context: TwoFactorResource, request: Request) -> Response | H
 def download_codes_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
     """Show the codes again, because no other page shows them."""
     codes = _own_codes_in_form(request)
-    return show_again(exc, request, {"codes": codes}) if codes else _ask_for_new_codes(request)
+    return show_again(exc, request, {"codes": codes}) if codes else _refuse_codes(request)
 
 
 def _own_codes_in_form(request: Request) -> Sequence[str]:
@@ -182,7 +182,7 @@ def _own_codes_in_form(request: Request) -> Sequence[str]:
     return two_factor.unused_recovery_codes(request.read_db, request.identity.user_id, typed)
 
 
-def _ask_for_new_codes(request: Request) -> HTTPSeeOther:
+def _refuse_codes(request: Request) -> HTTPSeeOther:
     flash_error(request, "These recovery codes no longer work, or belong to another account.")
     return redirect(f"{request.path_to(request.root['account'])}#recovery-codes")
 
