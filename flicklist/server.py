@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    go_on_to_serve = _stop_start_on_signals()
+    _stop_start_on_signals()
     sockets = _listen(options)
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
@@ -63,7 +64,6 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
                 shutdown.start()
 
         _handle_stop_signals(stop)
-        go_on_to_serve()
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
@@ -81,28 +81,29 @@ def _handle_stop_signals(handler: Callable[..., None]) -> None:
             signal.signal(each, handler)
 
 
-def _stop_start_on_signals() -> Callable[[], None]:
-    """Stop at once while the site is made, and return a function that ends this.
+def _stop_start(*_: Any) -> None:
+    os._exit(0)
 
-    A thread does it, because the main one runs no handler while SQLite waits for a lock. Process 1 of a container would
-    ignore SIGTERM without a handler.
+
+def _stop_start_on_signals() -> None:
+    """Stop at once while the site is made. Process 1 of a container would ignore SIGTERM without a handler.
+
+    A thread does it, too, because the main one runs no handler while SQLite waits for a lock.
     """
-    receiver, sender = socket.socketpair()
-    sender.setblocking(False)
-    signal.set_wakeup_fd(sender.fileno())
-    _handle_stop_signals(lambda *_: None)
+    _handle_stop_signals(_stop_start)
+    receiver, sender = os.pipe()
+    if os.name == "posix":  # where `set_wakeup_fd` needs that
+        os.set_blocking(sender, False)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
 
     def wait() -> None:
-        while number := receiver.recv(1):  # empty at the end
-            if number[0] in STOP_SIGNALS:
+        while True:
+            (number,) = os.read(receiver, 1)
+            if signal.getsignal(number) is _stop_start:
                 os._exit(0)
 
-    def end() -> None:
-        signal.set_wakeup_fd(-1)
-        sender.close()
-
-    threading.Thread(target=wait, daemon=True).start()
-    return end
+    with suppress(RuntimeError):  # a machine that refuses threads, which the server reports later
+        threading.Thread(target=wait, daemon=True).start()
 
 
 def _create_server(app: Any, options: Mapping[str, Any]) -> Any:

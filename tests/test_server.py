@@ -208,7 +208,7 @@ def test_sigterm_stops_process_1_of_a_container(server, monkeypatch):
 STOPPED_EARLY = """
 import os, signal
 from flicklist.server import make_server
-serve = make_server({}, listen="127.0.0.1:0")
+make_server({}, listen="127.0.0.1:0")
 os.kill(os.getpid(), signal.SIGTERM)
 signal.pause()
 """
