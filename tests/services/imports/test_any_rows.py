@@ -65,7 +65,7 @@ unusable = st.builds(UnusableRow, st.just("a.csv"), st.just(1), st.text(max_size
 
 @pytest.mark.parametrize("is_complete", [False, True], ids=["usual", "complete"])
 def test_any_rows_keep_the_promise(engine, app, work_on_imports, monkeypatch, is_complete):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(uploaded=st.lists(st.one_of(rows, rows, rows, unusable), max_size=8), others=st.lists(rows, max_size=3))
     def check(uploaded, others):
         if is_complete:
