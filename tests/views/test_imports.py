@@ -320,6 +320,19 @@ def large_import(alice, confirm_file, db, monkeypatch):
     return confirm_file(LARGE)
 
 
+@pytest.fixture
+def fail_until_refused(work_on_imports, end_pauses, monkeypatch):
+    """Return a function that lets an import, which has failed once, fail until it is refused."""
+
+    def fail():
+        monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+        for _ in range(importer.MAX_ATTEMPTS):
+            end_pauses()
+            work_on_imports()
+
+    return fail
+
+
 def fail_in_transaction(monkeypatch, name, number, action):
     """Do something in the transaction of this number that writes movies of an import, instead of writing them."""
     write, calls = getattr(importer, name), []
@@ -383,16 +396,13 @@ def test_import_that_stops_in_the_middle_is_written_again(
 
 
 def test_import_that_fails_in_the_middle_leaves_nothing(
-    alice, large_import, work_on_imports, end_pauses, db, monkeypatch
+    alice, large_import, work_on_imports, fail_until_refused, db, monkeypatch
 ):
     before = state_of(db, alice)
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
         work_on_imports()
-    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
-    for _ in range(importer.MAX_ATTEMPTS):
-        end_pauses()
-        work_on_imports()
+    fail_until_refused()
     page = alice.get(large_import.request.path)
     assert importer.FAILED in page
     assert importer.EDITED_STAY not in page
@@ -402,17 +412,14 @@ def test_import_that_fails_in_the_middle_leaves_nothing(
 
 @pytest.mark.parametrize("edited", ["Stalker", "Ran"])
 def test_import_that_fails_says_that_edited_movies_stay(
-    alice, large_import, work_on_imports, end_pauses, monkeypatch, edited
+    alice, large_import, work_on_imports, fail_until_refused, monkeypatch, edited
 ):
     """One of the movies was there before."""
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
         work_on_imports()
     alice.rate(edited, "3")
-    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
-    for _ in range(importer.MAX_ATTEMPTS):
-        end_pauses()
-        work_on_imports()
+    fail_until_refused()
     page = alice.get(large_import.request.path)
     assert importer.FAILED in page
     assert importer.EDITED_STAY in page
