@@ -22,7 +22,7 @@ MAX_REASON_LENGTH = 500
 CHUNK_SIZE = 1_000_000  # bytes
 # The names of counts of an import. The others are the outcomes of rows.
 NEW_MOVIES, CHANGED_MOVIES, NEW_VIEWINGS = "new movies", "changed movies", "new viewings"
-# What taking the import back did with its movies. Those that were edited since are left alone.
+# What taking the import back did with its movies. Those that have changed since are left alone.
 DELETED_MOVIES, RESTORED_MOVIES, LEFT_ALONE = "deleted movies", "restored movies", "left alone"
 LEFT_TO_LATER_IMPORT = "left to later import"  # a later import has changed them, and undoing that changes them back
 
@@ -154,10 +154,10 @@ class Import(Base):
         self.counts = {NEW_MOVIES: 0, CHANGED_MOVIES: 0, NEW_VIEWINGS: 0, **counts}
 
     def finish_taking_back(self) -> None:
-        """Count the movies that were edited since. Those that were taken back have been counted."""
-        taken_back = {DELETED_MOVIES: 0, RESTORED_MOVIES: 0, LEFT_TO_LATER_IMPORT: 0}
-        taken_back.update((name, self.counts[name]) for name in taken_back if name in self.counts)
-        self.counts = {**self.counts, **taken_back, LEFT_ALONE: self.number_of_movies - sum(taken_back.values())}
+        """Count the movies that were left alone. The others have been counted."""
+        names = (DELETED_MOVIES, RESTORED_MOVIES, LEFT_TO_LATER_IMPORT)
+        counted = {name: self.counts.get(name, 0) for name in names}
+        self.counts = {**self.counts, **counted, LEFT_ALONE: self.number_of_movies - sum(counted.values())}
         self.state = ImportState.TAKEN_BACK
 
     def refuse(self, problem: str) -> None:
