@@ -7,14 +7,12 @@ import errno
 import logging
 import os
 import re
-import signal
 import socket
 import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from waitress.server import BaseWSGIServer, create_server
 from flicklist.import_process import stop_process
 from flicklist.proxies import read_ipv6_addresses
 from flicklist.server_options import read_options
+from flicklist.signals import handle_stop_signals, stop_start_on_signals
 from flicklist.text import one_line
 from flicklist.threads import ThreadsRefusedError, starting_threads
 
@@ -34,8 +33,6 @@ MAX_SHUTDOWN_SECONDS = 30
 PAUSE_SECONDS = 0.05
 LONG_BLANKS = re.compile(rb"[ \t]{64,}")
 ADDRESSES = ("host", "port", "listen", "unix_socket")
-# A terminal that is closed sends SIGHUP. Windows has none.
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class CannotListenError(SystemExit):
@@ -47,8 +44,8 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    _stop_start_on_signals()
     sockets = _listen(options)
+    finish_start = stop_start_on_signals()
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
     def serve(app: Any) -> None:
@@ -63,7 +60,8 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             if not shutdown.ident:  # this is the first signal
                 shutdown.start()
 
-        _handle_stop_signals(stop)
+        finish_start()
+        handle_stop_signals(stop)
         server.print_listen("Serving on http://{}:{}")
         server.run()
         if shutdown.ident:
@@ -72,38 +70,6 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             os._exit(0)  # without waiting for the threads of libraries
 
     return serve
-
-
-def _handle_stop_signals(handler: Callable[..., None]) -> None:
-    """Set the handler of the signals that stop the server, except of SIGHUP under nohup, which ignores it."""
-    for each in STOP_SIGNALS:
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, handler)
-
-
-def _stop_start(*_: Any) -> None:
-    os._exit(0)
-
-
-def _stop_start_on_signals() -> None:
-    """Stop at once while the site is made. Process 1 of a container would ignore SIGTERM without a handler.
-
-    A thread does it, too, because the main one runs no handler while SQLite waits for a lock.
-    """
-    _handle_stop_signals(_stop_start)
-    receiver, sender = os.pipe()
-    if os.name == "posix":  # where `set_wakeup_fd` needs that
-        os.set_blocking(sender, False)
-    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
-
-    def wait() -> None:
-        while True:
-            (number,) = os.read(receiver, 1)
-            if signal.getsignal(number) is _stop_start:
-                os._exit(0)
-
-    with suppress(RuntimeError):  # a machine that refuses threads, which the server reports later
-        threading.Thread(target=wait, daemon=True).start()
 
 
 def _create_server(app: Any, options: Mapping[str, Any]) -> Any:

@@ -189,18 +189,27 @@ def accepts(port):
     return True
 
 
-def test_sigterm_stops_process_1_of_a_container(server, monkeypatch):
-    """The kernel ignores a signal that process 1 does not handle."""
+@pytest.fixture
+def start_in_container(monkeypatch):
+    """Start each server as process 1 of a namespace. The kernel ignores a signal that it does not handle."""
     unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0 or subprocess.run([*unshare, "true"], check=False).returncode:
         skip_outside_ci("a process namespace can be made by root only")
     begin = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda command, **options: begin([*unshare, *command], **options))
+
+
+def process_1(container):
+    children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
+    wait_until(children.read_text, "the container has a process")
+    return int(children.read_text())
+
+
+@pytest.mark.usefixtures("start_in_container")
+def test_sigterm_stops_process_1_of_a_container(server):
     server.start()
-    container = server.process.pid
-    (first,) = Path(f"/proc/{container}/task/{container}/children").read_text().split()
     begun = time.monotonic()
-    os.kill(int(first), signal.SIGTERM)
+    os.kill(process_1(server.process), signal.SIGTERM)
     assert server.process.wait(timeout=60) == 0
     assert time.monotonic() - begun < MAX_STOP_SECONDS
 
@@ -218,16 +227,28 @@ def test_sigterm_is_handled_before_the_site_is_made():
     assert subprocess.run([sys.executable, "-c", STOPPED_EARLY], timeout=60, check=False).returncode == 0
 
 
-def test_sigterm_stops_a_start_that_waits_for_the_database(tmp_path):
+@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.usefixtures("start_in_container")
+def test_signal_stops_a_start_that_waits_for_the_database(tmp_path, number, options):
     file = tmp_path / "flicklist.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        server = Server(tmp_path, f"sqlite:///{file}")
+        server = Server(tmp_path, f"sqlite:///{file}", *options)
         server.launch(FLICKLIST_MIGRATE_AT_START="true")
-        wait_until(lambda: accepts(server.port), "the server listens")
+        first = process_1(server.process)
+        wait_until(lambda: opens(first, file), "the server has opened the database")
         time.sleep(0.5)
-        seconds, code = stop(server.process)
+        begun = time.monotonic()
+        os.kill(first, number)
+        code, seconds = server.process.wait(timeout=60), time.monotonic() - begun
     assert (code, seconds < MAX_STOP_SECONDS) == (0, True)
+    assert server.log.read_text() == ""
+
+
+def opens(pid, file):
+    """Return whether a process has opened a file."""
+    return any(each.resolve() == file for each in Path(f"/proc/{pid}/fd").iterdir())
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte-order-mark"])
