@@ -35,7 +35,8 @@ from flicklist.services.catalog import CatalogError
 from flicklist.services.clean_up import delete_outdated_rows
 from flicklist.services.export.archive import write_archive
 from flicklist.services.film_lookup import NoMatch
-from flicklist.services.imports.importer import Busy, Progress
+from flicklist.services.imports.attempt import Progress
+from flicklist.services.imports.importer import Busy
 from flicklist.services.imports.rows import UploadRefused
 from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from flicklist.importer import open_importer
-from flicklist.services.imports.importer import MAX_PROCESSOR_SECONDS, Result
+from flicklist.services.imports.attempt import MAX_PROCESSOR_SECONDS
+from flicklist.services.imports.importer import Result
 from flicklist.settings import Settings
 
 try:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy.orm import Session
 
 from flicklist.db import disposing, reading_engine, snapshot, writing_engine
-from flicklist.services.imports.importer import Database, Importer, Progress
+from flicklist.services.imports.attempt import Database, Progress
+from flicklist.services.imports.importer import Importer
 from flicklist.settings import Settings
 
 

@@ -16,7 +16,7 @@ from flicklist.models import Import, Invitation, Mail, RecoveryCode, TwoFactor, 
 from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services import leases
-from flicklist.services.imports import importer, planning
+from flicklist.services.imports import attempt, importer, planning
 from flicklist.services.imports.rows import Option, ParsedUpload, Question
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_tokens
@@ -416,7 +416,7 @@ def test_import_command_refuses_with_one_line(run, alice, tmp_path, db, monkeypa
     assert "It is larger than 0.001 MB." in run("import", alice.email, str(file), max_upload_size="1000").output
     assert "No account has the email address" in run("import", "x@example.com", str(file)).output
     question = Question("kind", "Watched?", [Option("a", "Watched"), Option("b", "To watch")])
-    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("CSV", (), (), [question]))
+    monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: ParsedUpload("CSV", (), (), [question]))
     result = run("import", alice.email, str(file))
     assert "Watched? Choose one: --answer kind=a (Watched), --answer kind=b (To watch)." in result.output
     assert run("import", alice.email, str(file), "--answer", "kind=a").exit_code == 0
@@ -441,13 +441,13 @@ def test_import_command_that_is_interrupted_says_that_the_server_tries_again(
     file = tmp_path / "list.txt"
     file.write_text("Heat\nRan")
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
-    write, calls = importer.write_movies, []
+    write, calls = attempt.write_movies, []
 
     def fail_second(*arguments):
         calls.append(arguments)
         return 1 / 0 if len(calls) == 2 else write(*arguments)
 
-    monkeypatch.setattr(importer, "write_movies", fail_second)
+    monkeypatch.setattr(attempt, "write_movies", fail_second)
     result = run("import", alice.email, str(file))
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         1,
@@ -469,13 +469,13 @@ def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, mon
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
 
     def stop_in(name):
-        do_step = getattr(importer, name)
+        do_step = getattr(attempt, name)
 
         def stop(*arguments, **options):
             os.kill(os.getpid(), number)
             return do_step(*arguments, **options)
 
-        patched.setattr(importer, name, stop)
+        patched.setattr(attempt, name, stop)
 
     with monkeypatch.context() as patched:
         stop_in(step)
@@ -483,7 +483,7 @@ def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, mon
             stop_in("write_movies")
         result = run("import", alice.email, str(file))
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1] == f"Error: list.txt was not imported. {importer.CANCELED}"
+    assert result.output.splitlines()[-1] == f"Error: list.txt was not imported. {attempt.CANCELED}"
     assert alice.watchlist() == []
     assert run("import", alice.email, str(file)).exit_code == 0
     assert sorted(alice.watchlist()) == ["Alien", "Heat", "Ran"]
@@ -495,21 +495,21 @@ def test_import_command_that_is_killed_after_it_was_stopped_imports_nothing_late
     file = tmp_path / "list.txt"
     file.write_text("Heat\nRan\nAlien")
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
-    write = importer.write_movies
+    write = attempt.write_movies
 
     def stop(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         return write(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(importer, "write_movies", stop)
-        patched.setattr(importer, "take_back", lambda *_: 1 / 0)
+        patched.setattr(attempt, "write_movies", stop)
+        patched.setattr(attempt, "take_back", lambda *_: 1 / 0)
         assert importer.INTERRUPTED in run("import", alice.email, str(file)).output
     assert alice.watchlist() == ["Heat"]
     end_pauses()
     work_on_imports()
     assert alice.watchlist() == []
-    assert importer.CANCELED in alice.get(f"{alice.list_path}imports/").click("list.txt")
+    assert attempt.CANCELED in alice.get(f"{alice.list_path}imports/").click("list.txt")
 
 
 def test_import_command_whose_lease_was_taken_says_so(run, alice, tmp_path, monkeypatch):
@@ -520,7 +520,7 @@ def test_import_command_whose_lease_was_taken_says_so(run, alice, tmp_path, monk
     def lose_lease(*_, **__):
         raise leases.LeaseLost
 
-    monkeypatch.setattr(importer, "read_upload", lose_lease)
+    monkeypatch.setattr(attempt, "read_upload", lose_lease)
     assert run("import", alice.email, str(file)).output == f"Error: list.txt was not imported. {importer.TAKEN_OVER}\n"
 
 
@@ -532,7 +532,7 @@ def test_import_command_that_cannot_go_on_leaves_no_preview(run, alice, tmp_path
 
     def read_and_lose_lease(*arguments):
         movie_import = read_file(*arguments)
-        leases.acquire(db, importer.LEASE, "the server", timedelta(minutes=1))
+        leases.acquire(db, attempt.LEASE, "the server", timedelta(minutes=1))
         db.commit()
         return movie_import
 
@@ -546,7 +546,7 @@ def test_import_command_that_cannot_go_on_leaves_no_preview(run, alice, tmp_path
 def test_import_command_waits_for_no_other_process(run, alice, tmp_path, db):
     file = tmp_path / "list.txt"
     file.write_text("Heat")
-    leases.acquire(db, importer.LEASE, "the server", timedelta(minutes=1))
+    leases.acquire(db, attempt.LEASE, "the server", timedelta(minutes=1))
     db.commit()
     result = run("import", alice.email, str(file))
     assert (result.exit_code, result.output) == (1, "Error: Another import is not finished yet. Try again later.\n")

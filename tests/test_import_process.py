@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, select
 
 from flicklist import import_process
 from flicklist.models import Import, Lease
-from flicklist.services.imports import importer
+from flicklist.services.imports import attempt, importer
 from flicklist.settings import Settings
 from tests.faults.conftest import Client, Server, wait_until
 
@@ -22,16 +22,16 @@ HOSTILE = "hostile.txt"
 PROCESS = """
 import os
 from flicklist import import_process
-from flicklist.services.imports import importer
+from flicklist.services.imports import attempt
 
 def use_processor():
     while True:
         pass
 
-def read(path, name, *arguments, read_upload=importer.read_upload, **options):
+def read(path, name, *arguments, read_upload=attempt.read_upload, **options):
     return {code} if name == "{name}" else read_upload(path, name, *arguments, **options)
 
-importer.read_upload = read
+attempt.read_upload = read
 import_process.HARD_MAX_PROCESSOR_SECONDS = 3
 import_process.main()
 """
@@ -72,7 +72,7 @@ def test_file_that_needs_too_much_memory_is_refused(alice, bob, run_imports, mon
     page, other = alice.upload("Heat", HOSTILE), bob.upload("Ran")
     run_hostile(monkeypatch, "bytearray(2 * import_process.MAX_MEMORY)")
     run_imports()
-    assert importer.TOO_LARGE in alice.get(page.request.path)
+    assert attempt.TOO_LARGE in alice.get(page.request.path)
     assert preview_is_ready(bob, other)
 
 
@@ -96,12 +96,12 @@ def test_process_that_dies_does_not_stop_other_imports(
 def test_import_whose_process_always_dies_is_refused_in_the_end(alice, run_imports, end_pauses, monkeypatch):
     page = alice.upload("Heat", HOSTILE)
     run_hostile(monkeypatch, "os.kill(os.getpid(), 9)")
-    for _ in range(importer.MAX_ATTEMPTS):
+    for _ in range(attempt.MAX_ATTEMPTS):
         run_imports()
         assert "Reading your file" in alice.get(page.request.path)
         end_pauses()
     run_imports()
-    assert importer.FAILED in alice.get(page.request.path)
+    assert attempt.FAILED in alice.get(page.request.path)
 
 
 def test_stop_counts_as_no_attempt(alice, run_imports, monkeypatch, db, caplog):
@@ -135,7 +135,7 @@ def test_failed_start_of_a_process_is_logged(alice, run_imports, monkeypatch, ca
 
 
 def test_folder_that_was_left_behind_is_deleted_after_a_day(alice, run_imports, tmp_path):
-    old, new = (tmp_path / f"{importer.FOLDER_PREFIX}{name}" for name in ("old", "new"))
+    old, new = (tmp_path / f"{attempt.FOLDER_PREFIX}{name}" for name in ("old", "new"))
     for folder in (old, new):
         folder.mkdir()
     long_ago = time.time() - importer.MAX_FOLDER_AGE_SECONDS - 1

@@ -12,7 +12,7 @@ from flicklist.models.meta import utc_now
 from flicklist.models.outbox import MailKind
 from flicklist.services import clean_up
 from flicklist.services.clean_up import BATCH
-from flicklist.services.imports import importer, storage
+from flicklist.services.imports import attempt, storage
 from flicklist.services.imports.storage import BATCHES
 from flicklist.services.mail import Sender
 from flicklist.views import account
@@ -302,7 +302,7 @@ def test_waiting_import_of_deleted_account_is_not_begun(alice, upload, work_on_i
 
 def delete_before(name, monkeypatch, delete):
     """Let something be deleted just before the importer calls a function for the first time."""
-    original, is_called = getattr(importer, name), []
+    original, is_called = getattr(attempt, name), []
 
     def delete_first(*arguments, **options):
         if not is_called:
@@ -310,7 +310,7 @@ def delete_before(name, monkeypatch, delete):
             delete()
         return original(*arguments, **options)
 
-    monkeypatch.setattr(importer, name, delete_first)
+    monkeypatch.setattr(attempt, name, delete_first)
 
 
 @pytest.mark.parametrize("is_cleaned_up", [False, True], ids=["marked", "cleaned up"])

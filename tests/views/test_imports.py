@@ -21,13 +21,13 @@ from flicklist.models import Change, Import, ImportChunk, ImportRow, ImportSnaps
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import REMOVED_RETENTION
 from flicklist.models.movie_import import CHUNK_SIZE, CONFIRMATION_TIME, IMPORT_RETENTION, MAX_IMPORTS
-from flicklist.services.imports import importer, planning, storage, taking_back
+from flicklist.services.imports import attempt, planning, storage, taking_back
 from flicklist.services.imports.matching import LIST_CHANGED
 from flicklist.services.imports.planning import Planner
 from flicklist.services.imports.problems import NO_TITLE
 from flicklist.services.imports.reading import read_upload
 from flicklist.services.imports.rows import Option, ParsedUpload, Question, Row, RowViewing, Status, UnusableRow
-from flicklist.services.leases import acquire
+from flicklist.services.leases import LeaseLost, acquire
 from flicklist.services.watchlist import MAX_EXPIRED_DELETED
 from flicklist.settings import Settings
 from tests.clients import PASSWORD, Client, messages, rows_of, titles
@@ -295,13 +295,13 @@ def test_taking_back_restores_changed_movies_and_their_undo(alice, import_file, 
 def test_undo_that_gives_up_says_so_and_can_be_tried_again(alice, import_file, take_back, monkeypatch):
     page = import_file("Heat")
     with monkeypatch.context() as patched:
-        patched.setattr(importer, "take_back", lose_race)
+        patched.setattr(attempt, "take_back", lose_race)
         page = take_back(page)
     assert "Import finished" in page
-    assert importer.UNDO_FAILED in page.html.main.text
+    assert attempt.UNDO_FAILED in page.html.main.text
     page = take_back(page)
     assert "Import undone" in page
-    assert importer.UNDO_FAILED not in page.html.main.text
+    assert attempt.UNDO_FAILED not in page.html.main.text
     assert alice.watchlist() == []
 
 
@@ -325,8 +325,8 @@ def fail_until_refused(work_on_imports, end_pauses, monkeypatch):
     """Return a function that lets an import, which has failed once, fail until it is refused."""
 
     def fail():
-        monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
-        for _ in range(importer.MAX_ATTEMPTS):
+        monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: 1 / 0)
+        for _ in range(attempt.MAX_ATTEMPTS):
             end_pauses()
             work_on_imports()
 
@@ -335,13 +335,13 @@ def fail_until_refused(work_on_imports, end_pauses, monkeypatch):
 
 def fail_in_transaction(monkeypatch, name, number, action):
     """Do something in the transaction of this number that writes movies of an import, instead of writing them."""
-    write, calls = getattr(importer, name), []
+    write, calls = getattr(attempt, name), []
 
     def fail(*arguments):
         calls.append(arguments)
         return action() if len(calls) == number else write(*arguments)
 
-    monkeypatch.setattr(importer, name, fail)
+    monkeypatch.setattr(attempt, name, fail)
 
 
 def numbers_at_commits(model, work):
@@ -360,7 +360,7 @@ def numbers_at_commits(model, work):
 
 
 def lose_race(*_):
-    raise importer.ListChanged
+    raise attempt.ListChanged
 
 
 def test_large_import_is_written_and_undone_in_small_transactions(alice, large_import, work_on_imports, db):
@@ -404,8 +404,8 @@ def test_import_that_fails_in_the_middle_leaves_nothing(
         work_on_imports()
     fail_until_refused()
     page = alice.get(large_import.request.path)
-    assert importer.FAILED in page
-    assert importer.EDITED_STAY not in page
+    assert attempt.FAILED in page
+    assert attempt.EDITED_STAY not in page
     assert state_of(db, alice) == before
     assert "Imported" not in alice.get(f"{alice.list_path}changes/").html.main.text
 
@@ -421,8 +421,8 @@ def test_import_that_fails_says_that_edited_movies_stay(
     alice.rate(edited, "3")
     fail_until_refused()
     page = alice.get(large_import.request.path)
-    assert importer.FAILED in page
-    assert importer.EDITED_STAY in page
+    assert attempt.FAILED in page
+    assert attempt.EDITED_STAY in page
     assert edited in alice.watched()
 
 
@@ -437,7 +437,7 @@ def test_list_that_changes_while_a_large_import_is_written(
             alice.rate("Stalker", "4")
             added.append(alice.add("alien", "1979"))
 
-    monkeypatch.setattr(importer, "_give_others_their_turn", edit)
+    monkeypatch.setattr(attempt, "give_others_their_turn", edit)
     work_on_imports()
     page = alice.get(large_import.request.path)
     assert page.html.h1.text == "Import finished"
@@ -462,7 +462,7 @@ def test_movies_that_are_edited_while_a_large_import_is_written(
             path = f"{alice.movie_path('Stalker')}/viewings/{viewing_id}/change-date"
             alice.send(path, watched_on="2024-01-02")
 
-    monkeypatch.setattr(importer, "_give_others_their_turn", edit)
+    monkeypatch.setattr(attempt, "give_others_their_turn", edit)
     work_on_imports()
     page = alice.get(large_import.request.path)
     assert counts(page) == {"Movies added": 4, "Movies changed": 1, "Viewings added": 2}
@@ -477,19 +477,19 @@ def test_movies_that_are_edited_while_a_large_import_is_written(
 def test_plan_that_has_written_something_does_not_count(alice, confirm_file, work_on_imports, monkeypatch):
     """Somebody who edits every few seconds can still import."""
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
-    page = confirm_file("\n".join(f"Movie {number}" for number in range(2 * importer.MAX_PLANS)))
-    write, calls = importer.write_movies, []
+    page = confirm_file("\n".join(f"Movie {number}" for number in range(2 * attempt.MAX_PLANS)))
+    write, calls = attempt.write_movies, []
 
     def lose_every_second(*arguments):
         calls.append(arguments)
         if len(calls) % 2 == 0:
-            raise importer.ListChanged
+            raise attempt.ListChanged
         return write(*arguments)
 
-    monkeypatch.setattr(importer, "write_movies", lose_every_second)
+    monkeypatch.setattr(attempt, "write_movies", lose_every_second)
     work_on_imports()
-    assert counts(alice.get(page.request.path))["Movies added"] == 2 * importer.MAX_PLANS
-    assert len(alice.watchlist()) == 2 * importer.MAX_PLANS
+    assert counts(alice.get(page.request.path))["Movies added"] == 2 * attempt.MAX_PLANS
+    assert len(alice.watchlist()) == 2 * attempt.MAX_PLANS
 
 
 def test_movies_of_same_title_in_a_complete_export_are_all_imported_if_the_list_changes(
@@ -520,7 +520,7 @@ def test_row_that_finds_a_movie_that_is_written_already_needs_a_decision(
             form["title"] = "Another"
             form.submit(status=303)
 
-    monkeypatch.setattr(importer, "_give_others_their_turn", rename)
+    monkeypatch.setattr(attempt, "give_others_their_turn", rename)
     work_on_imports()
     page = alice.get(page.request.path)
     assert LIST_CHANGED in page.html.main.text
@@ -579,13 +579,13 @@ def test_undo_waits_for_an_import_that_is_partly_written(
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "write_movies", 2, lambda: 1 / 0)
         work_on_imports()
-    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: 1 / 0)
     assert "Undoing" in take_back(first)
     assert alice.watched() == ["Stalker"]
-    for _ in range(1 + importer.MAX_ATTEMPTS):
+    for _ in range(1 + attempt.MAX_ATTEMPTS):
         end_pauses()
         work_on_imports()
-    assert importer.FAILED in alice.get(second.request.path)
+    assert attempt.FAILED in alice.get(second.request.path)
     assert counts(alice.get(first.request.path)) == {"Movies deleted": 0, "Movies restored": 1}
     assert (alice.watchlist(), alice.watched()) == (["Stalker"], [])
 
@@ -700,12 +700,12 @@ def test_movies_that_cannot_be_taken_back_stay_and_can_be_undone_later(
     with monkeypatch.context() as patched:
         fail_in_transaction(patched, "write_movies", 3, lambda: 1 / 0)
         work_on_imports()
-        patched.setattr(importer, "take_back", lambda *_: 1 / 0)
-        for _ in range(importer.MAX_ATTEMPTS_TO_TAKE_BACK):
+        patched.setattr(attempt, "take_back", lambda *_: 1 / 0)
+        for _ in range(attempt.MAX_ATTEMPTS_TO_TAKE_BACK):
             end_pauses()
             work_on_imports()
     page = alice.get(large_import.request.path)
-    assert importer.PARTLY_IMPORTED in page
+    assert attempt.PARTLY_IMPORTED in page
     assert counts(page) == {"Movies added": 2, "Movies changed": 1}
     assert "The file has 5 rows." in page
     assert counts(take_back(page)) == {"Movies deleted": 2, "Movies restored": 1}
@@ -715,19 +715,19 @@ def test_movies_that_cannot_be_taken_back_stay_and_can_be_undone_later(
 def test_list_that_always_changes_while_a_large_import_is_written(
     alice, large_import, work_on_imports, db, monkeypatch
 ):
-    before, write, calls = state_of(db, alice), importer.write_movies, []
+    before, write, calls = state_of(db, alice), attempt.write_movies, []
 
     def lose_all_but_first(*arguments):
         calls.append(arguments)
         if len(calls) > 1:
-            raise importer.ListChanged
+            raise attempt.ListChanged
         return write(*arguments)
 
-    monkeypatch.setattr(importer, "write_movies", lose_all_but_first)
+    monkeypatch.setattr(attempt, "write_movies", lose_all_but_first)
     work_on_imports()
-    assert len(calls) == 2 + importer.MAX_PLANS
+    assert len(calls) == 2 + attempt.MAX_PLANS
     page = alice.get(large_import.request.path)
-    assert importer.ALWAYS_CHANGING in page
+    assert attempt.ALWAYS_CHANGING in page
     assert db.scalars(select(Change)).all() == []
     assert state_of(db, alice) == before
 
@@ -744,14 +744,14 @@ def test_import_that_loses_a_race_for_a_title_is_planned_again(alice, large_impo
 
 def test_constraint_that_is_always_violated_is_an_error(alice, large_import, work_on_imports, monkeypatch, caplog):
     """It is a bug, and not the fault of the person."""
-    monkeypatch.setattr(importer, "write_movies", lose_race_for_title)
+    monkeypatch.setattr(attempt, "write_movies", lose_race_for_title)
     assert work_on_imports() == 0
     assert "UNIQUE constraint failed" in caplog.text
     assert "Importing" in alice.get(large_import.request.path)
 
 
 def test_progress_begins_again_with_the_next_attempt(alice, large_import, work_on_imports, end_pauses, db, monkeypatch):
-    monkeypatch.setattr(importer, "PROGRESS_SECONDS", -1)
+    monkeypatch.setattr(attempt, "PROGRESS_SECONDS", -1)
     shown = []
 
     def read(*_, **__):
@@ -765,7 +765,7 @@ def test_progress_begins_again_with_the_next_attempt(alice, large_import, work_o
     done, total = db.execute(select(Import.done, Import.total)).one()
     db.rollback()
     assert total - 1 <= done <= total == 4 * 5
-    monkeypatch.setattr(importer, "read_upload", read)
+    monkeypatch.setattr(attempt, "read_upload", read)
     end_pauses()
     work_on_imports()
     assert shown == [(0, 0)]
@@ -825,7 +825,7 @@ def test_import_of_changed_movie_cannot_be_undone_by_older_change(alice, import_
 def read_as(monkeypatch, *parsed):
     """Let all uploads be read as this: the first time as the first, and so on."""
     answers = list(parsed)
-    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0])
 
 
 @pytest.mark.parametrize("is_reversed", [False, True])
@@ -890,7 +890,7 @@ def test_people_take_turns(alice, bob, work_on_imports, db, monkeypatch):
                 alice.send(f"{page.request.path}answer", kind="ba"[len(order) % 2])
         return ParsedUpload("CSV", [Row("a", 1, "Heat", status=Status.WATCHED)], (), [question])
 
-    monkeypatch.setattr(importer, "read_upload", answer_again)
+    monkeypatch.setattr(attempt, "read_upload", answer_again)
     of_alice += [alice.upload("x", f"alice {number}") for number in (1, 2)]
     work_on_imports()
     of_alice += [alice.upload("x", f"alice {number}") for number in (3, 4)]
@@ -1078,16 +1078,16 @@ def test_list_that_changes_while_import_is_planned_is_planned_again(
     alice, confirm_file, work_on_imports, db, monkeypatch
 ):
     confirm_file("Heat (1995)\nRan")
-    write = importer.write_movies
+    write = attempt.write_movies
     calls = []
 
     def add_first(*arguments):
         calls.append(arguments)
         if len(calls) == 1:
-            raise importer.ListChanged
+            raise attempt.ListChanged
         return write(*arguments)
 
-    monkeypatch.setattr(importer, "write_movies", add_first)
+    monkeypatch.setattr(attempt, "write_movies", add_first)
     work_on_imports()
     assert len(calls) == 2
     assert alice.watchlist() == ["Ran", "Heat"]
@@ -1202,7 +1202,7 @@ def test_discarded_import_does_not_wait_until_all_other_imports_are_done(alice, 
         numbers.append(len(db.scalars(select(Import.id)).all()))
         return read_upload(*arguments, **options)
 
-    monkeypatch.setattr(importer, "read_upload", discard_and_read)
+    monkeypatch.setattr(attempt, "read_upload", discard_and_read)
     for person in (alice, bob):
         person.upload("Ran")
     work_on_imports()
@@ -1223,7 +1223,7 @@ def test_import_that_has_not_expired_stays(alice, work_on_imports, db, monkeypat
     alice.upload("Heat")
     work_on_imports()
     ids = db.scalars(select(Import.id)).all()
-    monkeypatch.setattr(importer.storage, "expired_import_ids", lambda read_db: ids)
+    monkeypatch.setattr(storage, "expired_import_ids", lambda read_db: ids)
     work_on_imports()
     db.rollback()
     assert [len(db.scalars(select(model.id)).all()) for model in PARTS] == [1, 0, 1, 1]
@@ -1246,7 +1246,7 @@ def test_report_of_refused_import_is_deleted_in_small_transactions(alice, engine
     add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
     db.commit()
     press(alice.get(page.request.path), "confirm")
-    monkeypatch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
+    monkeypatch.setattr(attempt, "MAX_PROCESSOR_SECONDS", -1)
     assert largest_deletions(engine, work_on_imports) == [1000, 50, 1, 0]
     assert "Nothing was imported" in alice.get(page.request.path)
     assert db.scalars(select(ImportRow.id)).all() == []
@@ -1256,14 +1256,14 @@ def test_report_of_import_that_always_fails_is_deleted_in_small_transactions(
     alice, engine, confirm_file, work_on_imports, end_pauses, db, monkeypatch
 ):
     page = confirm_file("Heat")
-    monkeypatch.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
-    for _ in range(importer.MAX_ATTEMPTS):
+    monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: 1 / 0)
+    for _ in range(attempt.MAX_ATTEMPTS):
         work_on_imports()
         end_pauses()
     add_parts(db, db.scalars(select(Import.id)).one(), rows=2500, snapshots=120)
     db.commit()
     assert largest_deletions(engine, work_on_imports) == [1000, 50, 1, 0]
-    assert importer.FAILED in alice.get(page.request.path)
+    assert attempt.FAILED in alice.get(page.request.path)
     assert db.scalars(select(ImportRow.id)).all() == []
 
 
@@ -1414,7 +1414,7 @@ def test_movies_per_person_are_limited(alice, ini):
 
 def test_only_one_process_works_at_a_time(alice, work_on_imports, db):
     page = alice.upload("Heat")
-    acquire(db, importer.LEASE, "another process", timedelta(minutes=1))
+    acquire(db, attempt.LEASE, "another process", timedelta(minutes=1))
     db.commit()
     assert work_on_imports() == 0
     assert "Reading your file" in alice.get(page.request.path)
@@ -1434,7 +1434,7 @@ def test_process_that_lost_its_lease_writes_nothing(alice, confirm_file, work_on
         return plan(planner)
 
     monkeypatch.setattr(Planner, "plan", plan_slowly)
-    with pytest.raises(importer.leases.LeaseLost):
+    with pytest.raises(LeaseLost):
         work_on_imports()
     assert alice.watchlist() == []
 
@@ -1450,11 +1450,11 @@ def test_lease_is_renewed_while_a_file_is_read(alice, work_on_imports, db, monke
             left.append(db.scalars(select(Lease.expires_at)).one() - utc_now())
         return ParsedUpload("test", [Row("a", 1, "Heat", status=Status.WATCHED)])
 
-    monkeypatch.setattr(importer, "RENEWAL_SECONDS", -1)
-    monkeypatch.setattr(importer, "read_upload", read_slowly)
+    monkeypatch.setattr(attempt, "RENEWAL_SECONDS", -1)
+    monkeypatch.setattr(attempt, "read_upload", read_slowly)
     page = alice.upload("x")
     assert work_on_imports() == 1
-    assert min(left) > importer.LEASE_DURATION / 2
+    assert min(left) > attempt.LEASE_DURATION / 2
     assert "confirm" in alice.get(page.request.path).forms
 
 
@@ -1469,8 +1469,8 @@ def test_discarded_file_is_not_read_to_its_end(alice, work_on_imports, monkeypat
 
         return read_upload(*arguments, step=discard_first)
 
-    monkeypatch.setattr(importer, "RENEWAL_SECONDS", -1)
-    monkeypatch.setattr(importer, "read_upload", discard)
+    monkeypatch.setattr(attempt, "RENEWAL_SECONDS", -1)
+    monkeypatch.setattr(attempt, "read_upload", discard)
     work_on_imports()
     assert len(steps) == 1
 
@@ -1483,9 +1483,9 @@ def test_file_that_takes_too_much_processor_time_is_refused(
     if is_read_at_once:  # the time is used up when the rows are compared with the list
         read_as(monkeypatch, ParsedUpload("test", [Row("a", 1, "Heat", status=Status.WATCHED)]))
     with monkeypatch.context() as patch:
-        patch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
+        patch.setattr(attempt, "MAX_PROCESSOR_SECONDS", -1)
         assert work_on_imports() == 1
-    assert importer.TOO_SLOW in alice.get(page.request.path)
+    assert attempt.TOO_SLOW in alice.get(page.request.path)
     assert db.scalars(select(ImportChunk)).all() == []
     other = bob.upload("Alien")
     assert work_on_imports() == 1
@@ -1522,9 +1522,9 @@ def test_texts_of_movies_that_an_import_leaves_alone_do_not_count(alice, import_
 
 def test_confirmed_import_that_takes_too_long_changes_nothing(alice, confirm_file, work_on_imports, monkeypatch):
     page = confirm_file("Heat\nRan")
-    monkeypatch.setattr(importer, "MAX_PROCESSOR_SECONDS", -1)
+    monkeypatch.setattr(attempt, "MAX_PROCESSOR_SECONDS", -1)
     assert work_on_imports() == 1
-    assert importer.TOO_SLOW in alice.get(page.request.path)
+    assert attempt.TOO_SLOW in alice.get(page.request.path)
     assert alice.watchlist() == []
 
 
@@ -1532,8 +1532,8 @@ def test_import_that_failed_waits_before_it_is_tried_again(alice, bob, work_on_i
     """Others can wake the importer often while a disk is full. That uses up no attempt."""
     page = alice.upload("Heat")
     with monkeypatch.context() as patched:
-        patched.setattr(importer, "read_upload", lambda *_, **__: 1 / 0)
-        for _ in range(importer.MAX_ATTEMPTS + 1):
+        patched.setattr(attempt, "read_upload", lambda *_, **__: 1 / 0)
+        for _ in range(attempt.MAX_ATTEMPTS + 1):
             work_on_imports()
     other = bob.upload("Ran")
     assert work_on_imports() == 1
@@ -1549,12 +1549,12 @@ def test_import_that_always_fails_is_refused_in_the_end(alice, work_on_imports, 
     def fail(*_, **__):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(importer, "read_upload", fail)
-    for _ in range(importer.MAX_ATTEMPTS):
+    monkeypatch.setattr(attempt, "read_upload", fail)
+    for _ in range(attempt.MAX_ATTEMPTS):
         assert work_on_imports() == 0
         end_pauses()
     assert work_on_imports() == 1
-    assert importer.FAILED in alice.get(page.request.path)
+    assert attempt.FAILED in alice.get(page.request.path)
     assert db.scalars(select(ImportChunk)).all() == []
 
 
@@ -1579,7 +1579,7 @@ def test_progress_bar_moves(alice, ini, monkeypatch):
         seen.append((int(bar["value"]), int(bar["max"])))
         assert seen[-1] == (done, total)
 
-    monkeypatch.setattr(importer, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(attempt, "PROGRESS_SECONDS", 0)
     with open_importer(Settings.read(ini, {}), look) as working:
         working.run_next()
     assert seen == [(done, 90) for done in range(1, 91)]

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from flicklist.film_facts import FilmFacts
 from flicklist.models import ImportRow, Movie, User, Viewing
 from flicklist.models.movie_import import Outcome
-from flicklist.services.imports import importer, storage
+from flicklist.services.imports import attempt, storage
 from flicklist.services.imports.rows import ParsedUpload, Row, RowViewing, Status, UnusableRow
 
 # Few values, so that rows are often about the same movie.
@@ -87,7 +87,7 @@ def test_any_rows_keep_the_promise(engine, app, work_on_imports, monkeypatch, is
             assert content(db, owner_id) == before
 
     def run(db, owner_id, uploaded):
-        monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("any", uploaded))
+        monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: ParsedUpload("any", uploaded))
         movie_import = storage.store(db, owner_id, "any", BytesIO())
         db.commit()
         assert work_on_imports() == 1

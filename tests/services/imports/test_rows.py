@@ -13,7 +13,7 @@ from flicklist.models import Import, ImportRow, Movie, User, Viewing
 from flicklist.models.meta import utc_now
 from flicklist.models.movie import MAX_VIEWINGS
 from flicklist.models.movie_import import CHANGED_MOVIES, NEW_MOVIES, NEW_VIEWINGS, Outcome
-from flicklist.services.imports import importer, storage
+from flicklist.services.imports import attempt, storage
 from flicklist.services.imports.rows import ParsedUpload, Row, RowViewing, Status, UnusableRow
 
 OWNER_ID = 1
@@ -36,7 +36,7 @@ def import_rows(db, owner, work_on_imports, monkeypatch):
     """Return a function that imports rows, and returns the outcome of each."""
 
     def import_all(*rows):
-        monkeypatch.setattr(importer, "read_upload", lambda *_, **__: ParsedUpload("test", rows))
+        monkeypatch.setattr(attempt, "read_upload", lambda *_, **__: ParsedUpload("test", rows))
         movie_import = storage.store(db, OWNER_ID, "rows", BytesIO(b"x"))
         db.commit()
         work_on_imports()
