@@ -241,8 +241,9 @@ def _sqlite_file(url: str) -> Path | None:
 def _name(url: str) -> str:
     """Return the database as the subject of an error message, without the password."""
     parts = make_url(url)
-    host = f" on {parts.host}" if parts.host else ""
-    return one_line(f"The database {_sqlite_file(url) or parts.database}{host}")
+    name = _sqlite_file(url) or parts.database or os.environ.get("PGDATABASE")
+    words = ["The database", str(name) if name else "", f"on {parts.host}" if parts.host else ""]
+    return one_line(" ".join(filter(None, words)))
 
 
 def includeme(config: Configurator) -> None:

@@ -259,6 +259,14 @@ def test_postgresql_that_is_silent_is_not_waited_for_forever(fail):
     assert "connect_timeout" not in connect_args(f"{url}?connect_timeout=2")
 
 
+@pytest.mark.parametrize(
+    ("variable", "shown"), [("PGDATABASE", "The database movies on"), ("PGSERVICE", "The database on")]
+)
+def test_database_that_a_variable_names(fail, monkeypatch, variable, shown):
+    monkeypatch.setenv(variable, "movies")
+    assert fail("migrate", "postgresql+psycopg://127.0.0.1:1").startswith(f"{shown} 127.0.0.1 does not answer: ")
+
+
 def test_ini_file_that_does_not_exist_is_reported_in_one_line(root, tmp_path):
     for command in ("migrate", "serve", "clean-up"):
         failed = subprocess.run(
