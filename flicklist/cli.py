@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
@@ -42,6 +42,7 @@ from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
+from flicklist.signals import STOP_SIGNALS, handled_signals
 from flicklist.text import one_line
 
 # `catalog fill` makes one change of so many movies, so that undoing it is quick.
@@ -209,7 +210,7 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
     with _database(settings) as db:
         owner_id = _user(db, email).id
     try:
-        with _stop_signals() as is_stopped:
+        with _catching_stop_signals() as is_stopped:
             movie_import = _read(settings, owner_id, file, _assignments(answers), is_stopped)
             if not dry_run:
                 with _progress_bar("Importing") as show, open_importer(settings, show, is_stopped) as importer:
@@ -225,8 +226,8 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Return a function that returns whether Ctrl+C was pressed or SIGTERM was sent.
+def _catching_stop_signals() -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns whether the command is to stop: Ctrl+C was pressed, or SIGTERM or SIGHUP was sent.
 
     The importer asks between its transactions. An exception within one could leave it open, and the database locked.
     """
@@ -234,9 +235,10 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 
     def stop(*_: object) -> None:
         is_stopped.set()
-        click.echo("Stopping…", err=True)
+        with suppress(OSError, RuntimeError):  # the terminal is closed, or the main program is writing to it
+            click.echo("Stopping…", err=True)
 
-    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, stop) for number in handled_signals(*STOP_SIGNALS, signal.SIGINT)}
     try:
         yield is_stopped.is_set
     finally:

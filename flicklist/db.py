@@ -32,7 +32,7 @@ JOURNAL_BYTES = 64_000_000  # that the write-ahead log of SQLite keeps on the di
 POOL_SIZE, MAX_OVERFLOW = 5, 10
 # Of the threads for mail and for the clean-up, and two of the process for an import, which reads while it writes.
 CONNECTIONS_OF_THREADS = 4
-CONNECT_SECONDS = 10  # that PostgreSQL has to accept a connection
+CONNECT_TIMEOUT_SECONDS = 10  # for PostgreSQL to accept a connection
 RETRY_SECONDS = 0.02  # between attempts to use the write-ahead log
 SQLITE_PRAGMAS = (
     "synchronous = FULL",  # a committed change is on the disk
@@ -111,12 +111,12 @@ def _prepare_sqlite_for_migration(connection: Any, record: Any) -> None:
 def connect_args(url: str) -> dict[str, str]:
     """Return the driver's options. PostgreSQL sends and receives UTF-8, whatever the environment says.
 
-    Connecting fails after `CONNECT_SECONDS`. The URL or the environment can set another time.
+    Connecting fails after `CONNECT_TIMEOUT_SECONDS`. The URL or the environment can set another time.
     """
     if url.startswith("sqlite"):
         return {}
     has_own_timeout = "connect_timeout" in make_url(url).query or "PGCONNECT_TIMEOUT" in os.environ
-    timeout = {} if has_own_timeout else {"connect_timeout": str(CONNECT_SECONDS)}
+    timeout = {} if has_own_timeout else {"connect_timeout": str(CONNECT_TIMEOUT_SECONDS)}
     return {"client_encoding": "utf8", **timeout}
 
 

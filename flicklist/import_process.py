@@ -73,7 +73,7 @@ def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int
             stdin.write(json.dumps([dict(ini), holder]).encode() + b"\n")
         output = stderr.read().decode(errors="replace").strip()
         status = process.wait()
-        if status == -signal.SIGTERM:  # it was stopped before it could handle that
+        if status == -signal.SIGTERM:  # SIGTERM came before the process had set its handler
             status = STOPPED
         _under_way.discard(process)
     if output:

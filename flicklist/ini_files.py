@@ -54,24 +54,6 @@ def _reason(error: Exception) -> str:
     return one_line(error) or type(error).__name__
 
 
-def _handlers() -> set[logging.Handler]:
-    loggers = (logging.root, *logging.root.manager.loggerDict.values())
-    return {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
-
-
-def _try_formats(handlers: Iterable[logging.Handler]) -> None:
-    """Format a message. Python checks the names in a format only then, and raises `ValueError`.
-
-    Handlers of other libraries are left out, because they may add names before they format a message.
-    """
-    for handler in handlers:
-        if not type(handler).__module__.startswith("logging"):
-            continue
-        record = logging.getLogRecordFactory()("flicklist", logging.INFO, "", 0, "message", (), None)
-        if handler.filter(record):
-            handler.format(record)
-
-
 class _IniFile(loadwsgi.ConfigLoader):
     """PasteDeploy's reader, except for the encoding."""
 
@@ -122,12 +104,12 @@ class Loader(PasteDeployLoader):
             logging.basicConfig()
             return
         # `class` and `args` are evaluated as Python, so anything can be raised.
-        others = _handlers()
+        existing = _handlers()
         with explaining(f"{self.uri.path} has a mistake in the sections for logging", Exception):
             fileConfig(
                 self.uri.path, _escaped(self._get_defaults(defaults)), disable_existing_loggers=False, encoding=ENCODING
             )
-            _try_formats(_handlers() - others)
+            _try_formats(_handlers() - existing)
 
     def _get_parser(self, defaults: Mapping[str, str] | None = None) -> Any:
         with self._reading():
@@ -158,3 +140,21 @@ def get_loader(path: str) -> Loader:
 def read_app_settings(path: str, values: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """Return the section ``[app:main]`` of an ini file. `values` replace those of the section ``[DEFAULT]``."""
     return get_loader(path).get_wsgi_app_settings(defaults=values)
+
+
+def _handlers() -> set[logging.Handler]:
+    loggers = (logging.root, *logging.root.manager.loggerDict.values())
+    return {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
+
+
+def _try_formats(handlers: Iterable[logging.Handler]) -> None:
+    """Format a message. Python checks the names in a format only then, and raises `ValueError`.
+
+    Handlers of other libraries are left out, because they may add names before they format a message.
+    """
+    for handler in handlers:
+        if type(handler).__module__.partition(".")[0] != "logging":
+            continue
+        record = logging.getLogRecordFactory()("flicklist", logging.INFO, "", 0, "message", (), None)
+        if handler.filter(record):
+            handler.format(record)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 VERSIONS = Path(__file__).with_name("alembic") / "versions"
 ALEMBIC_VERSION = table("alembic_version", column("version_num"))
 PRIVILEGES = ("DELETE", "INSERT", "SELECT", "UPDATE")
-# Result codes of SQLite: the file may not be written, or its journal cannot be created. A full disk has another one.
+# Result codes of SQLite: the file may not be written; the file cannot be opened, or its journal cannot be created.
 SQLITE_READ_ONLY, SQLITE_CANNOT_OPEN = 8, 14
-HINTS = {
+SQLITE_PROBLEMS = {
     SQLITE_READ_ONLY: "is read-only. Let the user of the site write to the file and to its folder.",
     SQLITE_CANNOT_OPEN: (
         "cannot be opened. Check the path, and let the user of the site write to the file and to its folder."
@@ -140,8 +140,8 @@ def _stored_revision(url: str, *, only_reads: bool) -> str | None:
                 _require_all_tables(tables, _name(url))
             return revision
     except DBAPIError as error:
-        if _result_code(error) in HINTS:
-            raise DatabaseNotReadyError(f"{_name(url)} {HINTS[_result_code(error)]}") from None
+        if _result_code(error) in SQLITE_PROBLEMS:
+            raise DatabaseNotReadyError(f"{_name(url)} {SQLITE_PROBLEMS[_result_code(error)]}") from None
         raise DatabaseNotReadyError(f"{_name(url)} does not answer: {one_line(error.orig)}") from None
     except (TypeError, ValueError, LookupError, SQLAlchemyError) as error:
         raise DatabaseNotReadyError(
@@ -220,8 +220,8 @@ def _require_writable(connection: Connection, name: str) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         connection.exec_driver_sql("PRAGMA user_version = 0")  # creates the journal, and is rolled back
     except DBAPIError as error:
-        if _result_code(error) in HINTS:
-            raise DatabaseNotReadyError(f"{name} {HINTS[SQLITE_READ_ONLY]}") from None
+        if _result_code(error) in SQLITE_PROBLEMS:
+            raise DatabaseNotReadyError(f"{name} {SQLITE_PROBLEMS[SQLITE_READ_ONLY]}") from None  # it was opened
     finally:
         connection.rollback()
 

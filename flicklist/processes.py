@@ -21,7 +21,7 @@ from flicklist.proxies import read_ipv6_addresses
 from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
 from flicklist.server_options import read_options
 from flicklist.settings import Settings
-from flicklist.signals import stop_start_on_signals
+from flicklist.signals import exit_on_signals_while_starting
 from flicklist.threads import starting_threads
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     options = loader.get_wsgi_server_options(defaults=values)
     address, port = free_address(options)
     adjustments = read_options(options)
-    finish_start = stop_start_on_signals()
+    stop_waiting_for_signals = exit_on_signals_while_starting()
     app_settings = loader.get_wsgi_app_settings(defaults=values)
     settings = make_configurator(app_settings.global_conf, app_settings).registry.flicklist
     prepare(settings, processes, adjustments.threads)
@@ -67,7 +67,7 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     os.register_at_fork(after_in_child=_stop_on_sigterm_only)
     host = f"[{address}]" if ":" in address else address
     log.info("Serving on http://%s:%s in %s processes", host, port, processes)
-    finish_start()
+    stop_waiting_for_signals()
     with starting_threads():
         try:
             server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)

@@ -24,7 +24,7 @@ from waitress.server import BaseWSGIServer, create_server
 from flicklist.import_process import stop_process
 from flicklist.proxies import read_ipv6_addresses
 from flicklist.server_options import read_options
-from flicklist.signals import handle_stop_signals, stop_start_on_signals
+from flicklist.signals import exit_on_signals_while_starting, handle_stop_signals
 from flicklist.text import one_line
 from flicklist.threads import ThreadsRefusedError, starting_threads
 
@@ -45,7 +45,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
     sockets = _listen(options)
-    finish_start = stop_start_on_signals()
+    stop_waiting_for_signals = exit_on_signals_while_starting()
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
     def serve(app: Any) -> None:
@@ -60,7 +60,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             if not shutdown.ident:  # this is the first signal
                 shutdown.start()
 
-        finish_start()
+        stop_waiting_for_signals()
         handle_stop_signals(stop)
         server.print_listen("Serving on http://{}:{}")
         server.run()

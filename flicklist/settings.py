@@ -80,7 +80,7 @@ def _names_database(url: URL) -> bool:
     """Return whether a URL of PostgreSQL names a database. Otherwise it would be the one with the name of the role."""
     name = url.database or ""
     others = [url.query.get("dbname"), url.query.get("service"), *map(os.environ.get, ("PGDATABASE", "PGSERVICE"))]
-    return "\0" not in name and bool(name or any(others))
+    return "\0" not in name and bool(name or any(others))  # PostgreSQL would take what is before the null character
 
 
 def _require_driver(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Signals that stop the server, also while it starts."""
+"""Handlers of the signals that stop the server, or its start."""
 
 import os
 import signal
@@ -12,22 +12,29 @@ from flicklist.threads import starting_threads
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
+def handled_signals(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Return those of the signals that are not ignored. nohup lets its command ignore SIGHUP."""
+    return [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+
+
 def handle_stop_signals(handler: Callable[..., None]) -> None:
-    """Set the handler of the signals that stop the server, except of SIGHUP under nohup, which ignores it."""
-    _handle(STOP_SIGNALS, handler)
+    """Set the handler of SIGTERM and SIGHUP, if they are not ignored."""
+    for each in handled_signals(*STOP_SIGNALS):
+        signal.signal(each, handler)
 
 
-def stop_start_on_signals() -> Callable[[], None]:
-    """Stop at once on a signal, from now until the server has its own handlers. Ctrl+C sends one, too.
+def exit_on_signals_while_starting() -> Callable[[], None]:
+    """Exit at once on SIGTERM, SIGHUP or Ctrl+C, until the server has its own handlers.
 
-    Process 1 of a container would ignore SIGTERM without a handler. A thread waits for the signals, too, because the
-    main one runs no handler while SQLite waits for a lock.
+    Without a handler, process 1 of a container ignores these signals. A thread waits for them as well, because Python
+    runs no handler while SQLite waits for a lock.
 
-    The function that this returns ends the thread, and must be called before the server starts to handle signals: the
-    server may block them in its own threads, and this thread would get them instead.
+    Call the returned function before the server sets its handlers. It ends the thread, and gives Ctrl+C its handler
+    back. A server may block signals in its own threads, and this thread would get them instead.
     """
     on_ctrl_c = signal.getsignal(signal.SIGINT)
-    _handle([*STOP_SIGNALS, signal.SIGINT], _exit)
+    for each in handled_signals(*STOP_SIGNALS, signal.SIGINT):
+        signal.signal(each, _exit)
     receiver, sender = os.pipe()
     if os.name == "posix":  # where `set_wakeup_fd` needs that
         os.set_blocking(sender, False)
@@ -41,20 +48,14 @@ def stop_start_on_signals() -> Callable[[], None]:
     with starting_threads():
         thread.start()
 
-    def end() -> None:
+    def stop_waiting() -> None:
         signal.set_wakeup_fd(-1)
         os.close(sender)
         thread.join()
         os.close(receiver)
         signal.signal(signal.SIGINT, on_ctrl_c)
 
-    return end
-
-
-def _handle(numbers: list[signal.Signals], handler: Callable[..., None]) -> None:
-    for each in numbers:
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, handler)
+    return stop_waiting
 
 
 def _exit(*_: Any) -> None:

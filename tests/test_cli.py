@@ -460,7 +460,7 @@ def test_import_command_that_is_interrupted_says_that_the_server_tries_again(
     assert sorted(alice.watchlist()) == ["Heat", "Ran"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", ["read_upload", "write_movies", "take_back"])
 def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, monkeypatch, db, step, number):
     """Neither in the middle of a transaction, nor if it is stopped again while it takes back what it has written."""
@@ -504,7 +504,7 @@ def test_import_command_that_is_killed_after_it_was_stopped_imports_nothing_late
     with monkeypatch.context() as patched:
         patched.setattr(attempt, "write_movies", stop)
         patched.setattr(attempt, "take_back", lambda *_: 1 / 0)
-        assert importer.INTERRUPTED in run("import", alice.email, str(file)).output
+        assert f"{attempt.CANCELED} {importer.NOT_TAKEN_BACK}" in run("import", alice.email, str(file)).output
     assert alice.watchlist() == ["Heat"]
     end_pauses()
     work_on_imports()

@@ -44,7 +44,7 @@ class ImportState(StrEnum):
     TAKEN_BACK = "taken back"
 
     REFUSED = "refused"
-    """The file cannot be read. `Import.problem` says why, in one or more lines."""
+    """Nothing was imported, or the upload was discarded. `Import.problem` says why, in one or more lines."""
 
 
 WORKING = (ImportState.UPLOADED, ImportState.CONFIRMED, ImportState.TAKING_BACK)
@@ -69,8 +69,8 @@ class Import(Base):
     """A file that a person uploaded to add its movies to their list.
 
     `counts` has the number of rows of each `Outcome`, and of added movies, changed movies and added viewings. After the
-    import was taken back, it also has the number of deleted movies, restored movies, and movies left alone. While an
-    import is tried again, there can be movies that were left alone after the first attempt.
+    import was taken back, it also has the number of movies that were deleted, restored, left to a later import, and
+    left alone. While an import is tried again, there can be movies that were left alone after failed attempts.
     """
 
     __tablename__ = "imports"
@@ -97,7 +97,7 @@ class Import(Base):
     """How often a server has begun to work on the import in its current state."""
     format_name: Mapped[str] = mapped_column(String(MAX_FORMAT_LENGTH), default="")
     problem: Mapped[str] = mapped_column(String(MAX_REASON_LENGTH), default="")
-    """Why the file was refused or is about to be, or that a finished import could not be undone."""
+    """Why the file was refused or is about to be. Of a finished import: that it is a part, or could not be undone."""
     notices: Mapped[list[str]] = mapped_column(JSON, default=list)
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
@@ -108,7 +108,7 @@ class Import(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     waiting_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     """When the import began to wait: for its turn in the states of `WORKING`, otherwise for the person."""
-    # The change of all movies that the import has added or changed. Those that have another one now were edited since.
+    # The change of all movies that the import has added or changed. Those that have another one now have changed since.
     change_id: Mapped[int | None] = mapped_column(BigId)
 
     @property
@@ -149,6 +149,10 @@ class Import(Base):
         """Set the state, in which the import waits from now on."""
         self.state, self.waiting_since = state, utc_now()
 
+    def forget_attempt(self) -> None:
+        """Count the attempt under way no more, because it did not fail by the fault of the import."""
+        self.attempts = max(0, self.attempts - 1)
+
     def finish(self, counts: Mapping[str, int]) -> None:
         self.state = ImportState.FINISHED
         self.counts = {NEW_MOVIES: 0, CHANGED_MOVIES: 0, NEW_VIEWINGS: 0, **counts}
@@ -186,7 +190,10 @@ class ImportChunk(Base):
 
 
 class ImportRow(Base):
-    """One row of an uploaded file, and what becomes of it. Until the import is finished, what would become of it."""
+    """One row of an uploaded file, and what becomes of it.
+
+    Until the import is finished, and if only a part of the file was imported, it is what would become of it.
+    """
 
     __tablename__ = "import_rows"
     __table_args__ = (

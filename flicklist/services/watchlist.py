@@ -309,7 +309,7 @@ def _insert(db: Session, movie: Movie, max_movies: int) -> None:
 def delete_some_expired_movies(db: Session, owner_id: int, *, skip_locked: bool = False) -> bool:
     """Delete up to `MAX_EXPIRED_DELETED` movies that can no longer be restored. Return whether there were any.
 
-    With `skip_locked`, leave those to others that they are about to delete, instead of waiting for them.
+    With `skip_locked`, leave out movies that another transaction has locked, instead of waiting for it.
     """
     some = select(Movie.id).where(Movie.owner_id == owner_id, HAS_EXPIRED).limit(MAX_EXPIRED_DELETED)
     if skip_locked:

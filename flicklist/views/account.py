@@ -38,6 +38,7 @@ from flicklist.views import (
     refuse,
     show_again,
 )
+from flicklist.views.two_factor import ALREADY_ON
 
 PAGE = "flicklist:templates/account/account.jinja2"
 # A session key. In the session, the token stays out of URLs, logs and Referer headers.
@@ -283,16 +284,18 @@ def account_again(exc: OutdatedForm | TooBusy, request: Request) -> dict[str, An
 @exception_view_config(FormRefused, renderer=PAGE)
 def form_refused(exc: FormRefused, request: Request) -> dict[str, Any]:
     page = _page(request, exc.form)
-    problem = exc.form.first_error[1] if _why_form_is_gone(request, page) else exc.form.problem
-    return refuse(request, problem, page)
+    is_gone = _why_form_is_gone(request, page) is not None  # then the page has no field that the problem could name
+    return refuse(request, exc.form.first_error[1] if is_gone else exc.form.problem, page)
 
 
 def _why_form_is_gone(request: Request, page: dict[str, Any]) -> str | None:
     """Return why the page lacks the form, if two-step verification was turned on or off in another window."""
     is_on = page["recovery_codes_left"] is not None
     if is_on and request.view_name == "start":
-        return "Two-step verification is already on."
-    return None if is_on or request.view_name not in {"turn-off", "renew-codes"} else "Two-step verification is off."
+        return ALREADY_ON
+    if not is_on and request.view_name in {"turn-off", "renew-codes"}:
+        return "Two-step verification is off."
+    return None
 
 
 def _page(request: Request, refused: SiteForm | None = None) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def register_page(context: Root, request: Request) -> PageOrRedirect:
 def register_again(exc: OutdatedForm | TooBusy, request: Request) -> PageOrRedirect:
     if request.identity:
         return _already_logged_in(request)
-    form = _sent_registration(request)
+    form = RegisterForm(request.POST, passwords=request.passwords)
+    _keep_invitation(request, form)
     page = _register_page(request, form, form.next.data)
     if isinstance(exc, OutdatedForm) and page["why_closed"]:  # the page has no form that could be sent once more
         return refuse(request, exc.reason, page)
@@ -94,7 +95,8 @@ def register(context: Root, request: Request) -> HTTPSeeOther:
     if request.identity:
         return _already_logged_in(request)
     count_registration(request)
-    form = _sent_registration(request)
+    form = RegisterForm(request.POST, passwords=request.passwords)
+    _keep_invitation(request, form)
     _validate_registration(request, form)
     # Hash before the first statement on request.db, so that no transaction is open for the time of a hash.
     password_hash = request.passwords.hash(form.password.data)
@@ -156,12 +158,10 @@ def _refused_while_closed(request: Request, form: RegisterForm) -> HTTPSeeOther:
     return _refused(request, form, "", f"{reason} Ask the person who runs this site for {wanted}.")
 
 
-def _sent_registration(request: Request) -> RegisterForm:
-    """Return the form. Its invitation replaces that of the session, which another tab can have lost or changed."""
-    form = RegisterForm(request.POST, passwords=request.passwords)
+def _keep_invitation(request: Request, form: RegisterForm) -> None:
+    """Keep the invitation of a form in the session, instead of that which another tab has opened."""
     if form.invitation.data and invitations.is_valid(request.read_db, form.invitation.data):
         request.session[INVITATION] = form.invitation.data
-    return form
 
 
 def _invitation(request: Request) -> str:

@@ -178,8 +178,8 @@ def download_codes_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
 
 def _own_codes_in_form(request: Request) -> Sequence[str]:
     """Return those codes in the form that are the person's and unused."""
-    typed = DownloadCodesForm(request.POST).code.data
-    return two_factor.unused_recovery_codes(request.read_db, request.identity.user_id, typed)
+    codes = DownloadCodesForm(request.POST).code.data
+    return two_factor.unused_recovery_codes(request.read_db, request.identity.user_id, codes)
 
 
 def _refuse_codes(request: Request) -> HTTPSeeOther:

@@ -477,7 +477,7 @@ def test_movies_that_are_edited_while_a_large_import_is_written(
 def test_plan_that_has_written_something_does_not_count(alice, confirm_file, work_on_imports, monkeypatch):
     """Somebody who edits every few seconds can still import."""
     monkeypatch.setattr(planning, "MAX_WRITES_SIZE", 1)
-    page = confirm_file("\n".join(f"Movie {number}" for number in range(2 * attempt.MAX_PLANS)))
+    page = confirm_file("\n".join(f"Movie {number}" for number in range(2 * attempt.MAX_FAILURES_IN_A_ROW)))
     write, calls = attempt.write_movies, []
 
     def lose_every_second(*arguments):
@@ -488,8 +488,8 @@ def test_plan_that_has_written_something_does_not_count(alice, confirm_file, wor
 
     monkeypatch.setattr(attempt, "write_movies", lose_every_second)
     work_on_imports()
-    assert counts(alice.get(page.request.path))["Movies added"] == 2 * attempt.MAX_PLANS
-    assert len(alice.watchlist()) == 2 * attempt.MAX_PLANS
+    assert counts(alice.get(page.request.path))["Movies added"] == 2 * attempt.MAX_FAILURES_IN_A_ROW
+    assert len(alice.watchlist()) == 2 * attempt.MAX_FAILURES_IN_A_ROW
 
 
 def test_movies_of_same_title_in_a_complete_export_are_all_imported_if_the_list_changes(
@@ -628,7 +628,7 @@ def test_imports_undone_in_their_order_leave_nothing(alice, import_file, take_ba
     deleted, restored = "Movies deleted", "Movies restored"
     page = take_back(pages[0])
     assert counts(page) == {deleted: 0, restored: 0}
-    later = "movies were changed by a later import. To change them back, undo that import, too."
+    later = "movies were changed by a later import. To change them back, undo the later imports, too."
     assert f"2 {later}" in page
     assert f"3 {later}" in take_back(pages[1])
     for _ in range(MAX_IMPORTS - 1):  # the two that are undone make room
@@ -673,7 +673,7 @@ def test_undo_that_stops_while_it_passes_on_earlier_states_goes_on(
     pages.append(import_file("x"))
     monkeypatch.setattr(taking_back, "MAX_WRITES_SIZE", 1)
     with monkeypatch.context() as patched:
-        fail_in_transaction(patched, "pass_on", 2, lambda: 1 / 0)
+        fail_in_transaction(patched, "update_later_snapshots", 2, lambda: 1 / 0)
         take_back(pages[1])
     end_pauses()
     work_on_imports()
@@ -725,7 +725,7 @@ def test_list_that_always_changes_while_a_large_import_is_written(
 
     monkeypatch.setattr(attempt, "write_movies", lose_all_but_first)
     work_on_imports()
-    assert len(calls) == 2 + attempt.MAX_PLANS
+    assert len(calls) == 2 + attempt.MAX_FAILURES_IN_A_ROW
     page = alice.get(large_import.request.path)
     assert attempt.ALWAYS_CHANGING in page
     assert db.scalars(select(Change)).all() == []

@@ -24,14 +24,14 @@ from flicklist.services.imports.planning import Plan, Planner, WrittenRows, chun
 from flicklist.services.imports.reading import UploadLimits, read_upload
 from flicklist.services.imports.rows import ParsedUpload, Row, UnusableRow, UploadRefused
 from flicklist.services.imports.taking_back import (
-    PassingOn,
+    SnapshotUpdate,
     count_left_movies,
     count_written_movies,
     forget_change,
-    pass_on,
-    plan_passing_on,
+    plan_snapshot_update,
     plan_taking_back,
     take_back,
+    update_later_snapshots,
 )
 from flicklist.services.imports.writing import ListChanged, insert_rows, reserve_movie_ids, write_movies
 from flicklist.services.watchlist import delete_some_expired_movies
@@ -42,8 +42,8 @@ LEASE = "imports"
 FOLDER_PREFIX = "flicklist-import-"  # followed by the holder, in the name of the temporary folder
 LEASE_DURATION = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
-MAX_ATTEMPTS_TO_TAKE_BACK = 6  # after those, the movies of an import that failed stay
-MAX_PLANS = 5
+MAX_ATTEMPTS_TO_TAKE_BACK = 6  # with the first three; after those, the movies of an import that failed stay
+MAX_FAILURES_IN_A_ROW = 5  # because the list has changed meanwhile
 MAX_LOST_RACES = 2  # against requests that add a movie with the same title at the same moment
 PROGRESS_SECONDS = 0.5
 RENEWAL_SECONDS = 20
@@ -57,7 +57,10 @@ TOO_LARGE = "This file needs too much memory to import, so nothing was imported.
 CANCELED = "You stopped this import."
 ALWAYS_CHANGING = "Your list kept changing, so nothing was imported. Try again."
 EDITED_STAY = "Movies that you edited while they were imported are still on your list."
-PARTLY_IMPORTED = "Only a part of the file was imported. Undo this import, and try again."
+PARTLY_IMPORTED = (
+    "Only a part of the file was imported, so some of the movies below are not on your list. Undo this import, and try "
+    "again."
+)
 UNDO_FAILED = "This import couldn’t be undone completely. Try again."
 
 Progress = Callable[[int, int], None]
@@ -100,29 +103,26 @@ class Attempt:
         self.began_at = time.thread_time()
 
     def run(self) -> None:
-        work = {
-            ImportState.UPLOADED: self._prepare,
-            ImportState.CONFIRMED: self._write,
-            ImportState.TAKING_BACK: self._take_back,
-        }
-        is_undo = self.movie_import.state == ImportState.TAKING_BACK
-        if self.movie_import.problem and not is_undo:  # it was being refused when the server was killed
-            self._refuse(self.movie_import.problem)
-            return
-        if self.movie_import.attempts > MAX_ATTEMPTS:
-            if is_undo:
+        """Do the work. After too many attempts, refuse the upload, or give the undo up."""
+        is_last = self.movie_import.attempts > MAX_ATTEMPTS
+        if self.movie_import.state == ImportState.TAKING_BACK:
+            if is_last:
                 self._give_up_undo()
             else:
-                self._refuse(FAILED)
+                self._take_back()
             return
-        problem = self._try(work[self.movie_import.state])
+        # There is a problem already if the server was killed while it refused the upload.
+        problem = self.movie_import.problem or (FAILED if is_last else self._try())
         if problem is not None:
             self._refuse(problem)
 
-    def _try(self, work: Callable[[], None]) -> str | None:
+    def _try(self) -> str | None:
         """Return why the upload is refused, or None. After the return, the memory that an error has kept is free."""
         try:
-            work()
+            if self.movie_import.state == ImportState.UPLOADED:
+                self._prepare()
+            else:
+                self._write()
         except UploadRefused as refused:
             return str(refused)
         except MemoryError:
@@ -145,12 +145,12 @@ class Attempt:
         """Write the movies. If the list changes meanwhile, plan those again that are not written yet."""
         if self.movie_import.change_id is not None:
             self._take_back_failed_attempt()
-            if self._must_wait_for_undo():
+            if self._gives_way_to_undo():
                 return
         self._delete_parts(ImportRow, ImportSnapshot)
         rows = self._read().rows
         written, lost_races, plans_without_progress = WrittenRows(), 0, 0
-        while plans_without_progress < MAX_PLANS:
+        while plans_without_progress < MAX_FAILURES_IN_A_ROW:
             number = len(written.rows)
             try:
                 self._plan_and_write(rows, written)
@@ -168,13 +168,16 @@ class Attempt:
                 plans_without_progress += 1
         self._refuse(ALWAYS_CHANGING)
 
-    def _must_wait_for_undo(self) -> bool:
-        """Return whether another import of the person is being undone, which has waited for this one. It goes first."""
+    def _gives_way_to_undo(self) -> bool:
+        """If another import of the person is to be undone, end this attempt, which does not count. Return whether so.
+
+        That import has waited for this one. See `storage.next_import_id`.
+        """
         with self._transaction() as (db, movie_import):
-            must_wait = storage.will_take_movies_back(db, movie_import.owner_id)
-            if must_wait:
-                movie_import.attempts -= 1
-            return must_wait
+            gives_way = storage.will_take_movies_back(db, movie_import.owner_id)
+            if gives_way:
+                movie_import.forget_attempt()
+            return gives_way
 
     def _plan_and_write(self, rows: Sequence[Row | UnusableRow], written: WrittenRows) -> None:
         """Plan and write the movies that are not `written` yet. Raises `ListChanged`, and `IntegrityError`."""
@@ -207,7 +210,7 @@ class Attempt:
         except ListChanged:
             self._give_up_undo()
             return
-        self._pass_on_earlier_states()
+        self._update_later_snapshots()
         with self._transaction() as (_, movie_import):
             movie_import.finish_taking_back()
 
@@ -222,22 +225,22 @@ class Attempt:
             movie_import.counts = {**movie_import.counts, LEFT_ALONE: left_before + left}
         self.movie_import.change_id = None
 
-    def _pass_on_earlier_states(self) -> None:
-        """Let later imports of the person undo what this import has done to their movies."""
+    def _update_later_snapshots(self) -> None:
+        """Let later imports of the person undo what this import has done to their movies, too."""
         with self.database.snapshot() as read_db:
             later_ids = storage.later_import_ids(read_db, self.movie_import)
         for later_id in later_ids:
             after_id = 0
-            while planned := self._plan_passing_on(later_id, after_id):
+            while planned := self._plan_snapshot_update(later_id, after_id):
                 with self._transaction() as (db, movie_import):
                     begun = time.monotonic()
-                    pass_on(db, movie_import, planned)
+                    update_later_snapshots(db, movie_import, planned)
                 after_id = planned.movie_ids[-1]
                 give_others_their_turn(begun)
 
-    def _plan_passing_on(self, later_id: int, after_id: int) -> PassingOn | None:
+    def _plan_snapshot_update(self, later_id: int, after_id: int) -> SnapshotUpdate | None:
         with self.database.snapshot() as read_db:
-            return plan_passing_on(read_db, self.movie_import, later_id, after_id)
+            return plan_snapshot_update(read_db, self.movie_import, later_id, after_id)
 
     def _take_back_movies(self) -> None:
         """Delete or restore the movies that are as the import left them. Raises `ListChanged` if some keep changing."""
@@ -253,7 +256,7 @@ class Attempt:
                     take_back(db, movie_import, planned)
             except ListChanged:
                 failures += 1
-                if failures == MAX_PLANS:
+                if failures == MAX_FAILURES_IN_A_ROW:
                     raise
             else:
                 after_id, failures = planned.last_id, 0

@@ -1,8 +1,8 @@
-"""Work on imports, one after the other, and delete old ones. The command line works on one at once.
+"""Work on imports, one after the other, and delete old ones. `flicklist import` works on its own import immediately.
 
 One process at a time does this, whatever the number of servers: the one with the lease. If the process dies, the server
-releases its lease, and another one begins the work again. If the server was killed as well, the work begins again when
-the lease has expired.
+releases its lease and starts another one, which begins the work again. If the server was killed as well, the work
+begins again when the lease has expired.
 """
 
 import logging
@@ -45,9 +45,10 @@ GONE = "It was deleted meanwhile, perhaps with the account."
 CHANGED = "Its preview was answered or confirmed in a browser meanwhile. See the page of imports."
 TAKEN_OVER = "Another process has taken over, and may import it. See the page of imports."
 INTERRUPTED = (
-    "It failed, and the server will try again. Until then, a part of the movies can be on the list, and no other "
-    "import begins."
+    "It failed, and the server will try again. Until then, some of the movies can be on the list, and other imports of "
+    "this person wait."
 )
+NOT_TAKEN_BACK = "Some of its movies can be on the list. The server will remove them."
 
 
 class Busy(Exception):
@@ -55,7 +56,7 @@ class Busy(Exception):
 
 
 class Result(Enum):
-    """What became of a turn. `NOTHING` waited, or another process works on imports. A failure was logged."""
+    """What `run_next` did. `NOTHING`: no import waits, or another process works on them. `FAILED`: see the log."""
 
     DONE = auto()
     FAILED = auto()
@@ -65,8 +66,8 @@ class Result(Enum):
 class Importer:
     """Works on the imports of all people, one after the other.
 
-    `is_canceled` is called often, and an import is refused as soon as it returns `True`. `holder` is what the lease is
-    held by. A process works with that of the server, which can then release its lease.
+    `is_canceled` is called often, and an import is refused as soon as it returns `True`. `holder` says who has
+    the lease. A process for imports has that of its server, which can then release the lease if the process dies.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Importer:
             self.discard(import_id)
             raise
         if movie_import.is_working:
-            raise UploadRefused(INTERRUPTED)
+            raise UploadRefused(f"{movie_import.problem} {NOT_TAKEN_BACK}" if movie_import.problem else INTERRUPTED)
         if movie_import.state != ImportState.FINISHED:
             raise UploadRefused(movie_import.problem or FAILED)
         return movie_import
@@ -142,7 +143,7 @@ class Importer:
     def discard(self, import_id: int) -> None:
         """Delete an upload that was not confirmed, if it is still there.
 
-        If another process works on imports, it deletes the parts of the upload.
+        Its rows and its file are deleted at once, or by the process that works on imports now.
         """
         with self._database.transaction() as db, suppress(Gone, storage.WrongState):
             storage.discard(locked(db, import_id))
@@ -226,7 +227,7 @@ class Importer:
         with self._database.transaction() as db, suppress(Gone):
             leases.renew(db, LEASE, self.holder, LEASE_DURATION)
             movie_import = locked(db, import_id)
-            movie_import.attempts = max(0, movie_import.attempts - 1)
+            movie_import.forget_attempt()
 
     def _delete_expired_imports(self) -> bool:
         """Delete expired imports, and return whether there were any."""

@@ -88,7 +88,8 @@ class Snapshot(NamedTuple):
 class Writes:
     """Rows to insert, update and delete in one transaction, ready for the database.
 
-    `new_movies` have the columns `NEW_COLUMNS`. `movies` have an ``id`` and new values. `size` is an estimate in bytes.
+    `new_movies` have the columns `NEW_COLUMNS`. `movies` have a `movie_id`, a `change_id`
+    and the columns `MERGED_COLUMNS`. `size` is an estimate in bytes.
     `positions` are those of the rows in the upload, and `counts` the numbers of movies and viewings. A preview has only
     these two.
     """
@@ -280,7 +281,7 @@ class Planner:
                 writes = plan.writes_with_room()
                 writes.count(target, effects, CHANGED_MOVIES)
                 earlier = Snapshot(movie.id, _without_unchanged_viewings(before, movie), movie.change_id)
-                self._count_earlier_viewings(earlier)
+                self._limit_earlier_viewings(earlier)
                 if self.reserve_ids:
                     writes.change(movie, before)
                     writes.add_snapshot(earlier)
@@ -289,8 +290,7 @@ class Planner:
         """Plan the movies that rows add."""
         ids: Sequence[int | None] = self.reserve_ids(len(targets)) if self.reserve_ids else [None] * len(targets)
         for target, movie_id in zip(targets, ids, strict=True):
-            rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
-            movie = new_movie(target, rows, self.owner_id)
+            movie = new_movie(target, self._rows_of(target), self.owner_id)
             if movie_id is not None:
                 movie.id = movie_id
             effects = self._merge(plan, movie, target, is_new=True)
@@ -303,22 +303,24 @@ class Planner:
 
     def _merge(self, plan: Plan, movie: Movie, target: Target, *, is_new: bool) -> Sequence[Effect]:
         """Change a movie in memory, set what becomes of its rows, and return the effect of each."""
-        rows = [row for position in target.rows if isinstance(row := self.rows[position], Row)]
-        effects = merge(movie, rows, self.step, is_new=is_new)
+        effects = merge(movie, self._rows_of(target), self.step, is_new=is_new)
         for position, effect in zip(target.rows, effects, strict=True):
             plan.rows[position] = PlannedRow(effect.outcome(is_new=is_new), effect.reason(is_new=is_new), movie.id)
         if any(effect.added for effect in effects):
-            self._count_search_text(movie)
+            self._limit_search_text(movie)
         return effects
 
-    def _count_search_text(self, movie: Movie) -> None:
-        """Count what is kept in memory until it is written."""
+    def _rows_of(self, target: Target) -> Sequence[Row]:
+        return [row for position in target.rows if isinstance(row := self.rows[position], Row)]
+
+    def _limit_search_text(self, movie: Movie) -> None:
+        """Count the text in memory. Raises `UploadRefused` if it is too much."""
         self.search_text_size += getsizeof(movie.search_text)
         if self.search_text_size > MAX_SEARCH_TEXT_SIZE:
             raise UploadRefused(TOO_MUCH_TEXT)
 
-    def _count_earlier_viewings(self, earlier: Snapshot) -> None:
-        """Count what is kept in memory until it is written."""
+    def _limit_earlier_viewings(self, earlier: Snapshot) -> None:
+        """Count the viewings in memory. Raises `UploadRefused` if they are too many."""
         self.earlier_viewings_size += earlier.size_of_viewings
         if self.earlier_viewings_size > MAX_EARLIER_VIEWINGS_SIZE:
             raise UploadRefused(TOO_MANY_VIEWINGS)

@@ -29,7 +29,7 @@ from flicklist.text import has_visible_character, normalize, shorten
 
 UNNAMED = "upload"
 Part = ImportRow | ImportSnapshot | ImportChunk
-# An import can have 200,000 rows and a file of 50 MB. A transaction deletes so many parts, and writers wait meanwhile.
+# An import can have 200,000 rows and a file of 50 MB. Others wait while one transaction deletes so many parts.
 BATCHES: Mapping[type[Part], int] = {
     ImportRow: 1000,
     ImportSnapshot: 50,  # a movie can have 1,000 viewings
@@ -142,7 +142,8 @@ def next_import_id(read_db: Session) -> int | None:
     """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`.
 
     An import must not rely on movies that are about to be taken back. So of the imports of a person, one that is partly
-    written goes first, and then those that are being undone.
+    written goes first, which only takes its movies back if others are to be undone. Then those are undone. The rest is
+    done after that.
     """
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
     can_be_tried = (Import.attempts == 0) | (Import.waiting_since < utc_now() - RETRY_PAUSE)
@@ -167,17 +168,17 @@ def will_take_movies_back(db: Session, owner_id: int) -> bool:
     return db.scalar(select(Import.id).where(Import.owner_id == owner_id, _takes_movies_back()).limit(1)) is not None
 
 
-def are_later(movie_import: Import) -> Sequence[ColumnElement[bool]]:
-    """Return the conditions for imports of the same person that were written later and are not undone."""
+def later_import_conditions(movie_import: Import) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions for an import of the same person that was written later and is not undone."""
     is_later = Import.change_id > movie_import.change_id  # ids of changes increase
     return (Import.owner_id == movie_import.owner_id, is_later, Import.state != ImportState.TAKEN_BACK, ~has_expired())
 
 
 def later_import_ids(read_db: Session, movie_import: Import) -> Sequence[int]:
-    """Return the ids of these imports. There are none if the import has changed nothing."""
+    """Return the ids of later imports of the same person that are not undone: none if the import changed nothing."""
     if movie_import.change_id is None:
         return []
-    return read_db.scalars(select(Import.id).where(*are_later(movie_import)).order_by(Import.id)).all()
+    return read_db.scalars(select(Import.id).where(*later_import_conditions(movie_import)).order_by(Import.id)).all()
 
 
 def let_others_go_first(db: Session, owner_id: int) -> None:

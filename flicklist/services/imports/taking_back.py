@@ -28,8 +28,8 @@ from flicklist.services.imports.planning import (
     ids_with_few_viewings,
     movies_with_viewings,
 )
-from flicklist.services.imports.storage import are_later
-from flicklist.services.imports.writing import ListChanged, lock_owner, write_changes
+from flicklist.services.imports.storage import later_import_conditions
+from flicklist.services.imports.writing import ListChanged, lock_owner, write_updates_and_viewings
 
 _MOVIES, _SNAPSHOTS = (Base.metadata.tables[model.__tablename__] for model in (Movie, ImportSnapshot))
 _REPLACE_STATE = (
@@ -76,7 +76,7 @@ def plan_taking_back(read_db: Session, movie_import: Import, after_id: int, step
 def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
     """Delete or restore some movies of an import. Raises `ListChanged` if one of them was edited since the plan.
 
-    Movies that are restored can be undone as before the import.
+    Older changes of restored movies can be undone again.
     """
     lock_owner(db, movie_import.owner_id)
     ids = [*planned.added_ids, *(movie["movie_id"] for movie in planned.writes.movies)]
@@ -85,7 +85,7 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
     if len(db.scalars(locked).all()) != len(ids):
         raise ListChanged
     db.execute(delete(_MOVIES).where(_MOVIES.c.id.in_(planned.added_ids)))
-    write_changes(db, planned.writes)
+    write_updates_and_viewings(db, planned.writes)
     if movie_import.state == ImportState.TAKING_BACK:
         counts = Counter(movie_import.counts)
         counts[DELETED_MOVIES] += len(planned.added_ids)
@@ -93,16 +93,16 @@ def take_back(db: Session, movie_import: Import, planned: TakingBack) -> None:
         movie_import.counts = dict(counts)
 
 
-class PassingOn(NamedTuple):
-    """New earlier states for a later import: how some of its movies were before the import that is undone."""
+class SnapshotUpdate(NamedTuple):
+    """New snapshots for a later import, so that undoing it also undoes what this import did to the same movies."""
 
     movie_ids: Sequence[int]
     states: Sequence[dict[str, Any]]
     outdated_ids: Sequence[int]
-    """Of snapshots of movies that were not there before. Undoing the later import will delete the movies."""
+    """Of the snapshots of movies that this import added. Without one, undoing the later import deletes the movie."""
 
 
-def plan_passing_on(read_db: Session, movie_import: Import, later_id: int, after_id: int) -> PassingOn | None:
+def plan_snapshot_update(read_db: Session, movie_import: Import, later_id: int, after_id: int) -> SnapshotUpdate | None:
     """Plan for the next movies that a later import found as this one had left them. None if there are no more.
 
     Such movies stay when this import is undone, so the later one has to undo the changes of both.
@@ -124,16 +124,16 @@ def plan_passing_on(read_db: Session, movie_import: Import, later_id: int, after
         for each in later
         if each.movie_id in own
     ]
-    return PassingOn(movie_ids, states, [each.id for each in later if each.movie_id not in own])
+    return SnapshotUpdate(movie_ids, states, [each.id for each in later if each.movie_id not in own])
 
 
-def _some_movie_ids(read_db: Session, own_id: int, criteria: Sequence[ColumnElement[bool]]) -> Sequence[int]:
-    """Return the movies of the next snapshots, not more than one transaction can replace. See `MAX_WRITES_SIZE`."""
+def _some_movie_ids(read_db: Session, import_id: int, criteria: Sequence[ColumnElement[bool]]) -> Sequence[int]:
+    """Return the ids of the next movies whose snapshots one transaction can replace. See `MAX_WRITES_SIZE`."""
     own = aliased(ImportSnapshot)
     sizes = [func.coalesce(func.length(cast(each.before, Text)), 0) for each in (ImportSnapshot, own)]
     found = (
         select(ImportSnapshot.movie_id, sizes[0] + sizes[1])
-        .outerjoin(own, (own.import_id == own_id) & (own.movie_id == ImportSnapshot.movie_id))
+        .outerjoin(own, (own.import_id == import_id) & (own.movie_id == ImportSnapshot.movie_id))
         .where(*criteria)
         .order_by(ImportSnapshot.movie_id)
         .limit(CHUNK)
@@ -143,12 +143,12 @@ def _some_movie_ids(read_db: Session, own_id: int, criteria: Sequence[ColumnElem
     return [movie_id for (movie_id, _), before in zip(rows, sizes_before, strict=False) if before < MAX_WRITES_SIZE]
 
 
-def pass_on(db: Session, movie_import: Import, planned: PassingOn) -> None:
-    """Replace the earlier states that a later import keeps, and count the movies that it will change back."""
+def update_later_snapshots(db: Session, movie_import: Import, planned: SnapshotUpdate) -> None:
+    """Replace snapshots of a later import, and count the movies that undoing that import will change back."""
     if planned.states:
         db.execute(_REPLACE_STATE, planned.states)
     db.execute(delete(_SNAPSHOTS).where(_SNAPSHOTS.c.id.in_(planned.outdated_ids)))
-    as_imported = Movie.change_id.in_(select(Import.change_id).where(*are_later(movie_import)))
+    as_imported = Movie.change_id.in_(select(Import.change_id).where(*later_import_conditions(movie_import)))
     unchanged = (Movie.id.in_(planned.movie_ids), as_imported)
     counts = Counter(movie_import.counts)
     counts[LEFT_TO_LATER_IMPORT] += db.scalar(select(func.count(Movie.id)).where(*unchanged)) or 0

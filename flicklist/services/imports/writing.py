@@ -88,29 +88,29 @@ def write_movies(db: Session, movie_import: Import, fingerprint: Fingerprint, wr
         db.execute(select(Movie.id).where(Movie.id.in_(some)).order_by(Movie.id).with_for_update(of=Movie))
     if read_fingerprint(db, owner_id) != fingerprint:
         raise ListChanged
-    if not writes.counts:
+    if not writes.counts:  # an import that changes nothing records no change
         return fingerprint
     change_id = movie_import.change_id = movie_import.change_id or record_import(db, owner_id)
     for some in chunks(writes.snapshots):
         db.execute(insert(_SNAPSHOTS), [{"import_id": movie_import.id, **each._asdict()} for each in some])
     for some in chunks(writes.new_movies):
         db.execute(insert(_MOVIES), [dict(zip(NEW_COLUMNS, each, strict=True), change_id=change_id) for each in some])
-    write_changes(db, writes, change_id)
+    write_updates_and_viewings(db, writes, change_id)
     return fingerprint.after(writes, change_id)
 
 
 def lock_owner(db: Session, owner_id: int) -> None:
-    """Raise `ListChanged` if the account was deleted.
+    """Lock the account until the end of the transaction. Raises `ListChanged` if it was deleted.
 
-    On PostgreSQL, the lock on the user keeps two imports of one person apart, and lets requests add movies.
+    On PostgreSQL, the lock keeps two imports of one person apart, and lets requests add movies.
     """
     owner = select(User.id).where(User.id == owner_id, ~IS_DELETED).with_for_update(key_share=True)
     if db.scalar(owner) is None:
         raise ListChanged
 
 
-def write_changes(db: Session, writes: Writes, change_id: int | None = None) -> None:
-    """Write everything but new movies. Updated movies get the change, or their own one if there is none."""
+def write_updates_and_viewings(db: Session, writes: Writes, change_id: int | None = None) -> None:
+    """Write everything but new movies. With `change_id`, all updated movies get it, instead of that in their values."""
     for some in chunks(writes.movies):
         db.execute(_UPDATE_MOVIE, [_with_change(each, change_id) for each in some])
     for some in chunks(writes.deleted_viewing_ids):
