@@ -4,7 +4,6 @@ import errno
 import signal
 import sqlite3
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +41,7 @@ from flicklist.services.mail import Sender
 from flicklist.services.passwords import PasswordHasher
 from flicklist.services.tokens import password_reset_link
 from flicklist.settings import Settings
-from flicklist.signals import STOP_SIGNALS, handled_signals
+from flicklist.signals import handled_stop_signals
 from flicklist.text import one_line
 
 # `catalog fill` makes one change of so many movies, so that undoing it is quick.
@@ -231,16 +230,17 @@ def _catching_stop_signals() -> Iterator[Callable[[], bool]]:
 
     The importer asks between its transactions. An exception within one could leave it open, and the database locked.
     """
-    is_stopped = threading.Event()
+    is_stopped = False
 
     def stop(*_: object) -> None:
-        is_stopped.set()
+        nonlocal is_stopped  # an Event would hang if another signal came while it is set
+        is_stopped = True
         with suppress(OSError, RuntimeError):  # the terminal is closed, or the main program is writing to it
             click.echo("Stopping…", err=True)
 
-    handlers = {number: signal.signal(number, stop) for number in handled_signals(*STOP_SIGNALS, signal.SIGINT)}
+    handlers = {number: signal.signal(number, stop) for number in handled_stop_signals()}
     try:
-        yield is_stopped.is_set
+        yield lambda: is_stopped
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

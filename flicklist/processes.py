@@ -4,10 +4,13 @@ Each process makes the site for itself. So none shares a database connection or 
 """
 
 import logging
+import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,12 +19,13 @@ from waitress.proxy_headers import proxy_headers_middleware
 
 from flicklist import make_configurator, migrations
 from flicklist.db import allowed_connections, connections_of_process
+from flicklist.import_process import stop_process
 from flicklist.ini_files import get_loader
 from flicklist.proxies import read_ipv6_addresses
-from flicklist.server import MAX_SHUTDOWN_SECONDS, free_address
+from flicklist.server import MAX_SHUTDOWN_SECONDS, PAUSE_SECONDS, free_address
 from flicklist.server_options import read_options
 from flicklist.settings import Settings
-from flicklist.signals import exit_on_signals_while_starting
+from flicklist.signals import STOP_SIGNALS, StopSignals, handled_stop_signals
 from flicklist.threads import starting_threads
 
 log = logging.getLogger(__name__)
@@ -32,7 +36,8 @@ class GranianMissingError(SystemExit):
 
 
 def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
-    """Serve the site of an ini file until SIGTERM or SIGHUP, with the options of waitress in ``[server:main]``."""
+    """Serve the site of an ini file until one of `STOP_SIGNALS`, with the options of waitress in ``[server:main]``."""
+    stop_signals = StopSignals(react=partial(os._exit, 0))
     try:
         from granian import Granian  # noqa: PLC0415 - an extra
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
@@ -45,7 +50,6 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
     options = loader.get_wsgi_server_options(defaults=values)
     address, port = free_address(options)
     adjustments = read_options(options)
-    stop_waiting_for_signals = exit_on_signals_while_starting()
     app_settings = loader.get_wsgi_app_settings(defaults=values)
     settings = make_configurator(app_settings.global_conf, app_settings).registry.flicklist
     prepare(settings, processes, adjustments.threads)
@@ -63,36 +67,43 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
     )
-    server.on_startup(partial(_wait_for_signals, server, signal.getsignal(signal.SIGHUP)))
     os.register_at_fork(after_in_child=_stop_on_sigterm_only)
     host = f"[{address}]" if ":" in address else address
     log.info("Serving on http://%s:%s in %s processes", host, port, processes)
-    stop_waiting_for_signals()
+    signals = handled_stop_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # also in the threads and processes that follow
+    stop_signals.end()
     with starting_threads():
+        threading.Thread(target=_stop_on_signal, args=(server, signals), daemon=True).start()
         try:
             server.serve(target_loader=partial(make_app, ini, values, adjustments), wrap_loader=False)
         except SystemExit:
             if not server.interrupt_signal:  # it is a failure if a process ended, unless all of them were told to stop
                 raise
+        finally:
+            _end_processes()
 
 
-def _wait_for_signals(server: Any, hangup_handler: Any) -> None:
-    """Stop on any signal, which a thread waits for. With the handlers of granian, several at once made it hang.
+def _stop_on_signal(server: Any, signals: Collection[signal.Signals]) -> None:
+    """Wait for a signal, and stop granian. Its own handlers made it hang if several signals came at once.
 
-    nohup has made this process ignore SIGHUP, and that stays so. granian has set its own handlers before.
+    They are never called, because all threads block the signals.
     """
-    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    if hangup_handler is signal.SIG_IGN:
-        signals.remove(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.sigwait(signals)
+    while True:  # granian misses it while it replaces a process
+        server.signal_handler_interrupt()
+        time.sleep(PAUSE_SECONDS)
 
-    def wait() -> None:
-        while True:  # granian can miss one while it replaces a process
-            signal.sigwait(signals)
-            server.signal_handler_interrupt()
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # also in the threads that follow
-    threading.Thread(target=wait, daemon=True).start()
+def _end_processes() -> None:
+    """End the processes that granian leaves behind if it cannot start another one. This one would wait for them."""
+    processes = multiprocessing.active_children()
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + MAX_SHUTDOWN_SECONDS
+    for process in processes:
+        process.join(max(0, deadline - time.monotonic()))
+        process.kill()
 
 
 def _stop_on_sigterm_only() -> None:
@@ -124,6 +135,7 @@ def prepare(settings: Settings, processes: int, threads: int) -> None:
 
 def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> Any:
     """Make the site, in one of the processes. It accepts the same proxy headers as with waitress."""
+    multiprocessing.util.Finalize(None, stop_process, exitpriority=1)  # such a process does not call what atexit has
     loader = get_loader(ini)
     loader.setup_logging(values)
     app = proxy_headers_middleware(

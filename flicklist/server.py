@@ -24,12 +24,13 @@ from waitress.server import BaseWSGIServer, create_server
 from flicklist.import_process import stop_process
 from flicklist.proxies import read_ipv6_addresses
 from flicklist.server_options import read_options
-from flicklist.signals import exit_on_signals_while_starting, handle_stop_signals
+from flicklist.signals import StopSignals
 from flicklist.text import one_line
 from flicklist.threads import ThreadsRefusedError, starting_threads
 
 # Requests that take longer are cut off. Their transactions are rolled back.
 MAX_SHUTDOWN_SECONDS = 30
+MAX_END_SECONDS = 3  # for the end of the process that works on imports, and the last lines of the log
 PAUSE_SECONDS = 0.05
 LONG_BLANKS = re.compile(rb"[ \t]{64,}")
 ADDRESSES = ("host", "port", "listen", "unix_socket")
@@ -40,12 +41,12 @@ class CannotListenError(SystemExit):
 
 
 def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any], None]:
-    """Listen on the addresses, and return a function that serves an application on them until SIGTERM or SIGHUP.
+    """Listen on the addresses, and return a function that serves an application on them until one of `STOP_SIGNALS`.
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
+    signals = StopSignals(react=_stop_start)
     sockets = _listen(options)
-    stop_waiting_for_signals = exit_on_signals_while_starting()
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
     def serve(app: Any) -> None:
@@ -54,22 +55,29 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
             listener.channel_class = Channel
             listener.application = read_ipv6_addresses(listener.application)
             listener.maintenance = partial(_maintain, listener)
-        shutdown = threading.Thread(target=_shut_down, args=(server,), daemon=True)
-
-        def stop(*_: Any) -> None:
-            if not shutdown.ident:  # this is the first signal
-                shutdown.start()
-
-        stop_waiting_for_signals()
-        handle_stop_signals(stop)
+        signals.react = partial(_stop, server)
         server.print_listen("Serving on http://{}:{}")
         server.run()
-        if shutdown.ident:
-            stop_process()
-            logging.shutdown()
-            os._exit(0)  # without waiting for the threads of libraries
+        stop_process()
+        logging.shutdown()
+        os._exit(0)  # without waiting for the threads of libraries
 
     return serve
+
+
+def _stop_start() -> None:
+    stop_process()
+    os._exit(0)
+
+
+def _stop(server: Any) -> None:
+    """Stop the server, so that the main thread ends the process. If that thread hangs, end the process here.
+
+    It hangs, for example, if nobody reads what it writes to the log.
+    """
+    _shut_down(server)
+    time.sleep(MAX_END_SECONDS)
+    os._exit(0)
 
 
 def _create_server(app: Any, options: Mapping[str, Any]) -> Any:
@@ -212,14 +220,15 @@ def _shut_down(server: Any) -> None:
     """
     watched, listeners = _watched(server), _listeners(server)
     deadline = time.monotonic() + MAX_SHUTDOWN_SECONDS
-    while watched:
+    has_run = True
+    while watched and has_run:
         is_late = time.monotonic() > deadline
-        _run_in_loop(listeners[0], partial(_close, watched, listeners, is_late=is_late))
+        has_run = _run_in_loop(listeners[0], partial(_close, watched, listeners, is_late=is_late))
         time.sleep(PAUSE_SECONDS)
 
 
-def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> None:
-    """Run a function in the thread of waitress's loop, and wait until it has returned."""
+def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> bool:
+    """Run a function in the thread of waitress's loop, and wait until it has returned. Return `False` if it hangs."""
     is_done = threading.Event()
 
     def run() -> None:
@@ -229,7 +238,7 @@ def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> None:
             is_done.set()
 
     listener.trigger.pull_trigger(run)
-    is_done.wait()
+    return is_done.wait(MAX_SHUTDOWN_SECONDS)
 
 
 def _close(watched: dict[int, Any], listeners: list[BaseWSGIServer], *, is_late: bool) -> None:

@@ -1,62 +1,51 @@
-"""Handlers of the signals that stop the server, or its start."""
+"""The signals that stop the server: SIGTERM, Ctrl+C, and SIGHUP, which a terminal sends when it is closed."""
 
 import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from flicklist.threads import starting_threads
 
-# A terminal that is closed sends SIGHUP. Windows has none.
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
-def handled_signals(*numbers: signal.Signals) -> list[signal.Signals]:
-    """Return those of the signals that are not ignored. nohup lets its command ignore SIGHUP."""
-    return [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+def handled_stop_signals() -> list[signal.Signals]:
+    """Return those that are not ignored. nohup lets its command ignore SIGHUP."""
+    return [each for each in STOP_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
 
-def handle_stop_signals(handler: Callable[..., None]) -> None:
-    """Set the handler of SIGTERM and SIGHUP, if they are not ignored."""
-    for each in handled_signals(*STOP_SIGNALS):
-        signal.signal(each, handler)
+class StopSignals:
+    """Calls `react` for each signal, in a thread of its own, until `end` is called.
 
-
-def exit_on_signals_while_starting() -> Callable[[], None]:
-    """Exit at once on SIGTERM, SIGHUP or Ctrl+C, until the server has its own handlers.
-
-    Without a handler, process 1 of a container ignores these signals. A thread waits for them as well, because Python
-    runs no handler while SQLite waits for a lock.
-
-    Call the returned function before the server sets its handlers. It ends the thread, and gives Ctrl+C its handler
-    back. A server may block signals in its own threads, and this thread would get them instead.
+    The handlers in the main thread do nothing. They could interrupt each other anywhere, and Python runs none while
+    SQLite waits for a lock. But without handlers, process 1 of a container would ignore the signals.
     """
-    on_ctrl_c = signal.getsignal(signal.SIGINT)
-    for each in handled_signals(*STOP_SIGNALS, signal.SIGINT):
-        signal.signal(each, _exit)
-    receiver, sender = os.pipe()
-    if os.name == "posix":  # where `set_wakeup_fd` needs that
-        os.set_blocking(sender, False)
-    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
 
-    def wait() -> None:
-        if os.read(receiver, 1):
-            _exit()
+    def __init__(self, react: Callable[[], object]) -> None:
+        self.react = react
+        self._receiver, self._sender = os.pipe()
+        if os.name == "posix":  # where `set_wakeup_fd` needs that
+            os.set_blocking(self._sender, False)
+        signal.set_wakeup_fd(self._sender, warn_on_full_buffer=False)
+        for each in handled_stop_signals():
+            signal.signal(each, _do_nothing)
+        self._thread = threading.Thread(target=self._wait, daemon=True)
+        with starting_threads():
+            self._thread.start()
 
-    thread = threading.Thread(target=wait, daemon=True)
-    with starting_threads():
-        thread.start()
+    def _wait(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # not on Windows
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # other threads get the signals, also after the end
+        while os.read(self._receiver, 1):
+            self.react()
 
-    def stop_waiting() -> None:
+    def end(self) -> None:
         signal.set_wakeup_fd(-1)
-        os.close(sender)
-        thread.join()
-        os.close(receiver)
-        signal.signal(signal.SIGINT, on_ctrl_c)
-
-    return stop_waiting
+        os.close(self._sender)
+        self._thread.join()
+        os.close(self._receiver)
 
 
-def _exit(*_: Any) -> None:
-    os._exit(0)
+def _do_nothing(*_: object) -> None:
+    pass

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -487,6 +489,30 @@ def test_import_command_that_is_stopped_leaves_nothing(run, alice, tmp_path, mon
     assert alice.watchlist() == []
     assert run("import", alice.email, str(file)).exit_code == 0
     assert sorted(alice.watchlist()) == ["Alien", "Heat", "Ran"]
+
+
+WAIT_FOR_SIGNALS = """
+from flicklist.cli import _catching_stop_signals
+
+with _catching_stop_signals() as is_stopped:
+    print("ready", flush=True)
+    input()
+    assert is_stopped()
+"""
+
+
+def test_import_command_survives_several_signals_at_once():
+    pipe, command = subprocess.PIPE, [sys.executable, "-c", WAIT_FOR_SIGNALS]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+        process.stdout.readline()
+        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP] * 2000:
+            process.send_signal(number)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
 
 
 def test_import_command_that_is_killed_after_it_was_stopped_imports_nothing_later(

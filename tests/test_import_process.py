@@ -193,17 +193,24 @@ def test_process_ends_with_its_server(tmp_path, end):
     server.stop()
 
 
-def test_server_that_is_stopped_waits_for_the_process(tmp_path):
+@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+def test_server_that_is_stopped_waits_for_the_process(tmp_path, options):
     """If it is process 1 of a container, its end kills all others."""
-    server = Server(tmp_path, f"sqlite:///{tmp_path}/flicklist.db")
+    server = Server(tmp_path, f"sqlite:///{tmp_path}/flicklist.db", *options)
     server.migrate()
     server.start()
     client = Client(server).register("alice@example.com")
     client.upload("".join(f"Movie {number}\n" for number in range(ROWS)))
-    wait_until(lambda: children(server.process.pid), "a process runs")
-    (process,) = children(server.process.pid)
+    wait_until(lambda: imports_of(server.process.pid), "a process runs")
+    (process,) = imports_of(server.process.pid)
     server.stop()
     assert has_ended(process)
+
+
+def imports_of(pid):
+    """Return the processes for imports of a server, which may be those of its own processes."""
+    below = [*children(pid), *(child for each in children(pid) for child in children(each))]
+    return [each for each in below if b"flicklist.import_process" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 def children(pid):

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, closing
+from itertools import permutations
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from flicklist.server import MAX_END_SECONDS
 from tests.clients import PASSWORD
 from tests.faults.conftest import BIN, Client, Server, free_port, skip_outside_ci, token_in, wait_until
 
@@ -47,7 +49,7 @@ def test_sigterm_stops_idle_server(server):
         connection.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_sigterm_waits_for_request_under_way(server, number):
     """The login hashes for some seconds, longer than the server takes to stop otherwise."""
     server.start(FLICKLIST_BCRYPT_COST="14")
@@ -107,6 +109,70 @@ def test_nohup_keeps_server_running(server, options):
     time.sleep(1)
     assert server.process.poll() is None
     assert server.answers()
+
+
+WITHOUT_NEW_THREADS = """
+import threading
+from flicklist.server import make_server
+
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+
+def app(environ, start_response):
+    threading.Thread.start = refuse
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+make_server({}, listen="LISTEN")(app)
+"""
+UNREAD_LOG = """
+import logging
+from flicklist import server
+
+def app(environ, start_response):
+    logging.warning("x" * 1_000_000)
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+server.MAX_SHUTDOWN_SECONDS = 1
+server.make_server({}, listen="LISTEN")(app)
+"""
+
+
+def serve(code, **options):
+    """Run code that serves an application on LISTEN, and return the process and a connection with a request."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", code.replace("LISTEN", f"127.0.0.1:{port}")], **options)
+    connection = connect(port)
+    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    return process, connection
+
+
+def test_sigterm_stops_server_that_can_start_no_more_threads():
+    process, connection = serve(WITHOUT_NEW_THREADS)
+    assert connection.recv(100).startswith(b"HTTP/1.0 200 OK")
+    connection.close()
+    seconds, code = stop(process)
+    assert (code, seconds < MAX_STOP_SECONDS) == (0, True)
+
+
+def test_sigterm_stops_server_whose_log_nobody_reads():
+    process, connection = serve(UNREAD_LOG, stderr=subprocess.PIPE)
+    assert process.stderr.read(1) == b"W"  # and no more of it
+    seconds, code = stop(process)
+    assert (code, seconds < 1 + MAX_END_SECONDS + MAX_STOP_SECONDS) == (0, True)
+    connection.close()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("numbers", list(permutations([signal.SIGTERM, signal.SIGHUP, signal.SIGINT])))
+def test_several_signals_at_once_stop_the_server(numbers):
+    process, connection = serve(WITHOUT_NEW_THREADS)
+    assert connection.recv(100).startswith(b"HTTP/1.0 200 OK")
+    connection.close()
+    for number in numbers:
+        process.send_signal(number)
+    assert process.wait(timeout=20) == 0
 
 
 BIG_RESPONSE = f"""
@@ -195,8 +261,17 @@ def start_in_container(monkeypatch):
     unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0 or subprocess.run([*unshare, "true"], check=False).returncode:
         skip_outside_ci("a process namespace can be made by root only")
-    begin = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: begin([*unshare, *command], **options))
+    begin, containers = subprocess.Popen, []
+
+    def begin_in_container(command, **options):
+        containers.append(begin([*unshare, *command], **options))
+        return containers[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", begin_in_container)
+    yield
+    for container in containers:
+        container.kill()
+        container.wait()
 
 
 def process_1(container):

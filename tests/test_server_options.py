@@ -4,9 +4,11 @@ import socket
 
 import pytest
 
+from flicklist import server
 from flicklist.server import free_address, make_server
 from flicklist.server_options import read_options
 
+pytestmark = pytest.mark.usefixtures("without_stop_signals")
 GOOD = {"listen": "127.0.0.1:0"}
 MALFORMED = [
     ({"threads": "0"}, "threads must be a whole number from 1 to 1000, not '0'."),
@@ -45,6 +47,12 @@ MALFORMED = [
         "trusted_proxy must be localhost with unix_socket, not '127.0.0.1'.",
     ),
 ]
+
+
+@pytest.fixture
+def without_stop_signals(monkeypatch):
+    """Let signals act on the tests as before, although a server is started in their process."""
+    monkeypatch.setattr(server, "StopSignals", lambda react: None)
 
 
 @pytest.mark.parametrize(("options", "said"), MALFORMED)

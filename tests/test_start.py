@@ -430,7 +430,8 @@ def test_error_of_the_site_itself_keeps_its_traceback(monkeypatch):
         main({}, **{"flicklist.database_url": "sqlite:////nowhere/flicklist.db", "flicklist.secret": SECRET})
 
 
-# Starts no thread whose name begins with its first argument, and runs `flicklist` with the others.
+SEVERAL = ["--processes", "2"]
+# Starts no thread whose name has its first argument, and runs `flicklist` with the others.
 WITHOUT_THREADS = """
 import sys, threading
 from flicklist.cli import flicklist
@@ -439,7 +440,7 @@ _, refused, *arguments = sys.argv
 start = threading.Thread.start
 
 def start_some(thread):
-    if thread.name.startswith(refused):
+    if refused in thread.name:
         raise RuntimeError("can't start new thread")
     start(thread)
 
@@ -450,8 +451,8 @@ flicklist(arguments)
 
 @pytest.mark.parametrize(
     ("refused", "options"),
-    [("", []), ("waitress", []), ("", ["--processes", "2"])],
-    ids=["site", "server", "processes"],
+    [("_wait", []), ("flicklist-", []), ("waitress", []), ("_wait", SEVERAL), ("_watcher", SEVERAL)],
+    ids=["signals", "site", "server", "signals-of-processes", "processes"],
 )
 def test_machine_that_refuses_threads(root, tmp_path, refused, options):
     environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
@@ -462,6 +463,35 @@ def test_machine_that_refuses_threads(root, tmp_path, refused, options):
     assert failed.returncode == 1
     said = "The server cannot start another thread. Allow it more processes and memory, or set fewer threads."
     assert said in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+ONE_FORK = """
+import errno, os
+from flicklist.cli import flicklist
+
+fork, forked = os.fork, []
+
+def fork_once():
+    if forked:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    forked.append(True)
+    return fork()
+
+os.fork = fork_once
+flicklist()
+"""
+
+
+def test_machine_that_refuses_a_second_process(root, tmp_path):
+    """The first one is ended, instead of waited for."""
+    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
+    command = [sys.executable, "-c", ONE_FORK, "serve", *SEVERAL, root / "development.ini", "port=0"]
+    failed = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1] == "Error: [Errno 11] Resource temporarily unavailable."
     assert "Traceback" not in failed.stderr
 
 
