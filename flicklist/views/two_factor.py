@@ -173,7 +173,9 @@ def download_codes(context: TwoFactorResource, request: Request) -> Response | H
 def download_codes_again(exc: OutdatedForm, request: Request) -> PageOrRedirect:
     """Show the codes again, because no other page shows them."""
     codes = _own_codes_in_form(request)
-    return show_again(exc, request, {"codes": codes}) if codes else _refuse_codes(request)
+    if not codes:
+        return _refuse_codes(request)
+    return refuse(request, f"{exc.reason} Please press “Download” once more.", {"codes": codes})
 
 
 def _own_codes_in_form(request: Request) -> Sequence[str]:
