@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -86,25 +86,52 @@ def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int
     return status
 
 
+class _Stop:
+    """Ends the process on SIGTERM, but not within a use of the database.
+
+    SQLAlchemy does not get every connection back that is taken when an exception comes. The end would wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._is_requested = False
+        self._uses = 0
+
+    def request(self, *_: object) -> None:
+        """Handle SIGTERM."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing interrupts the end
+        if self._uses:
+            self._is_requested = True
+        else:
+            sys.exit(STOPPED)
+
+    @contextmanager
+    def using_database(self) -> Iterator[None]:
+        """Put off a requested end until this use of the database, or one within it, has ended."""
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            if self._is_requested:
+                self._is_requested = False
+                sys.exit(STOPPED)
+
+
 def main() -> None:
     """Work on one import. The settings come from the server, on a pipe that it keeps open for as long as it runs."""
-    _set_signal_handlers()
+    stop = _Stop()
+    _set_signal_handlers(stop)
     logging.basicConfig(format="%(message)s")
     ini, holder = json.loads(sys.stdin.buffer.readline())
     _limit_resources()
     threading.Thread(target=_stop_with_server, daemon=True).start()
-    with open_importer(Settings.read(ini), holder=holder) as importer:
+    with open_importer(Settings.read(ini), holder=holder, using_database=stop.using_database) as importer:
         sys.exit(EXIT_STATUSES[importer.run_next()])
 
 
-def _set_signal_handlers() -> None:
+def _set_signal_handlers(stop: _Stop) -> None:
     """Stop on the first SIGTERM. Ignore what a terminal sends to all processes: the server stops this one."""
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing interrupts the end
-        sys.exit(STOPPED)
-
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, stop.request)
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)

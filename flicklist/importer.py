@@ -1,7 +1,7 @@
 """The database as the importer uses it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy.orm import Session
 
@@ -17,19 +17,20 @@ def open_importer(
     on_progress: Progress | None = None,
     is_canceled: Callable[[], bool] | None = None,
     holder: str | None = None,
+    using_database: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[Importer]:
-    """Open the database for an importer, and close it at the end."""
+    """Open the database for an importer, and close it at the end. Each use of it is within `using_database`."""
     url = settings.database_url
     with disposing(reading_engine(url)) as reader, disposing(writing_engine(url)) as writer:
 
         @contextmanager
         def read_snapshot() -> Iterator[Session]:
-            with Session(reader, autoflush=False) as read_db, snapshot(read_db):
+            with using_database(), Session(reader, autoflush=False) as read_db, snapshot(read_db):
                 yield read_db
 
         @contextmanager
         def transaction() -> Iterator[Session]:
-            with Session(writer, expire_on_commit=False) as db, db.begin():
+            with using_database(), Session(writer, expire_on_commit=False) as db, db.begin():
                 yield db
 
         yield Importer(settings, Database(read_snapshot, transaction), on_progress, is_canceled, holder)

@@ -37,6 +37,7 @@ import_process.main()
 """
 ROWS = 60_000  # that take some seconds to read
 MAX_END_SECONDS = 10  # on a busy machine
+POOL_TIMEOUT_SECONDS = 10
 
 
 @pytest.fixture
@@ -108,6 +109,37 @@ def test_stop_counts_as_no_attempt(alice, run_imports, monkeypatch, db, caplog):
     alice.upload("Heat", HOSTILE)
     run_hostile(monkeypatch, "os.kill(os.getpid(), 15)")
     run_imports()
+    assert db.execute(select(Import.state, Import.attempts)).all() == [("uploaded", 0)]
+    assert db.scalars(select(Lease)).all() == []
+    assert caplog.text == ""
+
+
+STOPPED_IN_POOL = """
+import itertools, os, signal
+from sqlalchemy.pool import QueuePool
+from flicklist import import_process
+
+take, numbers = QueuePool._do_get, itertools.count(1)
+
+def take_and_stop(pool):
+    connection = take(pool)
+    if next(numbers) == {number}:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return connection
+
+QueuePool._do_get = take_and_stop
+import_process.main()
+"""
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_stop_within_the_database_takes_no_longer(alice, run_imports, monkeypatch, db, caplog, number):
+    """SIGTERM comes after a connection is taken from the pool, and before SQLAlchemy has noted that."""
+    alice.upload("Heat")
+    monkeypatch.setattr(import_process, "COMMAND", (sys.executable, "-c", STOPPED_IN_POOL.format(number=number)))
+    begun = time.monotonic()
+    run_imports()
+    assert time.monotonic() - begun < POOL_TIMEOUT_SECONDS
     assert db.execute(select(Import.state, Import.attempts)).all() == [("uploaded", 0)]
     assert db.scalars(select(Lease)).all() == []
     assert caplog.text == ""

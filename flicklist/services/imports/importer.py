@@ -174,12 +174,10 @@ class Importer:
     @contextmanager
     def _lease(self) -> Iterator[bool]:
         """Hold the lease, if no other process does. Without it, `_work` raises `LeaseLost`."""
+        is_held = False
         try:
-            with self._database.transaction() as db:
+            with suppress(IntegrityError), self._database.transaction() as db:  # if another process was faster
                 is_held = leases.acquire(db, LEASE, self.holder, LEASE_DURATION)
-        except IntegrityError:  # another process was faster
-            is_held = False
-        try:
             yield is_held
         finally:
             if is_held:
@@ -198,7 +196,6 @@ class Importer:
 
     def _work(self, import_id: int) -> bool:
         """Do the next piece of work on an import. Return `False` after an unexpected error."""
-        movie_import = None
         try:
             movie_import = self._begin(import_id)
             if movie_import is not None:
@@ -215,8 +212,7 @@ class Importer:
         except leases.LeaseLost:
             raise
         except SystemExit:  # the server stops, which is not the fault of the import
-            if movie_import is not None:
-                self._forget_attempt(import_id)
+            self._forget_attempt(import_id)
             raise
         except Exception:
             log.exception("Import %s was not finished", import_id)
