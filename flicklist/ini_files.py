@@ -109,7 +109,7 @@ class Loader(PasteDeployLoader):
             fileConfig(
                 self.uri.path, _escaped(self._get_defaults(defaults)), disable_existing_loggers=False, encoding=ENCODING
             )
-            _try_formats(_handlers() - existing)
+            _try(_handlers() - existing)
 
     def _get_parser(self, defaults: Mapping[str, str] | None = None) -> Any:
         with self._reading():
@@ -147,8 +147,8 @@ def _handlers() -> set[logging.Handler]:
     return {handler for logger in loggers for handler in getattr(logger, "handlers", ())}
 
 
-def _try_formats(handlers: Iterable[logging.Handler]) -> None:
-    """Format a message. Python checks the names in a format only then, and raises `ValueError`.
+def _try(handlers: Iterable[logging.Handler]) -> None:
+    """Raise `ValueError` for what Python notices only when it writes a message: the names in a format, and the stream.
 
     Handlers of other libraries are left out, because they may add names before they format a message.
     """
@@ -158,3 +158,6 @@ def _try_formats(handlers: Iterable[logging.Handler]) -> None:
         record = logging.getLogRecordFactory()("flicklist", logging.INFO, "", 0, "message", (), None)
         if handler.filter(record):
             handler.format(record)
+        stream = getattr(handler, "stream", None)  # a file is opened when something is written to it, if `delay` is on
+        if stream is not None and not hasattr(stream, "write"):
+            raise ValueError(f"{type(handler).__name__} cannot write to {stream!r}")

@@ -160,8 +160,9 @@ def _require_utf8(connection: Connection, name: str) -> None:
 def _require_own_tables(tables: list[str], name: str) -> None:
     """Raise `DatabaseNotReadyError` if the database has tables, but not the one in which Alembic notes migrations."""
     if tables and ALEMBIC_VERSION.name not in tables:
+        other = one_line(min(tables))
         raise DatabaseNotReadyError(
-            f"{name} has tables of another application, such as {min(tables)}. Give FlickList a database of its own."
+            f"{name} has tables of another application, such as {other}. Give FlickList a database of its own."
         )
 
 

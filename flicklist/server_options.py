@@ -4,6 +4,7 @@ waitress checks few of them. It takes any word that it does not know for no, and
 """
 
 import re
+import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -51,7 +52,9 @@ def read_options(options: Mapping[str, Any]) -> Adjustments:
         _check(options)
         return Adjustments(**options)
     except ValueError as problem:
-        raise InvalidServerOptionError(f"Invalid section [server:main]: {one_line(problem)}") from None
+        is_unknown_host = isinstance(problem.__context__, socket.gaierror)
+        text = "listen or host has a host name that cannot be found." if is_unknown_host else one_line(problem)
+        raise InvalidServerOptionError(f"Invalid section [server:main]: {text}") from None
 
 
 def _check(options: Mapping[str, Any]) -> None:

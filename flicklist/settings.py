@@ -58,7 +58,7 @@ class Contact(NamedTuple):
 def _database_url(text: str) -> str:
     try:
         dialect = make_url(text).get_backend_name()
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # such as a port of letters
         raise ValueError("is not a database URL such as sqlite:////srv/flicklist/flicklist.db") from None
     if dialect not in {"sqlite", "postgresql"}:
         raise ValueError(f"must be a URL of sqlite or postgresql, not {dialect!r}")

@@ -157,7 +157,7 @@ def serve_and_get(command, port, environment, cwd=None):
 
 
 def get(url, server):
-    for _ in range(100):
+    for _ in range(900):  # for 90 seconds, on a busy machine
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
                 return response.read().decode(), response.headers

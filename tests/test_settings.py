@@ -44,6 +44,7 @@ def test_missing_setting_has_its_default():
             "a driver for asyncio, 'postgresql+psycopg_async'",
         ),
         ({"flicklist.database_url": "flicklist.db"}, "is not a database URL"),
+        ({"flicklist.database_url": "postgresql+psycopg://localhost:port/x"}, "is not a database URL"),
         ({"flicklist.database_url": "sqlite://"}, "must name a file"),
         ({"flicklist.database_url": "postgresql+psycopg://"}, "must name a database"),
         ({"flicklist.database_url": "postgresql+psycopg://localhost/%00"}, "must name a database"),

@@ -203,11 +203,11 @@ def test_read_only_postgresql(fail, postgresql_url, command):
 def test_database_of_another_application(fail, empty_database_url, command):
     engine = create_engine(empty_database_url)
     with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE users (id INTEGER)")
+        connection.exec_driver_sql('CREATE TABLE "my\nusers" (id INTEGER)')
     line = fail(command, empty_database_url)
-    assert "has tables of another application, such as users. Give FlickList a database of its own." in line
-    with engine.connect() as connection:
-        connection.exec_driver_sql("DROP TABLE users")
+    assert "has tables of another application, such as my users. Give FlickList a database of its own." in line
+    with engine.begin() as connection:
+        connection.exec_driver_sql('DROP TABLE "my\nusers"')
     engine.dispose()
 
 
@@ -380,6 +380,7 @@ INVALID = "Invalid setting: "
         ("%(message)s", "%(message)q", LOGGING + "unsupported format character 'q'"),
         ("%(message)s", "%(nope)s", LOGGING + "Formatting field not found in record: 'nope'"),
         ("class = StreamHandler\nargs = (sys.stderr,)", "class = FileHandler\nargs = ('/nowhere/a.log',)", LOGGING),
+        ("args = (sys.stderr,)", "args = ('/tmp/a.log',)", LOGGING + "StreamHandler cannot write to '/tmp/a.log'"),
     ],
 )
 def test_mistake_in_ini_file(fail, tmp_path, old, new, said):
