@@ -212,7 +212,10 @@ def import_file(ini: str, email: str, file: Path, answers: tuple[str, ...], dry_
         with _catching_stop_signals() as is_stopped:
             movie_import = _read(settings, owner_id, file, _assignments(answers), is_stopped)
             if not dry_run:
-                with _progress_bar("Importing") as show, open_importer(settings, show, is_stopped) as importer:
+                with (
+                    _progress_bar("Importing") as show,
+                    open_importer(settings, on_progress=show, is_canceled=is_stopped) as importer,
+                ):
                     movie_import = importer.finish(movie_import.id)
             else:
                 with open_importer(settings) as importer:
@@ -254,7 +257,7 @@ def _read(
         raise UploadRefused(f"It is larger than {settings.max_upload_size / 1_000_000:,.10g} MB.")
     with (
         _progress_bar("Reading") as show,
-        open_importer(settings, show, is_stopped) as importer,
+        open_importer(settings, on_progress=show, is_canceled=is_stopped) as importer,
         file.open("rb") as content,
     ):
         movie_import = importer.read_file(owner_id, file.name, content, answers)

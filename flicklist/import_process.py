@@ -87,9 +87,9 @@ def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int
 
 
 class _Stop:
-    """Ends the process on SIGTERM, but not within a use of the database.
+    """Ends the process on SIGTERM. Within a use of the database, it waits for the next statement or the end of the use.
 
-    SQLAlchemy does not get every connection back that is taken when an exception comes. The end would wait for it.
+    SQLAlchemy can lose a connection if an exception comes at another moment, and what comes after would wait for it.
     """
 
     def __init__(self) -> None:
@@ -106,15 +106,18 @@ class _Stop:
 
     @contextmanager
     def using_database(self) -> Iterator[None]:
-        """Put off a requested end until this use of the database, or one within it, has ended."""
+        """Put off the end until this use of the database, or one within it, has ended."""
         self._uses += 1
         try:
             yield
         finally:
             self._uses -= 1
-            if self._is_requested:
-                self._is_requested = False
-                sys.exit(STOPPED)
+            self.end_if_requested()
+
+    def end_if_requested(self) -> None:
+        if self._is_requested:
+            self._is_requested = False  # the end uses the database, too
+            sys.exit(STOPPED)
 
 
 def main() -> None:
@@ -125,7 +128,12 @@ def main() -> None:
     ini, holder = json.loads(sys.stdin.buffer.readline())
     _limit_resources()
     threading.Thread(target=_stop_with_server, daemon=True).start()
-    with open_importer(Settings.read(ini), holder=holder, using_database=stop.using_database) as importer:
+    with open_importer(
+        Settings.read(ini),
+        holder=holder,
+        using_database=stop.using_database,
+        before_statement=stop.end_if_requested,
+    ) as importer:
         sys.exit(EXIT_STATUSES[importer.run_next()])
 
 

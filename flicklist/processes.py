@@ -67,7 +67,6 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=MAX_SHUTDOWN_SECONDS,
     )
-    os.register_at_fork(after_in_child=_stop_on_sigterm_only)
     host = f"[{address}]" if ":" in address else address
     log.info("Serving on http://%s:%s in %s processes", host, port, processes)
     signals = handled_stop_signals()
@@ -81,7 +80,7 @@ def serve(ini: str, values: Mapping[str, str], processes: int) -> None:
             if not server.interrupt_signal:  # it is a failure if a process ended, unless all of them were told to stop
                 raise
         finally:
-            _end_processes()
+            _end_processes(server)
 
 
 def _stop_on_signal(server: Any, signals: Collection[signal.Signals]) -> None:
@@ -95,8 +94,10 @@ def _stop_on_signal(server: Any, signals: Collection[signal.Signals]) -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-def _end_processes() -> None:
+def _end_processes(server: Any) -> None:
     """End the processes that granian leaves behind if it cannot start another one. This one would wait for them."""
+    for each in server.wrks:
+        each.interrupt_by_parent = True  # so that granian does not report their end
     processes = multiprocessing.active_children()
     for process in processes:
         process.terminate()
@@ -135,6 +136,7 @@ def prepare(settings: Settings, processes: int, threads: int) -> None:
 
 def make_app(ini: str, values: Mapping[str, str], adjustments: Adjustments) -> Any:
     """Make the site, in one of the processes. It accepts the same proxy headers as with waitress."""
+    _stop_on_sigterm_only()
     multiprocessing.util.Finalize(None, stop_process, exitpriority=1)  # such a process does not call what atexit has
     loader = get_loader(ini)
     loader.setup_logging(values)

@@ -45,7 +45,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
 
     ``pserve`` calls this before it makes the site, so an address in use stops the start before any migration runs.
     """
-    signals = StopSignals(react=_stop_start)
+    signals = StopSignals(react=_exit)
     sockets = _listen(options)
     options = {name: value for name, value in options.items() if name not in ADDRESSES} | {"sockets": sockets}
 
@@ -65,7 +65,7 @@ def make_server(global_config: dict[str, str], **options: Any) -> Callable[[Any]
     return serve
 
 
-def _stop_start() -> None:
+def _exit() -> None:
     stop_process()
     os._exit(0)
 
@@ -75,9 +75,11 @@ def _stop(server: Any) -> None:
 
     It hangs, for example, if nobody reads what it writes to the log.
     """
-    _shut_down(server)
-    time.sleep(MAX_END_SECONDS)
-    os._exit(0)
+    try:
+        _shut_down(server)
+        time.sleep(MAX_END_SECONDS)
+    finally:
+        _exit()
 
 
 def _create_server(app: Any, options: Mapping[str, Any]) -> Any:

@@ -53,7 +53,7 @@ def read_options(options: Mapping[str, Any]) -> Adjustments:
         return Adjustments(**options)
     except ValueError as problem:
         is_unknown_host = isinstance(problem.__context__, socket.gaierror)
-        text = "listen or host has a host name that cannot be found." if is_unknown_host else one_line(problem)
+        text = "listen or host names a host or a port that cannot be found." if is_unknown_host else one_line(problem)
         raise InvalidServerOptionError(f"Invalid section [server:main]: {text}") from None
 
 

@@ -132,6 +132,31 @@ import_process.main()
 """
 
 
+STOPPED_WHILE_READING = """
+import os, signal
+from flicklist import import_process
+from flicklist.services.imports import planning
+
+def match(rows, existing, *_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    list(existing)
+    os._exit(7)
+
+planning.match = match
+import_process.main()
+"""
+
+
+def test_stop_while_the_list_is_read_does_not_wait_for_the_rest(alice, run_imports, monkeypatch, db, caplog):
+    """A list of 100,000 movies takes longer to read than the server waits."""
+    alice.add("Ran")
+    alice.upload("Heat")
+    monkeypatch.setattr(import_process, "COMMAND", (sys.executable, "-c", STOPPED_WHILE_READING))
+    run_imports()
+    assert caplog.text == ""
+    assert db.execute(select(Import.state, Import.attempts)).all() == [("uploaded", 0)]
+
+
 @pytest.mark.parametrize("number", range(1, 10))
 def test_stop_within_the_database_takes_no_longer(alice, run_imports, monkeypatch, db, caplog, number):
     """SIGTERM comes after a connection is taken from the pool, and before SQLAlchemy has noted that."""

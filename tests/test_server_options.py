@@ -11,7 +11,7 @@ from flicklist.server_options import read_options
 pytestmark = pytest.mark.usefixtures("without_stop_signals")
 GOOD = {"listen": "127.0.0.1:0"}
 MALFORMED = [
-    ({"listen": "nowhere.invalid:6543"}, "listen or host has a host name that cannot be found."),
+    ({"listen": "nowhere.invalid:6543"}, "listen or host names a host or a port that cannot be found."),
     ({"threads": "0"}, "threads must be a whole number from 1 to 1000, not '0'."),
     ({"threads": "-1"}, "threads must be a whole number from 1 to 1000, not '-1'."),
     ({"threads": "many"}, "threads must be a whole number from 1 to 1000, not 'many'."),

@@ -149,10 +149,6 @@ class Import(Base):
         """Set the state, in which the import waits from now on."""
         self.state, self.waiting_since = state, utc_now()
 
-    def forget_attempt(self) -> None:
-        """Count the attempt under way no more, because it did not fail by the fault of the import."""
-        self.attempts = max(0, self.attempts - 1)
-
     def finish(self, counts: Mapping[str, int]) -> None:
         self.state = ImportState.FINISHED
         self.counts = {NEW_MOVIES: 0, CHANGED_MOVIES: 0, NEW_VIEWINGS: 0, **counts}

@@ -1580,7 +1580,7 @@ def test_progress_bar_moves(alice, ini, monkeypatch):
         assert seen[-1] == (done, total)
 
     monkeypatch.setattr(attempt, "PROGRESS_SECONDS", 0)
-    with open_importer(Settings.read(ini, {}), look) as working:
+    with open_importer(Settings.read(ini, {}), on_progress=look) as working:
         working.run_next()
     assert seen == [(done, 90) for done in range(1, 91)]
 

@@ -176,7 +176,7 @@ class Attempt:
         with self._transaction() as (db, movie_import):
             gives_way = storage.will_take_movies_back(db, movie_import.owner_id)
             if gives_way:
-                movie_import.forget_attempt()
+                movie_import.attempts -= 1
             return gives_way
 
     def _plan_and_write(self, rows: Sequence[Row | UnusableRow], written: WrittenRows) -> None:

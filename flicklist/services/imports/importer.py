@@ -83,6 +83,7 @@ class Importer:
         self._on_progress = on_progress
         self._is_canceled = is_canceled or (lambda: False)
         self.holder = holder or uuid4().hex
+        self._begun: Import | None = None
 
     def has_work(self) -> bool:
         """Return whether an import waits or has expired, and nobody works on imports."""
@@ -196,14 +197,15 @@ class Importer:
 
     def _work(self, import_id: int) -> bool:
         """Do the next piece of work on an import. Return `False` after an unexpected error."""
+        self._begun = None
         try:
-            movie_import = self._begin(import_id)
-            if movie_import is not None:
+            self._begin(import_id)
+            if self._begun is not None:
                 Attempt(
                     self._settings,
                     self._database,
                     self.holder,
-                    movie_import,
+                    self._begun,
                     on_progress=self._on_progress,
                     is_canceled=self._is_canceled,
                 ).run()
@@ -212,18 +214,19 @@ class Importer:
         except leases.LeaseLost:
             raise
         except SystemExit:  # the server stops, which is not the fault of the import
-            self._forget_attempt(import_id)
+            if self._begun is not None:
+                self._forget_attempt(self._begun)
             raise
         except Exception:
             log.exception("Import %s was not finished", import_id)
             return False
         return True
 
-    def _forget_attempt(self, import_id: int) -> None:
+    def _forget_attempt(self, begun: Import) -> None:
+        """Count as many attempts as before this one, also if `_begin` could not commit its own."""
         with self._database.transaction() as db, suppress(Gone):
             leases.renew(db, LEASE, self.holder, LEASE_DURATION)
-            movie_import = locked(db, import_id)
-            movie_import.forget_attempt()
+            locked(db, begun.id).attempts = begun.attempts - 1
 
     def _delete_expired_imports(self) -> bool:
         """Delete expired imports, and return whether there were any."""
@@ -243,19 +246,19 @@ class Importer:
         give_others_their_turn(begun)
         return was_there
 
-    def _begin(self, import_id: int) -> Import | None:
-        """Count the attempt and return the import, or None if it waits for nothing any more."""
+    def _begin(self, import_id: int) -> None:
+        """Count the attempt and keep a copy of the import, unless it waits for nothing any more."""
         with self._database.transaction() as db:
             leases.renew(db, LEASE, self.holder, LEASE_DURATION)
             movie_import = locked(db, import_id)
             if not movie_import.is_working:
-                return None
+                return
             storage.let_others_go_first(db, movie_import.owner_id)
             movie_import.attempts += 1
             movie_import.done = movie_import.total = 0
             db.flush()
             db.expunge(movie_import)
-            return movie_import
+            self._begun = movie_import
 
 
 def _delete_old_folders() -> None:
