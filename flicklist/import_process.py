@@ -66,7 +66,13 @@ def stop_process() -> None:
 
 def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int:
     """Run the process to its end, clean up if it died, and return its exit status."""
-    with subprocess.Popen(COMMAND, bufsize=0, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
+        COMMAND,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,  # a terminal sends signals to the group of the server, which stops this process
+    ) as process:
         _under_way.add(process)
         stdin, stderr = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stderr))
         with suppress(BrokenPipeError):  # it has ended already; its output says why
@@ -123,7 +129,7 @@ class _Stop:
 def main() -> None:
     """Work on one import. The settings come from the server, on a pipe that it keeps open for as long as it runs."""
     stop = _Stop()
-    _set_signal_handlers(stop)
+    signal.signal(signal.SIGTERM, stop.request)
     logging.basicConfig(format="%(message)s")
     ini, holder = json.loads(sys.stdin.buffer.readline())
     _limit_resources()
@@ -135,14 +141,6 @@ def main() -> None:
         before_statement=stop.end_if_requested,
     ) as importer:
         sys.exit(EXIT_STATUSES[importer.run_next()])
-
-
-def _set_signal_handlers(stop: _Stop) -> None:
-    """Stop on the first SIGTERM. Ignore what a terminal sends to all processes: the server stops this one."""
-    signal.signal(signal.SIGTERM, stop.request)
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _limit_resources() -> None:

@@ -129,7 +129,11 @@ def _stored_revision(url: str, *, only_reads: bool) -> str | None:
         engine = create_engine(url, connect_args=connect_args(url))
         with disposing(engine), engine.connect() as connection:
             _require_utf8(connection, _name(url))
-            tables = inspect(connection).get_table_names()
+            found = inspect(connection)
+            tables = [
+                *found.get_table_names(),
+                *(each for each in found.get_view_names() if each == ALEMBIC_VERSION.name),
+            ]
             _require_own_tables(tables, _name(url))
             _require_privileges(connection, tables, _name(url))
             if not only_reads and not _is_on_read_only_disk(url):

@@ -26,9 +26,11 @@ from flicklist.server import MAX_SHUTDOWN_SECONDS, PAUSE_SECONDS, free_address
 from flicklist.server_options import read_options
 from flicklist.settings import Settings
 from flicklist.signals import STOP_SIGNALS, StopSignals, handled_stop_signals
-from flicklist.threads import starting_threads
+from flicklist.threads import require_threads, starting_threads
 
 log = logging.getLogger(__name__)
+
+OTHER_THREADS = 6  # of a process: its main one, those of the site and of granian, and one that its parent has for it
 
 
 class GranianMissingError(SystemExit):
@@ -118,6 +120,7 @@ def _stop_on_sigterm_only() -> None:
 
 def prepare(settings: Settings, processes: int, threads: int) -> None:
     """Check what would keep each process from starting, once, and warn about what they cannot share."""
+    require_threads(processes * (threads + OTHER_THREADS))
     prepare_database = migrations.upgrade if settings.migrate_at_start else migrations.require_newest
     prepare_database(settings.database_url)
     if settings.rate_limit_storage.startswith("memory://"):

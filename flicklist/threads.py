@@ -31,6 +31,22 @@ def starting_threads() -> Iterator[None]:
         ) from None
 
 
+def require_threads(number: int) -> None:
+    """Start and end so many threads. Raises `ThreadsRefusedError` if the machine refuses one of them."""
+    end = threading.Event()
+    started = []
+    try:
+        with starting_threads():
+            for _ in range(number):
+                thread = threading.Thread(target=end.wait, daemon=True)
+                thread.start()
+                started.append(thread)
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
+
+
 class PeriodicThread(threading.Thread):
     """Works when woken, and after each pause. A failure is logged, and it tries again within a minute.
 

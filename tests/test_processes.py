@@ -77,15 +77,22 @@ def test_signal_of_a_terminal_to_all_processes_stops_them(server, number):
 
 def test_stop_succeeds_if_the_processes_get_the_signal_before_their_parent(server):
     server.start()
-    parent = server.process.pid
+    parent, pids = server.process.pid, workers(server)
+    wait_until(lambda: all(threads(pid) > 1 for pid in pids), "both processes have made the site", START_SECONDS)
+    time.sleep(1)
     os.kill(parent, signal.SIGSTOP)
-    pids = workers(server)
-    for pid in pids:
-        os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: all(" Z " in Path(f"/proc/{pid}/stat").read_text() for pid in pids), "they have ended")
-    os.kill(parent, signal.SIGTERM)
-    os.kill(parent, signal.SIGCONT)
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: all(" Z " in Path(f"/proc/{pid}/stat").read_text() for pid in pids), "they have ended")
+        os.kill(parent, signal.SIGTERM)
+    finally:
+        os.kill(parent, signal.SIGCONT)
     assert server.process.wait(timeout=60) == 0
+
+
+def threads(pid):
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 def test_several_signals_at_once_stop_the_server(server):

@@ -231,6 +231,18 @@ def test_migrations_of_another_application(fail, empty_database_url, command, st
 
 
 @pytest.mark.parametrize("command", MIGRATION_AND_START)
+def test_view_with_the_migrations_of_another_application(fail, empty_database_url, command):
+    engine = create_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE VIEW alembic_version AS SELECT CAST('x' AS VARCHAR(9)) AS version_num")
+    line = fail(command, empty_database_url, FLICKLIST_MIGRATE_AT_START="true")
+    assert "or to another application (migration x). Update FlickList" in line
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP VIEW alembic_version")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("command", MIGRATION_AND_START)
 def test_file_that_is_no_database(fail, tmp_path, command):
     file = tmp_path / "notes.txt"
     file.write_text("Movies to watch\n" * 100)
@@ -467,6 +479,35 @@ def test_machine_that_refuses_threads(root, tmp_path, refused, options):
     assert "Traceback" not in failed.stderr
 
 
+# Starts no more than twenty threads at once in one process.
+FEW_THREADS = """
+import threading
+from flicklist.cli import flicklist
+
+start = threading.Thread.start
+
+def start_some(thread):
+    if threading.active_count() > 20:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+
+threading.Thread.start = start_some
+flicklist()
+"""
+
+
+def test_machine_that_refuses_threads_to_the_processes(root, tmp_path):
+    """Their parent tries so many at first. One of them that gets too few would not stop."""
+    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
+    command = [sys.executable, "-c", FEW_THREADS, "serve", *SEVERAL, root / "development.ini", "port=0"]
+    failed = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert failed.returncode == 1
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith("The server cannot start another thread.")
+
+
 ONE_FORK = """
 import errno, os
 from flicklist.cli import flicklist
@@ -494,6 +535,7 @@ def test_machine_that_refuses_a_second_process(root, tmp_path):
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1] == "Error: [Errno 11] Resource temporarily unavailable."
     assert "Traceback" not in failed.stderr
+    assert failed.stdout == ""
 
 
 def test_machine_that_allows_too_few_open_files(root, tmp_path):
