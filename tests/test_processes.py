@@ -78,10 +78,9 @@ def test_signal_of_a_terminal_to_all_processes_stops_them(server, number):
 def test_stop_succeeds_if_the_processes_get_the_signal_before_their_parent(server):
     server.start()
     parent, pids = server.process.pid, workers(server)
-    wait_until(lambda: all(threads(pid) > 1 for pid in pids), "both processes have made the site", START_SECONDS)
-    time.sleep(1)
     os.kill(parent, signal.SIGSTOP)
     try:
+        wait_until(lambda: has_stopped(parent), "the parent has stopped")
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
         wait_until(lambda: all(" Z " in Path(f"/proc/{pid}/stat").read_text() for pid in pids), "they have ended")
@@ -91,8 +90,9 @@ def test_stop_succeeds_if_the_processes_get_the_signal_before_their_parent(serve
     assert server.process.wait(timeout=60) == 0
 
 
-def threads(pid):
-    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+def has_stopped(pid):
+    """Return whether all threads of a process have stopped, which SIGSTOP does not wait for."""
+    return all(" T " in (task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 def test_several_signals_at_once_stop_the_server(server):
