@@ -37,6 +37,8 @@ SECONDS_OF_SERVER = 1.5  # that a server which stops waits for the process; it m
 # The importer refuses a file that takes `MAX_PROCESSOR_SECONDS`. This one stops a single step that takes too long.
 HARD_MAX_PROCESSOR_SECONDS = MAX_PROCESSOR_SECONDS + 60
 _under_way: set[subprocess.Popen[bytes]] = set()
+_stopping = threading.Event()
+_starting = threading.Lock()  # is held while a process starts, or the stop begins
 
 
 def run_imports(settings: Settings, ini: Mapping[str, str]) -> None:
@@ -57,7 +59,12 @@ def run_imports(settings: Settings, ini: Mapping[str, str]) -> None:
 
 
 def stop_process() -> None:
-    """Stop the process under way, if there is one. The end of process 1 of a container would kill it."""
+    """Stop the process under way, if there is one, and start no more.
+
+    The end of process 1 of a container would kill it.
+    """
+    with _starting:
+        _stopping.set()
     for process in list(_under_way):
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -66,14 +73,10 @@ def stop_process() -> None:
 
 def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int:
     """Run the process to its end, clean up if it died, and return its exit status."""
-    with subprocess.Popen(  # noqa: S603
-        COMMAND,
-        bufsize=0,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        process_group=0,  # a terminal sends signals to the group of the server, which stops this process
-    ) as process:
-        _under_way.add(process)
+    process = _start_process()
+    if process is None:
+        return STOPPED
+    with process:
         stdin, stderr = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stderr))
         with suppress(BrokenPipeError):  # it has ended already; its output says why
             stdin.write(json.dumps([dict(ini), holder]).encode() + b"\n")
@@ -124,6 +127,22 @@ class _Stop:
         if self._is_requested:
             self._is_requested = False  # the end uses the database, too
             sys.exit(STOPPED)
+
+
+def _start_process() -> subprocess.Popen[bytes] | None:
+    """Start a process, unless the server stops."""
+    with _starting:
+        if _stopping.is_set():
+            return None
+        process = subprocess.Popen(  # noqa: S603
+            COMMAND,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,  # a terminal sends signals to the group of the server, which stops this process
+        )
+        _under_way.add(process)
+        return process
 
 
 def main() -> None:

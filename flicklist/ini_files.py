@@ -159,5 +159,5 @@ def _try(handlers: Iterable[logging.Handler]) -> None:
         if handler.filter(record):
             handler.format(record)
         stream = getattr(handler, "stream", None)  # a file is opened when something is written to it, if `delay` is on
-        if stream is not None and not hasattr(stream, "write"):
+        if isinstance(stream, type) or (stream is not None and not hasattr(stream, "write")):
             raise ValueError(f"{type(handler).__name__} cannot write to {stream!r}")

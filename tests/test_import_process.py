@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -145,6 +147,27 @@ def match(rows, existing, *_):
 planning.match = match
 import_process.main()
 """
+
+
+def test_stop_while_a_process_starts(alice, run_imports, monkeypatch):
+    """And no other one starts after that."""
+    page = alice.upload("Heat")
+    monkeypatch.setattr(import_process, "_stopping", threading.Event())
+    start, stops = subprocess.Popen, []
+
+    def start_and_stop(*arguments, **options):
+        process = start(*arguments, **options)
+        stops.append(threading.Thread(target=import_process.stop_process))
+        stops[-1].start()
+        time.sleep(0.3)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", start_and_stop)
+    run_imports()
+    run_imports()
+    (stop,) = stops
+    stop.join()
+    assert not preview_is_ready(alice, page)
 
 
 def test_stop_while_the_list_is_read_does_not_wait_for_the_rest(alice, run_imports, monkeypatch, db, caplog):
