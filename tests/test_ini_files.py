@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from alembic import command
 from flicklist import migrations
 from flicklist.services.passwords import MAX_PENDING_HASHES
 from tests.conftest import SECRET
+from tests.faults.conftest import free_port
 
 BIN = Path(sys.executable).parent
 
@@ -134,12 +134,6 @@ def test_make_serve_prints_the_address_with_the_port(root, tmp_path):
     assert "<h1>" in page
     assert re.search(rf"Serving on http://\S+:{port}\n", printed)
     assert "Warning" not in printed
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def serve_and_get(command, port, environment, cwd=None):

@@ -158,7 +158,7 @@ def test_sigterm_stops_server_that_can_start_no_more_threads():
 
 def test_sigterm_stops_server_whose_log_nobody_reads():
     process, connection = serve(UNREAD_LOG, stderr=subprocess.PIPE)
-    assert process.stderr.read(1) == b"W"  # and no more of it
+    assert process.stderr.read(1)  # and no more of it; waitress may have written first that a request waits
     seconds, code = stop(process)
     assert (code, seconds < 1 + MAX_END_SECONDS + MAX_STOP_SECONDS) == (0, True)
     connection.close()
