@@ -95,6 +95,39 @@ def _run_process(settings: Settings, ini: Mapping[str, str], holder: str) -> int
     return status
 
 
+def _start_process() -> subprocess.Popen[bytes] | None:
+    """Start a process, unless the server stops."""
+    with _starting:
+        if _stopping.is_set():
+            return None
+        process = subprocess.Popen(  # noqa: S603
+            COMMAND,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,  # a terminal sends signals to the group of the server, which stops this process
+        )
+        _under_way.add(process)
+        return process
+
+
+def main() -> None:
+    """Work on one import. The settings come from the server, on a pipe that it keeps open for as long as it runs."""
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop.request)
+    logging.basicConfig(format="%(message)s")
+    ini, holder = json.loads(sys.stdin.buffer.readline())
+    _limit_resources()
+    threading.Thread(target=_stop_with_server, daemon=True).start()
+    with open_importer(
+        Settings.read(ini),
+        holder=holder,
+        using_database=stop.using_database,
+        before_statement=stop.end_if_requested,
+    ) as importer:
+        sys.exit(EXIT_STATUSES[importer.run_next()])
+
+
 class _Stop:
     """Ends the process on SIGTERM. Within a use of the database, it waits for the next statement or the end of the use.
 
@@ -127,39 +160,6 @@ class _Stop:
         if self._is_requested:
             self._is_requested = False  # the end uses the database, too
             sys.exit(STOPPED)
-
-
-def _start_process() -> subprocess.Popen[bytes] | None:
-    """Start a process, unless the server stops."""
-    with _starting:
-        if _stopping.is_set():
-            return None
-        process = subprocess.Popen(  # noqa: S603
-            COMMAND,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,  # a terminal sends signals to the group of the server, which stops this process
-        )
-        _under_way.add(process)
-        return process
-
-
-def main() -> None:
-    """Work on one import. The settings come from the server, on a pipe that it keeps open for as long as it runs."""
-    stop = _Stop()
-    signal.signal(signal.SIGTERM, stop.request)
-    logging.basicConfig(format="%(message)s")
-    ini, holder = json.loads(sys.stdin.buffer.readline())
-    _limit_resources()
-    threading.Thread(target=_stop_with_server, daemon=True).start()
-    with open_importer(
-        Settings.read(ini),
-        holder=holder,
-        using_database=stop.using_database,
-        before_statement=stop.end_if_requested,
-    ) as importer:
-        sys.exit(EXIT_STATUSES[importer.run_next()])
 
 
 def _limit_resources() -> None:

@@ -41,6 +41,7 @@ class StopSignals:
             self.react()
 
     def end(self) -> None:
+        """End the thread. A caller that has blocked the signals before loses none, and can wait for them itself."""
         signal.set_wakeup_fd(-1)
         os.close(self._sender)
         self._thread.join()

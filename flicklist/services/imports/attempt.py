@@ -169,7 +169,7 @@ class Attempt:
         self._refuse(ALWAYS_CHANGING)
 
     def _gives_way_to_undo(self) -> bool:
-        """Return whether another import of the person is to be undone first. Then this attempt does not count.
+        """Return whether the server must first undo another import of the person. If so, do not count this attempt.
 
         That import has waited for this one. See `storage.next_import_id`.
         """

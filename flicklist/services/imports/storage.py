@@ -141,8 +141,8 @@ def delete_content(db: Session, import_id: int) -> None:
 def next_import_id(read_db: Session) -> int | None:
     """Return the id of the import that has waited for the longest time. One that failed waits for `RETRY_PAUSE`.
 
-    An import must not rely on movies that are about to be taken back. So of the imports of a person, one that is partly
-    written goes first. If others are to be undone, it only takes its movies back, and they go next.
+    An import must not rely on movies that are about to be taken back. So the imports of a person have this order: the
+    one that is partly written, which takes its movies back; those to be undone; the others.
     """
     waiting = select(Import.id).join(User).where(Import.state.in_(WORKING), ~IS_DELETED)
     can_be_tried = (Import.attempts == 0) | (Import.waiting_since < utc_now() - RETRY_PAUSE)
