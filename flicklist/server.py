@@ -225,12 +225,13 @@ def _shut_down(server: Any) -> None:
     has_run = True
     while watched and has_run:
         is_late = time.monotonic() > deadline
-        has_run = _run_in_loop(listeners[0], partial(_close, watched, listeners, is_late=is_late))
+        seconds = max(deadline - time.monotonic(), 1)
+        has_run = _run_in_loop(listeners[0], partial(_close, watched, listeners, is_late=is_late), seconds)
         time.sleep(PAUSE_SECONDS)
 
 
-def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> bool:
-    """Run a function in the thread of waitress's loop, and wait until it has returned. Return `False` if it hangs."""
+def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None], seconds: float) -> bool:
+    """Run a function in the thread of waitress's loop. Return whether it has returned after so many seconds."""
     is_done = threading.Event()
 
     def run() -> None:
@@ -240,7 +241,7 @@ def _run_in_loop(listener: BaseWSGIServer, work: Callable[[], None]) -> bool:
             is_done.set()
 
     listener.trigger.pull_trigger(run)
-    return is_done.wait(MAX_SHUTDOWN_SECONDS)
+    return is_done.wait(seconds)
 
 
 def _close(watched: dict[int, Any], listeners: list[BaseWSGIServer], *, is_late: bool) -> None:
