@@ -443,6 +443,15 @@ def test_error_of_the_site_itself_keeps_its_traceback(monkeypatch):
         main({}, **{"flicklist.database_url": "sqlite:////nowhere/flicklist.db", "flicklist.secret": SECRET})
 
 
+def run_code(code, tmp_path, *arguments):
+    """Run code that changes Python and then runs `flicklist`."""
+    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 SEVERAL = ["--processes", "2"]
 # Starts no thread whose name has its first argument, and runs `flicklist` with the others.
 WITHOUT_THREADS = """
@@ -468,11 +477,7 @@ flicklist(arguments)
     ids=["signals", "site", "server", "signals-of-processes", "processes"],
 )
 def test_machine_that_refuses_threads(root, tmp_path, refused, options):
-    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
-    command = [sys.executable, "-c", WITHOUT_THREADS, refused, "serve", *options, root / "development.ini", "port=0"]
-    failed = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    failed = run_code(WITHOUT_THREADS, tmp_path, refused, "serve", *options, root / "development.ini", "port=0")
     assert failed.returncode == 1
     said = "The server cannot start another thread. Allow it more processes and memory, or set fewer threads."
     assert said in failed.stderr
@@ -498,11 +503,7 @@ flicklist()
 
 def test_machine_that_refuses_threads_to_the_processes(root, tmp_path):
     """Their parent tries so many at first. One of them that gets too few would not stop."""
-    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
-    command = [sys.executable, "-c", FEW_THREADS, "serve", *SEVERAL, root / "development.ini", "port=0"]
-    failed = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    failed = run_code(FEW_THREADS, tmp_path, "serve", *SEVERAL, root / "development.ini", "port=0")
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert line.startswith("The server cannot start another thread.")
@@ -527,11 +528,7 @@ flicklist()
 
 def test_machine_that_refuses_a_second_process(root, tmp_path):
     """The first one is ended, instead of waited for."""
-    environment = {"FLICKLIST_DATABASE_URL": f"sqlite:///{tmp_path}/flicklist.db"}
-    command = [sys.executable, "-c", ONE_FORK, "serve", *SEVERAL, root / "development.ini", "port=0"]
-    failed = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    failed = run_code(ONE_FORK, tmp_path, "serve", *SEVERAL, root / "development.ini", "port=0")
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1] == "Error: [Errno 11] Resource temporarily unavailable."
     assert "Traceback" not in failed.stderr
